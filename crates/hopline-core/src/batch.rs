@@ -1,0 +1,361 @@
+//! Finished spans as the sinks see them.
+
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use crate::queue::{Chunk, Ends, Part};
+use crate::record::{EventRecord, LinkRecord, STATUS_MESSAGE, SpanRecord, Stored, read_attrs};
+use crate::shared::Shared;
+use crate::value::ValueRef;
+use crate::{
+    EventData, Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
+    TraceId, TraceState,
+};
+
+/// Finished spans, immutable and shared: several sinks may hold one as long as they need it.
+///
+/// Its memory returns to the tracer when the last holder lets go.
+#[derive(Debug)]
+pub struct Batch {
+    chunk: Chunk,
+    resource: Arc<Resource>,
+    home: Weak<Shared>,
+}
+
+impl Batch {
+    pub(crate) fn new(chunk: Chunk, resource: Arc<Resource>, home: Weak<Shared>) -> Self {
+        Self {
+            chunk,
+            resource,
+            home,
+        }
+    }
+
+    /// How many spans there are.
+    pub fn len(&self) -> usize {
+        self.chunk.records.spans.len()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The service that made them.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.resource
+    }
+
+    /// The spans, those of one local trace together.
+    pub fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
+        let mut start = Ends::default();
+        self.chunk.parts.iter().flat_map(move |part| {
+            let from = std::mem::replace(&mut start, part.ends);
+            let spans = self
+                .chunk
+                .records
+                .spans
+                .get(from.spans..part.ends.spans)
+                .unwrap_or_default();
+            let view = move |(index, record)| SpanView {
+                batch: self,
+                part,
+                from,
+                record,
+                index: index as u32,
+            };
+            spans.iter().enumerate().map(view)
+        })
+    }
+
+    /// The spans as owned values.
+    pub fn to_spans(&self) -> Vec<SpanData> {
+        self.spans().map(|span| span.to_data()).collect()
+    }
+}
+
+impl Drop for Batch {
+    /// Gives the memory back to the tracer, if it is still there.
+    fn drop(&mut self) {
+        if let Some(shared) = self.home.upgrade() {
+            shared.recycle(std::mem::take(&mut self.chunk));
+        }
+    }
+}
+
+/// One finished span of a [`Batch`]; copies nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanView<'a> {
+    batch: &'a Batch,
+    part: &'a Part,
+    from: Ends,
+    record: &'a SpanRecord,
+    index: u32,
+}
+
+impl<'a> SpanView<'a> {
+    /// What it is called.
+    pub fn name(&self) -> &'a str {
+        self.record.name.read(self.text())
+    }
+
+    /// The trace it belongs to.
+    pub fn trace_id(&self) -> TraceId {
+        self.part.trace_id
+    }
+
+    /// Its id.
+    pub fn span_id(&self) -> SpanId {
+        self.record.id
+    }
+
+    /// The span above it.
+    pub fn parent(&self) -> Option<SpanId> {
+        self.record.parent
+    }
+
+    /// True if the span above it ran in another process.
+    pub fn parent_is_remote(&self) -> bool {
+        self.record.parent_is_remote
+    }
+
+    /// True if it was the first span of its trace in this process.
+    pub fn is_local_root(&self) -> bool {
+        self.record.local_root
+    }
+
+    /// Its flags.
+    pub fn flags(&self) -> TraceFlags {
+        self.part.flags
+    }
+
+    /// Its tracestate.
+    pub fn tracestate(&self) -> &'a TraceState {
+        &self.part.tracestate
+    }
+
+    /// Its role.
+    pub fn kind(&self) -> Kind {
+        self.record.kind
+    }
+
+    /// True if its status is ERROR.
+    pub fn is_error(&self) -> bool {
+        self.record.failed
+    }
+
+    /// What its status says; mostly nothing.
+    pub fn status_message(&self) -> &'a str {
+        let message = |(key, value)| match (key, value) {
+            (STATUS_MESSAGE, Stored::Text(message)) => Some(message),
+            _ => None,
+        };
+        let last = self.batches().filter_map(|index| {
+            let (attrs, text) = self.batch.chunk.records.of_batch(index);
+            let found = attrs
+                .iter()
+                .rev()
+                .find_map(|attr| message((attr.key.read(text), attr.value)));
+            found.map(|message| message.read(text))
+        });
+        last.last().unwrap_or_default()
+    }
+
+    /// Its start, in nanoseconds since the Unix epoch.
+    pub fn start_unix_nanos(&self) -> u64 {
+        self.part.anchor.unix_nanos(self.record.start)
+    }
+
+    /// Its end, in nanoseconds since the Unix epoch; never before its start.
+    pub fn end_unix_nanos(&self) -> u64 {
+        self.part.anchor.unix_nanos(self.record.end)
+    }
+
+    /// Its attributes. A key stands once, with the value given last.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        let view = *self;
+        let all = move || view.batches().flat_map(move |index| view.of_batch(index));
+        all()
+            .enumerate()
+            .filter(move |(at, (key, _))| !all().skip(at + 1).any(|(later, _)| later == *key))
+            .map(|(_, pair)| pair)
+    }
+
+    /// Its events.
+    pub fn events(&self) -> impl Iterator<Item = EventView<'a>> + use<'a> {
+        let view = *self;
+        let range = if view.record.events == 0 {
+            0..0
+        } else {
+            view.from.events..view.part.ends.events
+        };
+        let records = view
+            .batch
+            .chunk
+            .records
+            .events
+            .get(range)
+            .unwrap_or_default();
+        let own = records.iter().filter(move |event| event.span == view.index);
+        own.map(move |record| EventView { span: view, record })
+    }
+
+    /// Its links.
+    pub fn links(&self) -> impl Iterator<Item = LinkView<'a>> + use<'a> {
+        let index = self.index;
+        let range = if self.record.links == 0 {
+            0..0
+        } else {
+            self.from.links..self.part.ends.links
+        };
+        let records = self
+            .batch
+            .chunk
+            .records
+            .links
+            .get(range)
+            .unwrap_or_default();
+        records
+            .iter()
+            .filter(move |link| link.span == index)
+            .map(LinkView)
+    }
+
+    /// Attributes lost to a limit.
+    pub fn dropped_attributes(&self) -> u32 {
+        self.record.dropped_attrs.into()
+    }
+
+    /// Events lost to a limit.
+    pub fn dropped_events(&self) -> u32 {
+        self.record.dropped_events.into()
+    }
+
+    /// Links lost to a limit.
+    pub fn dropped_links(&self) -> u32 {
+        self.record.dropped_links.into()
+    }
+
+    /// The span as an owned value.
+    pub fn to_data(&self) -> SpanData {
+        let status = if self.is_error() {
+            StatusData::Error {
+                message: self.status_message().to_owned(),
+            }
+        } else {
+            StatusData::Unset
+        };
+        SpanData {
+            name: self.name().to_owned(),
+            kind: self.kind(),
+            trace_id: self.trace_id(),
+            span_id: self.span_id(),
+            parent: self.parent(),
+            parent_is_remote: self.parent_is_remote(),
+            flags: self.flags(),
+            tracestate: self.tracestate().clone(),
+            start_unix_nanos: self.start_unix_nanos(),
+            end_unix_nanos: self.end_unix_nanos(),
+            attributes: owned(self.attributes()),
+            events: self.events().map(|event| event.to_data()).collect(),
+            links: self
+                .links()
+                .map(|link| LinkData {
+                    span_context: link.span_context().clone(),
+                })
+                .collect(),
+            status,
+            dropped_attributes: self.dropped_attributes(),
+            dropped_events: self.dropped_events(),
+            dropped_links: self.dropped_links(),
+            resource: Arc::clone(&self.batch.resource),
+        }
+    }
+
+    fn of_batch(&self, index: usize) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        let (attrs, text) = self.batch.chunk.records.of_batch(index);
+        read_attrs(attrs, text)
+    }
+
+    /// Indices of its batches, following the chain.
+    fn batches(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let Range { start, end } = self.from.batches..self.part.ends.batches;
+        let batches = self
+            .batch
+            .chunk
+            .records
+            .batches
+            .get(start..end)
+            .unwrap_or_default();
+        let at = |index: u32| batches.get(index as usize).map(|batch| (index, batch.next));
+        std::iter::successors(at(self.record.first_batch), move |(_, next)| at(*next))
+            .map(move |(index, _)| start + index as usize)
+    }
+
+    fn text(&self) -> &'a str {
+        self.batch
+            .chunk
+            .records
+            .text
+            .get(self.part.text..)
+            .unwrap_or_default()
+    }
+}
+
+/// One event of a finished span.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    span: SpanView<'a>,
+    record: &'a EventRecord,
+}
+
+impl<'a> EventView<'a> {
+    /// What happened.
+    pub fn name(&self) -> &'a str {
+        self.record.name.read(self.span.text())
+    }
+
+    /// When, in nanoseconds since the Unix epoch.
+    pub fn time_unix_nanos(&self) -> u64 {
+        self.span.part.anchor.unix_nanos(self.record.at)
+    }
+
+    /// Its attributes, as given.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        // an event without attributes has no batch: an index beyond all batches reads as none
+        self.span.of_batch(
+            self.span
+                .from
+                .batches
+                .saturating_add(self.record.batch as usize),
+        )
+    }
+
+    fn to_data(self) -> EventData {
+        let attributes = owned(self.attributes());
+        EventData {
+            name: self.name().to_owned(),
+            time_unix_nanos: self.time_unix_nanos(),
+            attributes,
+        }
+    }
+}
+
+/// One link of a finished span.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkView<'a>(&'a LinkRecord);
+
+impl<'a> LinkView<'a> {
+    /// The span it points at.
+    pub fn span_context(&self) -> &'a SpanContext {
+        &self.0.to
+    }
+}
+
+fn owned<'a>(
+    attributes: impl Iterator<Item = (&'a str, ValueRef<'a>)>,
+) -> Vec<(String, crate::OwnedValue)> {
+    attributes
+        .map(|(key, value)| (key.to_owned(), value.to_owned_value()))
+        .collect()
+}

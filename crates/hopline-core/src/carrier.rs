@@ -1,0 +1,189 @@
+//! What carries a context between processes: headers of a request, properties of a message.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+use crate::notice::notify;
+use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, baggage, traceparent, tracestate};
+use crate::{Baggage, SpanContext};
+
+/// Reads the values of a carrier.
+///
+/// An implementation gives every field line of a name, in order and as raw bytes: the parsers decide
+/// what is valid, and two `traceparent` lines must be seen as two.
+pub trait Extract {
+    /// Calls `found` with each value of `name`, which is lower-case ASCII; names match in any case.
+    fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8]));
+}
+
+/// Writes the values of a carrier.
+///
+/// Values are visible ASCII. `set` replaces all there is of that name. An implementation must not
+/// panic; what it cannot hold it leaves out.
+pub trait Inject {
+    /// Sets `name` to `value`, instead of what was there.
+    fn set(&mut self, name: &'static str, value: &str);
+    /// Removes all values of `name`.
+    fn remove(&mut self, name: &'static str);
+}
+
+/// What a request or message brought with it.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+/// use hopline_core::Incoming;
+///
+/// let headers = HashMap::from([
+///     ("traceparent".to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_string()),
+///     ("baggage".to_string(), "tenant_id=acme".to_string()),
+/// ]);
+/// let incoming = Incoming::extract(&headers);
+/// assert!(incoming.parent.unwrap().is_sampled());
+/// assert_eq!(incoming.baggage.get("tenant_id"), Some("acme"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Incoming {
+    /// The caller's span, if a valid one came.
+    pub parent: Option<SpanContext>,
+    /// The caller's baggage.
+    pub baggage: Baggage,
+}
+
+impl Incoming {
+    /// Reads the W3C headers. Never fails: what is invalid counts as absent.
+    ///
+    /// A second `traceparent` makes the first one invalid; without a valid one the tracestate is not
+    /// read; an invalid tracestate does not touch the parent. Baggage stands by itself.
+    pub fn extract(carrier: &(impl Extract + ?Sized)) -> Self {
+        let mut lines = 0;
+        let mut parent = None;
+        carrier.each_value(TRACEPARENT, &mut |value| {
+            lines += 1;
+            parent = if lines == 1 {
+                traceparent::parse(value)
+            } else {
+                None
+            };
+        });
+        let parent = parent.map(|parent: SpanContext| {
+            let mut parser = tracestate::Parser::default();
+            carrier.each_value(TRACESTATE, &mut |value| parser.line(value));
+            parent.with_tracestate(parser.finish().unwrap_or_default())
+        });
+        let mut parser = baggage::Parser::default();
+        carrier.each_value(BAGGAGE, &mut |value| parser.line(value));
+        let (baggage, dropped) = Baggage::parsed(parser);
+        if dropped > 0 {
+            notify("baggage", || {
+                format!(
+                    "{dropped} incoming baggage members were malformed or over the limit and left out"
+                )
+            });
+        }
+        Self { parent, baggage }
+    }
+
+    /// The same without the baggage, for callers that are not trusted.
+    #[must_use]
+    pub fn without_baggage(mut self) -> Self {
+        self.baggage = Baggage::EMPTY;
+        self
+    }
+}
+
+impl<S: BuildHasher> Extract for HashMap<String, String, S> {
+    fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+        each_pair(self, name, found);
+    }
+}
+
+impl<S: BuildHasher> Inject for HashMap<String, String, S> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.remove(name);
+        self.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+impl Extract for BTreeMap<String, String> {
+    fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+        each_pair(self, name, found);
+    }
+}
+
+impl Inject for BTreeMap<String, String> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        Inject::remove(self, name);
+        self.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|key, _| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+fn each_pair<'a>(
+    pairs: impl IntoIterator<Item = (&'a String, &'a String)>,
+    name: &str,
+    found: &mut dyn FnMut(&[u8]),
+) {
+    for (_, value) in pairs
+        .into_iter()
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+    {
+        found(value.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    /// Field lines in order, as a socket brings them.
+    struct Lines(Vec<(&'static str, &'static str)>);
+
+    impl Extract for Lines {
+        fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+            for (_, value) in self
+                .0
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            {
+                found(value.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_traceparent_starts_a_new_trace() {
+        for second in [PARENT, "garbage", ""] {
+            let lines = Lines(vec![("traceparent", PARENT), ("Traceparent", second)]);
+            assert_eq!(Incoming::extract(&lines).parent, None, "{second}");
+        }
+    }
+
+    #[test]
+    fn tracestate_needs_a_valid_parent_and_cannot_harm_it() {
+        let orphan = Incoming::extract(&Lines(vec![("tracestate", "a=1"), ("baggage", "k=v")]));
+        assert_eq!((orphan.parent, orphan.baggage.get("k")), (None, Some("v")));
+        let bad = Incoming::extract(&Lines(vec![
+            ("traceparent", PARENT),
+            ("tracestate", "a=1"),
+            ("tracestate", "="),
+        ]));
+        assert!(bad.parent.unwrap().tracestate().is_empty());
+        let good = Incoming::extract(&Lines(vec![
+            ("traceparent", PARENT),
+            ("tracestate", "a=1"),
+            ("TraceState", "b=2"),
+        ]));
+        assert_eq!(good.parent.unwrap().tracestate().as_str(), "a=1,b=2");
+    }
+}

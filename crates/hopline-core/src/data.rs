@@ -1,0 +1,251 @@
+//! A finished span as an owned value, for analysis, tests and decoding.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Kind, Resource, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+
+/// A finished span that owns everything it says.
+///
+/// Sinks on the hot path read [`SpanView`](crate::SpanView)s of a [`Batch`](crate::Batch) instead,
+/// which copy nothing.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Kind, SpanData, SpanId, TraceId};
+///
+/// let trace = TraceId::from_u128(1).unwrap();
+/// let mut span = SpanData::new("GET /orders/{id}", trace, SpanId::from_u64(2).unwrap());
+/// span.kind = Kind::Server;
+/// span.attributes.push(("http.response.status_code".into(), 200.into()));
+/// assert_eq!(span.attribute("http.response.status_code").and_then(|v| v.as_i64()), Some(200));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanData {
+    /// What the span is called.
+    pub name: String,
+    /// Its role between processes.
+    pub kind: Kind,
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id.
+    pub span_id: SpanId,
+    /// The span above it, in this process or another.
+    pub parent: Option<SpanId>,
+    /// True if the span above it ran in another process.
+    pub parent_is_remote: bool,
+    /// The W3C flags it carried.
+    pub flags: TraceFlags,
+    /// The tracestate it carried.
+    pub tracestate: TraceState,
+    /// Start, in nanoseconds since the Unix epoch.
+    pub start_unix_nanos: u64,
+    /// End, in nanoseconds since the Unix epoch.
+    pub end_unix_nanos: u64,
+    /// Attributes; a key stands once.
+    pub attributes: Vec<(String, OwnedValue)>,
+    /// What happened while it ran.
+    pub events: Vec<EventData>,
+    /// Spans it is related to other than by parentage.
+    pub links: Vec<LinkData>,
+    /// Whether it failed.
+    pub status: StatusData,
+    /// Attributes lost to a limit.
+    pub dropped_attributes: u32,
+    /// Events lost to a limit.
+    pub dropped_events: u32,
+    /// Links lost to a limit.
+    pub dropped_links: u32,
+    /// The service that made it.
+    pub resource: Arc<Resource>,
+}
+
+impl SpanData {
+    /// Creates an internal span without attributes, of no duration, by an unknown service.
+    pub fn new(name: impl Into<String>, trace_id: TraceId, span_id: SpanId) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Internal,
+            trace_id,
+            span_id,
+            parent: None,
+            parent_is_remote: false,
+            flags: TraceFlags::SAMPLED,
+            tracestate: TraceState::default(),
+            start_unix_nanos: 0,
+            end_unix_nanos: 0,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            status: StatusData::Unset,
+            dropped_attributes: 0,
+            dropped_events: 0,
+            dropped_links: 0,
+            resource: Arc::default(),
+        }
+    }
+
+    /// The value of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&OwnedValue> {
+        self.attributes
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a text attribute.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.attribute(key)?.as_str()
+    }
+
+    /// From start to end, in nanoseconds; zero if a decoded span ends before its start.
+    pub fn duration_nanos(&self) -> u64 {
+        self.end_unix_nanos.saturating_sub(self.start_unix_nanos)
+    }
+
+    /// True if the status is ERROR.
+    pub fn is_error(&self) -> bool {
+        matches!(self.status, StatusData::Error { .. })
+    }
+
+    /// The `service.name` of the service that made it.
+    pub fn service(&self) -> &str {
+        self.resource.service_name()
+    }
+}
+
+/// Something that happened at one moment of a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventData {
+    /// What happened.
+    pub name: String,
+    /// When, in nanoseconds since the Unix epoch.
+    pub time_unix_nanos: u64,
+    /// Its attributes.
+    pub attributes: Vec<(String, OwnedValue)>,
+}
+
+/// A relation to a span that is not the parent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkData {
+    /// The span it points at.
+    pub span_context: SpanContext,
+}
+
+/// Whether a span failed. There is no "ok": the absence of an error says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StatusData {
+    /// Nothing went wrong that the instrumentation knows of.
+    #[default]
+    Unset,
+    /// The operation failed.
+    Error {
+        /// Why, where the application chose to say so; else empty.
+        message: String,
+    },
+}
+
+/// An attribute value that owns its text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedValue {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    Text(String),
+    /// Several values of one type.
+    Array(Vec<Self>),
+}
+
+impl OwnedValue {
+    /// The text, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
+    /// The integer, if it is one.
+    pub fn as_i64(&self) -> Option<i64> {
+        if let Self::I64(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
+    }
+
+    /// The number, if it is a floating-point number.
+    pub fn as_f64(&self) -> Option<f64> {
+        if let Self::F64(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
+    }
+
+    /// The truth value, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Bool(truth) = self {
+            Some(*truth)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for OwnedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(truth) => truth.fmt(f),
+            Self::I64(number) => number.fmt(f),
+            Self::F64(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+            Self::Array(values) => {
+                f.write_str("[")?;
+                for (index, value) in values.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    value.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+        }
+    }
+}
+
+impl From<bool> for OwnedValue {
+    fn from(truth: bool) -> Self {
+        Self::Bool(truth)
+    }
+}
+
+impl From<i64> for OwnedValue {
+    fn from(number: i64) -> Self {
+        Self::I64(number)
+    }
+}
+
+impl From<f64> for OwnedValue {
+    fn from(number: f64) -> Self {
+        Self::F64(number)
+    }
+}
+
+impl From<&str> for OwnedValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for OwnedValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}

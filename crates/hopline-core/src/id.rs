@@ -1,0 +1,227 @@
+//! Trace and span ids that cannot be zero.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+/// The 128-bit id of a trace; never all zero.
+///
+/// Printed and parsed as 32 lower-case hexadecimal digits ([Trace Context, trace-id]).
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::TraceId;
+///
+/// let id = TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736")?;
+/// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert!(TraceId::from_hex("00000000000000000000000000000000").is_err());
+/// # Ok::<(), hopline_core::ParseIdError>(())
+/// ```
+///
+/// [Trace Context, trace-id]: https://www.w3.org/TR/trace-context-2/#trace-id
+// Two words: a `u128` would align every context to 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceId {
+    high: u64,
+    low: u64,
+}
+
+impl TraceId {
+    /// Parses 32 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// Any other length or character, and all zeros.
+    pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
+        let digits = text.as_bytes();
+        if digits.len() != 32 {
+            return Err(ParseIdError);
+        }
+        let (high, low) = digits.split_at(16);
+        let id = Self {
+            high: hex_word(high).ok_or(ParseIdError)?,
+            low: hex_word(low).ok_or(ParseIdError)?,
+        };
+        id.checked().ok_or(ParseIdError)
+    }
+
+    /// The id of these bytes, most significant first; `None` for all zeros.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        Self::from_u128(u128::from_be_bytes(bytes))
+    }
+
+    /// The id's bytes, most significant first.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.to_u128().to_be_bytes()
+    }
+
+    /// The id of this number; `None` for zero.
+    pub fn from_u128(number: u128) -> Option<Self> {
+        Self {
+            high: (number >> 64) as u64,
+            low: number as u64,
+        }
+        .checked()
+    }
+
+    /// The id as a number.
+    pub fn to_u128(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    /// The right-most 56 bits, which consistent probability sampling compares with its threshold.
+    #[inline]
+    pub(crate) fn randomness(self) -> u64 {
+        self.low & ((1 << 56) - 1)
+    }
+
+    fn checked(self) -> Option<Self> {
+        (self.high | self.low != 0).then_some(self)
+    }
+}
+
+/// The 64-bit id of a span; never zero.
+///
+/// Printed and parsed as 16 lower-case hexadecimal digits ([Trace Context, parent-id]).
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SpanId;
+///
+/// assert_eq!(SpanId::from_u64(0x00f0_67aa_0ba9_02b7).unwrap().to_string(), "00f067aa0ba902b7");
+/// assert!(SpanId::from_hex("00F067AA0BA902B7").is_err(), "upper case is not of the format");
+/// ```
+///
+/// [Trace Context, parent-id]: https://www.w3.org/TR/trace-context-2/#parent-id
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpanId(NonZeroU64);
+
+impl SpanId {
+    /// Parses 16 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// Any other length or character, and all zeros.
+    pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
+        let digits = text.as_bytes();
+        if digits.len() != 16 {
+            return Err(ParseIdError);
+        }
+        hex_word(digits)
+            .and_then(Self::from_u64)
+            .ok_or(ParseIdError)
+    }
+
+    /// The id of these bytes, most significant first; `None` for all zeros.
+    pub fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
+        Self::from_u64(u64::from_be_bytes(bytes))
+    }
+
+    /// The id's bytes, most significant first.
+    pub fn to_bytes(self) -> [u8; 8] {
+        self.to_u64().to_be_bytes()
+    }
+
+    /// The id of this number; `None` for zero.
+    #[inline]
+    pub fn from_u64(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    /// The id as a number.
+    #[inline]
+    pub fn to_u64(self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// The text was not an id: wrong length, not lower-case hexadecimal, or all zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: expected lower-case hexadecimal digits, not all zero")]
+pub struct ParseIdError;
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.high, self.low)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TraceId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        Self::from_hex(text)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for SpanId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        Self::from_hex(text)
+    }
+}
+
+/// Up to 16 lower-case hexadecimal digits as a number. (`from_str_radix` would take a sign and upper case.)
+pub(crate) fn hex_word(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |word, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(word << 4 | u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_with_one_zero_word_is_valid() {
+        let id = TraceId::from_u128(1 << 64).unwrap();
+        assert_eq!(id.to_string(), "00000000000000010000000000000000");
+        assert_eq!(TraceId::from_bytes(id.to_bytes()), Some(id));
+    }
+
+    #[test]
+    fn signs_upper_case_and_other_lengths_are_refused() {
+        for text in [
+            "",
+            "+bf92f3577b34da6a3ce929d0e0e4736",
+            "4BF92f3577b34da6a3ce929d0e0e4736",
+            "4bf92f3577b34da6a3ce929d0e0e47361",
+        ] {
+            assert_eq!(TraceId::from_hex(text), Err(ParseIdError), "{text}");
+        }
+        for text in [
+            "0",
+            "00f067aa0ba902b70",
+            "-0f067aa0ba902b7",
+            "0000000000000000",
+        ] {
+            assert_eq!(SpanId::from_hex(text), Err(ParseIdError), "{text}");
+        }
+    }
+}

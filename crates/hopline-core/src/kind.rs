@@ -1,0 +1,42 @@
+//! The role of a span.
+
+/// The role of a span between processes, as OpenTelemetry defines it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Work inside one process.
+    #[default]
+    Internal,
+    /// A request that came in.
+    Server,
+    /// A call that went out.
+    Client,
+    /// A message that was sent.
+    Producer,
+    /// A message that was handled.
+    Consumer,
+}
+
+/// Why a local trace was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kept {
+    /// It was sampled when it started.
+    Head,
+    /// The application asked for it.
+    Forced,
+    /// One of its spans failed.
+    Error,
+    /// It was slower than the plan's limit.
+    Slow,
+}
+
+impl Kept {
+    /// What `hopline.kept` says on the local root of a trace that was kept although not sampled.
+    pub(crate) fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Head => None,
+            Self::Forced => Some("forced"),
+            Self::Error => Some("error"),
+            Self::Slow => Some("slow"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The trace context that every hopline crate shares.
+//!
+//! A service adopts hopline through the `hopline` crate; this one is for those who write an
+//! integration, a sink or a library that starts spans. It depends on no runtime, no HTTP crate and no
+//! exporter.
+//!
+//! ```
+//! use hopline_core::{Incoming, Kind, Literal, SpanBuilder, Tracer, attr, span};
+//! # use std::collections::HashMap;
+//! # let (headers, mut outgoing) = (HashMap::<String, String>::new(), HashMap::<String, String>::new());
+//!
+//! let tracer = Tracer::builder().service("orders").build();
+//!
+//! // at the edge: a local root, child of what the caller sent
+//! let mut request = SpanBuilder::new("GET /orders/{id}")
+//!     .kind(Kind::Server)
+//!     .start_root(Some(&tracer), Incoming::extract(&headers), || [attr("http.request.method", Literal("GET"))]);
+//!
+//! request.in_scope(|| {
+//!     // inside: children of what is current, no tracer in sight
+//!     let lookup = span("cache.lookup");
+//!     lookup.set("cache.hit", false);
+//!     lookup.end();
+//!
+//!     // going out: the next service's parent
+//!     let call = SpanBuilder::new("GET").kind(Kind::Client).start(None, hopline_core::no_attrs);
+//!     call.context_ref().inject(&mut outgoing);
+//! });
+//! assert!(outgoing["traceparent"].starts_with("00-"));
+//! ```
+//!
+//! ```text
+//! GET /orders/{id}  server
+//! ├─ cache.lookup
+//! └─ GET  client
+//! ```
+//!
+//! # The words
+//!
+//! | word | is |
+//! |---|---|
+//! | [`Context`] | what is current: a span, recorded or not, and the baggage |
+//! | [`Span`] | a unit of work; an ordinary `Send` value that ends when it is dropped |
+//! | local trace | all spans of one trace in this process, from a local root's start to its end, in one buffer |
+//! | [`Tracer`] | where traces begin: sampling, limits, clock, sinks |
+//! | [`SamplingPlan`] | who is sampled at the start, who is kept at the end |
+//! | [`Sink`] | receives finished spans in [`Batch`]es |
+//!
+//! # What it promises
+//!
+//! * A context is current only while a future is polled or a closure runs. It cannot leak into
+//!   another task, also not through a panic.
+//! * Nothing of the application runs under a lock, and attribute closures run only if their span is recorded.
+//! * At the local root's end the whole local trace is kept or discarded: sampled, failed, slow or
+//!   [asked for](Span::keep). One kept though not sampled says why in `hopline.kept` on its root.
+//! * Everything is [bounded](Limits); what is lost is counted in [`Stats`] and said in a [`Notice`].
+//! * Times are monotonic within a local trace.
+//!
+//! # What it records by itself
+//!
+//! | attribute | on | when |
+//! |---|---|---|
+//! | `error.type` | any span | it failed |
+//! | `hopline.kept` = `error`, `slow`, `forced` | local root | kept although not sampled |
+//! | `hopline.dropped_spans` | local root | spans of its trace were lost to a limit |
+//! | allowed baggage members | every span | [`TracerBuilder::baggage_attributes`] names them |
+//!
+//! # What it will not do
+//!
+//! It has no guards that could be held across an `.await`, sets no status "ok", and reads no
+//! environment variable but through functions that say so.
+
+mod baggage;
+mod batch;
+mod buffer;
+mod carrier;
+mod clock;
+mod context;
+mod data;
+mod flags;
+mod future;
+mod id;
+mod id_source;
+mod kind;
+mod limits;
+mod names;
+mod notice;
+mod plan;
+mod plan_text;
+mod propagation;
+mod queue;
+mod record;
+mod resource;
+mod sampler;
+pub mod semconv;
+mod shared;
+mod sink;
+mod span;
+mod span_builder;
+mod span_context;
+mod state;
+mod stats;
+mod trace;
+mod tracer;
+mod value;
+
+pub use baggage::{Baggage, BaggageError};
+pub use batch::{Batch, EventView, LinkView, SpanView};
+pub use carrier::{Extract, Incoming, Inject};
+pub use clock::{Clock, ManualClock};
+pub use context::Context;
+pub use data::{EventData, LinkData, OwnedValue, SpanData, StatusData};
+pub use flags::TraceFlags;
+pub use future::{FutureExt, InContext, InSpan};
+pub use id::{ParseIdError, SpanId, TraceId};
+pub use id_source::Ids;
+pub use kind::Kind;
+pub use limits::Limits;
+pub use names::{OlderNames, SpanNames};
+pub use notice::{Notice, notify, set_notice_hook};
+pub use plan::SamplingPlan;
+pub use plan_text::ParsePlanError;
+pub use propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
+pub use record::ArrayRef;
+pub use resource::Resource;
+pub use sampler::{Sampler, SamplingInput};
+pub use sink::{Batching, FlushError, Sink, Source};
+pub use span::{Span, span};
+pub use span_builder::SpanBuilder;
+pub use span_context::{ParseTraceParentError, SpanContext};
+pub use state::{ParseTraceStateError, TraceState};
+pub use stats::Stats;
+pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
+pub use value::{Array, Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

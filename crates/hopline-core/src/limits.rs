@@ -1,0 +1,47 @@
+//! What a tracer will hold at the most.
+
+/// Bounds on what is recorded. What exceeds one is dropped, counted and said in the exported span.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Limits;
+///
+/// let limits = Limits { spans_per_trace: 200, ..Limits::default() };
+/// assert_eq!(limits.attributes_per_span, 128);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Attributes of one span; 128 as the OpenTelemetry specification has it.
+    pub attributes_per_span: u16,
+    /// Events of one span; 128.
+    pub events_per_span: u16,
+    /// Links of one span; 128.
+    pub links_per_span: u16,
+    /// Bytes of one text value, cut between characters; 16 KiB.
+    pub value_bytes: usize,
+    /// Spans of one local trace that are held at once; 2048.
+    pub spans_per_trace: usize,
+    /// Bytes of one local trace; 1 MiB.
+    pub trace_bytes: usize,
+    /// Bytes of all local traces of the tracer together; 64 MiB.
+    pub total_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attributes_per_span: 128,
+            events_per_span: 128,
+            links_per_span: 128,
+            value_bytes: 16 << 10,
+            spans_per_trace: 2048,
+            trace_bytes: 1 << 20,
+            total_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Buffers kept for the next traces, and the largest one that is.
+pub(crate) const MAX_POOLED: usize = 1024;
+pub(crate) const POOLED_BYTES: usize = 64 << 10;

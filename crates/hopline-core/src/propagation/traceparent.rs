@@ -1,0 +1,124 @@
+//! `traceparent`, [Trace Context Level 2, section 3.2](https://www.w3.org/TR/trace-context-2/#traceparent-header).
+
+use crate::id::hex_word;
+use crate::{SpanContext, SpanId, TraceFlags, TraceId};
+
+/// `vv-tttttttttttttttttttttttttttttttt-ssssssssssssssss-ff`
+const LENGTH: usize = 55;
+
+/// Parses one header value, strictly: lower case, exact lengths, ids that are not zero.
+///
+/// A version above 00 may go on after the flags, behind a dash; `ff` is no version.
+pub(crate) fn parse(value: &[u8]) -> Option<SpanContext> {
+    let value = super::trim_ows(value);
+    let (known, rest) = value.split_at_checked(LENGTH)?;
+    if known[2] != b'-' || known[35] != b'-' || known[52] != b'-' {
+        return None;
+    }
+    match hex_word(&known[..2])? {
+        0xff => return None,
+        0 if !rest.is_empty() => return None,
+        _ if !matches!(rest, [] | [b'-', ..]) => return None,
+        _ => {}
+    }
+    let high = u128::from(hex_word(&known[3..19])?);
+    let low = u128::from(hex_word(&known[19..35])?);
+    let trace_id = TraceId::from_u128(high << 64 | low)?;
+    let span_id = SpanId::from_u64(hex_word(&known[36..52])?)?;
+    let flags = TraceFlags::from_bits(hex_word(&known[53..])? as u8);
+    Some(SpanContext::new(trace_id, span_id, flags).into_remote())
+}
+
+/// The header as text, always in version 00.
+pub(crate) struct Text([u8; LENGTH]);
+
+impl Text {
+    pub(crate) fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        put_hex(&mut text[3..35], &trace_id.to_bytes());
+        put_hex(&mut text[36..52], &span_id.to_bytes());
+        put_hex(&mut text[53..55], &[flags.bits()]);
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // only ASCII was put in, so this cannot fail; an empty header would be dropped by every peer
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+fn put_hex(to: &mut [u8], bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in to.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn with(at: usize, byte: u8) -> Vec<u8> {
+        let mut text = VALID.as_bytes().to_vec();
+        text[at] = byte;
+        text
+    }
+
+    #[test]
+    fn what_is_printed_is_parsed() {
+        let context = parse(VALID.as_bytes()).unwrap();
+        assert_eq!(
+            Text::new(context.trace_id(), context.span_id(), context.flags()).as_str(),
+            VALID
+        );
+        assert!(context.is_remote());
+    }
+
+    #[test]
+    fn white_space_around_is_ignored_and_inside_is_not() {
+        assert!(parse(format!(" \t{VALID}\t ").as_bytes()).is_some());
+        assert!(parse(&with(10, b' ')).is_none());
+    }
+
+    #[test]
+    fn every_byte_has_its_place() {
+        for at in 0..LENGTH {
+            for bad in *b"g+ A\0\xff" {
+                assert!(parse(&with(at, bad)).is_none(), "{bad} at {at}");
+            }
+            assert!(parse(&VALID.as_bytes()[..at]).is_none(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn version_00_ends_with_the_flags() {
+        for tail in ["-", ".", "-what", "0", "x"] {
+            assert!(
+                parse(format!("{VALID}{tail}").as_bytes()).is_none(),
+                "{tail}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_later_version_may_go_on_after_a_dash() {
+        let later = VALID.replacen("00", "cc", 1);
+        assert!(parse(later.as_bytes()).is_some());
+        assert!(parse(format!("{later}-what-the-future-will-be-like").as_bytes()).is_some());
+        assert!(parse(format!("{later}.what").as_bytes()).is_none());
+        assert!(parse(VALID.replacen("00", "ff", 1).as_bytes()).is_none());
+    }
+
+    #[test]
+    fn zero_ids_are_refused_and_unknown_flags_dropped() {
+        assert!(parse(b"00-00000000000000000000000000000000-00f067aa0ba902b7-01").is_none());
+        assert!(parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01").is_none());
+        let flags = parse(VALID.replace("-01", "-ff").as_bytes())
+            .unwrap()
+            .flags();
+        assert_eq!(flags.bits(), 3);
+    }
+}

@@ -1,0 +1,138 @@
+//! `tracestate`, [Trace Context Level 2, section 3.3](https://www.w3.org/TR/trace-context-2/#tracestate-header).
+
+use crate::{ParseTraceStateError, TraceState};
+
+pub(crate) const MAX_MEMBERS: usize = 32;
+
+/// Reads the header's lines in order. Bounded: it stops copying at the first invalid or 33rd member.
+#[derive(Default)]
+pub(crate) struct Parser {
+    text: String,
+    members: usize,
+    invalid: bool,
+}
+
+impl Parser {
+    pub(crate) fn line(&mut self, line: &[u8]) {
+        for member in line.split(|byte| *byte == b',') {
+            if self.invalid {
+                return;
+            }
+            // a value may begin with spaces, so only what is before the key and after the value is optional
+            let member = super::trim_ows(member);
+            if !member.is_empty() {
+                self.member(member);
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<TraceState, ParseTraceStateError> {
+        if self.invalid {
+            Err(ParseTraceStateError)
+        } else {
+            Ok(TraceState::from_valid(self.text))
+        }
+    }
+
+    fn member(&mut self, member: &[u8]) {
+        self.members += 1;
+        let text = std::str::from_utf8(member).ok().filter(|text| {
+            let pair = text.split_once('=');
+            self.members <= MAX_MEMBERS
+                && pair.is_some_and(|(k, v)| is_key(k.as_bytes()) && is_value(v.as_bytes()))
+        });
+        let Some(text) = text else {
+            self.invalid = true;
+            return;
+        };
+        if !self.text.is_empty() {
+            self.text.push(',');
+        }
+        self.text.push_str(text);
+    }
+}
+
+/// Level 2: a lower-case letter or digit, then up to 255 of those and `_ - * / @`.
+pub(crate) fn is_key(key: &[u8]) -> bool {
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let part = |byte: &u8| lower(*byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@');
+    matches!(key, [first, rest @ ..] if lower(*first) && rest.len() < 256 && rest.iter().all(part))
+}
+
+/// 1 to 256 printable ASCII characters without comma and equals sign, the last no space.
+pub(crate) fn is_value(value: &[u8]) -> bool {
+    let printable = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b',' | b'=');
+    matches!(value, [.., last] if *last != b' ')
+        && value.len() <= 256
+        && value.iter().all(printable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(lines: &[&str]) -> Option<String> {
+        TraceState::parse(lines.iter().copied())
+            .ok()
+            .map(|state| state.to_string())
+    }
+
+    #[test]
+    fn lines_are_joined_in_order_and_empty_members_skipped() {
+        assert_eq!(
+            parsed(&["foo=1", "", " bar=2 ,, baz=3\t"]).as_deref(),
+            Some("foo=1,bar=2,baz=3")
+        );
+        assert_eq!(parsed(&[]).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn keys_are_those_of_level_2() {
+        for key in [
+            "foo",
+            "0foo",
+            "foo@",
+            "a@@b",
+            "t*241@v*14",
+            "z/_-*",
+            &"z".repeat(256),
+        ] {
+            assert!(parsed(&[&format!("{key}=1")]).is_some(), "{key}");
+        }
+        for key in [
+            "",
+            "@foo",
+            "FOO",
+            "foo.bar",
+            "foo ",
+            "_foo",
+            "\u{e9}",
+            &"z".repeat(257),
+        ] {
+            assert!(parsed(&[&format!("{key}=1")]).is_none(), "{key}");
+        }
+    }
+
+    #[test]
+    fn values_are_printable_and_not_empty() {
+        for value in ["1", " 1", "a b", &"v".repeat(256), "~!"] {
+            assert!(parsed(&[&format!("foo={value}")]).is_some(), "{value}");
+        }
+        for value in ["", "a=b", "a\tb", "\u{7f}", "\u{e9}", &"v".repeat(257)] {
+            assert!(parsed(&[&format!("foo={value}")]).is_none(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn one_bad_member_or_a_33rd_discards_all() {
+        let members = |count: usize| {
+            (0..count)
+                .map(|i| format!("bar{i}=1"))
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        assert!(parsed(&[&members(32)]).is_some());
+        assert!(parsed(&[&members(33)]).is_none());
+        assert!(parsed(&["foo=1,foo"]).is_none());
+    }
+}

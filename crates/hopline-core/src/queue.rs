@@ -1,0 +1,245 @@
+//! Finished spans on their way to the sinks.
+
+use parking_lot::Mutex;
+
+use crate::buffer::State;
+use crate::clock::Anchor;
+use crate::record::{BatchRecord, EventRecord, LinkRecord, NONE, Records, SpanRecord, Text};
+use crate::{TraceFlags, TraceId, TraceState};
+
+/// Spans that make a chunk full.
+const CHUNK_SPANS: usize = 512;
+/// Emptied chunks kept for the next ones: about what two sinks hold while they write.
+const SPARES: usize = 16;
+
+/// One chunk being filled. Bounded: whoever fills it hands it over.
+///
+/// Locked once for each kept local trace, for the length of a few copies. Lock order: trace, then queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// Hand over at each local root's end, not only when a chunk is full.
+    each_trace: bool,
+    row: Mutex<Row>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    filling: Chunk,
+    spares: Vec<Chunk>,
+}
+
+impl Queue {
+    pub(crate) fn new(each_trace: bool) -> Self {
+        Self {
+            each_trace,
+            row: Mutex::default(),
+        }
+    }
+
+    /// All ended spans of a trace whose local root has just ended. True if they are due at the sinks.
+    #[inline]
+    pub(crate) fn push_ended(&self, state: &State) -> bool {
+        let mut row = self.row.lock();
+        if state.open == 0 {
+            row.filling.push_all(state);
+        } else {
+            row.filling.push_some(state, |_, span| span.ended);
+        }
+        self.is_due(&row)
+    }
+
+    /// One span that ended after its local root. True if spans are due at the sinks.
+    pub(crate) fn push_one(&self, state: &State, at: usize) -> bool {
+        let mut row = self.row.lock();
+        row.filling.push_some(state, |index, _| index == at);
+        self.is_due(&row)
+    }
+
+    /// The chunk that was being filled, unless it is empty.
+    pub(crate) fn turn(&self) -> Option<Chunk> {
+        let mut row = self.row.lock();
+        if row.filling.parts.is_empty() {
+            return None;
+        }
+        let fresh = row.spares.pop().unwrap_or_default();
+        Some(std::mem::replace(&mut row.filling, fresh))
+    }
+
+    pub(crate) fn recycle(&self, mut chunk: Chunk) {
+        chunk.parts.clear();
+        chunk.records.clear();
+        let mut row = self.row.lock();
+        if row.spares.len() < SPARES {
+            row.spares.push(chunk);
+        }
+    }
+
+    fn is_due(&self, row: &Row) -> bool {
+        self.each_trace || row.filling.records.spans.len() >= CHUNK_SPANS
+    }
+}
+
+/// Finished spans of many local traces.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) records: Records,
+}
+
+/// The records of one local trace in a chunk: from where the part before it ends to these ends.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) trace_id: TraceId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: TraceState,
+    pub(crate) anchor: Anchor,
+    /// Where its text begins.
+    pub(crate) text: usize,
+    pub(crate) ends: Ends,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) spans: usize,
+    pub(crate) batches: usize,
+    pub(crate) events: usize,
+    pub(crate) links: usize,
+}
+
+impl Chunk {
+    /// A whole trace: plain copies.
+    fn push_all(&mut self, state: &State) {
+        let (to, from) = (&mut self.records, &state.records);
+        let (attrs, text) = (to.attrs.len() as u32, to.text.len());
+        to.spans.extend_from_slice(&from.spans);
+        to.attrs.extend_from_slice(&from.attrs);
+        let moved = |batch: &BatchRecord| BatchRecord {
+            attrs: batch.attrs + attrs,
+            text: batch.text + text as u32,
+            ..*batch
+        };
+        to.batches.extend(from.batches.iter().map(moved));
+        to.events.extend_from_slice(&from.events);
+        to.links.extend_from_slice(&from.links);
+        to.text.push_str(&from.text);
+        self.close(state, text);
+    }
+
+    /// Chosen spans with what belongs to them; rare.
+    fn push_some(&mut self, state: &State, chosen: impl Fn(usize, &SpanRecord) -> bool) {
+        let text = self.records.text.len();
+        let origin = self.ends();
+        for (at, span) in state
+            .records
+            .spans
+            .iter()
+            .enumerate()
+            .filter(|(at, span)| chosen(*at, span))
+        {
+            self.push_span(&state.records, at, span, &origin, text as u32);
+        }
+        if self.records.spans.len() > origin.spans {
+            self.close(state, text);
+        }
+    }
+
+    fn push_span(
+        &mut self,
+        from: &Records,
+        at: usize,
+        span: &SpanRecord,
+        origin: &Ends,
+        text: u32,
+    ) {
+        let to = &mut self.records;
+        let index = to.spans.len();
+        let name = span.name.moved(from, to, text);
+        to.spans.push(SpanRecord {
+            name,
+            first_batch: NONE,
+            last_batch: NONE,
+            ..*span
+        });
+        let mut next = span.first_batch;
+        while let Some(batch) = from.batches.get(next as usize) {
+            let copied = to.copy_batch(from, next as usize, origin.batches);
+            to.chain(index, copied, origin.batches);
+            next = batch.next;
+        }
+        let owner = (index - origin.spans) as u32;
+        for event in from.events.iter().filter(|event| event.span as usize == at) {
+            let name = event.name.moved(from, to, text);
+            let batch = if event.batch == NONE {
+                NONE
+            } else {
+                to.copy_batch(from, event.batch as usize, origin.batches)
+            };
+            to.events.push(EventRecord {
+                span: owner,
+                name,
+                at: event.at,
+                batch,
+            });
+        }
+        for link in from.links.iter().filter(|link| link.span as usize == at) {
+            to.links.push(LinkRecord {
+                span: owner,
+                to: link.to.clone(),
+            });
+        }
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        let Records {
+            spans,
+            batches,
+            events,
+            links,
+            ..
+        } = &self.records;
+        Ends {
+            spans: spans.len(),
+            batches: batches.len(),
+            events: events.len(),
+            links: links.len(),
+        }
+    }
+
+    #[inline]
+    fn close(&mut self, state: &State, text: usize) {
+        let Some(trace_id) = state.trace_id else {
+            return;
+        };
+        let ends = self.ends();
+        self.parts.push(Part {
+            trace_id,
+            flags: state.flags,
+            tracestate: state.tracestate.clone(),
+            anchor: state.anchor,
+            text,
+            ends,
+        });
+    }
+}
+
+impl Records {
+    /// Index of the copy, counted from the batch at `origin`.
+    fn copy_batch(&mut self, from: &Self, index: usize, origin: usize) -> u32 {
+        let (attrs, text) = from.of_batch(index);
+        let copied = (self.batches.len() - origin) as u32;
+        self.batch();
+        self.attrs.extend_from_slice(attrs);
+        self.text.push_str(text);
+        copied
+    }
+}
+
+impl Text {
+    /// The same text in other records, its offset counted from `base`.
+    fn moved(self, from: &Records, to: &mut Records, base: u32) -> Self {
+        match self {
+            Self::Static(text) => Self::Static(text),
+            Self::Copied { .. } => Self::copy(self.read(&from.text), &mut to.text, base),
+        }
+    }
+}

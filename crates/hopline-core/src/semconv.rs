@@ -1,0 +1,26 @@
+//! Attribute names of the OpenTelemetry semantic conventions (v1.44) that more than one hopline crate uses.
+
+/// Why it failed: of low cardinality (stable).
+pub const ERROR_TYPE: &str = "error.type";
+/// The server's name (stable).
+pub const SERVER_ADDRESS: &str = "server.address";
+/// The server's port (stable).
+pub const SERVER_PORT: &str = "server.port";
+/// The request's method (stable).
+pub const HTTP_REQUEST_METHOD: &str = "http.request.method";
+/// The response's status code (stable).
+pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+/// The matched route (stable).
+pub const HTTP_ROUTE: &str = "http.route";
+/// The database product (stable).
+pub const DB_SYSTEM_NAME: &str = "db.system.name";
+/// The database's name (stable).
+pub const DB_NAMESPACE: &str = "db.namespace";
+/// The statement, redacted (stable).
+pub const DB_QUERY_TEXT: &str = "db.query.text";
+/// The statement in a few words (stable).
+pub const DB_QUERY_SUMMARY: &str = "db.query.summary";
+/// The messaging product (development).
+pub const MESSAGING_SYSTEM: &str = "messaging.system";
+/// Where messages go (development).
+pub const MESSAGING_DESTINATION_NAME: &str = "messaging.destination.name";

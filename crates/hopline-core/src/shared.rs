@@ -1,0 +1,95 @@
+//! What all local traces of a tracer share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::Resource;
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::id_source::IdSource;
+use crate::limits::Limits;
+use crate::notice::notify;
+use crate::queue::{Chunk, Queue};
+use crate::sampler::Sampler;
+use crate::sink::Sink;
+use crate::stats::{Budget, Counters};
+use crate::trace::Pool;
+
+pub(crate) struct Shared {
+    /// Distinguishes tracers without comparing pointers through a lock.
+    pub(crate) number: u32,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) sampler: Box<dyn Sampler>,
+    /// Record what the sampler left out too, since it may yet be kept.
+    pub(crate) record_unsampled: bool,
+    pub(crate) keep_errors: bool,
+    pub(crate) keep_slower: Option<Duration>,
+    pub(crate) error_messages: bool,
+    pub(crate) baggage_attributes: Vec<Box<str>>,
+    pub(crate) limits: Limits,
+    pub(crate) clock: Clock,
+    pub(crate) ids: IdSource,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) queue: Queue,
+    pub(crate) pool: Pool,
+    pub(crate) budget: Budget,
+    pub(crate) counters: Counters,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Shared {
+    /// Gives what has finished to the sinks, outside all locks.
+    pub(crate) fn hand_over(self: &Arc<Self>) {
+        if let Some(chunk) = self.queue.turn() {
+            self.deliver(Batch::new(
+                chunk,
+                Arc::clone(&self.resource),
+                Arc::downgrade(self),
+            ));
+        }
+    }
+
+    fn deliver(&self, batch: Batch) {
+        self.counters
+            .handed_over
+            .fetch_add(batch.len() as u64, Relaxed);
+        let batch = Arc::new(batch);
+        for sink in &self.sinks {
+            // a sink is the application's code on a request's thread: its panic must not become the request's
+            if catch_unwind(AssertUnwindSafe(|| sink.accept(&batch))).is_err() {
+                notify("sink", || {
+                    format!("a sink panicked; it may have lost {} spans", batch.len())
+                });
+            }
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    /// Takes a chunk's memory back for the next one.
+    pub(crate) fn recycle(&self, chunk: Chunk) {
+        self.queue.recycle(chunk);
+    }
+}
+
+impl Drop for Shared {
+    /// The last handle is gone: what has finished still goes to the sinks.
+    fn drop(&mut self) {
+        if let Some(chunk) = self.queue.turn() {
+            let batch = Batch::new(chunk, Arc::clone(&self.resource), std::sync::Weak::new());
+            self.deliver(batch);
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! A unit of work.
+
+use std::error::Error;
+use std::time::SystemTime;
+
+use crate::SpanContext;
+use crate::context::{self, Context};
+use crate::span_builder::SpanBuilder;
+use crate::value::{Attr, Name, Value, no_attrs};
+
+/// Starts a span under the current one.
+///
+/// Where nothing is current it begins a trace of the installed tracer. For a kind, a start time or links
+/// there is [`SpanBuilder`].
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{FutureExt, span};
+///
+/// async fn verify() -> bool {
+///     async { true }.in_span(span("auth.verify")).await
+/// }
+/// ```
+#[inline]
+pub fn span<'a>(name: impl Into<Name<'a>>) -> Span {
+    SpanBuilder::new(name).start(None, no_attrs)
+}
+
+/// A unit of work: an ordinary value that may be moved, and ended on any thread in any order.
+///
+/// It ends when it is dropped. Where nothing is recorded it costs next to nothing, and attribute
+/// closures do not run; its ids still travel.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Kind, SpanBuilder, attr};
+///
+/// let span = SpanBuilder::new("cache.lookup").kind(Kind::Client).start(None, || [attr("cache.name", "sessions")]);
+/// let hit = std::thread::spawn(move || {
+///     span.set("cache.hit", true);
+///     true // the span ends here
+/// });
+/// assert!(hit.join().unwrap());
+/// ```
+#[must_use = "a span ends when it is dropped"]
+#[derive(Debug)]
+pub struct Span {
+    /// The context this span is current in.
+    pub(crate) context: Context,
+    /// False where nothing is recorded, and where this one span was lost to a limit.
+    pub(crate) recorded: bool,
+}
+
+impl Span {
+    /// A span that records nothing, with nothing to propagate.
+    pub const fn none() -> Self {
+        Self {
+            context: Context::EMPTY,
+            recorded: false,
+        }
+    }
+
+    /// True if it is recorded. It may still be discarded with its trace.
+    #[inline]
+    pub fn is_recording(&self) -> bool {
+        self.recorded
+    }
+
+    /// The context in which it is current, to start children in, on any thread, also after its end.
+    #[inline]
+    pub fn context(&self) -> Context {
+        self.context.clone()
+    }
+
+    /// The same without a clone.
+    #[inline]
+    pub fn context_ref(&self) -> &Context {
+        &self.context
+    }
+
+    /// What travels of it.
+    pub fn span_context(&self) -> Option<SpanContext> {
+        self.context.span_context()
+    }
+
+    /// Sets an attribute. The value set last counts.
+    #[inline]
+    pub fn set<'v>(&self, key: impl Into<Name<'v>>, value: impl Into<Value<'v>>) {
+        if self.recorded {
+            self.context.set(key, value);
+        }
+    }
+
+    /// Sets several attributes at once; `attrs` only runs if they are recorded.
+    #[inline]
+    pub fn set_all<'v, A: AsRef<[Attr<'v>]>>(&self, attrs: impl FnOnce() -> A) {
+        if self.recorded {
+            self.context.set_all(attrs);
+        }
+    }
+
+    /// Records that something happened now; `attrs` only runs if it is recorded.
+    pub fn event<'v, A: AsRef<[Attr<'v>]>>(
+        &self,
+        name: impl Into<Name<'v>>,
+        attrs: impl FnOnce() -> A,
+    ) {
+        if self.recorded {
+            self.context.event(name, attrs);
+        }
+    }
+
+    /// Relates it to another span.
+    pub fn link(&self, to: &SpanContext) {
+        if self.recorded {
+            self.context.link(to);
+        }
+    }
+
+    /// Gives it another name, where only the end of the work shows which.
+    pub fn rename<'v>(&self, name: impl Into<Name<'v>>) {
+        if self.recorded {
+            self.context.rename(name);
+        }
+    }
+
+    /// Marks it as failed, by a reason of low cardinality (`error.type`).
+    pub fn fail<'v>(&self, error_type: impl Into<Name<'v>>) {
+        self.fail_with(error_type, "");
+    }
+
+    /// The same with a message, which must hold nothing secret: it is exported as it is.
+    pub fn fail_with<'v>(&self, error_type: impl Into<Name<'v>>, message: &str) {
+        if self.recorded {
+            self.context.fail_with(error_type, message);
+        }
+    }
+
+    /// Marks it as failed by this error; see [`Context::record_error`].
+    pub fn record_error<E: Error + ?Sized>(&self, error: &E) {
+        if self.recorded {
+            self.context.record_error(error);
+        }
+    }
+
+    /// Keeps the whole local trace, whatever its outcome.
+    pub fn keep(&self) {
+        self.context.keep();
+    }
+
+    /// Runs synchronous code with this span current.
+    // `&mut`: its own context is swapped in, not a clone
+    #[inline]
+    pub fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        context::scope(&mut self.context, f)
+    }
+
+    /// Ends it now.
+    #[inline]
+    pub fn end(self) {}
+
+    /// Ends it as of this time; its start if that is later.
+    pub fn end_at(mut self, time: SystemTime) {
+        self.finish(Some(time));
+    }
+
+    #[inline]
+    fn finish(&mut self, at: Option<SystemTime>) {
+        if std::mem::take(&mut self.recorded)
+            && let Some(trace) = &self.context.trace
+        {
+            trace.end(self.context.span, at);
+        }
+    }
+}
+
+impl Drop for Span {
+    #[inline]
+    fn drop(&mut self) {
+        self.finish(None);
+    }
+}

@@ -1,0 +1,389 @@
+//! How a span starts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+
+use crate::buffer::{Beginning, Opening};
+use crate::context::{Context, Extras, SpanIds};
+use crate::id_source::random_span_id;
+use crate::notice::notify;
+use crate::sampler::SamplingInput;
+use crate::shared::Shared;
+use crate::span::Span;
+use crate::trace::TraceRef;
+use crate::value::{Attr, Name};
+use crate::{Incoming, Kind, SpanContext, TraceFlags, TraceState, Tracer};
+
+/// What a span starts with; then one of three ways to start it.
+///
+/// What a sampler may look at is given here, before the closure for attributes runs; the closure only
+/// runs if the span is recorded, and never under a lock.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, Kind, Literal, SpanBuilder, Tracer, attr};
+///
+/// let tracer = Tracer::builder().service("orders").build();
+/// let request = SpanBuilder::new("GET /orders/{id}")
+///     .kind(Kind::Server)
+///     .method("GET")
+///     .path("/orders/7")
+///     .route(Some("/orders/{id}"))
+///     .start_root(Some(&tracer), Incoming::default(), || [attr("http.request.method", Literal("GET"))]);
+/// assert!(request.is_recording());
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a builder does nothing until it starts a span"]
+pub struct SpanBuilder<'a> {
+    name: Name<'a>,
+    kind: Kind,
+    start: Option<SystemTime>,
+    links: &'a [SpanContext],
+    method: Option<&'a str>,
+    path: Option<&'a str>,
+    route: Option<&'a str>,
+    destination: Option<&'a str>,
+}
+
+impl<'a> SpanBuilder<'a> {
+    /// Begins with the span's name.
+    #[inline]
+    pub fn new(name: impl Into<Name<'a>>) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Internal,
+            start: None,
+            links: &[],
+            method: None,
+            path: None,
+            route: None,
+            destination: None,
+        }
+    }
+
+    /// Its role; [`Kind::Internal`] if not said.
+    #[inline]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// When it began, if not now.
+    #[inline]
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.start = Some(time);
+        self
+    }
+
+    /// Spans it is related to from the start.
+    #[inline]
+    pub fn links(mut self, links: &'a [SpanContext]) -> Self {
+        self.links = links;
+        self
+    }
+
+    /// The method of an HTTP request, for the sampler.
+    #[inline]
+    pub fn method(mut self, method: &'a str) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// The path of an HTTP request, for the sampler.
+    #[inline]
+    pub fn path(mut self, path: &'a str) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// The route's template, for the sampler, if it is known already.
+    #[inline]
+    pub fn route(mut self, route: Option<&'a str>) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// The destination of a message, for the sampler.
+    #[inline]
+    pub fn destination(mut self, destination: &'a str) -> Self {
+        self.destination = Some(destination);
+        self
+    }
+
+    /// Starts it under the current span: for calls out and work inside.
+    ///
+    /// The tracer is the one given, else the current context's, else the installed one. With none it
+    /// records nothing, and what is current goes on.
+    #[inline]
+    pub fn start<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        self.start_under(Context::current(), tracer, attrs)
+    }
+
+    /// The same under a given context.
+    #[inline]
+    pub fn start_in<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        context: &Context,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        self.start_under(context.clone(), tracer, attrs)
+    }
+
+    /// Starts a local root: for requests and messages that come in. What is current is ignored.
+    ///
+    /// The tracer is the one given, else the installed one. With none, nothing is recorded, and what
+    /// came in goes out unchanged with every call.
+    pub fn start_root<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        tracer: Option<&Tracer>,
+        incoming: Incoming,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        match tracer.or_else(|| installed(self.kind)) {
+            Some(tracer) => self.root(tracer, incoming.parent, incoming.baggage.into(), attrs),
+            None => Span {
+                context: Context::remote(incoming),
+                recorded: false,
+            },
+        }
+    }
+
+    #[inline]
+    fn start_under<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        mut context: Context,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let same = tracer.is_none_or(|tracer| tracer.shared().number == context.tracer);
+        if let Some(trace) = context.trace.as_ref().filter(|_| same) {
+            let attrs = attrs();
+            let attrs = attrs.as_ref(); // before the lock: it, too, is the caller's code
+            let parent = context.ids.map(|ids| ids.span_id);
+            let opening = self.opening(parent, false, false);
+            // taken out of the lock's statement, so that the guard is gone before the context changes
+            let opened = trace
+                .lock()
+                .open(&opening, context.extras.as_deref(), attrs);
+            if let (Some((index, id)), Some(ids)) = (opened, &mut context.ids) {
+                context.span = index;
+                ids.span_id = id;
+            }
+            return Span {
+                context,
+                recorded: opened.is_some(),
+            };
+        }
+        self.start_elsewhere(context, tracer, attrs)
+    }
+
+    /// Where nothing is being recorded, or by another tracer.
+    fn start_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        mut context: Context,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let decided = context.trace.is_none() && context.ids.is_some() && !context.remote;
+        if decided {
+            // not recorded here, but a participating service sends another parent id with each call
+            if let (Kind::Client | Kind::Producer, Some(ids)) = (self.kind, &mut context.ids) {
+                ids.span_id = random_span_id();
+            }
+            return Span {
+                context,
+                recorded: false,
+            };
+        }
+        let Some(tracer) = tracer.or_else(|| installed(self.kind)) else {
+            return Span {
+                context,
+                recorded: false,
+            };
+        };
+        let parent = context.span_context();
+        let extras = context.extras.take();
+        self.root(tracer, parent, Carried::Shared(extras), attrs)
+    }
+
+    /// A local root of this tracer.
+    #[inline]
+    fn root<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        tracer: &Tracer,
+        parent: Option<SpanContext>,
+        carried: Carried,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let shared = tracer.shared();
+        let (trace_id, random) = match &parent {
+            Some(parent) => (parent.trace_id(), parent.flags().is_random()),
+            None => (shared.ids.trace_id(), shared.ids.is_random()),
+        };
+        let sampled = shared
+            .sampler
+            .sample(parent.as_ref(), trace_id, &self.sampling_input());
+        let random = if random {
+            TraceFlags::RANDOM
+        } else {
+            TraceFlags::NONE
+        };
+        let flags = random.with_sampled(sampled);
+        let tracestate = parent
+            .as_ref()
+            .map_or(TraceState::EMPTY, |parent| parent.tracestate().clone());
+        let mut context = Context {
+            trace: None,
+            span: 0,
+            tracer: shared.number,
+            flags,
+            remote: false,
+            ids: None,
+            extras: carried.with_tracestate(&tracestate),
+        };
+        if shared.is_closed() {
+            shared.counters.after_shutdown.fetch_add(1, Relaxed);
+        } else if sampled || shared.record_unsampled {
+            let beginning = Beginning {
+                trace_id,
+                flags,
+                tracestate,
+            };
+            if self.record(shared, &mut context, parent.as_ref(), beginning, attrs) {
+                return Span {
+                    context,
+                    recorded: true,
+                };
+            }
+        }
+        context.ids = Some(SpanIds {
+            trace_id,
+            span_id: shared.ids.span_id(),
+        });
+        Span {
+            context,
+            recorded: false,
+        }
+    }
+
+    #[inline]
+    fn record<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        shared: &Arc<Shared>,
+        context: &mut Context,
+        parent: Option<&SpanContext>,
+        beginning: Beginning,
+        attrs: impl FnOnce() -> A,
+    ) -> bool {
+        let attrs = attrs();
+        let attrs = attrs.as_ref();
+        let trace_id = beginning.trace_id;
+        let trace = TraceRef::begin(shared, beginning);
+        let remote = parent.is_some_and(SpanContext::is_remote);
+        let opening = self.opening(parent.map(SpanContext::span_id), remote, true);
+        let opened = trace
+            .lock()
+            .open(&opening, context.extras.as_deref(), attrs);
+        let Some((index, span_id)) = opened else {
+            shared.counters.lost_traces.fetch_add(1, Relaxed);
+            notify("limit", || {
+                "traces are being lost: the process's budget for them is used up (see Limits)"
+                    .to_owned()
+            });
+            return false;
+        };
+        context.span = index;
+        context.ids = Some(SpanIds { trace_id, span_id });
+        context.trace = Some(trace);
+        true
+    }
+
+    #[inline]
+    fn opening(
+        &self,
+        parent: Option<crate::SpanId>,
+        parent_is_remote: bool,
+        local_root: bool,
+    ) -> Opening<'a> {
+        let Self {
+            name,
+            kind,
+            start,
+            links,
+            ..
+        } = *self;
+        Opening {
+            name,
+            kind,
+            parent,
+            parent_is_remote,
+            local_root,
+            start,
+            links,
+        }
+    }
+
+    fn sampling_input(&self) -> SamplingInput<'a> {
+        let Self {
+            kind,
+            name,
+            method,
+            path,
+            route,
+            destination,
+            ..
+        } = *self;
+        SamplingInput {
+            kind,
+            name: name.as_str(),
+            method,
+            path,
+            route,
+            destination,
+        }
+    }
+}
+
+/// The baggage on its way into a context: in a pointer already, or not yet.
+enum Carried {
+    New(crate::Baggage),
+    Shared(Option<Arc<Extras>>),
+}
+
+impl From<crate::Baggage> for Carried {
+    fn from(baggage: crate::Baggage) -> Self {
+        Self::New(baggage)
+    }
+}
+
+impl Carried {
+    /// A context's own extras hold its tracestate already.
+    fn with_tracestate(self, tracestate: &TraceState) -> Option<Arc<Extras>> {
+        match self {
+            Self::New(baggage) => Extras {
+                tracestate: tracestate.clone(),
+                baggage,
+            }
+            .shared(),
+            Self::Shared(extras) => extras,
+        }
+    }
+}
+
+/// The installed tracer; its absence is said once where somebody seems to expect one.
+fn installed(kind: Kind) -> Option<&'static Tracer> {
+    let tracer = Tracer::installed();
+    if tracer.is_none() && kind == Kind::Server {
+        notify("no-tracer", || {
+            "nothing is recorded: no tracer was given or installed (call hopline::init)".to_owned()
+        });
+    }
+    tracer
+}

@@ -1,0 +1,69 @@
+//! Counts of what a tracer did and lost.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// What a tracer has done and lost since it was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Finished spans given to the sinks.
+    pub handed_over: u64,
+    /// Local traces that could not be recorded for want of memory.
+    pub lost_traces: u64,
+    /// Spans lost to a limit of their trace or of the process.
+    pub lost_spans: u64,
+    /// Attributes, events and links lost to a limit.
+    pub lost_details: u64,
+    /// Local traces that began after the tracer was shut down.
+    pub after_shutdown: u64,
+    /// Bytes that buffers hold now.
+    pub buffer_bytes: usize,
+}
+
+// Plain counters: each is read by itself, so no ordering between them is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) handed_over: AtomicU64,
+    pub(crate) lost_traces: AtomicU64,
+    pub(crate) lost_spans: AtomicU64,
+    pub(crate) lost_details: AtomicU64,
+    pub(crate) after_shutdown: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn read(&self, budget: &Budget) -> Stats {
+        Stats {
+            handed_over: self.handed_over.load(Relaxed),
+            lost_traces: self.lost_traces.load(Relaxed),
+            lost_spans: self.lost_spans.load(Relaxed),
+            lost_details: self.lost_details.load(Relaxed),
+            after_shutdown: self.after_shutdown.load(Relaxed),
+            buffer_bytes: budget.used.load(Relaxed),
+        }
+    }
+}
+
+/// Bytes that all buffers may hold together. Touched only when a vector grows or is freed.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn take(&self, bytes: usize) -> bool {
+        let within = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
+    }
+
+    pub(crate) fn give(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Relaxed);
+    }
+}

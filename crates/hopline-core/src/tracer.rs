@@ -1,0 +1,258 @@
+//! Where traces begin: an explicit value. Nothing global is needed.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::Resource;
+use crate::clock::Clock;
+use crate::id_source::Ids;
+use crate::limits::Limits;
+use crate::plan::SamplingPlan;
+use crate::queue::Queue;
+use crate::sampler::Sampler;
+use crate::shared::Shared;
+use crate::sink::{Batching, FlushError, Sink, Source};
+use crate::stats::{Budget, Counters, Stats};
+use crate::trace::Pool;
+
+/// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
+///
+/// Cloning it counts a reference. Layers and wrappers take one by `.tracer(t)`; those that were given
+/// none use the installed one. Tests pass their own, so they run in parallel.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{SamplingPlan, Tracer};
+///
+/// let tracer = Tracer::builder()
+///     .service("orders")
+///     .plan(SamplingPlan::recommended())
+///     .baggage_attributes(["tenant_id"])
+///     .build();
+/// assert_eq!(tracer.resource().service_name(), "orders");
+/// ```
+#[derive(Clone)]
+pub struct Tracer(Arc<Shared>);
+
+static INSTALLED: OnceLock<Tracer> = OnceLock::new();
+
+impl Tracer {
+    /// Begins with the defaults: every trace is sampled, nothing receives it.
+    pub fn builder() -> TracerBuilder {
+        TracerBuilder {
+            resource: Resource::default(),
+            plan: SamplingPlan::default(),
+            sampler: None,
+            sinks: Vec::new(),
+            clock: Clock::default(),
+            ids: Ids::default(),
+            limits: Limits::default(),
+            baggage_attributes: Vec::new(),
+            error_messages: false,
+        }
+    }
+
+    /// Makes this the tracer of those who were given none, for the life of the process.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already.
+    pub fn install(&self) -> Result<(), AlreadyInstalled> {
+        INSTALLED.set(self.clone()).map_err(|_| AlreadyInstalled)
+    }
+
+    /// The installed tracer.
+    #[inline]
+    pub fn installed() -> Option<&'static Self> {
+        INSTALLED.get()
+    }
+
+    /// The service whose traces these are.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.0.resource
+    }
+
+    /// What it has done and lost.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.read(&self.0.budget)
+    }
+
+    /// Gives the sinks what has finished and waits until they have written it.
+    ///
+    /// Blocks the thread for at most about `timeout`. Spans that have not ended are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// The first sink's that could not write all in time; the others are flushed all the same.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.hand_over();
+        self.each_sink(timeout, |sink, left| sink.flush(left))
+    }
+
+    /// Flushes, and records nothing any more. Traces that begin later still pass their context on.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Tracer::flush).
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.closed.store(true, Relaxed);
+        self.0.hand_over();
+        self.each_sink(timeout, |sink, left| sink.shutdown(left))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    fn each_sink(
+        &self,
+        timeout: Duration,
+        call: impl Fn(&dyn Sink, Duration) -> Result<(), FlushError>,
+    ) -> Result<(), FlushError> {
+        let start = Instant::now();
+        let mut result = Ok(());
+        for sink in &self.0.sinks {
+            let left = timeout.saturating_sub(start.elapsed());
+            result = result.and(call(&**sink, left));
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer")
+            .field("service", &self.0.resource.service_name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A tracer is installed already; there can be one in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tracer is installed already")]
+pub struct AlreadyInstalled;
+
+/// What a tracer is made of.
+#[must_use = "a builder does nothing until `build`"]
+pub struct TracerBuilder {
+    resource: Resource,
+    plan: SamplingPlan,
+    sampler: Option<Box<dyn Sampler>>,
+    sinks: Vec<Box<dyn Sink>>,
+    clock: Clock,
+    ids: Ids,
+    limits: Limits,
+    baggage_attributes: Vec<Box<str>>,
+    error_messages: bool,
+}
+
+impl TracerBuilder {
+    /// The service's name.
+    pub fn service(mut self, name: &str) -> Self {
+        self.resource = self.resource.with("service.name", name);
+        self
+    }
+
+    /// All that describes the service; replaces the name.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// Who is sampled and who is kept; [`SamplingPlan::always`] if not said.
+    pub fn plan(mut self, plan: SamplingPlan) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// Decides instead of the plan who is sampled at the start; the plan's keep rules stay.
+    pub fn sampler(mut self, sampler: impl Sampler) -> Self {
+        self.sampler = Some(Box::new(sampler));
+        self
+    }
+
+    /// Adds a receiver of finished spans.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Where times come from.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where ids come from.
+    pub fn ids(mut self, ids: Ids) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Bounds on what is recorded.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Baggage members that become an attribute of every span; no other member does.
+    pub fn baggage_attributes<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.baggage_attributes = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Records the messages of errors given to `record_error`, which may hold values of requests.
+    pub fn error_messages(mut self) -> Self {
+        self.error_messages = true;
+        self
+    }
+
+    /// Makes the tracer and starts its sinks.
+    pub fn build(self) -> Tracer {
+        /// 0 is the number of contexts that no tracer decided on.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let each_trace = self
+            .sinks
+            .iter()
+            .any(|sink| sink.batching() == Batching::EachTrace);
+        let tracer = Tracer(Arc::new(Shared {
+            number: NEXT.fetch_add(1, Relaxed),
+            resource: Arc::new(self.resource),
+            record_unsampled: self.plan.keeps_late(),
+            keep_errors: self.plan.keep_errors,
+            keep_slower: self.plan.keep_slower,
+            sampler: self.sampler.unwrap_or_else(|| Box::new(self.plan)),
+            error_messages: self.error_messages,
+            baggage_attributes: self.baggage_attributes,
+            limits: self.limits,
+            clock: self.clock,
+            ids: self.ids.into(),
+            sinks: self.sinks,
+            queue: Queue::new(each_trace),
+            pool: Pool::default(),
+            budget: Budget::new(self.limits.total_bytes),
+            counters: Counters::default(),
+            closed: false.into(),
+        }));
+        for sink in &tracer.0.sinks {
+            sink.start(Source(Arc::downgrade(&tracer.0)));
+        }
+        tracer
+    }
+}
+
+impl fmt::Debug for TracerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut builder = f.debug_struct("TracerBuilder");
+        builder
+            .field("resource", &self.resource)
+            .field("plan", &self.plan)
+            .field("limits", &self.limits);
+        builder
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}

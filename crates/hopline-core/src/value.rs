@@ -1,0 +1,214 @@
+//! Names and attribute values on their way in.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A text value known at compile time: recorded as a pointer, not copied.
+///
+/// ```
+/// use hopline_core::{Literal, attr};
+///
+/// let _ = attr("http.request.method", Literal("GET"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Literal(pub &'static str);
+
+/// The name of a span or event, or the key of an attribute.
+///
+/// A literal is recorded as a pointer; anything else is copied once. A `&'static str` and a `&String`
+/// turn into one by themselves, other text by [`Name::dynamic`].
+///
+/// Names are to be few: the route, never the path.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a>(pub(crate) NameKind<'a>);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NameKind<'a> {
+    Static(&'static str),
+    Dynamic(&'a str),
+}
+
+impl<'a> Name<'a> {
+    /// A name made at run time.
+    #[inline]
+    pub const fn dynamic(name: &'a str) -> Self {
+        Self(NameKind::Dynamic(name))
+    }
+
+    /// The text.
+    #[inline]
+    pub const fn as_str(&self) -> &'a str {
+        match self.0 {
+            NameKind::Static(name) => name,
+            NameKind::Dynamic(name) => name,
+        }
+    }
+
+    /// What recording it adds to a trace's text.
+    #[inline]
+    pub(crate) fn copied_len(&self) -> usize {
+        if let NameKind::Dynamic(name) = self.0 {
+            name.len()
+        } else {
+            0
+        }
+    }
+}
+
+impl From<&'static str> for Name<'_> {
+    #[inline]
+    fn from(name: &'static str) -> Self {
+        Self(NameKind::Static(name))
+    }
+}
+
+impl<'a> From<&'a String> for Name<'a> {
+    #[inline]
+    fn from(name: &'a String) -> Self {
+        Self::dynamic(name)
+    }
+}
+
+/// An attribute value as the caller gives it.
+///
+/// Borrowed text is copied once, into the trace's own text. Integers stay integers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text known at compile time.
+    Static(&'static str),
+    /// Text.
+    Str(&'a str),
+    /// Several values of one type.
+    Array(Array<'a>),
+    /// Not recorded: what a `None` becomes.
+    Absent,
+}
+
+/// Several values of one type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Array<'a> {
+    /// Truth values.
+    Bools(&'a [bool]),
+    /// Integers.
+    I64s(&'a [i64]),
+    /// Floating-point numbers.
+    F64s(&'a [f64]),
+    /// Texts.
+    Strs(&'a [&'a str]),
+}
+
+/// An attribute on its way in. Plain data, so that recording it under a lock runs no code of the caller's.
+#[derive(Clone, Copy, Debug)]
+pub struct Attr<'a> {
+    pub(crate) key: Name<'a>,
+    pub(crate) value: Value<'a>,
+}
+
+/// Makes an attribute.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{attr, span};
+///
+/// let table = String::from("orders");
+/// let span = span("cache.fill");
+/// span.set_all(|| [attr("cache.table", &table), attr("cache.rows", 12), attr("cache.node", None::<&str>)]);
+/// ```
+#[inline]
+pub fn attr<'a>(key: impl Into<Name<'a>>, value: impl Into<Value<'a>>) -> Attr<'a> {
+    Attr {
+        key: key.into(),
+        value: value.into(),
+    }
+}
+
+/// No attributes, where a closure for them is asked for.
+#[inline]
+pub fn no_attrs() -> [Attr<'static>; 0] {
+    []
+}
+
+impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
+    #[inline]
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Into::into)
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$value:ident| $into:expr;)*) => {$(
+        impl<'a> From<$from> for Value<'a> {
+            #[inline]
+            fn from($value: $from) -> Self {
+                $into
+            }
+        }
+    )*};
+}
+
+value_from! {
+    bool => |value| Self::Bool(value);
+    u8 => |value| Self::I64(value.into());
+    i16 => |value| Self::I64(value.into());
+    u16 => |value| Self::I64(value.into());
+    i32 => |value| Self::I64(value.into());
+    u32 => |value| Self::I64(value.into());
+    i64 => |value| Self::I64(value);
+    // beyond i64 there is no attribute type; the largest one is nearer the truth than a wrapped number
+    u64 => |value| Self::I64(i64::try_from(value).unwrap_or(i64::MAX));
+    usize => |value| Self::I64(i64::try_from(value).unwrap_or(i64::MAX));
+    f32 => |value| Self::F64(value.into());
+    f64 => |value| Self::F64(value);
+    Literal => |value| Self::Static(value.0);
+    &'a str => |value| Self::Str(value);
+    &'a String => |value| Self::Str(value);
+    &'a Cow<'_, str> => |value| Self::Str(value);
+    &'a [bool] => |value| Self::Array(Array::Bools(value));
+    &'a [i64] => |value| Self::Array(Array::I64s(value));
+    &'a [f64] => |value| Self::Array(Array::F64s(value));
+    &'a [&'a str] => |value| Self::Array(Array::Strs(value));
+}
+
+/// A recorded value as read back from a finished span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    Str(&'a str),
+    /// Several values of one type.
+    Array(crate::ArrayRef<'a>),
+}
+
+impl ValueRef<'_> {
+    /// The same value, owning its text.
+    pub fn to_owned_value(self) -> crate::OwnedValue {
+        use crate::OwnedValue;
+        match self {
+            Self::Bool(value) => OwnedValue::Bool(value),
+            Self::I64(value) => OwnedValue::I64(value),
+            Self::F64(value) => OwnedValue::F64(value),
+            Self::Str(value) => OwnedValue::Text(value.to_owned()),
+            Self::Array(values) => {
+                OwnedValue::Array(values.iter().map(ValueRef::to_owned_value).collect())
+            }
+        }
+    }
+}
+
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_owned_value().fmt(f)
+    }
+}

@@ -1,0 +1,675 @@
+//! What the span engine promises, seen from outside.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use hopline_core::{
+    Baggage, Batch, Batching, Clock, Context, FlushError, FutureExt, Ids, Incoming, Kind, Limits,
+    ManualClock, SamplingPlan, Sink, Source, SpanBuilder, SpanContext, SpanData, StatusData,
+    Tracer, TracerBuilder, attr, no_attrs, span,
+};
+
+/// Keeps what it gets.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<SpanData>>>);
+
+impl Memory {
+    fn take(&self) -> Vec<SpanData> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.take().into_iter().map(|span| span.name).collect()
+    }
+}
+
+impl Sink for Memory {
+    fn accept(&self, batch: &Arc<Batch>) {
+        self.0.lock().unwrap().extend(batch.to_spans());
+    }
+}
+
+fn traced(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer, Memory) {
+    let memory = Memory::default();
+    (
+        configure(Tracer::builder().ids(Ids::Sequence).sink(memory.clone())).build(),
+        memory,
+    )
+}
+
+fn root(tracer: &Tracer, name: &'static str) -> hopline_core::Span {
+    SpanBuilder::new(name).kind(Kind::Server).start_root(
+        Some(tracer),
+        Incoming::default(),
+        no_attrs,
+    )
+}
+
+fn unsampled() -> SamplingPlan {
+    SamplingPlan::always().others(0.0)
+}
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn incoming(parent: &str) -> Incoming {
+    Incoming {
+        parent: Some(parent.parse().unwrap()),
+        baggage: Baggage::default(),
+    }
+}
+
+#[test]
+fn spans_end_in_any_order_on_any_thread() {
+    let (tracer, memory) = traced(|builder| builder);
+    let mut request = root(&tracer, "request");
+    let (first, second) = request.in_scope(|| (span("first"), span("second")));
+    let grandchild = SpanBuilder::new("grandchild").start_in(second.context_ref(), None, no_attrs);
+    first.end();
+    std::thread::spawn(move || drop(second)).join().unwrap();
+    request.end();
+    assert_eq!(memory.names(), ["request", "first", "second"]);
+    grandchild.end();
+    let late = memory.take();
+    assert_eq!(late.len(), 1);
+    assert_eq!(late[0].name, "grandchild");
+    assert!(late[0].parent.is_some() && !late[0].parent_is_remote);
+}
+
+#[test]
+fn attributes_keep_their_type_and_the_last_value() {
+    let (tracer, memory) = traced(|builder| builder);
+    let dynamic = format!("route {}", 7);
+    let request = SpanBuilder::new(&dynamic).start_root(Some(&tracer), Incoming::default(), || {
+        [
+            attr("number", 1),
+            attr("text", "one"),
+            attr("none", None::<bool>),
+            attr("list", &["a", "b"][..]),
+        ]
+    });
+    request.set("number", 2_u64);
+    request.set_all(|| [attr("ratio", 0.5), attr("yes", true)]);
+    request.rename("renamed");
+    request.end();
+    let [span] = &memory.take()[..] else {
+        panic!("one span")
+    };
+    assert_eq!(span.name, "renamed");
+    let printed: Vec<String> = span
+        .attributes
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    assert_eq!(
+        printed,
+        [
+            "text=one",
+            "list=[a, b]",
+            "number=2",
+            "ratio=0.5",
+            "yes=true"
+        ]
+    );
+    assert_eq!(span.attribute("number").unwrap().as_i64(), Some(2));
+}
+
+#[test]
+fn events_links_and_errors_are_on_their_span() {
+    let (tracer, memory) = traced(|builder| builder);
+    let other: SpanContext = PARENT.parse().unwrap();
+    let links = [other.clone()];
+    let mut request = SpanBuilder::new("request").links(&links).start_root(
+        Some(&tracer),
+        Incoming::default(),
+        no_attrs,
+    );
+    let child = request.in_scope(|| span("child"));
+    child.event("downstream_error", || [attr("peer", "payments")]);
+    child.event("empty", no_attrs);
+    child.fail_with("card_declined", "the card was declined");
+    request.event("seen", no_attrs);
+    child.end();
+    request.end();
+    let spans = memory.take();
+    assert_eq!(spans[0].links[0].span_context, other);
+    assert_eq!(
+        spans[0]
+            .events
+            .iter()
+            .map(|event| event.name.as_str())
+            .collect::<Vec<_>>(),
+        ["seen"]
+    );
+    assert!(!spans[0].is_error(), "a child's error is not its parent's");
+    assert_eq!(
+        spans[1].events[0].attributes[0].1.as_str(),
+        Some("payments")
+    );
+    assert!(spans[1].events[1].attributes.is_empty());
+    assert_eq!(
+        spans[1].status,
+        StatusData::Error {
+            message: "the card was declined".into()
+        }
+    );
+    assert_eq!(spans[1].text("error.type"), Some("card_declined"));
+    assert_eq!(spans[1].attributes.len(), 1, "the message is no attribute");
+}
+
+#[test]
+fn error_messages_are_recorded_only_if_asked_for() {
+    let error = std::io::Error::other("password=hunter2");
+    let boxed: Box<dyn std::error::Error> = "secret".into();
+    let record = |configure: fn(TracerBuilder) -> TracerBuilder| {
+        let (tracer, memory) = traced(configure);
+        let request = root(&tracer, "request");
+        request.record_error(&error);
+        request.end();
+        memory.take().remove(0)
+    };
+    let silent = record(|builder| builder);
+    assert_eq!(
+        silent.status,
+        StatusData::Error {
+            message: String::new()
+        }
+    );
+    assert_eq!(silent.text("error.type"), Some("std::io::error::Error"));
+    assert_eq!(
+        record(TracerBuilder::error_messages).status,
+        StatusData::Error {
+            message: "password=hunter2".into()
+        }
+    );
+    let (tracer, memory) = traced(|builder| builder);
+    root(&tracer, "request").record_error(&*boxed);
+    assert_eq!(memory.take()[0].text("error.type"), Some("_OTHER"));
+}
+
+#[test]
+fn a_remote_parent_is_continued_and_its_flags_followed() {
+    let (tracer, memory) = traced(|builder| builder);
+    let request = SpanBuilder::new("request").start_root(Some(&tracer), incoming(PARENT), no_attrs);
+    let context = request.span_context().unwrap();
+    assert_eq!(
+        context.trace_id().to_string(),
+        "4bf92f3577b34da6a3ce929d0e0e4736"
+    );
+    assert!(context.is_sampled() && !context.is_remote());
+    request.end();
+    let span = memory.take().remove(0);
+    assert!(span.parent_is_remote);
+    assert_eq!(span.parent.unwrap().to_string(), "00f067aa0ba902b7");
+
+    let unsampled = PARENT.replace("-01", "-02");
+    let request =
+        SpanBuilder::new("request").start_root(Some(&tracer), incoming(&unsampled), no_attrs);
+    assert!(!request.is_recording());
+    assert_eq!(
+        request.span_context().unwrap().flags().bits(),
+        2,
+        "the random bit goes on"
+    );
+    assert_ne!(
+        request.span_context().unwrap().span_id().to_string(),
+        "00f067aa0ba902b7"
+    );
+}
+
+#[test]
+fn calls_of_an_unrecorded_trace_send_ids_of_their_own() {
+    let (tracer, _) = traced(|builder| builder.plan(unsampled()));
+    let request = root(&tracer, "request");
+    let call = || {
+        SpanBuilder::new("GET").kind(Kind::Client).start_in(
+            request.context_ref(),
+            None,
+            || -> [_; 0] { panic!("not recorded") },
+        )
+    };
+    let (one, two) = (
+        call().span_context().unwrap(),
+        call().span_context().unwrap(),
+    );
+    assert_eq!(one.trace_id(), two.trace_id());
+    assert_ne!(one.span_id(), two.span_id());
+    assert!(!one.is_sampled());
+}
+
+#[test]
+fn without_a_tracer_what_came_in_goes_out_unchanged() {
+    let mut came = incoming(PARENT);
+    came.parent = came
+        .parent
+        .map(|parent| parent.with_tracestate("congo=1".parse_state()));
+    came.baggage = Baggage::default().with("k", "v").unwrap();
+    let mut request = SpanBuilder::new("request").start_root(None, came, no_attrs);
+    let mut headers =
+        std::collections::BTreeMap::from([("Tracestate".to_owned(), "stale=1".to_owned())]);
+    request.in_scope(|| {
+        let call = SpanBuilder::new("GET")
+            .kind(Kind::Client)
+            .start(None, no_attrs);
+        call.context_ref().inject(&mut headers);
+    });
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        headers,
+        [
+            ("baggage", "k=v"),
+            ("traceparent", PARENT),
+            ("tracestate", "congo=1")
+        ]
+    );
+}
+
+trait ParseState {
+    fn parse_state(&self) -> hopline_core::TraceState;
+}
+
+impl ParseState for str {
+    fn parse_state(&self) -> hopline_core::TraceState {
+        hopline_core::TraceState::parse([self]).unwrap()
+    }
+}
+
+#[test]
+fn errors_are_kept_though_the_head_said_no() {
+    let (tracer, memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
+    let mut fine = root(&tracer, "fine");
+    fine.in_scope(|| span("child").end());
+    fine.end();
+    assert_eq!(memory.names(), [""; 0]);
+
+    let mut failing = root(&tracer, "failing");
+    assert!(
+        !failing.span_context().unwrap().is_sampled(),
+        "the flag tells the truth about the head"
+    );
+    failing.in_scope(|| span("child").fail("timeout"));
+    failing.end();
+    let spans = memory.take();
+    assert_eq!(spans.len(), 2);
+    assert_eq!(spans[0].text("hopline.kept"), Some("error"));
+    assert!(!spans[0].flags.is_sampled());
+
+    let parent = PARENT.replace("-01", "-00");
+    let request =
+        SpanBuilder::new("request").start_root(Some(&tracer), incoming(&parent), no_attrs);
+    request.fail("500");
+    request.end();
+    assert_eq!(
+        memory.names(),
+        ["request"],
+        "also under a parent that was not sampled"
+    );
+}
+
+#[test]
+fn slow_and_forced_traces_are_kept() {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let plan = unsampled().keep_slower(Duration::from_millis(500));
+    let (tracer, memory) = traced(|builder| builder.plan(plan).clock(Clock::Manual(clock.clone())));
+    for millis in [499, 500] {
+        let request = root(&tracer, "request");
+        clock.advance(Duration::from_millis(millis));
+        request.end();
+    }
+    let slow = memory.take();
+    assert_eq!(slow.len(), 1);
+    assert_eq!(
+        (slow[0].text("hopline.kept"), slow[0].duration_nanos()),
+        (Some("slow"), 500_000_000)
+    );
+    root(&tracer, "request").keep();
+    assert_eq!(memory.take()[0].text("hopline.kept"), Some("forced"));
+}
+
+#[test]
+fn late_children_follow_the_decision() {
+    let (tracer, memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
+    let request = root(&tracer, "request");
+    let late = SpanBuilder::new("late").start_in(request.context_ref(), None, no_attrs);
+    let context = request.context();
+    request.end();
+    late.fail("too late");
+    late.end();
+    let later = SpanBuilder::new("later").start_in(&context, None, no_attrs);
+    assert!(!later.is_recording());
+    drop(later);
+    assert_eq!(memory.take(), []);
+    assert_eq!(tracer.stats().lost_spans, 0, "discarded is not lost");
+}
+
+#[test]
+fn an_old_context_never_writes_on_another_span() {
+    let (tracer, memory) = traced(|builder| builder);
+    let request = root(&tracer, "request");
+    let context = request.context();
+    request.end();
+    memory.take();
+    let late = SpanBuilder::new("late").start_in(&context, None, no_attrs);
+    context.set("misplaced", true);
+    context.fail("misplaced");
+    late.end();
+    let late = memory.take().remove(0);
+    assert!(late.attributes.is_empty() && !late.is_error());
+    assert_eq!(tracer.stats().lost_details, 2);
+}
+
+#[test]
+fn start_and_end_may_be_given() {
+    let (tracer, memory) = traced(|builder| builder);
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let request = root(&tracer, "request");
+    let job =
+        SpanBuilder::new("job")
+            .start_time(start)
+            .start_in(request.context_ref(), None, no_attrs);
+    job.end_at(start + Duration::from_millis(3));
+    let odd =
+        SpanBuilder::new("odd")
+            .start_time(start)
+            .start_in(request.context_ref(), None, no_attrs);
+    odd.end_at(start - Duration::from_secs(1));
+    request.end();
+    let spans = memory.take();
+    assert_eq!(spans[1].start_unix_nanos, 1_000_000_000_000_000);
+    assert_eq!(spans[1].duration_nanos(), 3_000_000);
+    assert_eq!(spans[2].duration_nanos(), 0);
+}
+
+#[test]
+fn limits_drop_and_count() {
+    let limits = Limits {
+        attributes_per_span: 2,
+        events_per_span: 1,
+        links_per_span: 0,
+        value_bytes: 4,
+        spans_per_trace: 3,
+        ..Limits::default()
+    };
+    let (tracer, memory) = traced(|builder| builder.limits(limits));
+    let mut request =
+        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), || {
+            [
+                attr("none", None::<i64>),
+                attr("cut", "abc\u{e9}f"),
+                attr("b", 2),
+                attr("c", 3),
+            ]
+        });
+    request.event("one", no_attrs);
+    request.event("two", no_attrs);
+    request.link(&PARENT.parse().unwrap());
+    let children: Vec<_> = request.in_scope(|| (0..4).map(|_| span("child")).collect());
+    assert_eq!(
+        children.iter().filter(|child| child.is_recording()).count(),
+        2
+    );
+    let orphan = SpanBuilder::new("grandchild").start_in(children[3].context_ref(), None, no_attrs);
+    assert!(!orphan.is_recording());
+    drop((children, orphan));
+    request.end();
+    let spans = memory.take();
+    let request = &spans[0];
+    assert_eq!(request.text("cut"), Some("abc"));
+    assert_eq!(
+        (
+            request.dropped_attributes,
+            request.dropped_events,
+            request.dropped_links
+        ),
+        (2, 1, 1)
+    );
+    assert_eq!(
+        request.attribute("hopline.dropped_spans"),
+        None,
+        "no room for it, and that is counted too"
+    );
+    assert_eq!(tracer.stats().lost_spans, 3);
+    assert_eq!(tracer.stats().lost_details, 4);
+}
+
+#[test]
+fn the_process_budget_bounds_all_traces_and_is_given_back() {
+    let limits = Limits {
+        total_bytes: 20_000,
+        ..Limits::default()
+    };
+    let (tracer, memory) = traced(|builder| builder.limits(limits));
+    let requests: Vec<_> = (0..100).map(|_| root(&tracer, "request")).collect();
+    let recorded = requests
+        .iter()
+        .filter(|request| request.is_recording())
+        .count();
+    assert!((1..100).contains(&recorded), "{recorded}");
+    assert!(tracer.stats().buffer_bytes <= 20_000);
+    assert_eq!(tracer.stats().lost_traces as usize, 100 - recorded);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.span_context().is_some()),
+        "ids travel all the same"
+    );
+    drop(requests);
+    assert_eq!(memory.take().len(), recorded);
+    assert!(root(&tracer, "request").is_recording());
+}
+
+#[test]
+fn baggage_becomes_attributes_by_allow_list_only() {
+    let (tracer, memory) = traced(|builder| builder.baggage_attributes(["tenant_id"]));
+    let baggage = Baggage::default()
+        .with("tenant_id", "acme")
+        .unwrap()
+        .with("session", "secret")
+        .unwrap();
+    let mut request = SpanBuilder::new("request").start_root(
+        Some(&tracer),
+        Incoming {
+            parent: None,
+            baggage,
+        },
+        no_attrs,
+    );
+    request.in_scope(|| span("child").end());
+    request.end();
+    for span in memory.take() {
+        let attributes: Vec<String> = span
+            .attributes
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(attributes, ["tenant_id=acme"], "{}", span.name);
+    }
+}
+
+#[tokio::test]
+async fn a_context_is_current_only_while_its_future_is_polled() {
+    let (tracer, memory) = traced(|builder| builder);
+    let request = root(&tracer, "request");
+    let branch = |name: &'static str| {
+        async move {
+            tokio::task::yield_now().await;
+            span(name).end();
+        }
+        .in_span(SpanBuilder::new(name).start_in(request.context_ref(), None, no_attrs))
+    };
+    tokio::join!(branch("a"), branch("b"));
+    assert!(Context::current().span_context().is_none());
+    request.end();
+    let spans = memory.take();
+    for name in ["a", "b"] {
+        let ids: Vec<_> = spans.iter().filter(|span| span.name == name).collect();
+        assert_eq!(ids[1].parent, Some(ids[0].span_id), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_future_is_dropped_in_its_context() {
+    struct Rollback;
+    impl Drop for Rollback {
+        fn drop(&mut self) {
+            span("rollback").end();
+        }
+    }
+    let (tracer, memory) = traced(|builder| builder);
+    let work = async {
+        let _rollback = Rollback;
+        std::future::pending::<()>().await;
+    };
+    let waited = tokio::time::timeout(
+        Duration::from_millis(1),
+        work.in_span(root(&tracer, "request")),
+    )
+    .await;
+    assert!(waited.is_err());
+    let spans = memory.take();
+    assert_eq!(
+        spans
+            .iter()
+            .map(|span| span.name.as_str())
+            .collect::<Vec<_>>(),
+        ["request", "rollback"]
+    );
+    assert_eq!(spans[1].parent, Some(spans[0].span_id));
+}
+
+#[test]
+fn a_panic_puts_back_what_was_current() {
+    let (tracer, memory) = traced(|builder| builder);
+    let mut request = root(&tracer, "request");
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        request.in_scope(|| panic!("handler"))
+    }));
+    assert!(caught.is_err());
+    assert!(Context::current().span_context().is_none());
+    request.end();
+    assert_eq!(memory.names(), ["request"]);
+}
+
+#[test]
+fn another_tracer_begins_a_local_trace_of_its_own() {
+    let (outer, outer_memory) = traced(|builder| builder.service("outer"));
+    let (inner, inner_memory) = traced(|builder| builder.service("inner"));
+    let mut request = root(&outer, "request");
+    request.in_scope(|| SpanBuilder::new("call").start(Some(&inner), no_attrs).end());
+    let call = inner_memory.take().remove(0);
+    assert_eq!(call.service(), "inner");
+    assert_eq!(
+        call.parent,
+        request.span_context().map(|context| context.span_id())
+    );
+    assert!(!call.parent_is_remote);
+    request.end();
+    assert_eq!(outer_memory.names(), ["request"]);
+}
+
+#[test]
+fn after_shutdown_nothing_is_recorded_and_that_is_counted() {
+    let (tracer, memory) = traced(|builder| builder);
+    let open = root(&tracer, "open");
+    assert_eq!(tracer.shutdown(Duration::from_secs(1)), Ok(()));
+    let late = SpanBuilder::new("late").start_root(Some(&tracer), incoming(PARENT), no_attrs);
+    assert!(!late.is_recording());
+    assert_eq!(
+        late.span_context().unwrap().trace_id().to_string(),
+        "4bf92f3577b34da6a3ce929d0e0e4736"
+    );
+    assert_eq!(tracer.stats().after_shutdown, 1);
+    drop(open);
+    assert_eq!(
+        memory.names(),
+        ["open"],
+        "what had begun still reaches the sinks"
+    );
+}
+
+/// Wants full batches, and keeps the way to ask for more.
+#[derive(Clone, Default)]
+struct Patient(Memory, Arc<Mutex<Option<Source>>>);
+
+impl Sink for Patient {
+    fn accept(&self, batch: &Arc<Batch>) {
+        self.0.accept(batch);
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Full
+    }
+
+    fn start(&self, source: Source) {
+        *self.1.lock().unwrap() = Some(source);
+    }
+
+    fn flush(&self, _: Duration) -> Result<(), FlushError> {
+        Err(FlushError::timed_out())
+    }
+}
+
+#[test]
+fn a_sink_may_wait_for_full_batches_or_ask() {
+    let patient = Patient::default();
+    let tracer = Tracer::builder().sink(patient.clone()).build();
+    for _ in 0..511 {
+        root(&tracer, "request").end();
+    }
+    assert_eq!(patient.0.take().len(), 0);
+    root(&tracer, "request").end();
+    assert_eq!(patient.0.take().len(), 512);
+    root(&tracer, "request").end();
+    let source = patient.1.lock().unwrap().clone().unwrap();
+    assert!(source.hand_over());
+    assert_eq!(patient.0.take().len(), 1);
+    assert!(tracer.flush(Duration::ZERO).unwrap_err().is_timeout());
+    root(&tracer, "request").end();
+    drop(tracer);
+    assert!(!source.hand_over());
+    assert_eq!(
+        patient.0.take().len(),
+        1,
+        "the last handle gives what waited"
+    );
+}
+
+struct Panics;
+
+impl Sink for Panics {
+    fn accept(&self, _: &Arc<Batch>) {
+        panic!("a sink's bug");
+    }
+}
+
+#[test]
+fn a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
+    let memory = Memory::default();
+    let tracer = Tracer::builder().sink(Panics).sink(memory.clone()).build();
+    root(&tracer, "request").end();
+    assert_eq!(memory.names(), ["request"]);
+}
+
+#[test]
+fn every_span_of_racing_threads_is_exported_once() {
+    let (tracer, memory) = traced(|builder| builder);
+    for _ in 0..500 {
+        let request = root(&tracer, "request");
+        let children: Vec<_> = (0..4)
+            .map(|_| SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs))
+            .collect();
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(request));
+            for child in children {
+                scope.spawn(move || drop(child));
+            }
+        });
+    }
+    let mut spans = memory.take();
+    assert_eq!(spans.len(), 2500);
+    spans.sort_by_key(|span| (span.trace_id, span.span_id));
+    spans.dedup_by_key(|span| (span.trace_id, span.span_id));
+    assert_eq!(spans.len(), 2500);
+}
