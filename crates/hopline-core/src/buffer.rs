@@ -173,13 +173,16 @@ impl State {
         self.records.spans[at].name = Text::of_name(name, &mut self.records.text, 0);
     }
 
-    /// Marks a span as failed. An error after the local root's end is recorded but can no longer change the decision.
+    /// Marks a span as failed; the first failure stays, being nearest to the cause.
+    /// An error after the local root's end is recorded but can no longer change the decision.
     pub(crate) fn fail(&mut self, span: u32, error_type: Name<'_>, message: &str) {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
         };
         self.failed = true;
-        self.records.spans[at].failed = true;
+        if std::mem::replace(&mut self.records.spans[at].failed, true) {
+            return;
+        }
         let error_type = match error_type.0 {
             NameKind::Static(text) => attr(semconv::ERROR_TYPE, Literal(text)),
             NameKind::Dynamic(text) => attr(semconv::ERROR_TYPE, text),

@@ -10,7 +10,7 @@ pub enum Ids {
     /// Random ones. Trace ids come from a cryptographic generator, so that services do not collide.
     #[default]
     Random,
-    /// 1, 2, 3, … for each tracer, for tests.
+    /// 1, 2, 3, … for each tracer, for tests. Not random, so a share below 100 % takes none of them.
     Sequence,
 }
 

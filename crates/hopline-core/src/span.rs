@@ -127,6 +127,8 @@ impl Span {
     }
 
     /// Marks it as failed, by a reason of low cardinality (`error.type`).
+    ///
+    /// The first failure of a span stays, being nearest to the cause.
     pub fn fail<'v>(&self, error_type: impl Into<Name<'v>>) {
         self.fail_with(error_type, "");
     }

@@ -127,6 +127,7 @@ fn events_links_and_errors_are_on_their_span() {
     child.event("downstream_error", || [attr("peer", "payments")]);
     child.event("empty", no_attrs);
     child.fail_with("card_declined", "the card was declined");
+    child.fail("503");
     request.event("seen", no_attrs);
     child.end();
     request.end();

@@ -1,0 +1,322 @@
+//! The arrows of the workspace: which member may depend on which, and on what else.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package};
+
+/// The drawing. An arrow reaches all that lies behind it: who may depend on `hopline-http` may on `hopline-core`.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("hopline-core", &[]),
+    ("hopline-http", &["hopline-core"]),
+    ("hopline-tower", &["hopline-http"]),
+    ("hopline-axum", &["hopline-tower"]),
+    ("hopline-reqwest", &["hopline-http"]),
+    ("hopline-sqlx", &["hopline-core"]),
+    ("hopline-lapin", &["hopline-core"]),
+    ("hopline-otlp", &["hopline-core"]),
+    ("hopline-tracing", &["hopline-core"]),
+    ("hopline-otel", &["hopline-core"]),
+    ("hopline-analysis", &["hopline-core"]),
+    ("hopline-testing", &["hopline-analysis"]),
+    ("hopline-view", &["hopline-analysis", "hopline-otlp"]),
+    (
+        "hopline",
+        &[
+            "hopline-axum",
+            "hopline-reqwest",
+            "hopline-sqlx",
+            "hopline-lapin",
+            "hopline-otlp",
+            "hopline-tracing",
+            "hopline-otel",
+            "hopline-analysis",
+            "hopline-view",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// All that the core may take from outside: no runtime, no HTTP, no exporter.
+const CORE_TAKES: &[&str] = &[
+    "fastrand",
+    "parking_lot",
+    "pin-project-lite",
+    "rand",
+    "thiserror",
+];
+
+/// Only hopline-otel names these.
+const OPENTELEMETRY: &[&str] = &["opentelemetry", "opentelemetry_sdk"];
+
+#[test]
+fn the_workspace_keeps_its_arrows() {
+    let metadata = workspace();
+    assert!(
+        metadata.workspace_packages().len() > 10,
+        "the members were read"
+    );
+    assert_eq!(violations(&metadata), [""; 0]);
+}
+
+#[test]
+fn a_forbidden_arrow_is_named() {
+    for (package, dependency, kind) in [
+        ("hopline-axum", "hopline-otlp", DependencyKind::Normal),
+        ("hopline-sqlx", "hopline-http", DependencyKind::Normal),
+        ("hopline-core", "hopline-analysis", DependencyKind::Build),
+        ("hopline-reqwest", "checkout", DependencyKind::Normal),
+        ("xtask", "hopline-core", DependencyKind::Normal),
+    ] {
+        let mut metadata = workspace();
+        add(&mut metadata, package, |added| {
+            added.name = dependency.to_owned();
+            added.kind = kind;
+        });
+        let expected = format!("{package} ─► {dependency} is not drawn");
+        assert_eq!(violations(&metadata), [expected]);
+    }
+}
+
+#[test]
+fn arrows_of_tests_alone_are_free() {
+    let mut metadata = workspace();
+    add(&mut metadata, "hopline-core", |added| {
+        added.name = "hopline-testing".to_owned();
+        added.kind = DependencyKind::Development;
+    });
+    assert_eq!(violations(&metadata), [""; 0]);
+}
+
+#[test]
+fn the_facade_takes_a_crate_by_feature_only() {
+    let mut metadata = workspace();
+    add(&mut metadata, "hopline", |added| {
+        added.name = "hopline-reqwest".to_owned();
+        added.optional = false;
+    });
+    assert_eq!(
+        violations(&metadata),
+        ["hopline ─► hopline-reqwest is drawn by feature, so it must be optional"]
+    );
+}
+
+#[test]
+fn a_stranger_in_the_core_is_named() {
+    for (name, kind) in [
+        ("tokio", DependencyKind::Normal),
+        ("http", DependencyKind::Normal),
+        ("cc", DependencyKind::Build),
+    ] {
+        let mut metadata = workspace();
+        add(&mut metadata, "hopline-core", |added| {
+            added.name = name.to_owned();
+            added.kind = kind;
+        });
+        let expected = format!(
+            "hopline-core ─► {name}: the core takes only {}",
+            CORE_TAKES.join(", ")
+        );
+        assert_eq!(violations(&metadata), [expected]);
+    }
+}
+
+#[test]
+fn opentelemetry_outside_its_crate_is_named() {
+    let mut metadata = workspace();
+    add(&mut metadata, "hopline-otlp", |added| {
+        added.name = "opentelemetry_sdk".to_owned();
+        added.rename = Some("sdk".to_owned());
+    });
+    assert_eq!(
+        violations(&metadata),
+        ["hopline-otlp ─► opentelemetry_sdk: only hopline-otel may name it"]
+    );
+}
+
+#[test]
+fn a_version_on_a_member_in_tests_is_named() {
+    let mut metadata = workspace();
+    add(&mut metadata, "hopline-tower", |added| {
+        added.name = "hopline-testing".to_owned();
+        added.kind = DependencyKind::Development;
+        added.req = "^0.1.0".parse().unwrap();
+    });
+    let expected =
+        "hopline-tower ─► hopline-testing (tests): path only, without the version ^0.1.0";
+    assert_eq!(violations(&metadata), [expected]);
+}
+
+#[test]
+fn a_wrong_rust_version_is_named() {
+    for (name, expected) in [
+        (
+            "hopline-core",
+            "hopline-core: rust-version must be 1.88, not 1.90",
+        ),
+        (
+            "hopline-sqlx",
+            "hopline-sqlx: rust-version must be 1.94, not 1.90",
+        ),
+        ("checkout", "checkout: rust-version must be 1.94, not 1.90"),
+    ] {
+        let mut metadata = workspace();
+        package(&mut metadata, name).rust_version = "1.90.0".parse().ok();
+        assert_eq!(violations(&metadata), [expected]);
+    }
+}
+
+#[test]
+fn a_crate_without_arrows_is_named() {
+    let mut metadata = workspace();
+    let manifest = metadata
+        .workspace_root
+        .join("crates/hopline-new/Cargo.toml");
+    let added = package(&mut metadata, "hopline-http");
+    added.name = "hopline-new".parse().unwrap();
+    added.manifest_path = manifest;
+    let found = violations(&metadata);
+    assert!(
+        found.contains(&"hopline-new is not in the drawing".to_owned()),
+        "{found:?}"
+    );
+}
+
+/// All that the workspace's manifests say against the rules, one sentence each.
+fn violations(metadata: &Metadata) -> Vec<String> {
+    let members = metadata.workspace_packages();
+    let names: BTreeSet<&str> = members
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    let mut found = Vec::new();
+    for package in members {
+        let stands_outside = stands_outside(metadata, package);
+        if !stands_outside && arrows(&package.name).is_none() {
+            found.push(format!("{} is not in the drawing", package.name));
+        }
+        for dependency in &package.dependencies {
+            // A member is known by its name; a dependency on one of another origin would be worse still.
+            let to_member =
+                names.contains(dependency.name.as_str()) || arrows(&dependency.name).is_some();
+            let complaint = match dependency.kind {
+                DependencyKind::Development if to_member => versioned(dependency),
+                DependencyKind::Development => None,
+                _ if to_member => undrawn(&package.name, dependency, stands_outside),
+                _ => stranger(&package.name, dependency),
+            };
+            let tests = if dependency.kind == DependencyKind::Development {
+                " (tests)"
+            } else {
+                ""
+            };
+            found.extend(
+                complaint.map(|why| format!("{} ─► {}{tests}{why}", package.name, dependency.name)),
+            );
+        }
+        found.extend(wrong_rust_version(package, stands_outside));
+    }
+    found
+}
+
+/// Examples and tests may depend on anything.
+fn stands_outside(metadata: &Metadata, package: &Package) -> bool {
+    ["examples", "tests"].iter().any(|folder| {
+        package
+            .manifest_path
+            .starts_with(metadata.workspace_root.join(folder))
+    })
+}
+
+fn undrawn(package: &str, dependency: &Dependency, stands_outside: bool) -> Option<String> {
+    if stands_outside {
+        return None;
+    }
+    if !reaches(package, &dependency.name) {
+        return Some(" is not drawn".to_owned());
+    }
+    let by_feature = package == "hopline" && dependency.name != "hopline-core";
+    (by_feature && !dependency.optional)
+        .then(|| " is drawn by feature, so it must be optional".to_owned())
+}
+
+fn stranger(package: &str, dependency: &Dependency) -> Option<String> {
+    let name = dependency.name.as_str();
+    if package == "hopline-core" && !CORE_TAKES.contains(&name) {
+        return Some(format!(": the core takes only {}", CORE_TAKES.join(", ")));
+    }
+    let misplaced = OPENTELEMETRY.contains(&name) && package != "hopline-otel";
+    misplaced.then(|| ": only hopline-otel may name it".to_owned())
+}
+
+/// A version would have to be published before the crate whose tests need it, in a circle.
+fn versioned(dependency: &Dependency) -> Option<String> {
+    let version = dependency.req.to_string();
+    (version != "*").then(|| format!(": path only, without the version {version}"))
+}
+
+fn wrong_rust_version(package: &Package, stands_outside: bool) -> Option<String> {
+    // sqlx asks for the newer one, and examples and tests use it.
+    let minor = if stands_outside || package.name == "hopline-sqlx" {
+        94
+    } else {
+        88
+    };
+    let right = package
+        .rust_version
+        .as_ref()
+        .is_some_and(|version| (version.major, version.minor) == (1, minor));
+    let is = package
+        .rust_version
+        .as_ref()
+        .map_or("nothing".to_owned(), |version| {
+            format!("{}.{}", version.major, version.minor)
+        });
+    (!right).then(|| format!("{}: rust-version must be 1.{minor}, not {is}", package.name))
+}
+
+fn arrows(from: &str) -> Option<&'static [&'static str]> {
+    ARROWS
+        .iter()
+        .find(|(name, _)| *name == from)
+        .map(|(_, to)| *to)
+}
+
+fn reaches(from: &str, to: &str) -> bool {
+    arrows(from)
+        .unwrap_or_default()
+        .iter()
+        .any(|next| *next == to || reaches(next, to))
+}
+
+fn workspace() -> Metadata {
+    // The manifests say it all: no resolution, so nothing is fetched.
+    MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
+}
+
+fn package<'a>(metadata: &'a mut Metadata, name: &str) -> &'a mut Package {
+    metadata
+        .packages
+        .iter_mut()
+        .find(|package| package.name == name)
+        .unwrap()
+}
+
+/// Gives `to` one more dependency, made from one it or another member has.
+fn add(metadata: &mut Metadata, to: &str, change: impl FnOnce(&mut Dependency)) {
+    let plain = |dependency: &&Dependency| {
+        dependency.kind == DependencyKind::Normal && dependency.rename.is_none()
+    };
+    let all = metadata
+        .packages
+        .iter()
+        .flat_map(|package| &package.dependencies);
+    let mut added = all.clone().find(plain).unwrap().clone();
+    added.req = "*".parse().unwrap();
+    added.optional = true;
+    change(&mut added);
+    package(metadata, to).dependencies.push(added);
+}

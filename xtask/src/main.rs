@@ -1,0 +1,81 @@
+//! The project's own commands; `cargo xtask help` lists them.
+
+#![expect(clippy::print_stdout, reason = "a command line tool answers on stdout")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+mod account;
+mod apt;
+mod audit;
+mod interrupt;
+mod postgres;
+mod process;
+mod rabbitmq;
+mod server;
+mod services;
+mod step;
+mod test;
+
+/// What a command answers; the error is one line for the person at the terminal.
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--keep]         format, clippy, all tests, docs, features alone and the example, against a private
+                        Postgres and a private RabbitMQ; --keep leaves those two running
+  services              start both, print their URLs as `export` lines, stop them on Ctrl-C
+  services --detach     start both and leave them running (noted in target/services.env)
+  services stop         stop what --detach or --keep left running
+  audit                 licences, bans and sources of every dependency, by cargo-deny
+  help                  this text
+
+What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
+HOPLINE_TEST_AMQP_URL is set, `test` uses that server and neither installs nor starts one.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let answer = match arguments[..] {
+        ["test"] => test::run(false),
+        ["test", "--keep"] => test::run(true),
+        ["services"] => services::serve(),
+        ["services", "--detach"] => services::detach(),
+        ["services", "stop"] => services::stop(),
+        ["audit"] => audit::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!(
+            "unknown command `{}`; see `cargo xtask help`",
+            arguments.join(" ")
+        )
+        .into()),
+    };
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    // A relative CARGO_TARGET_DIR is relative to where cargo was called; `join` keeps an absolute one.
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => std::env::current_dir().unwrap_or_default().join(folder),
+        None => root().join("target"),
+    }
+}

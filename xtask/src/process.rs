@@ -1,0 +1,156 @@
+//! Processes by identity, so that only what was started here is ever stopped.
+
+use std::fmt;
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often a wait looks again; a process that is not our child offers no event to wait for.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+
+/// A process, told apart from a later one with the same id by the time it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    pid: u32,
+    started: u64,
+}
+
+impl Process {
+    /// The process that has this id now.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let (_, started) = stat(pid)?;
+        Some(Self { pid, started })
+    }
+
+    /// Whether it still runs; a zombie does not.
+    pub(crate) fn is_alive(self) -> bool {
+        stat(self.pid)
+            .is_some_and(|(state, started)| started == self.started && !matches!(state, 'Z' | 'X'))
+    }
+
+    pub(crate) fn signal(self, name: &str) {
+        if self.is_alive() {
+            kill(name, &self.pid.to_string());
+        }
+    }
+
+    /// Sends `signal`, waits at most `grace`, then kills it with all that it started.
+    ///
+    /// It must lead a process group, as everything started here does.
+    pub(crate) fn stop(self, signal: &str, grace: Duration) {
+        self.signal(signal);
+        if !self.ends_within(grace) {
+            signal_group(self.pid, "KILL");
+            self.ends_within(Duration::from_secs(5));
+        }
+    }
+
+    pub(crate) fn ends_within(self, time: Duration) -> bool {
+        let start = Instant::now();
+        while self.is_alive() {
+            if start.elapsed() > time {
+                return false;
+            }
+            sleep(TICK);
+        }
+        true
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.pid, self.started)
+    }
+}
+
+impl FromStr for Process {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text
+            .split_once('@')
+            .and_then(|(pid, started)| Some((pid.parse().ok()?, started.parse().ok()?)));
+        let (pid, started) = parsed.ok_or_else(|| format!("`{text}` is not a process"))?;
+        Ok(Self { pid, started })
+    }
+}
+
+/// Signals a whole process group that was made for a child of ours.
+pub(crate) fn signal_group(leader: u32, name: &str) {
+    kill(name, &format!("-{leader}"));
+}
+
+/// Through the shell, whose `kill` is built in: std has no signals, and the program is missing on small systems.
+fn kill(signal: &str, whom: &str) {
+    let script = ["-c", r#"kill -s "$1" -- "$2""#, "sh", signal, whom];
+    // It fails where the process ended in the meantime, which is what was wanted.
+    let _ = Command::new("sh")
+        .args(script)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// State and start time (clock ticks since boot), fields 3 and 22 of proc(5)'s `stat`.
+fn stat(pid: u32) -> Option<(char, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in field 2 may hold anything, spaces and parentheses too; it ends at the last parenthesis.
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::CommandExt;
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_id_and_start_time() {
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let process = Process::of(child.id()).unwrap();
+        assert!(process.is_alive());
+        assert_eq!(process.to_string().parse(), Ok(process));
+
+        let earlier = Process {
+            started: process.started - 1,
+            ..process
+        };
+        assert!(!earlier.is_alive(), "the id was used again");
+        earlier.stop("KILL", Duration::ZERO);
+        assert!(
+            process.is_alive(),
+            "another process with the same id is left alone"
+        );
+
+        process.stop("TERM", Duration::from_secs(10));
+        assert!(!process.is_alive(), "a zombie counts as ended");
+        assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn what_ignores_its_signal_is_killed_with_its_children() {
+        // The reader sees the end of the pipe once every process that holds it is gone.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' TERM; echo ready; sleep 60; sleep 60"])
+            .process_group(0);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+
+        let process = Process::of(child.id()).unwrap();
+        process.stop("TERM", Duration::from_millis(100));
+        assert!(!process.is_alive());
+        assert_eq!(output.read_line(&mut line).unwrap(), 0);
+        child.wait().unwrap();
+    }
+}

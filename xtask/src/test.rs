@@ -1,0 +1,128 @@
+//! `cargo xtask test`: everything that has to hold before a change goes in.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use crate::interrupt::Interrupt;
+use crate::services::Services;
+use crate::step::Steps;
+use crate::{Result, apt, postgres, rabbitmq};
+
+/// What is built with single features too: a crate's features must not need one another.
+const ALONE: &[(&str, &[&str])] = &[
+    ("hopline", &["--no-default-features"]),
+    ("hopline-otlp", &["--no-default-features"]),
+    ("hopline-sqlx", &["--features", "postgres"]),
+    ("hopline-sqlx", &["--features", "sqlite"]),
+    ("hopline-sqlx", &["--features", "mysql"]),
+];
+
+/// Runs all steps and prints the table; `keep` leaves the servers running.
+pub(crate) fn run(keep: bool) -> Result<()> {
+    let mut steps = Steps::new(Interrupt::listen()?);
+    let outcome = with_servers(&mut steps, keep);
+    print!("\n{}", steps.table());
+    if outcome.is_ok() {
+        println!("\nall steps passed in {:.0} s", steps.total().as_secs_f64());
+    }
+    outcome
+}
+
+fn with_servers(steps: &mut Steps, keep: bool) -> Result<()> {
+    let variables = [postgres::VARIABLE, rabbitmq::VARIABLE];
+    let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
+    let mut urls: BTreeMap<&str, String> = variables
+        .iter()
+        .filter_map(|name| Some((*name, given(name)?)))
+        .collect();
+    let wanted: Vec<&str> = variables
+        .into_iter()
+        .filter(|name| !urls.contains_key(name))
+        .collect();
+    for name in urls.keys() {
+        println!("{name} is set: that server is used");
+    }
+
+    steps.time("install", |_| {
+        if !apt::on_path("cc") {
+            apt::install(&["gcc", "libc6-dev"], "install a C compiler")?;
+        }
+        Services::install(&wanted)
+    })?;
+    // Held to the end: dropping it, on whatever way out, stops the servers.
+    let services = steps.time("servers", |interrupt| Services::start(&wanted, interrupt))?;
+    urls.extend(services.urls().map(|(name, url)| (name, url.to_owned())));
+
+    let outcome = all(steps, &urls);
+    if keep {
+        services.leave_running()?;
+    }
+    outcome
+}
+
+fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
+    steps.run("format", cargo().args(["fmt", "--all", "--check"]))?;
+
+    let every = [
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    steps.run("clippy", cargo().arg("clippy").args(every))?;
+
+    steps.run(
+        "tests",
+        cargo()
+            .args(["test", "--workspace", "--all-features"])
+            .envs(urls),
+    )?;
+
+    let docs = ["doc", "--workspace", "--no-deps", "--all-features"];
+    steps.run(
+        "docs",
+        cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+
+    for (package, features) in ALONE {
+        let name = format!("{package} {}", features.join(" "));
+        // Clippy where `cargo check` would do: it shares the dependencies' artifacts with the step above.
+        steps.run(
+            &name,
+            cargo()
+                .args(["clippy", "-p", package])
+                .args(*features)
+                .args(["--", "-D", "warnings"]),
+        )?;
+    }
+
+    let example = ["run", "--package", "checkout", "--", "--once"];
+    steps.run("example", cargo().args(example))?;
+    let mut servers = cargo();
+    for (name, variable) in [
+        ("DATABASE_URL", postgres::VARIABLE),
+        ("AMQP_URL", rabbitmq::VARIABLE),
+    ] {
+        servers.env(name, &urls[variable]);
+    }
+    steps.run("example on servers", servers.args(example))
+}
+
+/// Cargo, as if it were called at the root by hand.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::root());
+    // Cargo sets these for xtask; what it builds from here gets its own.
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    }) {
+        command.env_remove(name);
+    }
+    // sqlx reads the first while it compiles, the example reads both: neither may come from the caller by chance.
+    command.env_remove("DATABASE_URL").env_remove("AMQP_URL");
+    command
+}
