@@ -1,0 +1,357 @@
+//! The rules of the self-check, one function each.
+
+use hopline_core::{Kind, SpanData, semconv};
+
+use super::{Check, Finding};
+use crate::secrets;
+use crate::trace::Trace;
+
+/// Two services' clocks are anchored separately; on one machine they agree far better than this.
+const CLOCK_TOLERANCE: u64 = 1_000_000;
+
+pub(super) fn one_root(traces: &[Trace<'_>]) -> Check {
+    let findings = traces
+        .iter()
+        .filter(|trace| trace.roots.len() != 1)
+        .map(|trace| {
+            let roots: Vec<&str> = trace.roots().map(|root| root.name.as_str()).collect();
+            let first = trace.spans()[trace.roots[0]];
+            Finding::of(
+                first,
+                format!("the trace has {} roots: {}", roots.len(), roots.join(", ")),
+            )
+        });
+    check(
+        "one root per request",
+        format!("{} traces", traces.len()),
+        findings,
+    )
+}
+
+pub(super) fn parents_present(traces: &[Trace<'_>]) -> Check {
+    let spans = each(traces);
+    let orphans = spans
+        .filter(|(trace, index, span)| span.parent.is_some() && trace.parents[*index].is_none());
+    let findings = orphans.map(|(_, _, span)| {
+        let parent = span
+            .parent
+            .map(|parent| parent.to_string())
+            .unwrap_or_default();
+        Finding::of(span, format!("its parent {parent} is not there"))
+    });
+    check(
+        "every parent is present",
+        count(traces, |span| span.parent.is_some(), "spans with a parent"),
+        findings,
+    )
+}
+
+/// The id that was sent is the parent's id on the other side.
+pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
+    let arrived = |span: &SpanData| matches!(span.kind, Kind::Server | Kind::Consumer);
+    let findings = each(traces).filter_map(|(trace, index, span)| {
+        let parent = trace.parents[index].map(|parent| trace.spans()[parent])?;
+        let reason = match (span.kind, parent.kind) {
+            (Kind::Server, Kind::Client) | (Kind::Consumer, Kind::Producer)
+                if !span.parent_is_remote =>
+            {
+                "its parent came over the wire but is not marked as remote"
+            }
+            (Kind::Server, Kind::Client) => return None,
+            (Kind::Consumer, Kind::Producer) => {
+                let linked = span
+                    .links
+                    .iter()
+                    .any(|link| Some(link.span_context.span_id()) == span.parent);
+                return (!linked)
+                    .then(|| Finding::of(span, "it has no link to the message's publish span"));
+            }
+            (Kind::Server, _) => {
+                "its parent is not the call that was made: the caller sent another span's id"
+            }
+            (Kind::Consumer, _) => "its parent is not a publish span",
+            _ if parent.service() != span.service() => {
+                "it is the child of another service's span, though it received nothing"
+            }
+            _ => return None,
+        };
+        Some(Finding::of(span, reason))
+    });
+    check(
+        "children are of the span whose traceparent was sent",
+        count(traces, arrived, "arrivals"),
+        findings,
+    )
+}
+
+pub(super) fn one_trace_per_request(traces: &[Trace<'_>], requests: Option<usize>) -> Check {
+    let torn = each(traces).filter_map(|(_, _, span)| {
+        let other = span
+            .links
+            .iter()
+            .find(|link| link.span_context.trace_id() != span.trace_id)?;
+        let reason = format!(
+            "it was sent in trace {} and handled in this one",
+            other.span_context.trace_id()
+        );
+        (span.kind == Kind::Consumer).then(|| Finding::of(span, reason))
+    });
+    let counted = requests.filter(|requests| *requests != traces.len());
+    let counted = counted.map(|requests| {
+        Finding::general(format!("{requests} requests made {} traces", traces.len()))
+    });
+    let seen = requests.map_or_else(
+        || format!("{} traces", traces.len()),
+        |requests| format!("{requests} requests"),
+    );
+    check(
+        "one trace id per request, through HTTP and queue",
+        seen,
+        torn.chain(counted),
+    )
+}
+
+pub(super) fn database_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
+    let is_database = |span: &SpanData| {
+        span.name.starts_with("db.") || span.attribute(semconv::DB_SYSTEM_NAME).is_some()
+    };
+    let incomplete = each(traces)
+        .filter(|(_, _, span)| is_database(span))
+        .filter_map(|(_, _, span)| {
+            let statement = span.attribute(semconv::DB_QUERY_SUMMARY).is_some();
+            let mut wanted = vec![semconv::DB_SYSTEM_NAME, semconv::DB_NAMESPACE];
+            wanted.extend(statement.then_some(semconv::DB_QUERY_TEXT));
+            missing(span, &wanted).or_else(|| {
+                (span.kind != Kind::Client).then(|| Finding::of(span, "its kind is not CLIENT"))
+            })
+        });
+    let absent = without(traces, roots, |span| is_database(span), "no database work");
+    check(
+        "database work is there with its attributes",
+        count(traces, is_database, "spans"),
+        incomplete.chain(absent),
+    )
+}
+
+pub(super) fn queue_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
+    let is_queue = |span: &SpanData| matches!(span.kind, Kind::Producer | Kind::Consumer);
+    let incomplete = each(traces)
+        .filter(|(_, _, span)| is_queue(span))
+        .filter_map(|(_, _, span)| {
+            missing(
+                span,
+                &[
+                    semconv::MESSAGING_SYSTEM,
+                    semconv::MESSAGING_DESTINATION_NAME,
+                    "messaging.operation.type",
+                ],
+            )
+        });
+    let published = without(
+        traces,
+        roots,
+        |span| span.kind == Kind::Producer,
+        "nothing published",
+    );
+    let processed = without(
+        traces,
+        roots,
+        |span| span.kind == Kind::Consumer,
+        "nothing processed",
+    );
+    let findings = incomplete.chain(published).chain(processed);
+    check(
+        "queue work is there with its attributes",
+        count(traces, is_queue, "spans"),
+        findings,
+    )
+}
+
+pub(super) fn errors_marked(traces: &[Trace<'_>]) -> Check {
+    let code = |span: &SpanData| {
+        span.attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
+            .and_then(|code| code.as_i64())
+    };
+    let failing = move |span: &SpanData| {
+        let from = if span.kind == Kind::Server { 500 } else { 400 };
+        code(span).is_some_and(|code| code >= from)
+    };
+    let findings = each(traces).filter_map(|(_, _, span)| {
+        if failing(span) && !span.is_error() {
+            let code = code(span).unwrap_or_default();
+            return Some(Finding::of(
+                span,
+                format!("it answered {code} and is not marked as an error"),
+            ));
+        }
+        let untyped = span.is_error() && span.attribute(semconv::ERROR_TYPE).is_none();
+        untyped.then(|| Finding::of(span, "it is an error without error.type"))
+    });
+    check(
+        "errors mark their spans",
+        count(traces, |span| span.is_error(), "errors"),
+        findings,
+    )
+}
+
+pub(super) fn times_fit(traces: &[Trace<'_>]) -> Check {
+    let findings = each(traces).filter_map(|(trace, index, span)| {
+        if span.end_unix_nanos < span.start_unix_nanos {
+            return Some(Finding::of(span, "it ends before it starts"));
+        }
+        let parent = trace.parents[index].map(|parent| trace.spans()[parent])?;
+        let tolerance = if parent.service() == span.service() {
+            0
+        } else {
+            CLOCK_TOLERANCE
+        };
+        if span.start_unix_nanos + tolerance < parent.start_unix_nanos {
+            return Some(Finding::of(
+                span,
+                format!("it starts before its parent `{}`", parent.name),
+            ));
+        }
+        // a message is handled after it was sent, and an answer's body may end after its head was read
+        let may_outlive = matches!(span.kind, Kind::Consumer | Kind::Server);
+        let outlives = span.end_unix_nanos > parent.end_unix_nanos + tolerance;
+        (outlives && !may_outlive)
+            .then(|| Finding::of(span, format!("it ends after its parent `{}`", parent.name)))
+    });
+    check(
+        "times fit: no negative duration, no child outside its parent",
+        count(traces, |_| true, "spans"),
+        findings,
+    )
+}
+
+pub(super) fn no_secrets(traces: &[Trace<'_>]) -> Check {
+    let findings = each(traces).flat_map(|(_, _, span)| secrets_of(span));
+    let values = each(traces)
+        .map(|(_, _, span)| span.attributes.len())
+        .sum::<usize>();
+    check(
+        "nothing looks like a token, password, card number or e-mail",
+        format!("{values} attributes"),
+        findings,
+    )
+}
+
+pub(super) fn not_noisy(traces: &[Trace<'_>], max: usize) -> Check {
+    let findings = traces
+        .iter()
+        .filter(|trace| trace.spans().len() > max)
+        .map(|trace| {
+            let reason = format!(
+                "its trace has {} spans, more than {max}",
+                trace.spans().len()
+            );
+            Finding::of(trace.spans()[trace.roots[0]], reason)
+        });
+    let most = traces
+        .iter()
+        .map(|trace| trace.spans().len())
+        .max()
+        .unwrap_or(0);
+    check(
+        "traces are not noisy",
+        format!("{most} spans at most"),
+        findings,
+    )
+}
+
+pub(super) fn attributes_present(traces: &[Trace<'_>], keys: &[String]) -> Check {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let findings: Vec<Finding> = each(traces)
+        .filter_map(|(_, _, span)| missing(span, &keys))
+        .collect();
+    let seen = if keys.is_empty() {
+        "none expected".to_owned()
+    } else {
+        keys.join(", ")
+    };
+    check("every span has the attributes it must have", seen, findings)
+}
+
+fn secrets_of(span: &SpanData) -> Vec<Finding> {
+    let finding = |place: &str, what: &str| Finding::of(span, format!("{place} looks like {what}"));
+    let pairs = span
+        .attributes
+        .iter()
+        .chain(span.events.iter().flat_map(|event| &event.attributes));
+    let suspect = pairs
+        .filter_map(|(key, value)| secrets::suspicion(key, value).map(|what| finding(key, what)));
+    let mut findings: Vec<Finding> = suspect.collect();
+    let mut texts = vec![("its name", span.name.as_str())];
+    if let hopline_core::StatusData::Error { message } = &span.status {
+        texts.push(("its status message", message));
+    }
+    texts.extend(
+        span.events
+            .iter()
+            .map(|event| ("an event's name", event.name.as_str())),
+    );
+    findings.extend(
+        texts
+            .into_iter()
+            .filter_map(|(place, text)| secrets::in_text(text).map(|what| finding(place, what))),
+    );
+    findings
+}
+
+fn check(name: &'static str, seen: String, findings: impl IntoIterator<Item = Finding>) -> Check {
+    Check {
+        name,
+        seen,
+        findings: findings.into_iter().collect(),
+    }
+}
+
+fn each<'t, 'a>(
+    traces: &'t [Trace<'a>],
+) -> impl Iterator<Item = (&'t Trace<'a>, usize, &'a SpanData)> {
+    traces.iter().flat_map(|trace| {
+        trace
+            .spans()
+            .iter()
+            .enumerate()
+            .map(move |(index, span)| (trace, index, *span))
+    })
+}
+
+fn count(traces: &[Trace<'_>], which: impl Fn(&SpanData) -> bool, what: &str) -> String {
+    format!(
+        "{} {what}",
+        each(traces).filter(|(_, _, span)| which(span)).count()
+    )
+}
+
+fn missing(span: &SpanData, keys: &[&str]) -> Option<Finding> {
+    let absent: Vec<&str> = keys
+        .iter()
+        .copied()
+        .filter(|key| span.attribute(key).is_none())
+        .collect();
+    (!absent.is_empty()).then(|| Finding::of(span, format!("it has no {}", absent.join(", "))))
+}
+
+/// A finding for each trace with such a root, not failed, that has no such span.
+fn without<'t>(
+    traces: &'t [Trace<'_>],
+    roots: &'t [String],
+    which: impl Fn(&SpanData) -> bool + 't,
+    reason: &'static str,
+) -> impl Iterator<Item = Finding> + 't {
+    let wanted = traces.iter().filter(|trace| {
+        trace
+            .roots()
+            .next()
+            .is_some_and(|root| roots.contains(&root.name) && !root.is_error())
+    });
+    let bare = wanted.filter(move |trace| !trace.spans().iter().any(|span| which(span)));
+    bare.map(move |trace| {
+        Finding::of(
+            trace.spans()[trace.roots[0]],
+            format!("there is {reason} in its trace"),
+        )
+    })
+}

@@ -1,0 +1,88 @@
+//! What made a trace as slow as it was.
+
+use hopline_core::SpanData;
+
+use crate::trace::Trace;
+
+/// A stretch of time in which a trace waited for one span's own work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment<'a> {
+    /// The span that worked.
+    pub span: &'a SpanData,
+    /// Start, in nanoseconds since the Unix epoch.
+    pub start_unix_nanos: u64,
+    /// End, in nanoseconds since the Unix epoch.
+    pub end_unix_nanos: u64,
+}
+
+impl Segment<'_> {
+    /// How long it is, in nanoseconds.
+    pub fn nanos(&self) -> u64 {
+        self.end_unix_nanos - self.start_unix_nanos
+    }
+}
+
+impl<'a> Trace<'a> {
+    /// What the first root waited for, moment by moment: segments that follow each other without a gap
+    /// from its start to its end.
+    ///
+    /// Seen from the end backwards, a span waited for the child that finished last. Work that goes on
+    /// after the root's end is not on the path.
+    pub fn critical_path(&self) -> Vec<Segment<'a>> {
+        let mut path: Vec<_> = self
+            .path()
+            .into_iter()
+            .map(|(at, start, end)| self.segment(at, start, end))
+            .collect();
+        path.sort_by_key(|segment| segment.start_unix_nanos);
+        path
+    }
+
+    /// Nanoseconds on the critical path, by span.
+    pub(crate) fn critical_nanos(&self) -> Vec<u64> {
+        let mut nanos = vec![0; self.spans.len()];
+        for (at, start, end) in self.path() {
+            nanos[at] += end - start;
+        }
+        nanos
+    }
+
+    fn segment(&self, at: usize, start_unix_nanos: u64, end_unix_nanos: u64) -> Segment<'a> {
+        Segment {
+            span: self.spans[at],
+            start_unix_nanos,
+            end_unix_nanos,
+        }
+    }
+
+    /// Span, start and end of each segment, in no order. With a stack of its own, so that no depth overflows.
+    fn path(&self) -> Vec<(usize, u64, u64)> {
+        let mut segments = Vec::new();
+        let Some(root) = self.roots.first() else {
+            return segments;
+        };
+        let span = self.spans[*root];
+        let mut windows = vec![(*root, span.start_unix_nanos, span.end_unix_nanos)];
+        while let Some((at, start, end)) = windows.pop() {
+            let mut children = self.children[at].clone();
+            children.sort_by_key(|child| self.spans[*child].end_unix_nanos);
+            let mut cursor = end;
+            for child in children.into_iter().rev() {
+                let from = self.spans[child].start_unix_nanos.max(start);
+                let to = self.spans[child].end_unix_nanos.min(cursor);
+                if to <= from {
+                    continue;
+                }
+                if cursor > to {
+                    segments.push((at, to, cursor));
+                }
+                windows.push((child, from, to));
+                cursor = from;
+            }
+            if cursor > start {
+                segments.push((at, start, cursor));
+            }
+        }
+        segments
+    }
+}

@@ -1,0 +1,44 @@
+//! Text in columns.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr;
+
+/// Writes rows with their columns aligned; a column is left-aligned if its head ends with a space.
+pub(crate) fn write(
+    f: &mut fmt::Formatter<'_>,
+    head: &[&str],
+    rows: &[Vec<String>],
+) -> fmt::Result {
+    let cell_width =
+        |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.width());
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| cell_width(row, column))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = head
+        .iter()
+        .enumerate()
+        .map(|(at, title)| title.trim_end().width().max(width(at)))
+        .collect();
+    let titles = head
+        .iter()
+        .map(|title| title.trim_end().to_owned())
+        .collect();
+    for row in std::iter::once(&titles).chain(rows) {
+        let mut line = String::new();
+        for ((cell, width), title) in row.iter().zip(&widths).zip(head) {
+            let space = " ".repeat(width - cell.width());
+            let (before, after) = if title.ends_with(' ') {
+                ("", space.as_str())
+            } else {
+                (space.as_str(), "")
+            };
+            line.extend([before, cell, after, "  "]);
+        }
+        writeln!(f, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

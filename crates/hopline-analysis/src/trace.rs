@@ -1,0 +1,127 @@
+//! The spans of one trace as a tree.
+
+use std::collections::HashMap;
+
+use hopline_core::{SpanData, SpanId, TraceId};
+
+/// The spans of one trace, joined to a tree.
+///
+/// A span whose parent is missing is a root; a cycle is cut at its earliest span.
+#[derive(Clone, Debug)]
+pub struct Trace<'a> {
+    /// By start, so the order of arrival changes nothing.
+    pub(crate) spans: Vec<&'a SpanData>,
+    pub(crate) parents: Vec<Option<usize>>,
+    /// Of each span, by start.
+    pub(crate) children: Vec<Vec<usize>>,
+    pub(crate) roots: Vec<usize>,
+}
+
+/// Groups spans by trace and joins them to trees, in the order of the traces' starts.
+pub fn traces(spans: &[SpanData]) -> Vec<Trace<'_>> {
+    let mut by_trace: HashMap<TraceId, Vec<&SpanData>> = HashMap::new();
+    for span in spans {
+        by_trace.entry(span.trace_id).or_default().push(span);
+    }
+    let mut traces: Vec<Trace<'_>> = by_trace.into_values().map(Trace::new).collect();
+    traces.sort_by_key(|trace| {
+        trace
+            .spans
+            .first()
+            .map(|span| (span.start_unix_nanos, span.trace_id))
+    });
+    traces
+}
+
+impl<'a> Trace<'a> {
+    fn new(mut spans: Vec<&'a SpanData>) -> Self {
+        spans.sort_by(|a, b| {
+            let key = |span: &SpanData| {
+                (
+                    span.start_unix_nanos,
+                    std::cmp::Reverse(span.end_unix_nanos),
+                    span.span_id,
+                )
+            };
+            key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))
+        });
+        let mut by_id: HashMap<SpanId, usize> = HashMap::new();
+        for (index, span) in spans.iter().enumerate() {
+            by_id.entry(span.span_id).or_insert(index);
+        }
+        let parent = |span: &&SpanData| span.parent.and_then(|parent| by_id.get(&parent).copied());
+        let mut parents: Vec<Option<usize>> = spans.iter().map(parent).collect();
+        cut_cycles(&mut parents);
+        let mut children = vec![Vec::new(); spans.len()];
+        let mut roots = Vec::new();
+        for (index, parent) in parents.iter().enumerate() {
+            match parent {
+                Some(parent) => children[*parent].push(index),
+                None => roots.push(index),
+            }
+        }
+        Self {
+            spans,
+            parents,
+            children,
+            roots,
+        }
+    }
+
+    /// The id of the trace; none only for a trace without spans, which [`traces`] does not make.
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.spans.first().map(|span| span.trace_id)
+    }
+
+    /// Its spans by start.
+    pub fn spans(&self) -> &[&'a SpanData] {
+        &self.spans
+    }
+
+    /// The spans that have no parent here, by start; one, in a trace that is whole.
+    pub fn roots(&self) -> impl Iterator<Item = &'a SpanData> {
+        self.roots.iter().map(|root| self.spans[*root])
+    }
+
+    /// The spans under the one at `index` of [`spans`](Trace::spans), as indices, by start.
+    pub fn children(&self, index: usize) -> &[usize] {
+        self.children.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a span did itself: its duration without the time in which a child ran. Nanoseconds.
+    pub fn self_time(&self, index: usize) -> u64 {
+        let Some(span) = self.spans.get(index) else {
+            return 0;
+        };
+        let mut covered = 0;
+        let mut until = span.start_unix_nanos;
+        for child in self.children(index).iter().map(|child| self.spans[*child]) {
+            let start = child.start_unix_nanos.max(until);
+            let end = child.end_unix_nanos.min(span.end_unix_nanos);
+            if end > start {
+                covered += end - start;
+                until = end;
+            }
+        }
+        span.duration_nanos() - covered
+    }
+}
+
+/// Follows each chain of parents up; where it comes back to itself the link is taken away.
+fn cut_cycles(parents: &mut [Option<usize>]) {
+    /// The walk on which a span was seen first.
+    const UNSEEN: usize = usize::MAX;
+    let mut seen = vec![UNSEEN; parents.len()];
+    for first in 0..parents.len() {
+        let mut at = first;
+        while seen[at] == UNSEEN {
+            seen[at] = first;
+            let Some(parent) = parents[at] else { break };
+            if seen[parent] == first {
+                parents[at] = None;
+                break;
+            }
+            at = parent;
+        }
+    }
+}

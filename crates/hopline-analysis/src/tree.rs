@@ -1,0 +1,332 @@
+//! A trace as a tree of text.
+
+use hopline_core::{EventData, Kind, SpanData, StatusData, semconv};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::percentile::duration;
+use crate::trace::Trace;
+
+/// How a tree is drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeOptions {
+    width: usize,
+    times: bool,
+    fold: bool,
+    max_lines: usize,
+    attributes: Vec<String>,
+}
+
+impl TreeOptions {
+    /// For a test to compare with: structure, names, kinds and outcomes, but no times, ids or bars.
+    pub fn snapshot() -> Self {
+        Self {
+            times: false,
+            fold: false,
+            max_lines: usize::MAX,
+            ..Self::default()
+        }
+    }
+
+    /// Columns to fill, 60 at least; 110 if not said.
+    #[must_use]
+    pub fn width(mut self, columns: usize) -> Self {
+        self.width = columns.max(60);
+        self
+    }
+
+    /// Lines of one tree, beyond which it says how many are left out; 60 if not said.
+    #[must_use]
+    pub fn max_lines(mut self, lines: usize) -> Self {
+        self.max_lines = lines.max(1);
+        self
+    }
+
+    /// Shows this attribute where a span has it.
+    #[must_use]
+    pub fn attribute(mut self, key: &str) -> Self {
+        self.attributes.push(key.to_owned());
+        self
+    }
+}
+
+impl Default for TreeOptions {
+    fn default() -> Self {
+        Self {
+            width: 110,
+            times: true,
+            fold: true,
+            max_lines: 60,
+            attributes: Vec::new(),
+        }
+    }
+}
+
+/// One line: what is left of the times, and the span if it has any.
+struct Line {
+    text: String,
+    times: Option<(u64, u64, usize)>,
+}
+
+impl Trace<'_> {
+    /// Draws the trace as text, each line ended by a newline.
+    ///
+    /// `▸` names the service where it changes, or the database; `✗` marks what failed, by its
+    /// `error.type` and message; `·` an event. The bar shows when in the trace a span ran; `◀ 61 %` how
+    /// much of the critical path was its own work.
+    pub fn tree(&self, options: &TreeOptions) -> String {
+        let mut lines = self.lines(options);
+        let left_out = lines.len().saturating_sub(options.max_lines);
+        lines.truncate(options.max_lines);
+        let mut out = String::new();
+        if options.times {
+            self.draw_times(&lines, options, &mut out);
+        } else {
+            for line in lines {
+                out.push_str(&line.text);
+                out.push('\n');
+            }
+        }
+        if left_out > 0 {
+            out.push_str(&format!("… {left_out} more lines\n"));
+        }
+        out
+    }
+
+    /// With a stack of its own, so that no depth overflows.
+    fn lines(&self, options: &TreeOptions) -> Vec<Line> {
+        let mut lines = Vec::new();
+        // index, how often it is repeated, the prefix of its line, the prefix of those below it
+        let mut stack: Vec<(usize, usize, String, String)> = Vec::new();
+        for root in self.roots.iter().rev() {
+            stack.push((*root, 1, String::new(), String::new()));
+        }
+        while let Some((index, times, prefix, below)) = stack.pop() {
+            if lines.len() > options.max_lines.saturating_mul(2) && options.max_lines < usize::MAX {
+                // only their number is of interest now, and the prefixes of a deep trace are long
+                lines.push(Line {
+                    text: String::new(),
+                    times: None,
+                });
+                stack.extend(
+                    self.children[index]
+                        .iter()
+                        .map(|child| (*child, 1, String::new(), String::new())),
+                );
+                continue;
+            }
+            self.span_lines(index, times, &prefix, &below, options, &mut lines);
+            let children = self.folded(index, options);
+            let last = children.len().saturating_sub(1);
+            for (at, (child, times)) in children.into_iter().enumerate().rev() {
+                let (branch, trunk) = if at == last {
+                    ("└─ ", "   ")
+                } else {
+                    ("├─ ", "│  ")
+                };
+                stack.push((
+                    child,
+                    times,
+                    format!("{below}{branch}"),
+                    format!("{below}{trunk}"),
+                ));
+            }
+        }
+        lines
+    }
+
+    fn span_lines(
+        &self,
+        index: usize,
+        times: usize,
+        prefix: &str,
+        below: &str,
+        options: &TreeOptions,
+        lines: &mut Vec<Line>,
+    ) {
+        let span = self.spans[index];
+        let parent = self.parents[index].map(|parent| self.spans[parent]);
+        if parent.is_none() && span.parent.is_some() {
+            lines.push(Line {
+                text: format!("{prefix}(parent not received)"),
+                times: None,
+            });
+        }
+        let mut text = format!("{prefix}{}", label(span));
+        if times > 1 {
+            text.push_str(&format!(" ×{times}"));
+        }
+        if let Some(target) = target(span, parent) {
+            text.push_str(&format!(" ▸ {target}"));
+        }
+        text.push_str(&outcome(span));
+        for key in &options.attributes {
+            if let Some(value) = span.attribute(key) {
+                text.push_str(&format!("  {key}={value}"));
+            }
+        }
+        lines.push(Line {
+            text,
+            times: Some((span.start_unix_nanos, span.end_unix_nanos, index)),
+        });
+        let trunk = if self.children[index].is_empty() {
+            "   "
+        } else {
+            "│  "
+        };
+        for event in &span.events {
+            lines.push(Line {
+                text: format!("{below}{trunk}· {}", event_text(event)),
+                times: None,
+            });
+        }
+    }
+
+    /// The children, with three or more of the same look that follow each other as one.
+    fn folded(&self, index: usize, options: &TreeOptions) -> Vec<(usize, usize)> {
+        let plain = |child: usize| {
+            let span = self.spans[child];
+            (self.children[child].is_empty() && span.events.is_empty() && !span.is_error())
+                .then(|| label(span))
+        };
+        let mut folded: Vec<(usize, usize)> = Vec::new();
+        let children = &self.children[index];
+        let mut at = 0;
+        while at < children.len() {
+            let look = plain(children[at]);
+            let same = children[at..]
+                .iter()
+                .take_while(|child| look.is_some() && plain(**child) == look)
+                .count();
+            let times = if options.fold && same >= 3 { same } else { 1 };
+            folded.push((children[at], times));
+            at += times;
+        }
+        folded
+    }
+
+    fn draw_times(&self, lines: &[Line], options: &TreeOptions, out: &mut String) {
+        const BAR: usize = 24;
+        const REST: usize = 10 + BAR + 10;
+        let start = self.spans.first().map_or(0, |span| span.start_unix_nanos);
+        let end = self
+            .spans
+            .iter()
+            .map(|span| span.end_unix_nanos)
+            .max()
+            .unwrap_or(start);
+        let critical = self.critical_nanos();
+        let all: u64 = critical.iter().sum();
+        let longest = lines
+            .iter()
+            .map(|line| line.text.width())
+            .max()
+            .unwrap_or(0);
+        let column = longest.min(options.width - REST);
+        for line in lines {
+            let Some((from, to, index)) = line.times else {
+                out.push_str(&cut(&line.text, options.width));
+                out.push('\n');
+                continue;
+            };
+            let text = cut(&line.text, column);
+            let space = " ".repeat(column - text.width());
+            let mut row = format!(
+                "{text}{space}{:>10}  {}",
+                duration(to.saturating_sub(from)),
+                bar::<BAR>(from, to, start, end)
+            );
+            let share = critical[index]
+                .saturating_mul(100)
+                .checked_div(all)
+                .unwrap_or(0);
+            if share >= 10 {
+                row.push_str(&format!("  ◀ {share} %"));
+            }
+            out.push_str(row.trim_end());
+            out.push('\n');
+        }
+    }
+}
+
+/// The name, and beside a default name what it was about.
+pub(crate) fn label(span: &SpanData) -> String {
+    let about = match span.kind {
+        Kind::Client if span.name.starts_with("db.") => span.text(semconv::DB_QUERY_SUMMARY),
+        Kind::Client | Kind::Producer | Kind::Consumer if span.name.ends_with(".message") => {
+            span.text(semconv::MESSAGING_DESTINATION_NAME)
+        }
+        _ if span.name == "db.query" => span.text(semconv::DB_QUERY_SUMMARY),
+        _ => None,
+    };
+    match about {
+        Some(about) => format!("{}  {about}", span.name),
+        None => span.name.clone(),
+    }
+}
+
+/// The service, where it is another one than the parent's; else the database.
+fn target<'a>(span: &'a SpanData, parent: Option<&SpanData>) -> Option<&'a str> {
+    if parent.is_none_or(|parent| parent.service() != span.service()) {
+        return Some(span.service());
+    }
+    span.text(semconv::DB_SYSTEM_NAME)
+}
+
+fn outcome(span: &SpanData) -> String {
+    let status = span
+        .attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
+        .and_then(|code| code.as_i64());
+    let mut text = status.map_or_else(String::new, |code| format!("  {code}"));
+    if let StatusData::Error { message } = &span.status {
+        text.push_str("  ✗");
+        let code = status.map(|code| code.to_string());
+        if let Some(error_type) = span
+            .text(semconv::ERROR_TYPE)
+            .filter(|error_type| Some(*error_type) != code.as_deref())
+        {
+            text.extend([" ", error_type]);
+        }
+        if !message.is_empty() {
+            text.extend([": ", message.as_str()]);
+        }
+    }
+    if let Some(count) = span.attribute("retry_count") {
+        text.push_str(&format!("  retry {count}"));
+    }
+    text
+}
+
+fn event_text(event: &EventData) -> String {
+    let mut text = event.name.clone();
+    for (key, value) in &event.attributes {
+        text.push_str(&format!(" {key}={value}"));
+    }
+    text
+}
+
+/// When in the trace something ran, at least one column wide.
+fn bar<const COLUMNS: usize>(from: u64, to: u64, start: u64, end: u64) -> String {
+    let all = u128::from(end.saturating_sub(start)).max(1);
+    let column = |at: u64| (u128::from(at.saturating_sub(start)) * COLUMNS as u128 / all) as usize;
+    let first = column(from).min(COLUMNS - 1);
+    let last = column(to).clamp(first + 1, COLUMNS);
+    format!(
+        "{}{}{}",
+        " ".repeat(first),
+        "█".repeat(last - first),
+        " ".repeat(COLUMNS - last)
+    )
+}
+
+/// At most so many columns, the last an ellipsis if something was cut.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut width = 0;
+    let fits = |c: &char| {
+        width += c.width().unwrap_or(0);
+        width < columns
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}

@@ -1,0 +1,384 @@
+//! OTLP JSON as finished spans.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use hopline_core::{
+    EventData, Kind, LinkData, OwnedValue, Resource, SpanContext, SpanData, SpanId, StatusData,
+    TraceFlags, TraceId, TraceState,
+};
+use serde_json::{Map, Value};
+
+use crate::bytes_text::id_bytes;
+use crate::encode::{HAS_IS_REMOTE, IS_REMOTE, STATUS_ERROR};
+
+/// Decodes an OTLP `ExportTraceServiceRequest` in JSON: one line of a JSON-lines file, or the body of
+/// an OTLP/HTTP request.
+///
+/// It reads more than [`encode_json`](crate::encode_json) writes: ids in hexadecimal of either case or
+/// in base64, 64-bit integers as text or numbers, enumerations as numbers or names. Fields it does not
+/// know are skipped. What a [`SpanData`] cannot hold is fitted in: a map or bytes become text, a status
+/// OK becomes unset, a tracestate that is not valid is left out, and of two attributes of one key the
+/// last one stays. The scope is not kept. A resource keeps its first 1024 attributes.
+///
+/// # Errors
+///
+/// If the text is not JSON, or a span has no valid trace id, span id or time; the error says where.
+/// Deep nesting is refused, so that hostile input cannot exhaust the stack.
+///
+/// # Examples
+///
+/// ```
+/// let line = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{
+///     "traceId":"5b8efff798038103d269b633813fc60c", "spanId":"eee19b7ec3c1b174",
+///     "name":"process.message", "kind":5, "startTimeUnixNano":"1", "endTimeUnixNano":"3"}]}]}]}"#;
+/// let spans = hopline_otlp::decode_json(line)?;
+/// assert_eq!(spans[0].duration_nanos(), 2);
+///
+/// let error = hopline_otlp::decode_json(&line.replace("eee", "zzz")).unwrap_err();
+/// assert_eq!(error.to_string(), "resourceSpans[0].scopeSpans[0].spans[0].spanId: not a valid id");
+/// # Ok::<(), hopline_otlp::DecodeError>(())
+/// ```
+pub fn decode_json(text: &str) -> Result<Vec<SpanData>, DecodeError> {
+    let root: Value = serde_json::from_str(text).map_err(DecodeError::syntax)?;
+    let mut spans = Vec::new();
+    for_each_in(as_object(&root)?, "resourceSpans", |group| {
+        let resource = Arc::new(in_field("resource", resource(group.get("resource")))?);
+        for_each_in(group, "scopeSpans", |scope| {
+            for_each_in(scope, "spans", |object| {
+                spans.push(span(object, &resource)?);
+                Ok(())
+            })
+        })
+    })?;
+    Ok(spans)
+}
+
+/// The text was not OTLP JSON, or said something of a span that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// Where, as `a[0].b`; empty for the whole text.
+    place: String,
+    problem: String,
+    syntax: bool,
+}
+
+impl DecodeError {
+    /// True if the text is not JSON at all, as where a file was cut.
+    pub fn is_syntax(&self) -> bool {
+        self.syntax
+    }
+
+    fn new(problem: &str) -> Self {
+        Self {
+            place: String::new(),
+            problem: problem.to_owned(),
+            syntax: false,
+        }
+    }
+
+    fn syntax(error: serde_json::Error) -> Self {
+        Self {
+            place: String::new(),
+            problem: format!("not JSON: {error}"),
+            syntax: true,
+        }
+    }
+
+    /// The same, one level further out.
+    fn inside(mut self, outer: impl fmt::Display) -> Self {
+        let dot = if self.place.is_empty() || self.place.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        self.place = format!("{outer}{dot}{}", self.place);
+        self
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place)?;
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+type Object = Map<String, Value>;
+
+/// Adding one looks at all before it, so a hostile resource has to end somewhere.
+const MAX_RESOURCE_ATTRIBUTES: usize = 1024;
+
+fn span(object: &Object, resource: &Arc<Resource>) -> Result<SpanData, DecodeError> {
+    let trace_id = in_field("traceId", trace_id(object.get("traceId")))?;
+    let span_id = in_field("spanId", span_id(object.get("spanId")))?;
+    let flags = number::<u32>(object, "flags")?;
+    let mut span = SpanData::new(text(object, "name")?, trace_id, span_id);
+    span.kind = in_field("kind", kind(object.get("kind")))?;
+    span.parent = in_field("parentSpanId", parent(object.get("parentSpanId")))?;
+    span.parent_is_remote = is_remote(flags);
+    span.flags = w3c_flags(flags);
+    span.tracestate = tracestate(object)?;
+    span.start_unix_nanos = number(object, "startTimeUnixNano")?;
+    span.end_unix_nanos = number(object, "endTimeUnixNano")?;
+    span.attributes = attributes(object)?;
+    span.dropped_attributes = number(object, "droppedAttributesCount")?;
+    span.dropped_events = number(object, "droppedEventsCount")?;
+    span.dropped_links = number(object, "droppedLinksCount")?;
+    span.status = in_field("status", status(object.get("status")))?;
+    span.resource = Arc::clone(resource);
+    for_each_in(object, "events", |event| {
+        span.events.push(EventData {
+            name: text(event, "name")?.to_owned(),
+            time_unix_nanos: number(event, "timeUnixNano")?,
+            attributes: attributes(event)?,
+        });
+        Ok(())
+    })?;
+    for_each_in(object, "links", |object| {
+        span.links.push(LinkData {
+            span_context: link(object)?,
+        });
+        Ok(())
+    })?;
+    Ok(span)
+}
+
+fn resource(value: Option<&Value>) -> Result<Resource, DecodeError> {
+    let mut resource = Resource::empty();
+    if let Some(value) = present(value) {
+        for (key, value) in attributes(as_object(value)?)?
+            .into_iter()
+            .take(MAX_RESOURCE_ATTRIBUTES)
+        {
+            resource = resource.with(key, value);
+        }
+    }
+    Ok(resource)
+}
+
+fn link(object: &Object) -> Result<SpanContext, DecodeError> {
+    let trace_id = in_field("traceId", trace_id(object.get("traceId")))?;
+    let span_id = in_field("spanId", span_id(object.get("spanId")))?;
+    let flags = number::<u32>(object, "flags")?;
+    let here = SpanContext::new(trace_id, span_id, w3c_flags(flags));
+    // what is parsed from a traceparent counts as remote
+    let remote = || here.to_string().parse().ok();
+    let context = if is_remote(flags) {
+        remote().unwrap_or(here)
+    } else {
+        here
+    };
+    Ok(context.with_tracestate(tracestate(object)?))
+}
+
+fn status(value: Option<&Value>) -> Result<StatusData, DecodeError> {
+    let Some(value) = present(value) else {
+        return Ok(StatusData::Unset);
+    };
+    let status = as_object(value)?;
+    let failed = match status.get("code") {
+        Some(Value::String(name)) => name == "STATUS_CODE_ERROR",
+        _ => number::<u8>(status, "code")? == STATUS_ERROR,
+    };
+    Ok(if failed {
+        StatusData::Error {
+            message: text(status, "message")?.to_owned(),
+        }
+    } else {
+        StatusData::Unset
+    })
+}
+
+/// Numbers and names of no known kind count as internal.
+fn kind(value: Option<&Value>) -> Result<Kind, DecodeError> {
+    let known = [
+        (2, "SPAN_KIND_SERVER", Kind::Server),
+        (3, "SPAN_KIND_CLIENT", Kind::Client),
+        (4, "SPAN_KIND_PRODUCER", Kind::Producer),
+        (5, "SPAN_KIND_CONSUMER", Kind::Consumer),
+    ];
+    let found = match present(value) {
+        None => None,
+        Some(Value::Number(given)) => known
+            .iter()
+            .find(|(number, ..)| given.as_u64() == Some(*number)),
+        Some(Value::String(given)) => known.iter().find(|(_, name, _)| given == name),
+        Some(_) => return Err(DecodeError::new("not a kind")),
+    };
+    Ok(found.map_or(Kind::Internal, |(.., kind)| *kind))
+}
+
+fn attributes(object: &Object) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
+    let mut attributes: Vec<(String, OwnedValue)> = Vec::new();
+    let mut places = HashMap::new();
+    for_each_in(object, "attributes", |pair| {
+        let key = text(pair, "key")?;
+        let Some(value) = in_field("value", any(pair.get("value")))? else {
+            return Ok(());
+        };
+        match places
+            .get(key)
+            .and_then(|at: &usize| attributes.get_mut(*at))
+        {
+            Some((_, old)) => *old = value,
+            None => {
+                places.insert(key.to_owned(), attributes.len());
+                attributes.push((key.to_owned(), value));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(attributes)
+}
+
+/// `AnyValue`; `None` for one that says nothing.
+fn any(value: Option<&Value>) -> Result<Option<OwnedValue>, DecodeError> {
+    let Some(value) = present(value) else {
+        return Ok(None);
+    };
+    let Some((field, value)) = as_object(value)?.iter().find(|(_, value)| !value.is_null()) else {
+        return Ok(None);
+    };
+    in_field(field, one_of(field, value))
+}
+
+fn one_of(field: &str, value: &Value) -> Result<Option<OwnedValue>, DecodeError> {
+    let read = match field {
+        // bytes are base64 here, and stay so
+        "stringValue" | "bytesValue" => value.as_str().map(OwnedValue::from),
+        "boolValue" => value.as_bool().map(OwnedValue::Bool),
+        "intValue" => integer(value).map(OwnedValue::I64),
+        "doubleValue" => value
+            .as_f64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .map(OwnedValue::F64),
+        "kvlistValue" => Some(OwnedValue::Text(value.to_string())),
+        "arrayValue" => Some(OwnedValue::Array(array(as_object(value)?)?)),
+        _ => return Ok(None),
+    };
+    read.map(Some)
+        .ok_or_else(|| DecodeError::new("not of its type"))
+}
+
+fn array(object: &Object) -> Result<Vec<OwnedValue>, DecodeError> {
+    let mut values = Vec::new();
+    let Some(Value::Array(elements)) = object.get("values") else {
+        return Ok(values);
+    };
+    for (index, element) in elements.iter().enumerate() {
+        values.extend(in_element("values", index, any(Some(element)))?);
+    }
+    Ok(values)
+}
+
+fn trace_id(value: Option<&Value>) -> Result<TraceId, DecodeError> {
+    present(value)
+        .and_then(Value::as_str)
+        .and_then(id_bytes)
+        .and_then(TraceId::from_bytes)
+        .ok_or_else(invalid_id)
+}
+
+fn span_id(value: Option<&Value>) -> Result<SpanId, DecodeError> {
+    present(value)
+        .and_then(Value::as_str)
+        .and_then(id_bytes)
+        .and_then(SpanId::from_bytes)
+        .ok_or_else(invalid_id)
+}
+
+/// Absent, empty and all zeros mean that there is none.
+fn parent(value: Option<&Value>) -> Result<Option<SpanId>, DecodeError> {
+    match present(value) {
+        None => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => id_bytes(text)
+            .map(SpanId::from_bytes)
+            .ok_or_else(invalid_id),
+        Some(_) => Err(invalid_id()),
+    }
+}
+
+fn invalid_id() -> DecodeError {
+    DecodeError::new("not a valid id")
+}
+
+fn is_remote(flags: u32) -> bool {
+    flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
+}
+
+fn w3c_flags(flags: u32) -> TraceFlags {
+    TraceFlags::from_bits((flags & 0xff) as u8)
+}
+
+fn tracestate(object: &Object) -> Result<TraceState, DecodeError> {
+    Ok(TraceState::parse([text(object, "traceState")?]).unwrap_or_default())
+}
+
+/// Absent text is empty text, as Protocol Buffers have it.
+fn text<'a>(object: &'a Object, field: &str) -> Result<&'a str, DecodeError> {
+    match present(object.get(field)) {
+        None => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(DecodeError::new("not text").inside(field)),
+    }
+}
+
+/// Absent numbers are zero.
+fn number<T: TryFrom<u64> + Default>(object: &Object, field: &str) -> Result<T, DecodeError> {
+    let Some(value) = present(object.get(field)) else {
+        return Ok(T::default());
+    };
+    let read = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    read.and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| DecodeError::new("not such a number").inside(field))
+}
+
+fn integer(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fn for_each_in<'a>(
+    object: &'a Object,
+    field: &str,
+    mut found: impl FnMut(&'a Object) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    let items = match present(object.get(field)) {
+        None => return Ok(()),
+        Some(Value::Array(items)) => items,
+        Some(_) => return Err(DecodeError::new("not an array").inside(field)),
+    };
+    for (index, item) in items.iter().enumerate() {
+        in_element(field, index, as_object(item).and_then(&mut found))?;
+    }
+    Ok(())
+}
+
+fn in_field<T>(field: &str, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
+    result.map_err(|error| error.inside(field))
+}
+
+fn in_element<T>(
+    field: &str,
+    index: usize,
+    result: Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    result.map_err(|error| error.inside(format_args!("{field}[{index}]")))
+}
+
+fn as_object(value: &Value) -> Result<&Object, DecodeError> {
+    value
+        .as_object()
+        .ok_or_else(|| DecodeError::new("not an object"))
+}
+
+/// `null` is the same as absent.
+fn present(value: Option<&Value>) -> Option<&Value> {
+    value.filter(|value| !value.is_null())
+}

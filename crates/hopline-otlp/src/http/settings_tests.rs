@@ -1,0 +1,156 @@
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> (Result<Option<Settings>, ConfigError>, Vec<String>) {
+    let lookup = |name: &str| {
+        variables
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let mut env = Env::new(&lookup);
+    let settings = Settings::read(&mut env);
+    (settings, env.warnings().to_vec())
+}
+
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    let (settings, warnings) = read(variables);
+    assert_eq!(warnings, [""; 0]);
+    settings.unwrap().unwrap()
+}
+
+fn endpoint_of(variables: &[(&str, &str)]) -> String {
+    settings(variables).endpoint.to_string()
+}
+
+#[test]
+fn the_path_is_appended_to_a_base_and_to_nothing_else() {
+    assert_eq!(endpoint_of(&[]), "http://localhost:4318/v1/traces");
+    for (base, expected) in [
+        ("http://c:1", "http://c:1/v1/traces"),
+        ("http://c:1/", "http://c:1/v1/traces"),
+        ("http://c:1/otlp", "http://c:1/otlp/v1/traces"),
+        ("http://c:1/otlp/", "http://c:1/otlp/v1/traces"),
+        ("http://c:1/otlp?key=1", "http://c:1/otlp/v1/traces?key=1"),
+    ] {
+        assert_eq!(
+            endpoint_of(&[("OTEL_EXPORTER_OTLP_ENDPOINT", base)]),
+            expected
+        );
+    }
+    let both = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://b:2/mine"),
+    ];
+    assert_eq!(endpoint_of(&both), "http://b:2/mine");
+    assert_eq!(
+        endpoint_of(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://b:2")]),
+        "http://b:2/"
+    );
+}
+
+#[test]
+fn the_variable_for_traces_wins_and_an_empty_one_is_unset() {
+    let set = settings(&[
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "2500"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ""),
+        ("OTEL_BSP_SCHEDULE_DELAY", "70"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "9"),
+    ]);
+    assert_eq!(set.timeout, Duration::from_millis(2500));
+    assert_eq!(set.protocol, Protocol::HttpJson);
+    assert_eq!(set.schedule_delay, Duration::from_millis(70));
+    assert_eq!(set.max_queue_spans, 9);
+}
+
+#[test]
+fn headers_are_decoded_and_hidden() {
+    let set = settings(&[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s%20ecret,x=1")]);
+    assert_eq!(set.headers["api-key"], "s ecret");
+    assert_eq!(set.headers["x"], "1");
+    let debug = format!("{set:?} {:?}", set.headers);
+    assert!(
+        debug.contains("api-key") && !debug.contains("ecret"),
+        "{debug}"
+    );
+}
+
+#[test]
+fn an_unusable_endpoint_is_an_error() {
+    for endpoint in [
+        "localhost:4318",
+        "collector",
+        "ftp://c",
+        "http://",
+        "unix:///run/x",
+        "http://c:99999",
+    ] {
+        let (settings, _) = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
+        let error = settings.unwrap_err().to_string();
+        assert!(error.contains("endpoint"), "{endpoint}: {error}");
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn an_endpoint_that_needs_tls_is_an_error_that_names_the_feature() {
+    let (settings, _) = read(&[(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "https://user:secret@c/x?token=secret",
+    )]);
+    let error = settings.unwrap_err().to_string();
+    assert!(
+        error.contains("`tls`") && error.contains("https://c/x") && !error.contains("secret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn grpc_is_an_error_that_names_what_is_supported() {
+    let (settings, _) = read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
+    assert!(settings.unwrap_err().to_string().contains("http/protobuf"));
+}
+
+#[test]
+fn other_bad_values_are_said_and_ignored() {
+    for (variable, value) in [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier/pigeon"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "no-value"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=1"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+        ("OTEL_TRACES_EXPORTER", "zipkin"),
+    ] {
+        let (settings, warnings) = read(&[(variable, value)]);
+        let settings = settings.unwrap().unwrap();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains(variable),
+            "{variable}={value}: {warnings:?}"
+        );
+        assert_eq!(
+            format!("{settings:?}"),
+            format!(
+                "{:?}",
+                Settings::for_endpoint(base_endpoint(DEFAULT_BASE).unwrap())
+            )
+        );
+    }
+}
+
+#[test]
+fn no_export_where_it_is_not_asked_for() {
+    for (list, exports) in [
+        ("none", false),
+        ("console", false),
+        ("otlp", true),
+        ("console, otlp", true),
+        ("OTLP,", true),
+        ("", true),
+    ] {
+        let (settings, _) = read(&[("OTEL_TRACES_EXPORTER", list)]);
+        assert_eq!(settings.unwrap().is_some(), exports, "{list:?}");
+    }
+}

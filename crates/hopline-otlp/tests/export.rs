@@ -1,0 +1,484 @@
+//! The exporter against a real receiver on loopback.
+#![cfg(feature = "http")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime};
+
+use hopline_core::{FlushError, Incoming, Limits, Sink as _, SpanBuilder, Tracer, attr};
+use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message as _;
+
+use support::{
+    LONG, Receiver, Step, broken_answer, endless_answer, free_address, record, record_many,
+};
+
+/// An exporter that sends nothing before it is asked to.
+fn patient(url: &str) -> ExporterBuilder {
+    Exporter::builder()
+        .endpoint(url)
+        .schedule_delay(Duration::from_secs(3600))
+}
+
+fn traced(exporter: &Exporter) -> Tracer {
+    Tracer::builder()
+        .service("orders")
+        .sink(exporter.clone())
+        .build()
+}
+
+fn is_timeout(result: Result<(), FlushError>) -> bool {
+    result.unwrap_err().is_timeout()
+}
+
+#[test]
+fn each_span_arrives_once() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url())
+        .headers([("api-key", "s3cret")])
+        .build()
+        .unwrap();
+    assert!(!format!("{exporter:?}").contains("s3cret"));
+    let tracer = traced(&exporter);
+    let names = record_many(&tracer, 1300);
+    tracer.flush(LONG).unwrap();
+
+    let received = receiver.received();
+    let found: Vec<String> = received
+        .iter()
+        .flat_map(|request| request.span_names())
+        .collect();
+    assert_eq!(found, names);
+    for request in &received {
+        assert!(request.span_names().len() <= 512);
+        assert_eq!(request.uri, "/v1/traces");
+        assert_eq!(request.headers["content-type"], "application/x-protobuf");
+        assert_eq!(request.headers["api-key"], "s3cret");
+        assert!(
+            request.headers["user-agent"]
+                .to_str()
+                .unwrap()
+                .starts_with("hopline-otlp/")
+        );
+    }
+    let stats = exporter.stats();
+    assert_eq!(
+        (stats.accepted, stats.sent, stats.waiting, stats.lost()),
+        (1300, 1300, 0, 0)
+    );
+}
+
+#[test]
+fn json_goes_out_as_json() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url())
+        .protocol(Protocol::HttpJson)
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "one");
+    tracer.shutdown(LONG).unwrap();
+    let received = receiver.received();
+    assert_eq!(received[0].headers["content-type"], "application/json");
+    assert_eq!(received[0].span_names(), ["one"]);
+}
+
+#[test]
+fn spans_go_out_by_themselves_after_the_delay() {
+    let receiver = Receiver::start([]);
+    let exporter = Exporter::builder()
+        .endpoint(receiver.url())
+        .schedule_delay(Duration::from_millis(20))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "first");
+    assert_eq!(receiver.await_spans(1), ["first"]);
+    record(&tracer, "second");
+    assert_eq!(receiver.await_spans(2), ["first", "second"]);
+}
+
+#[test]
+fn a_full_request_goes_out_before_the_delay() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 512);
+    assert_eq!(receiver.await_spans(512).len(), 512);
+}
+
+#[test]
+fn case_10_the_four_codes_are_retried() {
+    for status in [429, 502, 503, 504] {
+        let receiver = Receiver::start([Step::Status(status)]);
+        let exporter = patient(&receiver.url()).build().unwrap();
+        let tracer = traced(&exporter);
+        record(&tracer, "again");
+        tracer.flush(LONG).unwrap();
+        let received = receiver.received();
+        assert_eq!(received.len(), 2, "{status}");
+        assert_eq!(received[0].body, received[1].body);
+        assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+    }
+}
+
+#[test]
+fn case_10_retry_after_is_waited_for() {
+    let date = {
+        // whole seconds, at least one from now
+        let seconds = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            + 2;
+        (seconds, http_date(seconds))
+    };
+    for (value, not_before) in [("1".to_owned(), None), (date.1, Some(date.0))] {
+        let receiver = Receiver::start([Step::RetryAfter(503, value)]);
+        let exporter = patient(&receiver.url()).build().unwrap();
+        let tracer = traced(&exporter);
+        record(&tracer, "later");
+        tracer.flush(LONG).unwrap();
+        let received = receiver.received();
+        let pause = received[1].at - received[0].at;
+        match not_before {
+            None => assert!(pause >= Duration::from_secs(1), "{pause:?}"),
+            Some(seconds) => {
+                let second = SystemTime::now() - received[1].at.elapsed();
+                assert!(second >= SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            }
+        }
+    }
+}
+
+/// The date format of HTTP, for a time of this century, by counting days.
+fn http_date(mut seconds: u64) -> String {
+    let (mut year, mut month) = (1970, 0);
+    // until 2100
+    let leap = |year: u64| u64::from(year.is_multiple_of(4));
+    while seconds >= (365 + leap(year)) * 86_400 {
+        seconds -= (365 + leap(year)) * 86_400;
+        year += 1;
+    }
+    let days = [31, 28 + leap(year), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    while seconds >= days[month] * 86_400 {
+        seconds -= days[month] * 86_400;
+        month += 1;
+    }
+    let name = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ][month];
+    let (day, hour, minute) = (seconds / 86_400 + 1, seconds / 3600 % 24, seconds / 60 % 60);
+    format!(
+        "Sun, {day:02} {name} {year} {hour:02}:{minute:02}:{:02} GMT",
+        seconds % 60
+    )
+}
+
+#[test]
+fn case_11_other_codes_are_final() {
+    for status in [400, 401, 404, 413, 500, 501] {
+        let receiver = Receiver::start([Step::Status(status)]);
+        let exporter = patient(&receiver.url()).build().unwrap();
+        let tracer = traced(&exporter);
+        record(&tracer, "refused");
+        assert!(!is_timeout(tracer.flush(LONG)), "{status}");
+        record(&tracer, "taken");
+        tracer.flush(LONG).unwrap();
+        assert_eq!(receiver.received().len(), 2, "{status}");
+        assert_eq!(receiver.await_spans(1), ["taken"]);
+        assert_eq!((exporter.stats().rejected, exporter.stats().sent), (1, 1));
+    }
+}
+
+#[test]
+fn case_9_a_collector_that_comes_late_gets_all() {
+    let address = free_address();
+    let exporter = patient(&format!("http://{address}")).build().unwrap();
+    let tracer = traced(&exporter);
+    let names = record_many(&tracer, 3);
+    assert!(is_timeout(tracer.flush(Duration::from_millis(100))));
+    assert_eq!(exporter.stats().waiting, 3);
+
+    let receiver = Receiver::on(address, []);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(3), names);
+
+    // it dies, and comes back
+    drop(receiver);
+    record(&tracer, "meanwhile");
+    assert!(is_timeout(tracer.flush(Duration::from_millis(100))));
+    let receiver = Receiver::on(address, []);
+    // without anybody asking
+    assert_eq!(receiver.await_spans(1), ["meanwhile"]);
+    tracer.flush(LONG).unwrap();
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (4, 0));
+}
+
+#[test]
+fn retries_end_and_what_was_lost_is_counted() {
+    let exporter = patient(&format!("http://{}", free_address()))
+        .give_up_after(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 5);
+    assert!(!is_timeout(tracer.flush(LONG)));
+    assert_eq!(
+        (exporter.stats().abandoned, exporter.stats().waiting),
+        (5, 0)
+    );
+}
+
+#[test]
+fn case_13_partial_success_is_counted_and_not_retried() {
+    let partial = ExportTracePartialSuccess {
+        rejected_spans: 2,
+        error_message: "too old".to_owned(),
+    };
+    let answer = ExportTraceServiceResponse {
+        partial_success: Some(partial),
+    }
+    .encode_to_vec();
+    let warning = br#"{"partialSuccess":{"rejectedSpans":"0","errorMessage":"slow down"}}"#;
+    let receiver = Receiver::start([
+        Step::Answer("application/x-protobuf", answer),
+        Step::Answer("application/json", warning.to_vec()),
+    ]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 5);
+    assert!(!is_timeout(tracer.flush(LONG)));
+    assert_eq!((exporter.stats().sent, exporter.stats().rejected), (3, 2));
+    record(&tracer, "warned");
+    tracer.flush(LONG).unwrap();
+    assert_eq!((exporter.stats().sent, exporter.stats().rejected), (4, 2));
+    assert_eq!(receiver.received().len(), 2);
+}
+
+#[test]
+fn case_14_garbage_behind_a_200_is_not_retried() {
+    let receiver = Receiver::start([
+        Step::Answer("text/html", b"<html>log in".to_vec()),
+        Step::Answer("application/x-protobuf", vec![0xff; 100]),
+        Step::Answer("application/json", b"{".to_vec()),
+    ]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    for number in 1..=3 {
+        record(&tracer, "span");
+        tracer.flush(LONG).unwrap();
+        assert_eq!(receiver.received().len(), number);
+    }
+}
+
+#[test]
+fn case_14_a_huge_answer_is_cut_off() {
+    let (address, answering) = endless_answer();
+    let exporter = patient(&format!("http://{address}")).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(!is_timeout(tracer.flush(LONG)));
+    assert_eq!(exporter.stats().rejected, 1);
+    // 4 MiB and what the sockets hold
+    let written = answering.join().unwrap();
+    assert!(written < 64 << 20, "{written} bytes were read");
+}
+
+#[test]
+fn case_14_what_was_taken_is_not_sent_again_though_the_answer_breaks_off() {
+    let exporter = patient(&format!("http://{}", broken_answer()))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    tracer.flush(LONG).unwrap();
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+}
+
+#[test]
+fn case_14_credentials_follow_no_redirect() {
+    let other = Receiver::start([]);
+    let receiver = Receiver::start([Step::Redirect(format!("{}/v1/traces", other.url()))]);
+    let exporter = patient(&receiver.url())
+        .headers([("api-key", "s3cret")])
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(!is_timeout(tracer.flush(LONG)));
+    assert_eq!(exporter.stats().rejected, 1);
+    assert!(other.received().is_empty());
+}
+
+#[test]
+fn case_14_an_attempt_that_hangs_is_made_again() {
+    let receiver = Receiver::start([Step::Hang]);
+    let exporter = patient(&receiver.url())
+        .timeout(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.received().len(), 2);
+    assert_eq!(exporter.stats().sent, 1);
+}
+
+#[test]
+fn case_15_a_request_over_64_mib_is_not_sent() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let bytes = 70 << 20;
+    let limits = Limits {
+        value_bytes: bytes,
+        trace_bytes: 2 * bytes,
+        total_bytes: 4 * bytes,
+        ..Limits::default()
+    };
+    let tracer = Tracer::builder()
+        .limits(limits)
+        .sink(exporter.clone())
+        .build();
+    let text = "x".repeat(65 << 20);
+    SpanBuilder::new("large")
+        .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+        .end();
+    assert!(!is_timeout(tracer.flush(LONG)));
+    assert_eq!(exporter.stats().rejected, 1);
+    record(&tracer, "small");
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(1), ["small"]);
+    assert_eq!(receiver.received().len(), 1);
+}
+
+#[test]
+fn case_16_a_full_queue_drops_the_newest_and_counts() {
+    let receiver = Receiver::start([Step::Hang]);
+    let exporter = patient(&receiver.url())
+        .timeout(LONG)
+        .queue(10)
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 6);
+    assert!(is_timeout(tracer.flush(Duration::from_millis(50))));
+    receiver.await_requests(1);
+    for expected in [(10, 0), (10, 4), (10, 8)] {
+        record_many(&tracer, 4);
+        assert!(is_timeout(tracer.flush(Duration::from_millis(10))));
+        let stats = exporter.stats();
+        assert_eq!((stats.accepted, stats.dropped), expected);
+        assert_eq!(stats.waiting, 10);
+    }
+}
+
+#[test]
+fn case_17_flush_and_shutdown_end_in_time_with_a_hung_collector() {
+    let receiver = Receiver::start(std::iter::repeat_n(Step::Hang, 10));
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 3);
+    let limit = Duration::from_millis(200);
+    let start = Instant::now();
+    assert!(is_timeout(tracer.flush(limit)));
+    assert!(is_timeout(tracer.shutdown(limit)));
+    let took = start.elapsed();
+    assert!(took >= limit && took < 10 * limit, "{took:?}");
+    let stats = exporter.stats();
+    assert_eq!((stats.accepted, stats.abandoned, stats.waiting), (3, 3, 0));
+}
+
+#[test]
+fn case_17_shutdown_twice_and_from_many_threads() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    let names = record_many(&tracer, 100);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| tracer.flush(LONG).unwrap());
+            scope.spawn(|| exporter.shutdown(LONG).unwrap());
+        }
+    });
+    tracer.shutdown(LONG).unwrap();
+    let found: BTreeSet<String> = receiver.await_spans(100).into_iter().collect();
+    assert_eq!(found, names.into_iter().collect());
+    assert_eq!(exporter.stats().sent, 100);
+}
+
+#[test]
+fn case_17_flush_works_inside_every_runtime() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    let builders = [
+        tokio::runtime::Builder::new_current_thread,
+        tokio::runtime::Builder::new_multi_thread,
+    ];
+    for mut builder in builders.map(|new| new()) {
+        let runtime = builder.worker_threads(1).enable_all().build().unwrap();
+        let tracer = tracer.clone();
+        let task = async move {
+            record(&tracer, "inside");
+            tracer.flush(LONG).unwrap();
+        };
+        // in a task of it, where blocking on the runtime itself would panic or hang
+        runtime.block_on(async { tokio::spawn(task).await.unwrap() });
+    }
+    assert_eq!(receiver.await_spans(2), ["inside", "inside"]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async { tracer.shutdown(LONG).unwrap() });
+}
+
+#[test]
+fn shutdown_does_not_wait_for_a_collector_that_is_not_there() {
+    let exporter = patient(&format!("http://{}", free_address()))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 3);
+    let start = Instant::now();
+    assert!(!is_timeout(tracer.shutdown(LONG)));
+    assert!(start.elapsed() < LONG / 2);
+    assert_eq!(exporter.stats().abandoned, 3);
+}
+
+#[test]
+fn case_18_after_shutdown_spans_are_counted_as_dropped() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "before");
+    exporter.shutdown(LONG).unwrap();
+    record(&tracer, "after");
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(1), ["before"]);
+    assert_eq!((exporter.stats().sent, exporter.stats().dropped), (1, 1));
+}
+
+#[test]
+fn an_exporter_dropped_without_shutdown_still_sends() {
+    let receiver = Receiver::start([]);
+    let tracer = traced(&patient(&receiver.url()).queue(512).build().unwrap());
+    let other = Tracer::builder()
+        .sink(support::Keep::default())
+        .sink(patient(&receiver.url()).build().unwrap())
+        .build();
+    record(&other, "kept");
+    drop((tracer, other));
+    assert_eq!(receiver.await_spans(1), ["kept"]);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn an_https_endpoint_is_taken() {
+    patient("https://localhost:4318").build().unwrap();
+}

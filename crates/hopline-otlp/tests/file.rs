@@ -1,0 +1,176 @@
+//! The file sink, on real files and pipes.
+
+mod support;
+
+use std::fs;
+use std::io::{self, Read as _, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hopline_core::{Sink as _, Tracer};
+use hopline_otlp::{FileSink, decode_json};
+
+use support::{LONG, record, record_many};
+
+/// A path that is removed again.
+struct TempPath(PathBuf);
+
+impl TempPath {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!(
+            "hopline-otlp-{}-{number}.jsonl",
+            std::process::id()
+        )))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.0).unwrap();
+        text.lines()
+            .flat_map(|line| decode_json(line).unwrap())
+            .map(|span| span.name)
+            .collect()
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn every_trace_is_a_line_once_flushed() {
+    let path = TempPath::new();
+    let sink = FileSink::create(&path.0).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    let mut names = record_many(&tracer, 3);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(path.names(), names);
+    assert_eq!(fs::read_to_string(&path.0).unwrap().lines().count(), 3);
+
+    names.extend(record_many(&tracer, 2));
+    tracer.shutdown(LONG).unwrap();
+    tracer.shutdown(LONG).unwrap();
+    assert_eq!(path.names(), names);
+    assert_eq!(
+        (
+            sink.stats().accepted,
+            sink.stats().sent,
+            sink.stats().lost()
+        ),
+        (5, 5, 0)
+    );
+}
+
+#[test]
+fn after_shutdown_spans_are_counted_as_dropped() {
+    let path = TempPath::new();
+    let sink = FileSink::create(&path.0).unwrap();
+    sink.shutdown(LONG).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record(&tracer, "late");
+    assert_eq!((sink.stats().dropped, sink.stats().accepted), (1, 0));
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_an_error_at_once() {
+    assert_eq!(
+        FileSink::create("/nonexistent/spans.jsonl")
+            .unwrap_err()
+            .kind(),
+        io::ErrorKind::NotFound
+    );
+}
+
+#[test]
+fn a_reader_that_stops_blocks_nobody() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let sink = FileSink::to_writer(writer).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    // more than a pipe holds; recording goes on although nothing is read
+    let names = record_many(&tracer, 2000);
+    let error = sink.flush(Duration::from_millis(50)).unwrap_err();
+    assert!(error.is_timeout());
+
+    // and what waited arrives once somebody reads
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    });
+    tracer.shutdown(LONG).unwrap();
+    drop((tracer, sink));
+    let text = reading.join().unwrap();
+    let read: Vec<String> = text
+        .lines()
+        .flat_map(|line| decode_json(line).unwrap())
+        .map(|span| span.name)
+        .collect();
+    assert_eq!(read, names);
+}
+
+#[test]
+fn shutdown_gives_up_in_time_and_counts() {
+    let (reader, writer) = io::pipe().unwrap();
+    let sink = FileSink::to_writer(writer).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record_many(&tracer, 2000);
+    assert!(
+        tracer
+            .shutdown(Duration::from_millis(100))
+            .unwrap_err()
+            .is_timeout()
+    );
+    // the write under way fails, the rest is given up
+    drop(reader);
+    let _ = sink.shutdown(LONG);
+    let stats = sink.stats();
+    assert_eq!((stats.sent + stats.abandoned, stats.waiting), (2000, 0));
+    assert!(stats.abandoned > 0);
+}
+
+/// Takes half of the first line, then fails once.
+#[derive(Clone, Default)]
+struct FullOnce(Arc<Mutex<(usize, Vec<u8>)>>);
+
+impl Write for FullOnce {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.lock().unwrap();
+        state.0 += 1;
+        match state.0 {
+            1 => {
+                state.1.extend_from_slice(&bytes[..20]);
+                Ok(20)
+            }
+            2 => Err(io::ErrorKind::StorageFull.into()),
+            _ => {
+                state.1.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_costs_a_line_and_no_other() {
+    let disk = FullOnce::default();
+    let sink = FileSink::to_writer(disk.clone()).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record(&tracer, "lost");
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    record(&tracer, "written");
+    tracer.flush(LONG).unwrap();
+    assert_eq!((sink.stats().abandoned, sink.stats().sent), (1, 1));
+    let text = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
+    let lines: Vec<_> = text.lines().map(decode_json).collect();
+    assert!(lines[0].as_ref().unwrap_err().is_syntax());
+    assert_eq!(lines[1].as_ref().unwrap()[0].name, "written");
+}

@@ -1,0 +1,33 @@
+//! Tracers whose spans a test sees.
+
+use hopline_core::{Ids, Tracer, TracerBuilder};
+
+use crate::spans::Spans;
+
+/// A tracer of a service of this name, and the spans that it finishes.
+///
+/// Every trace is kept, and ids count from 1.
+pub fn tracer(service: &str) -> (Tracer, Spans) {
+    tracer_with(|builder| builder.service(service))
+}
+
+/// The same with more to say: a plan, limits, a clock.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use hopline_core::{Clock, Incoming, ManualClock, SpanBuilder, no_attrs};
+///
+/// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+/// let (tracer, spans) = hopline_testing::tracer_with(|t| t.service("jobs").clock(Clock::Manual(clock.clone())));
+/// let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+/// clock.advance(Duration::from_secs(3));
+/// job.end();
+/// assert_eq!(spans.all()[0].duration_nanos(), 3_000_000_000);
+/// ```
+pub fn tracer_with(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer, Spans) {
+    let spans = Spans::new();
+    let builder = Tracer::builder().ids(Ids::Sequence).sink(spans.sink());
+    (configure(builder).build(), spans)
+}

@@ -1,0 +1,54 @@
+//! Traces as text to compare with.
+
+use hopline_analysis::{TreeOptions, traces};
+use hopline_core::SpanData;
+
+/// All traces as trees without times and ids.
+pub(crate) fn tree(spans: &[SpanData]) -> String {
+    let options = TreeOptions::snapshot();
+    traces(spans)
+        .iter()
+        .map(|trace| trace.tree(&options))
+        .collect()
+}
+
+/// Compares the traces of these spans with trees written down.
+///
+/// White space at the begin and end of the text does not count, so it may stand on lines of its own.
+///
+/// # Panics
+///
+/// If they differ; the message shows both, line by line.
+///
+/// # Examples
+///
+/// ```
+/// # use hopline_core::{Incoming, SpanBuilder, no_attrs};
+/// let (tracer, spans) = hopline_testing::tracer("jobs");
+/// SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs).end();
+/// hopline_testing::assert_tree(&spans.all(), "
+/// job ▸ jobs
+/// ");
+/// ```
+#[track_caller]
+pub fn assert_tree(spans: &[SpanData], expected: &str) {
+    let actual = tree(spans);
+    if actual.trim() == expected.trim() {
+        return;
+    }
+    let lines = |text: &str| text.trim().lines().map(str::to_owned).collect::<Vec<_>>();
+    let (actual, expected) = (lines(&actual), lines(expected));
+    let mut difference = String::new();
+    for at in 0..actual.len().max(expected.len()) {
+        match (expected.get(at), actual.get(at)) {
+            (Some(expected), Some(actual)) if expected == actual => {
+                difference.push_str(&format!("  {actual}\n"))
+            }
+            (expected, actual) => {
+                difference.extend(expected.map(|line| format!("- {line}\n")));
+                difference.extend(actual.map(|line| format!("+ {line}\n")));
+            }
+        }
+    }
+    panic!("the trace is not as expected (- expected, + recorded):\n{difference}");
+}

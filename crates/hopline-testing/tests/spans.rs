@@ -1,0 +1,64 @@
+//! Waiting for spans, and what a failed assertion says.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use hopline_core::{Incoming, SpanBuilder, no_attrs};
+use hopline_testing::{assert_tree, tracer};
+
+fn message(f: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_time_out_shows_what_there_is() {
+    let (tracer, spans) = tracer("jobs");
+    SpanBuilder::new("job")
+        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .end();
+    let said = message(move || drop(spans.wait_for(2, Duration::from_millis(1))));
+    assert!(
+        said.contains("waited for 2 spans, there are 1") && said.contains("job ▸ jobs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn another_tree_is_shown_line_by_line() {
+    let (tracer, spans) = tracer("jobs");
+    SpanBuilder::new("job")
+        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .end();
+    let said = message(move || assert_tree(&spans.all(), "task ▸ jobs"));
+    assert!(said.ends_with("- task ▸ jobs\n+ job ▸ jobs\n"), "{said}");
+}
+
+#[test]
+fn one_means_one() {
+    let (tracer, spans) = tracer("jobs");
+    for _ in 0..2 {
+        SpanBuilder::new("job")
+            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .end();
+    }
+    let said = message(move || drop(spans.one("job")));
+    assert!(
+        said.starts_with("there are 2 spans named `job`, not one"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn waiting_does_not_block_the_runtime() {
+    let (tracer, spans) = tracer("jobs");
+    let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let waiting = tokio::spawn(spans.wait(1));
+    tokio::task::yield_now().await;
+    job.end();
+    let seen = tokio::time::timeout(Duration::from_secs(5), waiting)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(seen[0].name, "job");
+}
