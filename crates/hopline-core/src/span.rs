@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use crate::SpanContext;
 use crate::context::{self, Context};
 use crate::span_builder::SpanBuilder;
 use crate::value::{Attr, Name, Value, no_attrs};
+use crate::{Incoming, SpanContext};
 
 /// Starts a span under the current one.
 ///
@@ -58,6 +58,14 @@ impl Span {
     pub const fn none() -> Self {
         Self {
             context: Context::EMPTY,
+            recorded: false,
+        }
+    }
+
+    /// A span that records nothing and passes on what came in, for requests that are not to be recorded.
+    pub fn unrecorded(incoming: Incoming) -> Self {
+        Self {
+            context: Context::remote(incoming),
             recorded: false,
         }
     }

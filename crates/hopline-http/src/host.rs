@@ -1,0 +1,122 @@
+//! Hosts: what a request names, and whose they are.
+
+use std::net::IpAddr;
+
+/// A host and its port, as the `Host` header or a URI's authority has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host<'a> {
+    /// A name, or an address without brackets.
+    pub address: &'a str,
+    /// The port, if one is named.
+    pub port: Option<u16>,
+}
+
+impl<'a> Host<'a> {
+    /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; `None` for anything else.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+        let (address, port) = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => text.split_at(text.find(':').unwrap_or(text.len())),
+        };
+        let port = match port {
+            "" => None,
+            port => Some(port.strip_prefix(':')?.parse().ok()?),
+        };
+        let plain = |c: char| {
+            c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '\\' | '<' | '>' | '"')
+        };
+        (!address.is_empty() && address.len() <= 255 && address.chars().all(plain))
+            .then_some(Self { address, port })
+    }
+}
+
+/// True for hosts that are surely one's own: loopback, private and link-local addresses, names without a
+/// dot, and names that end with `.internal`, `.local`, `.svc` or `.svc.cluster.local`.
+///
+/// Baggage is sent to these without being told to.
+pub fn is_internal_host(host: &str) -> bool {
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .trim_end_matches('.');
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => {
+            address.is_loopback() || address.is_private() || address.is_link_local()
+        }
+        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => {
+                address.is_loopback() || address.is_private() || address.is_link_local()
+            }
+            None => {
+                address.is_loopback()
+                    || address.is_unique_local()
+                    || address.is_unicast_link_local()
+            }
+        },
+        Err(_) => {
+            let lower = host.to_ascii_lowercase();
+            let suffixes = [".internal", ".local", ".svc", ".localhost"];
+            !lower.is_empty()
+                && (!lower.contains('.') || suffixes.iter().any(|suffix| lower.ends_with(suffix)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_split_or_refused() {
+        let parsed = |text| Host::parse(text).map(|host| (host.address, host.port));
+        assert_eq!(parsed("shop.example"), Some(("shop.example", None)));
+        assert_eq!(
+            parsed("shop.example:8080"),
+            Some(("shop.example", Some(8080)))
+        );
+        assert_eq!(parsed("[::1]:80"), Some(("::1", Some(80))));
+        assert_eq!(parsed("u:p@h:1"), Some(("h", Some(1))));
+        for bad in [
+            "",
+            ":80",
+            "h:port",
+            "h:99999",
+            "[::1",
+            "a b",
+            "h\u{1b}[31m",
+            "h/x",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ones_own_hosts_are_known() {
+        for own in [
+            "localhost",
+            "orders",
+            "127.0.0.1",
+            "10.1.2.3",
+            "[::1]",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "db.internal",
+            "a.b.svc.cluster.local",
+            "x.svc",
+            "Printer.LOCAL.",
+        ] {
+            assert!(is_internal_host(own), "{own}");
+        }
+        for foreign in [
+            "example.com",
+            "8.8.8.8",
+            "2001:db8::1",
+            "internal.example.com",
+            "",
+            "evil.local.example",
+        ] {
+            assert!(!is_internal_host(foreign), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The answer's body.
+
+use std::pin::Pin;
+use std::task::{Context as Cx, Poll, ready};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::root::Root;
+
+pin_project! {
+    /// The answer's body, with the request's context current while it is made. Its end is the span's.
+    ///
+    /// # Cancellation
+    ///
+    /// If it is dropped before its end, the inner body is dropped with the context current; then the span
+    /// ends, marked as `cancelled`.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: Option<B>,
+        root: Option<Root>,
+    }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(root) = this.root {
+                root.in_scope(|| this.inner.set(None));
+            }
+        }
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn new(inner: B, root: Option<Root>) -> Self {
+        Self {
+            inner: Some(inner),
+            root,
+        }
+    }
+}
+
+impl<B: Body> Body for ResponseBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Cx<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let Some(mut inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let Some(root) = this.root.as_mut() else {
+            return inner.poll_frame(cx);
+        };
+        let frame = ready!(root.in_scope(|| inner.as_mut().poll_frame(cx)));
+        match &frame {
+            Some(Ok(_)) if !inner.is_end_stream() => {}
+            Some(Err(_)) => root.fail("body_error"),
+            _ => root.end(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}

@@ -1,0 +1,81 @@
+//! The future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Cx, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::body::ResponseBody;
+use crate::root::Root;
+
+pin_project! {
+    /// The answer to come, with the request's context current while it is made.
+    ///
+    /// # Cancellation
+    ///
+    /// If it is dropped, the service's own future is dropped with the context current; then the span ends,
+    /// marked as `cancelled`.
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: Option<F>,
+        root: Option<Root>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(root) = this.root {
+                root.in_scope(|| this.inner.set(None));
+            }
+        }
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) fn new(inner: F, root: Option<Root>) -> Self {
+        Self {
+            inner: Some(inner),
+            root,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        // polled after it was ready: nothing will ever come, which is what such a caller is owed
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let Some(root) = this.root.as_mut() else {
+            return inner
+                .poll(cx)
+                .map_ok(|response| response.map(|body| ResponseBody::new(body, None)));
+        };
+        let answer = ready!(root.in_scope(|| inner.poll(cx)));
+        root.in_scope(|| this.inner.set(None));
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                root.fail("service_error");
+                return Poll::Ready(Err(error));
+            }
+        };
+        if root.head(&response) || response.body().is_end_stream() {
+            // a server does not poll a body that is at its end, or that the protocol has no place for
+            root.end();
+        }
+        let root = root.pass_on();
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, Some(root)))))
+    }
+}

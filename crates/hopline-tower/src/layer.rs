@@ -1,0 +1,117 @@
+//! The layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hopline_core::{OlderNames, Tracer};
+use http::{Method, Uri};
+use tower_layer::Layer;
+
+use crate::route::RouteFn;
+use crate::service::Trace;
+
+type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
+
+/// Records each request as a root span. See the [crate](crate) for what is recorded.
+///
+/// It may be made before the tracer is installed, and applied twice: a request is recorded once.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_tower::TraceLayer;
+///
+/// // the outermost service of a company's edge does not join its callers' traces
+/// let edge = TraceLayer::public().filter(|_, uri| uri.path() != "/health");
+/// ```
+#[derive(Clone)]
+pub struct TraceLayer {
+    pub(crate) tracer: Option<Tracer>,
+    pub(crate) older_names: OlderNames,
+    pub(crate) public: bool,
+    pub(crate) route: Option<RouteFn>,
+    pub(crate) filter: Option<Arc<Filter>>,
+}
+
+impl TraceLayer {
+    /// Trusts its callers: a request with a valid `traceparent` continues the caller's trace, sampled as
+    /// the caller says, and brings its baggage.
+    pub fn new() -> Self {
+        let older_names = OlderNames::from_env();
+        Self {
+            tracer: None,
+            older_names,
+            public: false,
+            route: None,
+            filter: None,
+        }
+    }
+
+    /// Does not trust its callers: every request begins a trace of its own, linked to the caller's span;
+    /// the caller's sampling decision and baggage do not count.
+    pub fn public() -> Self {
+        Self {
+            public: true,
+            ..Self::new()
+        }
+    }
+
+    /// Records with this tracer instead of the installed one.
+    #[must_use]
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        self.tracer = Some(tracer);
+        self
+    }
+
+    /// Whether older attribute names stand beside the current ones; what the environment says, if not said.
+    #[must_use]
+    pub fn older_names(mut self, names: OlderNames) -> Self {
+        self.older_names = names;
+        self
+    }
+
+    /// Finds the route's template in the request's extensions, where a router has left it.
+    #[must_use]
+    pub fn route(mut self, route: RouteFn) -> Self {
+        self.route = Some(route);
+        self
+    }
+
+    /// Records only requests for which this is true. The others still pass on the context that they bring.
+    #[must_use]
+    pub fn filter(
+        mut self,
+        filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(Arc::new(filter));
+        self
+    }
+}
+
+impl Default for TraceLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = Trace<S>;
+
+    fn layer(&self, inner: S) -> Trace<S> {
+        Trace {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for TraceLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut layer = f.debug_struct("TraceLayer");
+        layer
+            .field("tracer", &self.tracer)
+            .field("public", &self.public)
+            .field("filtered", &self.filter.is_some());
+        layer.finish_non_exhaustive()
+    }
+}

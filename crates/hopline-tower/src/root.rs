@@ -1,0 +1,118 @@
+//! The request's span on its way from future to body.
+
+use hopline_core::{Literal, Name, Span, semconv};
+use hopline_http::{SpanName, attribute, fail_server};
+use http::{Response, StatusCode};
+
+use crate::route::RouteCell;
+
+/// Ends once. A span that is dropped before it was told the outcome was cut short, and says so.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// None once it has ended.
+    span: Option<Span>,
+    method: &'static str,
+    head_only: bool,
+    older_names: bool,
+    cell: Option<RouteCell>,
+}
+
+impl Root {
+    pub(crate) fn new(
+        span: Span,
+        method: &'static str,
+        head_only: bool,
+        older_names: bool,
+        cell: Option<RouteCell>,
+    ) -> Self {
+        Self {
+            span: Some(span),
+            method,
+            head_only,
+            older_names,
+            cell,
+        }
+    }
+
+    /// Runs with the request's context current. A panic is the request's failure, and goes on.
+    #[inline]
+    pub(crate) fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let mut watch = Watch {
+            root: self,
+            passed: false,
+        };
+        let result = match &mut watch.root.span {
+            Some(span) => span.in_scope(f),
+            None => f(),
+        };
+        watch.passed = true;
+        result
+    }
+
+    /// The answer's head is there. True if nothing follows it.
+    pub(crate) fn head<B>(&self, response: &Response<B>) -> bool {
+        let status = response.status();
+        if let Some(span) = &self.span {
+            span.set(semconv::HTTP_RESPONSE_STATUS_CODE, status.as_u16());
+            if self.older_names {
+                span.set(attribute::older::STATUS_CODE, status.as_u16());
+            }
+            fail_server(span.context_ref(), status);
+            if let Some(route) = self.cell.as_ref().and_then(RouteCell::get) {
+                span.rename(Name::dynamic(
+                    SpanName::new(self.method, Some(route)).as_str(),
+                ));
+                span.set(semconv::HTTP_ROUTE, route);
+            }
+        }
+        let bodyless = matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS
+        );
+        self.head_only || bodyless
+    }
+
+    pub(crate) fn fail(&mut self, error_type: &'static str) {
+        if let Some(span) = self.span.take() {
+            span.fail(error_type);
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.span = None;
+    }
+
+    /// Moves the span on; this one has nothing to end any more.
+    pub(crate) fn pass_on(&mut self) -> Self {
+        let (span, cell) = (self.span.take(), self.cell.take());
+        Self {
+            span,
+            cell,
+            ..*self
+        }
+    }
+}
+
+impl Drop for Root {
+    /// Not an error by itself: mostly the client is gone.
+    fn drop(&mut self) {
+        if let Some(span) = &self.span {
+            span.set(semconv::ERROR_TYPE, Literal("cancelled"));
+        }
+    }
+}
+
+struct Watch<'a> {
+    root: &'a mut Root,
+    passed: bool,
+}
+
+impl Drop for Watch<'_> {
+    /// Not passed means that a panic is passing by.
+    #[inline]
+    fn drop(&mut self) {
+        if !self.passed {
+            self.root.fail("panic");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! How a route that is known late reaches the span.
+
+use std::sync::{Arc, OnceLock};
+
+use http::Extensions;
+
+/// Finds a route's template in a request's extensions.
+pub type RouteFn = fn(&Extensions) -> Option<&str>;
+
+/// Stands in the extensions of a request whose route was not known when its span began.
+///
+/// Whatever routes the request inside fills it; the layer reads it when the answer's head is there.
+/// The first one to fill it wins: it is the outermost that knows.
+#[derive(Clone, Debug, Default)]
+pub struct RouteCell(Arc<OnceLock<Box<str>>>);
+
+impl RouteCell {
+    /// Says the route's template, for the span of the request with these extensions.
+    pub fn fill(extensions: &Extensions, route: &str) {
+        if let Some(cell) = extensions.get::<Self>() {
+            cell.0.get_or_init(|| route.into());
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.0.get().map(|route| &**route)
+    }
+}
