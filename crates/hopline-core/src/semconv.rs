@@ -20,6 +20,8 @@ pub const DB_NAMESPACE: &str = "db.namespace";
 pub const DB_QUERY_TEXT: &str = "db.query.text";
 /// The statement in a few words (stable).
 pub const DB_QUERY_SUMMARY: &str = "db.query.summary";
+/// The code that the database gave (stable).
+pub const DB_RESPONSE_STATUS_CODE: &str = "db.response.status_code";
 /// The messaging product (development).
 pub const MESSAGING_SYSTEM: &str = "messaging.system";
 /// Where messages go (development).

@@ -1,0 +1,69 @@
+//! A statement taken apart, so that its text can be read.
+
+use std::fmt;
+
+use sqlx::error::BoxDynError;
+use sqlx::{Arguments as _, Database, Execute, SqlStr};
+
+/// A statement that was taken apart to read its text, and runs as it would have.
+///
+/// Drivers take it as they take any query.
+pub struct Call<DB: Database> {
+    sql: SqlStr,
+    statement: Option<DB::Statement>,
+    arguments: Option<Result<Option<DB::Arguments>, BoxDynError>>,
+    persistent: bool,
+}
+
+impl<DB: Database> Call<DB> {
+    /// Takes a query apart, in the order in which drivers do: some queries answer
+    /// [`persistent`](Execute::persistent) by whether their arguments were taken.
+    pub(crate) fn new<'q>(mut query: impl Execute<'q, DB>) -> Self {
+        let statement = query.statement().cloned();
+        let arguments = Some(query.take_arguments());
+        let persistent = query.persistent();
+        Self {
+            sql: query.sql(),
+            statement,
+            arguments,
+            persistent,
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.sql.as_str()
+    }
+
+    /// True if values were bound, so that the text may do without them.
+    pub(crate) fn is_parameterised(&self) -> bool {
+        let bound = matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0);
+        bound || self.statement.is_some()
+    }
+}
+
+impl<DB: Database> Execute<'_, DB> for Call<DB> {
+    fn sql(self) -> SqlStr {
+        self.sql
+    }
+
+    fn statement(&self) -> Option<&DB::Statement> {
+        self.statement.as_ref()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<DB::Arguments>, BoxDynError> {
+        self.arguments.take().unwrap_or(Ok(None))
+    }
+
+    fn persistent(&self) -> bool {
+        self.persistent
+    }
+}
+
+/// Prints neither text nor values.
+impl<DB: Database> fmt::Debug for Call<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("persistent", &self.persistent)
+            .finish_non_exhaustive()
+    }
+}

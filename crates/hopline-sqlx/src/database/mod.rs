@@ -1,0 +1,137 @@
+//! What is to be known of a database product.
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use sqlx::error::DatabaseError;
+use sqlx::{Connection, Database, Either, Error, SqlStr};
+use sqlx_core::describe::Describe;
+
+use crate::call::Call;
+
+/// The SQL a database understands, as far as reading its literals goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    MySql,
+    /// SQLite.
+    Sqlite,
+    /// Any other: whatever hides more.
+    Other,
+}
+
+/// Where a database is, as its connect options say; never a password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its host, or the path of its socket.
+    pub address: Option<String>,
+    /// Its port, where it is not the product's usual one.
+    pub port: Option<u16>,
+    /// The name of the database.
+    pub namespace: Option<String>,
+}
+
+/// One item of a result: what a statement did, or a row.
+pub type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
+
+/// A database product that can be traced.
+///
+/// Implemented for those of sqlx by feature. Not sealed: a driver of another make can implement it. The
+/// `connection_…` functions forward to the driver's own `Executor`; they are here so that generic code needs
+/// no more than `DB: TracedDatabase`.
+pub trait TracedDatabase: Database {
+    /// The value of `db.system.name`.
+    const SYSTEM: &'static str;
+
+    /// How its statements are read.
+    const DIALECT: Dialect;
+
+    /// Where connections with these options go.
+    fn endpoint(options: &<Self::Connection as Connection>::Options) -> Endpoint;
+
+    /// Rows that a statement changed.
+    fn rows_affected(result: &Self::QueryResult) -> u64;
+
+    /// The most specific code that the product gives: SQLSTATE, or the vendor's own.
+    fn status_code(error: &(dyn DatabaseError + 'static)) -> Option<String> {
+        error.code().map(|code| code.into_owned())
+    }
+
+    /// The driver's `Executor::fetch_many`.
+    fn connection_fetch_many<'e>(
+        connection: &'e mut Self::Connection,
+        call: Call<Self>,
+    ) -> BoxStream<'e, Result<Step<Self>, Error>>;
+
+    /// The driver's `Executor::fetch_optional`.
+    fn connection_fetch_optional<'e>(
+        connection: &'e mut Self::Connection,
+        call: Call<Self>,
+    ) -> BoxFuture<'e, Result<Option<Self::Row>, Error>>;
+
+    /// The driver's `Executor::prepare_with`.
+    fn connection_prepare_with<'e>(
+        connection: &'e mut Self::Connection,
+        sql: SqlStr,
+        parameters: &'e [Self::TypeInfo],
+    ) -> BoxFuture<'e, Result<Self::Statement, Error>>;
+
+    /// The driver's `Executor::describe`.
+    fn connection_describe<'e>(
+        connection: &'e mut Self::Connection,
+        sql: SqlStr,
+    ) -> BoxFuture<'e, Result<Describe<Self>, Error>>;
+}
+
+/// The functions that are the same text for every driver, and by type different for each.
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+macro_rules! forward_to_driver {
+    () => {
+        fn rows_affected(result: &Self::QueryResult) -> u64 {
+            result.rows_affected()
+        }
+
+        fn connection_fetch_many<'e>(
+            connection: &'e mut Self::Connection,
+            call: $crate::call::Call<Self>,
+        ) -> futures_core::stream::BoxStream<'e, Result<$crate::database::Step<Self>, sqlx::Error>>
+        {
+            sqlx::Executor::fetch_many(connection, call)
+        }
+
+        fn connection_fetch_optional<'e>(
+            connection: &'e mut Self::Connection,
+            call: $crate::call::Call<Self>,
+        ) -> futures_core::future::BoxFuture<'e, Result<Option<Self::Row>, sqlx::Error>> {
+            sqlx::Executor::fetch_optional(connection, call)
+        }
+
+        fn connection_prepare_with<'e>(
+            connection: &'e mut Self::Connection,
+            sql: sqlx::SqlStr,
+            parameters: &'e [Self::TypeInfo],
+        ) -> futures_core::future::BoxFuture<'e, Result<Self::Statement, sqlx::Error>> {
+            sqlx::Executor::prepare_with(connection, sql, parameters)
+        }
+
+        fn connection_describe<'e>(
+            connection: &'e mut Self::Connection,
+            sql: sqlx::SqlStr,
+        ) -> futures_core::future::BoxFuture<
+            'e,
+            Result<sqlx_core::describe::Describe<Self>, sqlx::Error>,
+        > {
+            sqlx::Executor::describe(connection, sql)
+        }
+    };
+}
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+pub(crate) use forward_to_driver;

@@ -1,0 +1,167 @@
+//! The transaction.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use hopline_core::{Context, Span, no_attrs};
+use sqlx::{Error, Execute, Executor, SqlStr};
+use sqlx_core::describe::Describe;
+use sqlx_core::transaction::TransactionManager;
+
+use crate::connection::Connection;
+use crate::database::{Step, TracedDatabase};
+use crate::record::fail;
+use crate::settings::{Control, Settings};
+
+/// A transaction, or a savepoint in one, whose statements are spans.
+///
+/// Derefs to [`Connection`]. Dropped without [`commit`](Transaction::commit) it is rolled back the next time
+/// its connection is used, by sqlx; the current span gets an event `transaction dropped`.
+pub struct Transaction<'c, DB: TracedDatabase> {
+    connection: Connection<'c, DB>,
+    nested: bool,
+    open: Open,
+}
+
+/// Says so if a transaction is dropped with neither commit nor rollback. A field of its own, since a
+/// transaction that could be dropped specially could not be taken apart.
+struct Open(bool);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.0 {
+            Context::current().event("transaction dropped", no_attrs);
+        }
+    }
+}
+
+impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
+    pub(crate) fn new(inner: sqlx::Transaction<'c, DB>, settings: Arc<Settings>) -> Self {
+        let nested = DB::TransactionManager::get_transaction_depth(&inner) > 1;
+        Self {
+            connection: Connection::in_transaction(inner, settings),
+            nested,
+            open: Open(true),
+        }
+    }
+
+    /// Commits it; a savepoint is released.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    ///
+    /// # Cancellation
+    ///
+    /// As sqlx's own: whether it was committed is not known then. The span ends.
+    pub async fn commit(self) -> Result<(), Error> {
+        let span = self.end(Control::COMMIT, Control::RELEASE);
+        let Some(inner) = self.into_inner() else {
+            return Ok(());
+        };
+        inner
+            .commit()
+            .await
+            .inspect_err(|error| fail::<DB>(&span, error))
+    }
+
+    /// Rolls it back; of a savepoint, what was done since.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn rollback(self) -> Result<(), Error> {
+        let span = self.end(Control::ROLLBACK, Control::ROLLBACK_TO);
+        let Some(inner) = self.into_inner() else {
+            return Ok(());
+        };
+        inner
+            .rollback()
+            .await
+            .inspect_err(|error| fail::<DB>(&span, error))
+    }
+
+    fn end(&self, outer: Control, nested: Control) -> Span {
+        self.connection
+            .settings()
+            .control(if self.nested { nested } else { outer })
+    }
+
+    fn into_inner(self) -> Option<sqlx::Transaction<'c, DB>> {
+        let Self {
+            connection,
+            mut open,
+            ..
+        } = self;
+        open.0 = false;
+        connection.into_transaction()
+    }
+}
+
+impl<'c, DB: TracedDatabase> Deref for Transaction<'c, DB> {
+    type Target = Connection<'c, DB>;
+
+    fn deref(&self) -> &Connection<'c, DB> {
+        &self.connection
+    }
+}
+
+impl<DB: TracedDatabase> DerefMut for Transaction<'_, DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl<DB: TracedDatabase> fmt::Debug for Transaction<'_, DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("system", &DB::SYSTEM)
+            .field("nested", &self.nested)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `.execute(&mut transaction)` as well as `.execute(&mut *transaction)`.
+impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Transaction<'_, DB> {
+    type Database = DB;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step<DB>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, DB>,
+    {
+        self.connection.fetch_many(query)
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, DB>,
+    {
+        self.connection.fetch_optional(query)
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [DB::TypeInfo],
+    ) -> BoxFuture<'e, Result<DB::Statement, Error>>
+    where
+        'c: 'e,
+    {
+        self.connection.prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
+    where
+        'c: 'e,
+    {
+        self.connection.describe(sql)
+    }
+}

@@ -1,0 +1,305 @@
+//! What a traced pool records and what it leaves alone: the same on SQLite and on Postgres.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::TryStreamExt;
+use hopline_core::{
+    FutureExt, Incoming, Kind, OlderNames, SpanBuilder, SpanData, SpanNames, Tracer, no_attrs,
+};
+use hopline_sqlx::{Connection, Pool, PoolExt, QueryText, Transaction};
+use hopline_testing::{Spans, assert_tree, tracer};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{AssertSqlSafe, Executor, Postgres, QueryBuilder, Sqlite};
+
+async fn sqlite() -> Pool<Sqlite> {
+    // one connection: each has a memory of its own
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect("sqlite::memory:")
+        .await
+        .unwrap()
+        .traced()
+}
+
+async fn postgres() -> Pool<Postgres> {
+    let url = std::env::var("HOPLINE_TEST_POSTGRES_URL")
+        .expect("HOPLINE_TEST_POSTGRES_URL is not set: run `cargo xtask services` and export what it prints");
+    PgPoolOptions::new()
+        .max_connections(2)
+        .connect(&url)
+        .await
+        .unwrap()
+        .traced()
+}
+
+/// A name of its own for each test's table: Postgres is shared.
+fn table() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "t{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// Runs the body, in which `pool` is traced and `users` an empty table, on both engines.
+macro_rules! on_both {
+    ($(async fn $name:ident($pool:ident, $users:ident, $spans:ident) $body:block)*) => {
+        mod on_sqlite { use super::*; $(on_both!(@one $name, sqlite, $pool, $users, $spans, $body);)* }
+        mod on_postgres { use super::*; $(on_both!(@one $name, postgres, $pool, $users, $spans, $body);)* }
+    };
+    (@one $name:ident, $engine:ident, $pool:ident, $users:ident, $spans:ident, $body:block) => {
+        #[tokio::test]
+        async fn $name() {
+            let $users = table();
+            let pool = $engine().await;
+            let create = format!("CREATE TABLE {} (id BIGINT PRIMARY KEY, name TEXT)", $users);
+            sqlx::query(AssertSqlSafe(create)).execute(pool.raw()).await.unwrap();
+            let (tracer, $spans) = tracer("svc");
+            let $pool = pool.clone().tracer(tracer);
+            $body
+            sqlx::query(AssertSqlSafe(format!("DROP TABLE {}", $users))).execute(pool.raw()).await.unwrap();
+        }
+    };
+}
+
+fn sql(text: &str, users: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(text.replace("users", users))
+}
+
+fn integer(span: &SpanData, key: &str) -> Option<i64> {
+    span.attribute(key).and_then(|value| value.as_i64())
+}
+
+/// The only span since the last look.
+#[track_caller]
+fn last(spans: &Spans) -> SpanData {
+    let all = spans.take();
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.into_iter().next().unwrap()
+}
+
+on_both! {
+    async fn statements_are_client_spans_without_values(pool, users, spans) {
+        let insert = sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, 'hunter2'), ($2, 'b')", &users));
+        assert_eq!(insert.bind(1_i64).bind(2_i64).execute(&pool).await.unwrap().rows_affected(), 2);
+        let span = last(&spans);
+        assert_eq!((span.name.as_str(), span.kind, span.is_error()), ("db.query", Kind::Client, false));
+        assert_eq!(span.text("db.query.text"), Some(format!("INSERT INTO {users} (id, name) VALUES (?)").as_str()));
+        assert_eq!(span.text("db.query.summary"), Some(format!("INSERT {users}").as_str()));
+        assert_eq!(integer(&span, "hopline.db.affected_rows"), Some(2));
+        assert!(span.attribute("hopline.db.pool_wait_ms").is_some() && span.attribute("hopline.db.completed").is_none());
+
+        let all: Vec<(i64, String)> = sqlx::query_as(sql("SELECT id, name FROM users", &users)).fetch_all(&pool).await.unwrap();
+        assert_eq!(all.len(), 2);
+        let span = last(&spans);
+        assert_eq!((integer(&span, "db.response.returned_rows"), integer(&span, "hopline.db.affected_rows")), (Some(2), None));
+
+        let count: i64 = sqlx::query_scalar(sql("SELECT count(*) FROM users", &users)).fetch_one(&pool).await.unwrap();
+        assert_eq!(count, 2);
+        assert_eq!(integer(&last(&spans), "db.response.returned_rows"), Some(1));
+
+        let none = sqlx::query(sql("SELECT id FROM users WHERE id = 99", &users)).fetch_optional(&pool).await.unwrap();
+        assert!(none.is_none());
+        let span = last(&spans);
+        assert_eq!((integer(&span, "db.response.returned_rows"), span.is_error()), (Some(0), false));
+
+        let absent = sqlx::query(sql("SELECT id FROM users WHERE id = 99", &users)).fetch_one(&pool).await;
+        assert!(matches!(absent, Err(sqlx::Error::RowNotFound)));
+        assert!(!last(&spans).is_error(), "no row is no error of the database");
+    }
+
+    async fn builders_and_raw_sql_are_seen(pool, users, spans) {
+        let mut builder = QueryBuilder::new(format!("INSERT INTO {users} (id, name) "));
+        builder.push_values([(1_i64, "a"), (2, "b"), (3, "c")], |mut row, (id, name)| {
+            row.push_bind(id).push_bind(name);
+        });
+        builder.build().execute(&pool).await.unwrap();
+        assert_eq!(last(&spans).text("db.query.text"), Some(format!("INSERT INTO {users} (id, name) VALUES (?)").as_str()));
+
+        let both = sql("UPDATE users SET name = 'x' WHERE id = 1; DELETE FROM users WHERE id > 1", &users);
+        let done = sqlx::raw_sql(both).execute(&pool).await.unwrap();
+        assert_eq!(done.rows_affected(), 3);
+        let span = last(&spans);
+        assert_eq!(span.text("db.query.summary"), Some(format!("UPDATE {users} DELETE {users}").as_str()));
+        assert_eq!(integer(&span, "hopline.db.affected_rows"), Some(3));
+
+        let statement = pool.prepare(sqlx::SqlSafeStr::into_sql_str(sql("SELECT name FROM users WHERE id = $1", &users))).await.unwrap();
+        assert_eq!(last(&spans).name, "db.prepare");
+        let name: String = sqlx::Statement::query_scalar(&statement).bind(1_i64).fetch_one(&pool).await.unwrap();
+        assert_eq!(name, "x");
+        assert_eq!(last(&spans).name, "db.query");
+    }
+
+    async fn streams_are_counted_to_where_they_were_read(pool, users, spans) {
+        sqlx::query(sql("INSERT INTO users (id) VALUES (1), (2), (3)", &users)).execute(pool.raw()).await.unwrap();
+        let query = || sqlx::query_as::<_, (i64,)>(sql("SELECT id FROM users ORDER BY id", &users));
+        let whole: Vec<(i64,)> = query().fetch(&pool).try_collect().await.unwrap();
+        assert_eq!(whole.len(), 3);
+        assert!(last(&spans).attribute("hopline.db.completed").is_none());
+
+        let mut part = query().fetch(&pool);
+        part.try_next().await.unwrap();
+        drop(part);
+        let span = last(&spans);
+        assert_eq!((integer(&span, "db.response.returned_rows"), span.attribute("hopline.db.completed").and_then(|c| c.as_bool())), (Some(1), Some(false)));
+        assert!(!span.is_error());
+    }
+
+    async fn errors_are_codes_and_never_messages(pool, users, spans) {
+        let insert = || sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, $2)", &users)).bind(7_i64).bind("hunter2");
+        insert().execute(&pool).await.unwrap();
+        spans.take();
+        let error = insert().execute(&pool).await.unwrap_err();
+        assert!(error.as_database_error().is_some_and(|error| error.is_unique_violation()), "the application's error is unchanged");
+        let span = last(&spans);
+        let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        assert!(span.is_error());
+        assert_eq!((span.text("error.type"), span.text("db.response.status_code")), (code.as_deref(), code.as_deref()));
+        assert!(!format!("{span:?}").contains("hunter2"));
+    }
+
+    async fn transactions_and_savepoints_are_spans(pool, users, spans) {
+        let insert = |id: i64| sqlx::query(sql("INSERT INTO users (id) VALUES ($1)", &users)).bind(id);
+        let mut tx = pool.begin().await.unwrap();
+        insert(1).execute(&mut *tx).await.unwrap();
+        insert(2).execute(&mut tx).await.unwrap();
+        let mut nested = tx.begin().await.unwrap();
+        insert(3).execute(&mut *nested).await.unwrap();
+        nested.rollback().await.unwrap();
+        let nested = tx.begin().await.unwrap();
+        nested.commit().await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx: Transaction<'_, _> = pool.begin().await.unwrap();
+        insert(9).execute(&mut *tx).await.unwrap();
+        tx.rollback().await.unwrap();
+        let names: Vec<String> = spans.take().into_iter().map(|span| span.name).collect();
+        let expected = [
+            "db.begin", "db.query", "db.query", "db.savepoint", "db.query", "db.rollback_to", "db.savepoint", "db.release", "db.commit",
+            "db.begin", "db.query", "db.rollback",
+        ];
+        assert_eq!(names, expected);
+        let ids: Vec<(i64,)> = sqlx::query_as(sql("SELECT id FROM users ORDER BY id", &users)).fetch_all(&pool).await.unwrap();
+        assert_eq!(ids, [(1,), (2,)]);
+    }
+
+    async fn a_transaction_that_is_dropped_says_so(pool, users, spans) {
+        let request = SpanBuilder::new("request").start(None, no_attrs);
+        drop(request);
+        let tracer = Tracer::builder().sink(spans.sink()).build();
+        let request = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        async {
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap();
+        }
+        .in_span(request)
+        .await;
+        let request = spans.one("request");
+        assert_eq!(request.events.iter().map(|event| event.name.as_str()).collect::<Vec<_>>(), ["transaction dropped"]);
+        let count: i64 = sqlx::query_scalar(sql("SELECT count(*) FROM users", &users)).fetch_one(&pool).await.unwrap();
+        assert_eq!(count, 0);
+    }
+
+    async fn one_function_takes_connections_and_transactions(pool, users, spans) {
+        // as an application's repository would have it
+        macro_rules! count { ($connection:expr) => { sqlx::query_scalar::<_, i64>(sql("SELECT count(*) FROM users", &users)).fetch_one($connection).await.unwrap() } }
+        let mut connection = pool.acquire().await.unwrap();
+        assert_eq!(count!(&mut *connection_of(&mut connection)), 0);
+        drop(connection);
+        let mut tx = pool.begin().await.unwrap();
+        assert_eq!(count!(&mut *connection_of(&mut tx)), 0);
+        tx.commit().await.unwrap();
+        assert_eq!(spans.named("db.query").len(), 2);
+    }
+
+    async fn spans_belong_to_what_is_current(pool, users, spans) {
+        let tracer = Tracer::builder().service("svc").sink(spans.sink()).build();
+        let request = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let pool = pool.tracer(tracer);
+        async {
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::query(sql("DELETE FROM users", "accounts")).execute(&mut *tx).await.unwrap_err();
+        }
+        .in_span(request)
+        .await;
+        assert_eq!(spans.one("db.query").parent, Some(spans.one("request").span_id));
+        assert_eq!(spans.one("db.begin").parent, Some(spans.one("request").span_id));
+    }
+
+    async fn names_and_text_can_be_chosen(pool, users, spans) {
+        let insert = || sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, 'x')", &users)).bind(1_i64);
+        let named = pool.clone().span_names(SpanNames::Conventions).query_text(QueryText::Omitted);
+        let mut tx = named.begin().await.unwrap();
+        insert().execute(&mut *tx).await.unwrap();
+        tx.rollback().await.unwrap();
+        let seen = spans.take();
+        let names: Vec<&str> = seen.iter().map(|span| span.name.as_str()).collect();
+        assert_eq!(names, ["BEGIN", format!("INSERT {users}").as_str(), "ROLLBACK"]);
+        assert!(seen[1].attribute("db.query.text").is_none());
+
+        let older = OlderNames { database: true, ..OlderNames::NONE };
+        insert().execute(&pool.clone().query_text(QueryText::VerbatimIfParameterised).older_names(older)).await.unwrap();
+        let span = last(&spans);
+        let verbatim = format!("INSERT INTO {users} (id, name) VALUES ($1, 'x')");
+        assert_eq!((span.text("db.query.text"), span.text("db.statement")), (Some(verbatim.as_str()), Some(verbatim.as_str())));
+        assert_eq!(span.text("db.system"), span.text("db.system.name"));
+    }
+
+    async fn a_call_that_is_dropped_ends_its_span(pool, users, spans) {
+        let held = pool.raw().acquire().await.unwrap();
+        let other = pool.raw().try_acquire();
+        let query = sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(20), query).await.is_err(), "no connection is free");
+        let span = last(&spans);
+        assert_eq!((span.attribute("hopline.db.completed").and_then(|c| c.as_bool()), span.is_error()), (Some(false), false));
+        drop((held, other));
+    }
+
+    async fn what_is_not_recorded_still_runs(pool, users, spans) {
+        let never = Tracer::builder().plan(hopline_core::SamplingPlan::always().others(0.0)).sink(spans.sink()).build();
+        let pool = pool.tracer(never);
+        sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&pool).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        let rows = sqlx::query(sql("SELECT id FROM users", &users)).fetch_all(&mut connection).await.unwrap();
+        assert_eq!((rows.len(), spans.all().len()), (1, 0));
+        drop(connection);
+    }
+}
+
+fn connection_of<'a, 'c, DB: hopline_sqlx::TracedDatabase>(
+    connection: &'a mut Connection<'c, DB>,
+) -> &'a mut Connection<'c, DB> {
+    connection
+}
+
+#[tokio::test]
+async fn a_pool_that_is_closed_is_an_error_of_that_class() {
+    let (tracer, spans) = tracer("svc");
+    let pool = sqlite().await.tracer(tracer);
+    pool.close().await;
+    sqlx::query("SELECT 1").execute(&pool).await.unwrap_err();
+    assert_eq!(last(&spans).text("error.type"), Some("pool_closed"));
+}
+
+#[tokio::test]
+async fn the_endpoint_is_as_configured() {
+    let (tracer, spans) = tracer("svc");
+    let pool = postgres().await.tracer(tracer.clone());
+    sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    let span = last(&spans);
+    assert_eq!(
+        (span.text("db.system.name"), span.text("server.address")),
+        (Some("postgresql"), Some("127.0.0.1"))
+    );
+    assert!(integer(&span, "server.port").is_some() && span.text("db.namespace").is_some());
+    let pool = sqlite().await.tracer(tracer);
+    sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    let span = last(&spans);
+    assert_eq!(
+        (span.text("db.system.name"), span.text("db.namespace")),
+        (Some("sqlite"), Some(":memory:"))
+    );
+    assert!(span.attribute("server.address").is_none());
+    assert_tree(&[], "");
+}
