@@ -1,0 +1,92 @@
+//! Header tables as carriers of a context.
+
+use hopline_core::{Extract, Inject};
+use lapin::types::{AMQPValue, FieldTable};
+
+/// Reads a context from a message's headers: text or bytes, under names in any case.
+///
+/// Values of other types are not a context; they are left alone.
+#[derive(Clone, Copy, Debug)]
+pub struct TableExtractor<'a>(pub &'a FieldTable);
+
+impl Extract for TableExtractor<'_> {
+    fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+        for (_, value) in self
+            .0
+            .inner()
+            .iter()
+            .filter(|(key, _)| key.as_str().eq_ignore_ascii_case(name))
+        {
+            match value {
+                AMQPValue::LongString(text) => found(text.as_bytes()),
+                AMQPValue::ByteArray(bytes) => found(bytes.as_slice()),
+                AMQPValue::ShortString(text) => found(text.as_str().as_bytes()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Writes a context into a message's headers, as long strings: short ones in a table make brokers close the connection.
+#[derive(Debug)]
+pub struct TableInjector<'a>(pub &'a mut FieldTable);
+
+impl Inject for TableInjector<'_> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.remove(name);
+        self.0
+            .insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        let here = |key: &str| key.eq_ignore_ascii_case(name);
+        if self.0.inner().keys().any(|key| here(key.as_str())) {
+            let mut rest = FieldTable::default();
+            for (key, value) in self.0.inner().iter().filter(|(key, _)| !here(key.as_str())) {
+                rest.insert(key.clone(), value.clone());
+            }
+            *self.0 = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hopline_core::Incoming;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn any_type_and_case_is_read_or_passed_over() {
+        let mut headers = FieldTable::default();
+        headers.insert(
+            "TraceParent".into(),
+            AMQPValue::ByteArray(PARENT.as_bytes().to_vec().into()),
+        );
+        headers.insert("tracestate".into(), AMQPValue::LongInt(7));
+        headers.insert("baggage".into(), AMQPValue::LongString("k=v".into()));
+        let incoming = Incoming::extract(&TableExtractor(&headers));
+        assert_eq!(incoming.parent.unwrap().to_string(), PARENT);
+        assert_eq!(incoming.baggage.get("k"), Some("v"));
+        headers.insert("traceparent".into(), AMQPValue::LongString(PARENT.into()));
+        assert_eq!(
+            Incoming::extract(&TableExtractor(&headers)).parent,
+            None,
+            "two of them are none"
+        );
+    }
+
+    #[test]
+    fn what_is_written_replaces_and_leaves_the_rest() {
+        let mut headers = FieldTable::default();
+        headers.insert("Traceparent".into(), AMQPValue::LongString("old".into()));
+        headers.insert("x-own".into(), AMQPValue::Boolean(true));
+        TableInjector(&mut headers).set("traceparent", PARENT);
+        assert_eq!(headers.inner().len(), 2);
+        assert_eq!(
+            headers.inner().get("traceparent"),
+            Some(&AMQPValue::LongString(PARENT.into()))
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! One client's connection.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame, parse_frame};
+use amq_protocol::protocol::{AMQPClass, connection};
+
+use super::broker::Shared;
+use super::message::MAX_FRAME;
+use super::methods;
+use super::state::shortened;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Its client said good-bye.
+    Closed,
+    /// Its client broke the protocol, and is told so by this code.
+    Error(u16, String),
+}
+
+/// Reads frames until the connection ends. Its writer has a thread of its own, which ends with the channel to it.
+pub(super) fn serve(number: u64, mut socket: TcpStream, shared: &Shared) {
+    let (Ok(writer), Ok(kept)) = (socket.try_clone(), socket.try_clone()) else {
+        return;
+    };
+    // latency matters more than packets on loopback; without it all is only slower
+    let _ = socket.set_nodelay(true);
+    shared.sockets.lock().insert(number, kept);
+    let (out, frames) = channel();
+    let writing = thread::Builder::new()
+        .name("amqp-writer".to_owned())
+        .spawn(move || write(writer, &frames));
+    if writing.is_ok()
+        && let Some(End::Error(code, text)) = read(number, &mut socket, shared, &out)
+    {
+        let close = connection::Close {
+            reply_code: code,
+            reply_text: shortened(text),
+            class_id: 0,
+            method_id: 0,
+        };
+        let _ = out.send(AMQPFrame::Method(
+            0,
+            AMQPClass::Connection(connection::AMQPMethod::Close(close)),
+        ));
+    }
+    shared.state.lock().close_all(number);
+    shared.sockets.lock().remove(&number);
+}
+
+/// None where the client is gone without a word.
+fn read(
+    number: u64,
+    socket: &mut TcpStream,
+    shared: &Shared,
+    out: &Sender<AMQPFrame>,
+) -> Option<End> {
+    let mut buffer = Vec::new();
+    let mut chunk = [0; 65_536];
+    loop {
+        let count = socket.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        buffer.extend_from_slice(&chunk[..count]);
+        loop {
+            let (used, frame) = match parse_frame(&buffer[..]) {
+                Ok((rest, frame)) => (buffer.len() - rest.len(), frame),
+                Err(error) if error.is_incomplete() && buffer.len() <= MAX_FRAME as usize + 8 => {
+                    break;
+                }
+                Err(_) => {
+                    return Some(End::Error(
+                        501,
+                        "FRAME_ERROR - the frame cannot be read".to_owned(),
+                    ));
+                }
+            };
+            buffer.drain(..used);
+            if let Err(end) = methods::handle(&mut shared.state.lock(), number, frame, out) {
+                return Some(end);
+            }
+        }
+    }
+}
+
+/// Writes until nobody sends any more, or the client does not read.
+fn write(mut socket: TcpStream, frames: &Receiver<AMQPFrame>) {
+    for frame in frames {
+        let Ok(written) = gen_frame(&frame)(WriteContext::from(Vec::new())) else {
+            continue;
+        };
+        if socket.write_all(&written.into_inner().0).is_err() {
+            break;
+        }
+    }
+    let _ = socket.shutdown(Shutdown::Both);
+}

@@ -1,0 +1,70 @@
+//! Which queues a message goes to.
+
+/// What an exchange does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExchangeKind {
+    Direct,
+    Topic,
+    Fanout,
+}
+
+impl ExchangeKind {
+    pub(super) fn parse(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "direct" => Self::Direct,
+            "topic" => Self::Topic,
+            "fanout" => Self::Fanout,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn matches(self, pattern: &str, key: &str) -> bool {
+        match self {
+            Self::Direct => pattern == key,
+            Self::Fanout => true,
+            Self::Topic => topic_matches(pattern, key),
+        }
+    }
+}
+
+/// Word by word: `*` is any one, `#` any number of them. By a table, so that no pattern takes exponential time.
+fn topic_matches(pattern: &str, key: &str) -> bool {
+    let words: Vec<&str> = key.split('.').collect();
+    // reachable[n]: the pattern so far can have used n words
+    let mut reachable = vec![false; words.len() + 1];
+    reachable[0] = true;
+    for part in pattern.split('.') {
+        let mut next = vec![false; words.len() + 1];
+        for used in 0..=words.len() {
+            if part == "#" {
+                next[used] = reachable[used] || (used > 0 && next[used - 1]);
+            } else if used > 0 && reachable[used - 1] {
+                next[used] = part == "*" || part == words[used - 1];
+            }
+        }
+        reachable = next;
+    }
+    reachable[words.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_match_word_by_word() {
+        for (pattern, key, matches) in [
+            ("orders.*", "orders.new", true),
+            ("orders.*", "orders.new.eu", false),
+            ("orders.*", "orders", false),
+            ("orders.#", "orders", true),
+            ("orders.#", "orders.new.eu", true),
+            ("#.eu", "orders.new.eu", true),
+            ("#", "", true),
+            ("*.new.#", "orders.new", true),
+            ("orders.new", "orders.old", false),
+        ] {
+            assert_eq!(topic_matches(pattern, key), matches, "{pattern} {key}");
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The in-process broker and RabbitMQ give the same answers.
+#![cfg(feature = "amqp")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hopline_testing::amqp::Broker;
+use lapin::options::*;
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
+};
+
+/// Runs each function against both.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod in_process {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let broker = Broker::start().unwrap();
+                super::$name(channel(&broker.url()).await).await;
+            })*
+        }
+        mod rabbitmq {
+            use super::*;
+            $(#[tokio::test] async fn $name() {
+                let url = std::env::var("HOPLINE_TEST_AMQP_URL")
+                    .expect("HOPLINE_TEST_AMQP_URL is not set: run `cargo xtask services` and export what it prints");
+                super::$name(channel(&url).await).await;
+            })*
+        }
+    };
+}
+
+on_both!(
+    the_default_exchange_routes_by_queue,
+    topics_and_fanouts_route_by_binding,
+    confirms_come_and_unroutable_messages_return,
+    an_absent_exchange_closes_the_channel,
+    prefetch_limits_what_is_under_way,
+    requeued_messages_are_redelivered,
+    rejected_messages_die_and_are_counted,
+    what_a_channel_had_goes_back_when_it_closes,
+    deleting_a_queue_ends_its_consumer,
+    an_unknown_tag_closes_the_channel,
+    get_takes_one_and_says_how_many_are_left,
+    large_bodies_come_whole,
+);
+
+async fn channel(url: &str) -> (Connection, Channel) {
+    let connection = Connection::connect(url, ConnectionProperties::default())
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .unwrap();
+    (connection, channel)
+}
+
+type Connected = (Connection, Channel);
+
+fn name(of: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "hopline-{of}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+async fn queue(channel: &Channel, arguments: FieldTable) -> String {
+    let name = name("queue");
+    channel
+        .queue_declare(
+            name.as_str().into(),
+            QueueDeclareOptions::default(),
+            arguments,
+        )
+        .await
+        .unwrap();
+    name
+}
+
+async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) -> Confirmation {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let properties = BasicProperties::default();
+    channel
+        .basic_publish(exchange.into(), key.into(), options, body, properties)
+        .await
+        .unwrap()
+        .await
+        .unwrap()
+}
+
+async fn get(channel: &Channel, queue: &str) -> Option<lapin::message::BasicGetMessage> {
+    channel
+        .basic_get(queue.into(), BasicGetOptions::default())
+        .await
+        .unwrap()
+}
+
+async fn consume(channel: &Channel, queue: &str) -> lapin::Consumer {
+    channel
+        .basic_consume(
+            queue.into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .unwrap()
+}
+
+async fn next(consumer: &mut lapin::Consumer) -> lapin::message::Delivery {
+    tokio::time::timeout(Duration::from_secs(10), consumer.next())
+        .await
+        .expect("no message in time")
+        .unwrap()
+        .unwrap()
+}
+
+async fn delete(channel: &Channel, queue: &str) {
+    channel
+        .queue_delete(queue.into(), QueueDeleteOptions::default())
+        .await
+        .unwrap();
+}
+
+async fn the_default_exchange_routes_by_queue((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    publish(&channel, "", &queue, b"one").await;
+    let message = get(&channel, &queue).await.unwrap();
+    assert_eq!(
+        (message.data.as_slice(), message.redelivered),
+        (&b"one"[..], false)
+    );
+    message.ack(BasicAckOptions::default()).await.unwrap();
+    assert!(get(&channel, &queue).await.is_none());
+    delete(&channel, &queue).await;
+}
+
+async fn topics_and_fanouts_route_by_binding((_connection, channel): Connected) {
+    let (topic, fanout) = (name("topic"), name("fanout"));
+    for (exchange, kind) in [
+        (&topic, ExchangeKind::Topic),
+        (&fanout, ExchangeKind::Fanout),
+    ] {
+        let options = ExchangeDeclareOptions::default();
+        channel
+            .exchange_declare(
+                exchange.as_str().into(),
+                kind,
+                options,
+                FieldTable::default(),
+            )
+            .await
+            .unwrap();
+    }
+    let (first, second) = (
+        queue(&channel, FieldTable::default()).await,
+        queue(&channel, FieldTable::default()).await,
+    );
+    for (queue, exchange, key) in [
+        (&first, &topic, "orders.*"),
+        (&second, &topic, "#.eu"),
+        (&first, &fanout, ""),
+        (&second, &fanout, ""),
+    ] {
+        let options = QueueBindOptions::default();
+        channel
+            .queue_bind(
+                queue.as_str().into(),
+                exchange.as_str().into(),
+                key.into(),
+                options,
+                FieldTable::default(),
+            )
+            .await
+            .unwrap();
+    }
+    publish(&channel, &topic, "orders.new", b"first").await;
+    publish(&channel, &topic, "orders.new.eu", b"second").await;
+    publish(&channel, &fanout, "any", b"both").await;
+    for (queue, bodies) in [(&first, ["first", "both"]), (&second, ["second", "both"])] {
+        for body in bodies {
+            assert_eq!(get(&channel, queue).await.unwrap().data, body.as_bytes());
+        }
+        delete(&channel, queue).await;
+    }
+    for exchange in [&topic, &fanout] {
+        channel
+            .exchange_delete(exchange.as_str().into(), ExchangeDeleteOptions::default())
+            .await
+            .unwrap();
+    }
+}
+
+async fn confirms_come_and_unroutable_messages_return((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    assert!(matches!(
+        publish(&channel, "", &queue, b"x").await,
+        Confirmation::Ack(None)
+    ));
+    let Confirmation::Ack(Some(returned)) = publish(&channel, "", "nowhere-at-all", b"x").await
+    else {
+        panic!("not returned")
+    };
+    assert_eq!(
+        (returned.reply_code, returned.reply_text.as_str()),
+        (312, "NO_ROUTE")
+    );
+    delete(&channel, &queue).await;
+}
+
+async fn an_absent_exchange_closes_the_channel((_connection, channel): Connected) {
+    let properties = BasicProperties::default();
+    let confirm = channel
+        .basic_publish(
+            "absent".into(),
+            "k".into(),
+            BasicPublishOptions::default(),
+            b"x",
+            properties,
+        )
+        .await
+        .unwrap();
+    let error = confirm.await.unwrap_err();
+    assert!(error.to_string().contains("NOT_FOUND"), "{error}");
+    assert!(!channel.status().connected());
+}
+
+async fn prefetch_limits_what_is_under_way((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    channel
+        .basic_qos(2, BasicQosOptions::default())
+        .await
+        .unwrap();
+    for body in [b"1", b"2", b"3"] {
+        publish(&channel, "", &queue, body).await;
+    }
+    let mut consumer = consume(&channel, &queue).await;
+    let first = next(&mut consumer).await;
+    next(&mut consumer).await;
+    let declared = channel.queue_declare(
+        queue.as_str().into(),
+        QueueDeclareOptions {
+            passive: true,
+            ..Default::default()
+        },
+        FieldTable::default(),
+    );
+    assert_eq!(
+        declared.await.unwrap().message_count(),
+        1,
+        "the third waits"
+    );
+    first.ack(BasicAckOptions::default()).await.unwrap();
+    assert_eq!(next(&mut consumer).await.data, b"3");
+    delete(&channel, &queue).await;
+}
+
+async fn requeued_messages_are_redelivered((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    publish(&channel, "", &queue, b"x").await;
+    let mut consumer = consume(&channel, &queue).await;
+    let first = next(&mut consumer).await;
+    assert!(!first.redelivered);
+    first
+        .nack(BasicNackOptions {
+            requeue: true,
+            multiple: false,
+        })
+        .await
+        .unwrap();
+    let again = next(&mut consumer).await;
+    assert!(again.redelivered);
+    again.ack(BasicAckOptions::default()).await.unwrap();
+    delete(&channel, &queue).await;
+}
+
+async fn rejected_messages_die_and_are_counted((_connection, channel): Connected) {
+    let dead = queue(&channel, FieldTable::default()).await;
+    let mut arguments = FieldTable::default();
+    arguments.insert(
+        "x-dead-letter-exchange".into(),
+        AMQPValue::LongString("".into()),
+    );
+    arguments.insert(
+        "x-dead-letter-routing-key".into(),
+        AMQPValue::LongString(dead.as_str().into()),
+    );
+    let queue = queue(&channel, arguments).await;
+    publish(&channel, "", &queue, b"x").await;
+    for round in 1..3 {
+        let message = get(&channel, &queue).await.unwrap();
+        message
+            .reject(BasicRejectOptions { requeue: false })
+            .await
+            .unwrap();
+        let letter = tokio::time::timeout(Duration::from_secs(10), async {
+            loop {
+                if let Some(letter) = get(&channel, &dead).await {
+                    return letter;
+                }
+            }
+        });
+        let letter = letter.await.expect("no dead letter");
+        assert!(!letter.redelivered);
+        let headers = letter.properties.headers().clone().unwrap();
+        let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else {
+            panic!("no x-death")
+        };
+        let AMQPValue::FieldTable(death) = &deaths.as_slice()[0] else {
+            panic!("no table")
+        };
+        assert_eq!(
+            death.inner().get("count"),
+            Some(&AMQPValue::LongLongInt(round))
+        );
+        assert_eq!(
+            death.inner().get("queue"),
+            Some(&AMQPValue::LongString(queue.as_str().into()))
+        );
+        letter.ack(BasicAckOptions::default()).await.unwrap();
+        let again = channel.basic_publish(
+            "".into(),
+            queue.as_str().into(),
+            BasicPublishOptions::default(),
+            b"x",
+            letter.properties.clone(),
+        );
+        again.await.unwrap().await.unwrap();
+    }
+    delete(&channel, &queue).await;
+    delete(&channel, &dead).await;
+}
+
+async fn what_a_channel_had_goes_back_when_it_closes((connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    publish(&channel, "", &queue, b"x").await;
+    let other = connection.create_channel().await.unwrap();
+    let mut consumer = consume(&other, &queue).await;
+    next(&mut consumer).await;
+    other.close(200, "bye".into()).await.unwrap();
+    let mut consumer = consume(&channel, &queue).await;
+    assert!(next(&mut consumer).await.redelivered);
+    delete(&channel, &queue).await;
+}
+
+async fn deleting_a_queue_ends_its_consumer((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    let mut consumer = consume(&channel, &queue).await;
+    delete(&channel, &queue).await;
+    let end = tokio::time::timeout(Duration::from_secs(10), consumer.next())
+        .await
+        .unwrap();
+    assert!(end.is_none(), "{end:?}");
+    assert!(channel.status().connected());
+}
+
+async fn an_unknown_tag_closes_the_channel((_connection, channel): Connected) {
+    let _ = channel.basic_ack(99, BasicAckOptions::default()).await;
+    let closed = tokio::time::timeout(Duration::from_secs(10), async {
+        while channel.status().connected() {
+            tokio::task::yield_now().await;
+        }
+    });
+    closed.await.expect("the channel stayed open");
+}
+
+async fn get_takes_one_and_says_how_many_are_left((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    for body in [b"1", b"2", b"3"] {
+        publish(&channel, "", &queue, body).await;
+    }
+    assert_eq!(get(&channel, &queue).await.unwrap().message_count, 2);
+    assert_eq!(
+        channel
+            .queue_purge(queue.as_str().into(), QueuePurgeOptions::default())
+            .await
+            .unwrap(),
+        2
+    );
+    delete(&channel, &queue).await;
+}
+
+async fn large_bodies_come_whole((_connection, channel): Connected) {
+    let queue = queue(&channel, FieldTable::default()).await;
+    let body: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
+    publish(&channel, "", &queue, &body).await;
+    publish(&channel, "", &queue, b"").await;
+    assert_eq!(get(&channel, &queue).await.unwrap().data, body);
+    assert_eq!(get(&channel, &queue).await.unwrap().data, b"");
+    delete(&channel, &queue).await;
+}
+
+#[tokio::test]
+async fn any_bytes_are_answered_and_harm_nobody_else() {
+    let broker = Broker::start().unwrap();
+    for garbage in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0; 64],
+        b"AMQP\0\0\x09\x01\x01\0\0\xff\xff\xff\xff",
+        &[0xff; 300_000],
+    ] {
+        let mut socket = TcpStream::connect(broker.addr()).unwrap();
+        // the broker may hang up before it has read all
+        let _ = socket.write_all(garbage);
+        let _ = socket.shutdown(std::net::Shutdown::Write);
+        let _ = socket.read_to_end(&mut Vec::new());
+    }
+    the_default_exchange_routes_by_queue(channel(&broker.url()).await).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_dropped_is_gone() {
+    let broker = Broker::start().unwrap();
+    let address = broker.addr();
+    let (_connection, channel) = channel(&broker.url()).await;
+    drop(broker);
+    assert!(TcpStream::connect(address).is_err());
+    let gone = channel
+        .queue_declare(
+            "q".into(),
+            QueueDeclareOptions::default(),
+            FieldTable::default(),
+        )
+        .await;
+    assert!(gone.is_err());
+}

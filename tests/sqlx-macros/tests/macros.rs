@@ -1,0 +1,238 @@
+//! Every checked macro over every traced place: pool, connection, transaction, savepoint.
+
+use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer, no_attrs};
+use hopline_sqlx::{Connection, PoolExt, SqlitePool};
+use hopline_sqlx_macros_test::SCHEMA;
+use sqlx::Sqlite;
+use sqlx::sqlite::SqlitePoolOptions;
+
+#[derive(Debug, PartialEq)]
+struct Order {
+    id: i64,
+    customer: String,
+    note: Option<String>,
+}
+
+fn order(id: i64, customer: &str, note: Option<&str>) -> Order {
+    Order {
+        id,
+        customer: customer.to_owned(),
+        note: note.map(str::to_owned),
+    }
+}
+
+/// One connection, since each connection to `:memory:` has a database of its own.
+async fn pool(tracer: &Tracer) -> SqlitePool {
+    let raw = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect("sqlite::memory:")
+        .await
+        .unwrap();
+    sqlx::raw_sql(SCHEMA).execute(&raw).await.unwrap();
+    raw.traced().tracer(tracer.clone())
+}
+
+/// Runs inside a root span, at whose end all spans of its trace are there.
+async fn request<T>(tracer: &Tracer, work: impl Future<Output = T>) -> T {
+    let root = SpanBuilder::new("request").start_root(Some(tracer), Incoming::default(), no_attrs);
+    work.in_span(root).await
+}
+
+/// A repository function: it takes whatever place it is given.
+async fn find(conn: &mut Connection<'_, Sqlite>, id: i64) -> sqlx::Result<Option<Order>> {
+    sqlx::query_as!(
+        Order,
+        "SELECT id, customer, note FROM orders WHERE id = ?",
+        id
+    )
+    .fetch_optional(&mut *conn)
+    .await
+}
+
+#[tokio::test]
+async fn over_a_pool() {
+    let (tracer, spans) = hopline_testing::tracer("orders");
+    let pool = pool(&tracer).await;
+
+    request(&tracer, async {
+        let done = sqlx::query!(
+            "INSERT INTO orders (customer, note) VALUES (?, 'card 4111111111111111'), (?, NULL)",
+            "ada",
+            "bob"
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        assert_eq!(done.rows_affected(), 2);
+
+        let rows = sqlx::query!("SELECT id, customer FROM orders ORDER BY id")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+        assert_eq!(
+            rows.iter().map(|row| &*row.customer).collect::<Vec<_>>(),
+            ["ada", "bob"]
+        );
+        assert_eq!(rows[0].id, 1);
+    })
+    .await;
+
+    let queries = spans.named("db.query");
+    let [insert, select] = queries.as_slice() else {
+        panic!("one span a statement, not:\n{}", spans.tree())
+    };
+    assert_eq!(insert.kind, Kind::Client);
+    assert_eq!(insert.text("db.system.name"), Some("sqlite"));
+    assert_eq!(insert.text("db.query.summary"), Some("INSERT orders"));
+    assert_eq!(
+        insert.attribute("hopline.db.affected_rows"),
+        Some(&2.into())
+    );
+    assert_eq!(select.text("db.query.summary"), Some("SELECT orders"));
+    assert_eq!(
+        select.text("db.query.text"),
+        Some("SELECT id, customer FROM orders ORDER BY id")
+    );
+    assert_eq!(
+        select.attribute("db.response.returned_rows"),
+        Some(&2.into())
+    );
+    let request = spans.one("request").root();
+    assert!(
+        queries
+            .iter()
+            .all(|query| query.parent == Some(request.span_id))
+    );
+    assert!(!format!("{:?}", spans.all()).contains("4111"));
+}
+
+#[tokio::test]
+async fn over_a_connection() {
+    let (tracer, spans) = hopline_testing::tracer("orders");
+    let pool = pool(&tracer).await;
+
+    request(&tracer, async {
+        let mut conn = pool.acquire().await.unwrap();
+        sqlx::query!("INSERT INTO orders (customer) VALUES (?)", "ada")
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(
+            find(&mut conn, 1).await.unwrap(),
+            Some(order(1, "ada", None))
+        );
+        assert_eq!(find(&mut conn, 2).await.unwrap(), None);
+        let count = sqlx::query_scalar!("SELECT count(*) FROM orders")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        assert_eq!(count, 1);
+    })
+    .await;
+
+    let summaries = spans.named("db.query");
+    let summaries: Vec<_> = summaries
+        .iter()
+        .map(|span| (span.text("db.query.summary"), span.is_error()))
+        .collect();
+    assert_eq!(
+        summaries,
+        [
+            (Some("INSERT orders"), false),
+            (Some("SELECT orders"), false),
+            (Some("SELECT orders"), false),
+            (Some("SELECT orders"), false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn over_a_transaction_and_a_savepoint() {
+    let (tracer, spans) = hopline_testing::tracer("orders");
+    let pool = pool(&tracer).await;
+
+    request(&tracer, async {
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query!(
+            "INSERT INTO orders (id, customer, note) VALUES (?, ?, ?)",
+            7i64,
+            "ada",
+            "gift"
+        )
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+
+        let mut inner = tx.begin().await.unwrap();
+        sqlx::query!("DELETE FROM orders WHERE id = ?", 7i64)
+            .execute(&mut inner)
+            .await
+            .unwrap();
+        assert_eq!(find(&mut inner, 7).await.unwrap(), None);
+        inner.rollback().await.unwrap();
+
+        assert_eq!(
+            find(&mut tx, 7).await.unwrap(),
+            Some(order(7, "ada", Some("gift")))
+        );
+        tx.commit().await.unwrap();
+        let count = sqlx::query_scalar!("SELECT count(*) FROM orders")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(count, 1);
+    })
+    .await;
+
+    let mut made = spans.all();
+    made.retain(|span| span.name != "request");
+    made.sort_by_key(|span| span.span_id);
+    let made: Vec<_> = made
+        .iter()
+        .map(|span| match span.text("db.query.summary") {
+            Some(summary) if span.name == "db.query" => summary,
+            _ => span.name.as_str(),
+        })
+        .collect();
+    assert_eq!(
+        made,
+        [
+            "db.begin",
+            "INSERT orders",
+            "db.savepoint",
+            "DELETE orders",
+            "SELECT orders",
+            "db.rollback_to",
+            "SELECT orders",
+            "db.commit",
+            "SELECT orders",
+        ]
+    );
+}
+
+/// A file of a statement that is gone would stay in `.sqlx` unnoticed.
+#[test]
+fn the_offline_data_is_of_these_statements() {
+    let source = include_str!("macros.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx");
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let data = std::fs::read_to_string(&path).unwrap();
+        let statement = data
+            .lines()
+            .find_map(|line| {
+                line.trim()
+                    .strip_prefix("\"query\": \"")?
+                    .strip_suffix("\",")
+            })
+            .unwrap_or_else(|| panic!("no statement in {}", path.display()));
+        assert!(
+            source.contains(&format!("\"{statement}\"")),
+            "{} is of no statement here: {statement}",
+            path.display()
+        );
+        files += 1;
+    }
+    assert!(files > 0);
+}
