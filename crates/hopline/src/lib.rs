@@ -1,0 +1,96 @@
+//! Distributed tracing for axum services: which hop was slow, which failed, in one trace.
+//!
+//! One line at each edge, and a request is seen whole, from the gateway through services and
+//! databases to the worker behind the queue:
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let telemetry = hopline::init("orders")?; // OTEL_* variables; OTLP by default
+//!
+//! // … serve until `hopline::shutdown_signal()` …
+//!
+//! telemetry.shutdown().await?; // nothing lost
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The edges
+//!
+//! | feature | module | one line |
+//! |---|---|---|
+//! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route |
+//! | `tower` | `hopline::tower` | the same for any tower HTTP service |
+//! | `reqwest` | `hopline::reqwest` | `client.traced()`: a span for each call, trace headers on it |
+//! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
+//! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
+//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP/HTTP collector |
+//!
+//! # Inside a service
+//!
+//! ```
+//! use hopline::{FutureExt, span};
+//!
+//! async fn verify(token: &str) -> bool {
+//!     let work = async { !token.is_empty() };
+//!     work.in_span(span("auth.verify")).await
+//! }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { assert!(verify("t").await) });
+//! ```
+//!
+//! A task of its own keeps the trace by [`hopline::spawn`](spawn). [`Context::current`] is the request's
+//! span from anywhere: `Context::current().set("order.id", id)`.
+//!
+//! # Variables
+//!
+//! | variable | says |
+//! |---|---|
+//! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who makes the spans; beats the argument of [`init`] |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_HEADERS`, `…_TIMEOUT`, `…_PROTOCOL` and their `TRACES` variants | where they go |
+//! | `OTEL_TRACES_EXPORTER=none` | nowhere |
+//! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; beats [`Builder::plan`] |
+//! | `OTEL_SDK_DISABLED=true` | nothing is recorded; headers are still passed on |
+//! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | which [`SpanNames`] and [`OlderNames`] |
+
+mod builder;
+mod signal;
+mod task;
+mod telemetry;
+
+pub use builder::{Builder, InitError, builder, init};
+pub use hopline_core::*;
+pub use signal::shutdown_signal;
+pub use task::spawn;
+pub use telemetry::Telemetry;
+
+#[cfg(feature = "axum")]
+pub use hopline_axum as axum;
+#[cfg(feature = "lapin")]
+pub use hopline_lapin as lapin;
+#[cfg(feature = "otlp")]
+pub use hopline_otlp as otlp;
+#[cfg(feature = "reqwest")]
+pub use hopline_reqwest as reqwest;
+#[cfg(any(feature = "sqlx-mysql", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use hopline_sqlx as sqlx;
+#[cfg(feature = "tower")]
+pub use hopline_tower as tower;
+
+/// The traits behind `.traced()` and `.in_span(…)`: `use hopline::prelude::*;`.
+pub mod prelude {
+    pub use hopline_core::FutureExt as _;
+    #[cfg(feature = "lapin")]
+    pub use hopline_lapin::ChannelExt as _;
+    #[cfg(feature = "reqwest")]
+    pub use hopline_reqwest::ClientExt as _;
+    #[cfg(any(feature = "sqlx-mysql", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+    pub use hopline_sqlx::PoolExt as _;
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;
+
+// its program uses these edges
+#[cfg(all(doctest, feature = "axum", feature = "reqwest", feature = "sqlx-postgres"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
