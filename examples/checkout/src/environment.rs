@@ -1,0 +1,56 @@
+//! What the services of one system share.
+
+use std::path::PathBuf;
+
+use hopline::SamplingPlan;
+
+use crate::collected::Collected;
+
+/// Where the services find each other, and where their spans go.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// A `sqlite:` or `postgres:` URL.
+    pub database: String,
+    /// An `amqp:` URL.
+    pub broker: String,
+    /// The services' own addresses.
+    pub urls: Urls,
+    /// Who is sampled and kept; everything, if not said.
+    pub plan: Option<SamplingPlan>,
+    /// Writes each service's spans there, as OTLP JSON lines.
+    pub spans: Option<PathBuf>,
+    /// Collects the spans of all services of this process.
+    pub collected: Collected,
+}
+
+/// The services' base URLs.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    /// Of the gateway.
+    pub gateway: String,
+    /// Of orders.
+    pub orders: String,
+    /// Of inventory.
+    pub inventory: String,
+    /// Of payments.
+    pub payments: String,
+}
+
+impl Urls {
+    /// The services on these loopback ports.
+    pub fn on_ports(gateway: u16, orders: u16, inventory: u16, payments: u16) -> Self {
+        let url = |port| format!("http://127.0.0.1:{port}");
+        Self {
+            gateway: url(gateway),
+            orders: url(orders),
+            inventory: url(inventory),
+            payments: url(payments),
+        }
+    }
+
+    /// Payments, with the password that it asks for.
+    pub fn payments_with_password(&self) -> String {
+        self.payments
+            .replacen("http://", "http://checkout:hunter2@", 1)
+    }
+}

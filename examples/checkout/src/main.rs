@@ -1,0 +1,168 @@
+//! The checkout system; see the library of this package.
+
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use checkout::args::{Args, Command, USAGE};
+use checkout::collected::Collected;
+use checkout::database::Database;
+use checkout::report::{Report, read};
+use checkout::service::{NAMES, Service};
+use checkout::system::{Settings, System, listen};
+use checkout::{Environment, Result, Urls, drive};
+use hopline_testing::amqp::Broker;
+use tokio::sync::watch;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "checkout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False if the self-check found something.
+async fn run() -> Result<bool> {
+    let args = Args::parse(std::env::args().skip(1))?;
+    match args.command.clone() {
+        Command::Serve => serve(settings(args, Some(4000))).await,
+        Command::Once => once(settings(args, None)).await,
+        Command::Service(name) => service(&name, args).await,
+        Command::Drive => {
+            let urls = urls(args.base_port.unwrap_or(4000));
+            drive::until_up(&urls).await?;
+            drive::once(&urls).await?;
+            Ok(true)
+        }
+        Command::Report(folder) => show(&Report::new(&read(&folder)?, None)),
+        Command::Help => print(USAGE),
+    }
+}
+
+fn settings(args: Args, base_port: Option<u16>) -> Settings {
+    let Args { plan, spans, .. } = args;
+    let base_port = args.base_port.or(base_port);
+    Settings {
+        database: variable("DATABASE_URL"),
+        broker: variable("AMQP_URL"),
+        base_port,
+        plan,
+        spans,
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn urls(base: u16) -> Urls {
+    Urls::on_ports(base, base + 1, base + 2, base + 3)
+}
+
+async fn once(settings: Settings) -> Result<bool> {
+    let all = settings.plan.is_none().then_some(drive::REQUESTS);
+    let system = System::start(settings).await?;
+    let driven = drive::once(system.urls()).await;
+    let collected = system.collected().clone();
+    system.stop().await?;
+    driven?;
+    show(&Report::new(&collected.take(), all))
+}
+
+async fn serve(settings: Settings) -> Result<bool> {
+    let system = System::start(settings).await?;
+    let gateway = &system.urls().gateway;
+    print(&format!(
+        "The gateway is at {gateway}. Try:\n\n  curl -s {gateway}/products -H 'x-tenant-id: acme'\n  \
+         curl -s {gateway}/checkout -H 'x-tenant-id: acme' -H 'authorization: Bearer t' -H 'content-type: application/json' \\\n    \
+         -d '{{\"card\":\"4242424242424242\",\"lines\":[{{\"product\":\"teapot\",\"quantity\":1}}]}}'\n\n\
+         With \"payment\":\"fail\" the payment fails, with \"payment\":\"slow\" it takes its time, with \"worker\":\"fail_once\" the worker\n\
+         needs two attempts. Ctrl-C ends it."
+    ))?;
+    let collected = system.collected().clone();
+    tokio::select! {
+        () = hopline::shutdown_signal() => {}
+        () = print_finished(&collected) => {}
+    }
+    system.stop().await?;
+    for trace in collected.take_idle(Duration::ZERO) {
+        print(&Report::trees(&trace))?;
+    }
+    Ok(true)
+}
+
+/// Prints traces to which nothing was added for a while, until its future is dropped.
+async fn print_finished(collected: &Collected) {
+    const IDLE: Duration = Duration::from_millis(500);
+    loop {
+        tokio::time::sleep(IDLE / 5).await;
+        for trace in collected.take_idle(IDLE) {
+            if print(&Report::trees(&trace)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn service(name: &str, args: Args) -> Result<bool> {
+    let base = args.base_port.unwrap_or(4000);
+    if name == "broker" {
+        let _broker = Broker::start_on((Ipv4Addr::LOCALHOST, base + 5).into())?;
+        hopline::shutdown_signal().await;
+        return Ok(true);
+    }
+    let offset = NAMES
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or_default() as u16;
+    let folder = args.spans.clone().unwrap_or_else(std::env::temp_dir);
+    std::fs::create_dir_all(&folder)?;
+    let own_broker = format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 5);
+    let environment = Environment {
+        database: variable("DATABASE_URL").unwrap_or_else(|| sqlite_in(&folder)),
+        broker: variable("AMQP_URL").unwrap_or(own_broker),
+        urls: urls(base),
+        plan: args.plan,
+        spans: args.spans,
+        collected: Collected::default(),
+    };
+    if matches!(name, "orders" | "inventory" | "worker") {
+        Database::connect(&environment.database)
+            .await?
+            .create_tables()
+            .await?;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let service = Service::start(
+        name,
+        &environment,
+        listen(Some(base + offset)).await?,
+        stopped,
+    )
+    .await?;
+    hopline::shutdown_signal().await;
+    let _ = stop.send(true); // the service waits for it as long as it lives
+    service.finish().await?;
+    Ok(true)
+}
+
+fn sqlite_in(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("checkout.sqlite").display())
+}
+
+fn show(report: &Report) -> Result<bool> {
+    print(&report.to_string())?;
+    Ok(report.is_ok())
+}
+
+fn print(text: &str) -> Result<bool> {
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(true)
+}

@@ -1,0 +1,154 @@
+//! One running service: its port, its telemetry, its end.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use hopline::Telemetry;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::database::Database;
+use crate::queue::Queue;
+use crate::services::{gateway, inventory, orders, payments, worker};
+use crate::{Environment, Error, Result};
+
+/// The names of the services.
+pub const NAMES: [&str; 5] = ["gateway", "orders", "inventory", "payments", "worker"];
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    name: &'static str,
+    telemetry: Telemetry,
+    work: JoinHandle<Result<()>>,
+    queue: Option<Queue>,
+}
+
+impl Service {
+    /// Starts a service by its name; it stops in good order when `stop` turns true.
+    ///
+    /// # Errors
+    ///
+    /// There is no such service, or its database or broker cannot be reached.
+    pub async fn start(
+        name: &str,
+        environment: &Environment,
+        listener: TcpListener,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self> {
+        let known = NAMES.into_iter().find(|known| *known == name);
+        let name = known.ok_or_else(|| {
+            format!(
+                "there is no service `{name}`; there are {}",
+                NAMES.join(", ")
+            )
+        })?;
+        let telemetry = telemetry(name, environment)?;
+        let tracer = telemetry
+            .tracer()
+            .ok_or("OTEL_SDK_DISABLED is set: there would be nothing to see")?
+            .clone();
+        let urls = environment.urls.clone();
+        let mut queue = None;
+        let work = match name {
+            "gateway" => serve(gateway::router(&tracer, urls), listener, stop),
+            "orders" => {
+                let database = Database::connect(&environment.database).await?;
+                let channel = queue
+                    .insert(Queue::connect(&environment.broker).await?)
+                    .channel(&tracer)
+                    .await?;
+                serve(
+                    orders::router(&tracer, database, channel, urls),
+                    listener,
+                    stop,
+                )
+            }
+            "inventory" => {
+                let database = Database::connect(&environment.database).await?;
+                serve(inventory::router(&tracer, database), listener, stop)
+            }
+            "payments" => serve(payments::router(&tracer), listener, stop),
+            _ => {
+                let database = Database::connect(&environment.database).await?;
+                let channel = queue
+                    .insert(Queue::connect(&environment.broker).await?)
+                    .channel(&tracer)
+                    .await?;
+                let health = serve(
+                    Router::new().route("/health", get(|| async { "ok" })),
+                    listener,
+                    stop.clone(),
+                );
+                tokio::spawn(async move {
+                    worker::run(channel, database, stopped(stop)).await?;
+                    health.await?
+                })
+            }
+        };
+        Ok(Self {
+            name,
+            telemetry,
+            work,
+            queue,
+        })
+    }
+
+    /// Waits until its work is done, which `stop` has ended, then writes its last spans.
+    ///
+    /// # Errors
+    ///
+    /// It had failed, or its spans could not all be written.
+    pub async fn finish(self) -> Result<()> {
+        let done = self.work.await.map_err(Error::from).flatten();
+        if let Some(queue) = self.queue {
+            queue.close().await;
+        }
+        self.telemetry
+            .shutdown()
+            .await
+            .map_err(|error| format!("{}: {error}", self.name))?;
+        done.map_err(|error| format!("{}: {error}", self.name).into())
+    }
+}
+
+fn telemetry(name: &str, environment: &Environment) -> Result<Telemetry> {
+    let mut builder = hopline::builder(name)
+        .baggage_attributes(["tenant_id"])
+        .sink(environment.collected.clone());
+    if let Some(plan) = &environment.plan {
+        builder = builder.override_plan(plan.clone());
+    }
+    if let Some(folder) = &environment.spans {
+        std::fs::create_dir_all(folder)?;
+        builder = builder.sink(hopline::otlp::FileSink::create(
+            folder.join(format!("{name}.jsonl")),
+        )?);
+    }
+    // a newcomer has no collector: spans are sent only where one is named
+    let named = |variable| std::env::var(variable).is_ok_and(|value| !value.is_empty());
+    if !named("OTEL_EXPORTER_OTLP_ENDPOINT") && !named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
+        builder = builder.without_otlp();
+    }
+    Ok(builder.shutdown_timeout(Duration::from_secs(5)).build()?)
+}
+
+fn serve(
+    router: Router,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> JoinHandle<Result<()>> {
+    tokio::spawn(async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped(stop))
+            .await?;
+        Ok(())
+    })
+}
+
+/// Also when whoever could say so is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

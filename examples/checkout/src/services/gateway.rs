@@ -1,0 +1,88 @@
+//! The edge: knows the tenant, verifies the caller, and passes on.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hopline::axum::TraceLayer;
+use hopline::prelude::*;
+use hopline::{Context, Tracer, span};
+use reqwest_middleware::ClientWithMiddleware;
+
+use crate::services::Failure;
+use crate::{Order, Urls};
+
+#[derive(Clone)]
+struct Gateway {
+    http: ClientWithMiddleware,
+    urls: Urls,
+}
+
+/// `POST /checkout` and `GET /products`.
+pub fn router(tracer: &Tracer, urls: Urls) -> Router {
+    let http = reqwest::Client::new().traced();
+    Router::new()
+        .route("/checkout", post(checkout))
+        .route("/products", get(products))
+        .layer(middleware::from_fn(tenant))
+        .layer(TraceLayer::new().tracer(tracer.clone()))
+        .with_state(Gateway { http, urls })
+}
+
+/// From here on the tenant travels with the request: as an attribute here, as baggage to everyone behind.
+async fn tenant(headers: HeaderMap, request: Request, next: Next) -> Response {
+    let Some(tenant) = headers
+        .get("x-tenant-id")
+        .and_then(|value| value.to_str().ok())
+    else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let context = Context::current();
+    context.set("tenant_id", tenant);
+    match context.baggage().with("tenant_id", tenant) {
+        Ok(baggage) => {
+            next.run(request)
+                .in_context(context.with_baggage(baggage))
+                .await
+        }
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+async fn checkout(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    Json(order): Json<Order>,
+) -> Result<Response, Failure> {
+    if !verify(&headers).in_span(span("auth.verify")).await {
+        return Err(Failure::status(StatusCode::UNAUTHORIZED));
+    }
+    let answer = gateway
+        .http
+        .post(format!("{}/orders", gateway.urls.orders))
+        .json(&order)
+        .send()
+        .await?;
+    let status = answer.status();
+    Ok((status, answer.text().await?).into_response())
+}
+
+async fn verify(headers: &HeaderMap) -> bool {
+    // what takes time here in a real gateway
+    tokio::task::yield_now().await;
+    headers
+        .get("authorization")
+        .is_some_and(|value| value.as_bytes().starts_with(b"Bearer "))
+}
+
+async fn products(State(gateway): State<Gateway>) -> Result<Response, Failure> {
+    let answer = gateway
+        .http
+        .get(format!("{}/products", gateway.urls.inventory))
+        .send()
+        .await?;
+    let status = answer.status();
+    Ok((status, answer.text().await?).into_response())
+}

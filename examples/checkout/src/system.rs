@@ -1,0 +1,155 @@
+//! All five services in one process.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use hopline::SamplingPlan;
+use hopline_testing::amqp::Broker;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::collected::Collected;
+use crate::database::Database;
+use crate::service::{NAMES, Service};
+use crate::{Environment, Result, Urls};
+
+/// What a system is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// A `postgres:` or `sqlite:` URL; a SQLite file of its own, if not said.
+    pub database: Option<String>,
+    /// An `amqp:` URL; a broker in this process, if not said.
+    pub broker: Option<String>,
+    /// The gateway's port, the others behind it; free ones, if not said.
+    pub base_port: Option<u16>,
+    /// Who is sampled and kept; everything, if not said.
+    pub plan: Option<SamplingPlan>,
+    /// Writes each service's spans there, as OTLP JSON lines.
+    pub spans: Option<PathBuf>,
+}
+
+/// The five services, running in this process.
+#[derive(Debug)]
+pub struct System {
+    environment: Environment,
+    services: Vec<Service>,
+    stop: watch::Sender<bool>,
+    // dropped last, in this order: nothing needs them when the services have stopped
+    _broker: Option<Broker>,
+    _file: Option<DatabaseFile>,
+}
+
+impl System {
+    /// Starts all five.
+    ///
+    /// # Errors
+    ///
+    /// A port is taken, or database or broker cannot be reached.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        let mut listeners = Vec::new();
+        for offset in 0..NAMES.len() as u16 {
+            listeners.push(listen(settings.base_port.map(|base| base + offset)).await?);
+        }
+        let port = |at: usize| listeners[at].local_addr().map(|address| address.port());
+        let urls = Urls::on_ports(port(0)?, port(1)?, port(2)?, port(3)?);
+
+        let file = settings.database.is_none().then(DatabaseFile::new);
+        let broker = if settings.broker.is_none() {
+            Some(Broker::start()?)
+        } else {
+            None
+        };
+        let own_database = file
+            .as_ref()
+            .map(|file| format!("sqlite:{}", file.0.display()));
+        let environment = Environment {
+            database: settings.database.or(own_database).unwrap_or_default(),
+            broker: settings
+                .broker
+                .or(broker.as_ref().map(|broker| broker.url()))
+                .unwrap_or_default(),
+            urls,
+            plan: settings.plan,
+            spans: settings.spans,
+            collected: Collected::default(),
+        };
+        Database::connect(&environment.database)
+            .await?
+            .create_tables()
+            .await?;
+
+        let (stop, stopped) = watch::channel(false);
+        let mut services = Vec::new();
+        for (name, listener) in NAMES.into_iter().zip(listeners) {
+            services.push(Service::start(name, &environment, listener, stopped.clone()).await?);
+        }
+        Ok(Self {
+            environment,
+            services,
+            stop,
+            _broker: broker,
+            _file: file,
+        })
+    }
+
+    /// Where the services are.
+    pub fn urls(&self) -> &Urls {
+        &self.environment.urls
+    }
+
+    /// The spans of all of them.
+    pub fn collected(&self) -> &Collected {
+        &self.environment.collected
+    }
+
+    /// Stops all in good order: requests and messages under way are finished, all spans written.
+    ///
+    /// # Errors
+    ///
+    /// A service had failed, or its spans could not all be written.
+    pub async fn stop(self) -> Result<()> {
+        // nobody listens any more if all have failed: then their own errors say more
+        let _ = self.stop.send(true);
+        let mut result = Ok(());
+        for service in self.services {
+            result = result.and(service.finish().await);
+        }
+        result
+    }
+}
+
+/// Listens on loopback; on any free port, if none is named.
+///
+/// # Errors
+///
+/// The port is taken.
+pub async fn listen(port: Option<u16>) -> Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await;
+    Ok(listener.map_err(|error| format!("port {} cannot be used: {error}", port.unwrap_or(0)))?)
+}
+
+/// A SQLite file that goes with the system.
+#[derive(Debug)]
+struct DatabaseFile(PathBuf);
+
+impl DatabaseFile {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "checkout-{}-{}.sqlite",
+            std::process::id(),
+            NEXT.fetch_add(1, Relaxed)
+        );
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for DatabaseFile {
+    /// What cannot be removed stays in the folder for temporary files.
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(Path::new(&format!("{}{suffix}", self.0.display())));
+        }
+    }
+}
