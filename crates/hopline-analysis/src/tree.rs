@@ -158,7 +158,7 @@ impl Trace<'_> {
         if let Some(target) = target(span, parent) {
             text.push_str(&format!(" ▸ {target}"));
         }
-        text.push_str(&outcome(span));
+        text.push_str(&outcome(span, !options.times));
         for key in &options.attributes {
             if let Some(value) = span.attribute(key) {
                 text.push_str(&format!("  {key}={value}"));
@@ -272,28 +272,41 @@ fn target<'a>(span: &'a SpanData, parent: Option<&SpanData>) -> Option<&'a str> 
     span.text(semconv::DB_SYSTEM_NAME)
 }
 
-fn outcome(span: &SpanData) -> String {
-    let status = span
-        .attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
-        .and_then(|code| code.as_i64());
-    let mut text = status.map_or_else(String::new, |code| format!("  {code}"));
-    if let StatusData::Error { message } = &span.status {
+/// The status code, and whether it failed; why, if there is no line of its own for that.
+fn outcome(span: &SpanData, with_failure: bool) -> String {
+    let mut text = status_code(span).map_or_else(String::new, |code| format!("  {code}"));
+    if span.is_error() {
         text.push_str("  ✗");
-        let code = status.map(|code| code.to_string());
-        if let Some(error_type) = span
-            .text(semconv::ERROR_TYPE)
-            .filter(|error_type| Some(*error_type) != code.as_deref())
-        {
-            text.extend([" ", error_type]);
-        }
-        if !message.is_empty() {
-            text.extend([": ", message.as_str()]);
+        if let Some(failure) = failure(span).filter(|_| with_failure) {
+            text.extend([" ", &failure]);
         }
     }
     if let Some(count) = span.attribute("retry_count") {
         text.push_str(&format!("  retry {count}"));
     }
     text
+}
+
+/// Why it failed, where the status code does not say it.
+fn failure(span: &SpanData) -> Option<String> {
+    let StatusData::Error { message } = &span.status else {
+        return None;
+    };
+    let code = status_code(span).map(|code| code.to_string());
+    let error_type = span
+        .text(semconv::ERROR_TYPE)
+        .filter(|error_type| Some(*error_type) != code.as_deref());
+    match (error_type.unwrap_or_default(), message.as_str()) {
+        ("", "") => None,
+        ("", message) => Some(message.to_owned()),
+        (error_type, "") => Some(error_type.to_owned()),
+        (error_type, message) => Some(format!("{error_type}: {message}")),
+    }
+}
+
+fn status_code(span: &SpanData) -> Option<i64> {
+    span.attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
+        .and_then(|code| code.as_i64())
 }
 
 fn event_text(event: &EventData) -> String {

@@ -1,0 +1,324 @@
+//! The program as a user runs it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::post;
+use checkout::drive::CARD;
+use checkout::report::read;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+
+const SECRETS: [&str; 3] = [CARD, "hunter2", "s3cr3t-bearer-token"];
+
+/// A folder of its own for each test, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program with nothing of the caller's environment that would change what it does.
+fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_checkout"));
+    for variable in [
+        "DATABASE_URL",
+        "AMQP_URL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "HOPLINE_SAMPLING",
+        "OTEL_TRACES_SAMPLER",
+    ] {
+        command.env_remove(variable);
+    }
+    command.args(args);
+    command
+}
+
+fn server(variable: &str) -> String {
+    let missing =
+        format!("{variable} is not set: run `cargo xtask services` and export what it prints");
+    std::env::var(variable).expect(&missing)
+}
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+#[track_caller]
+fn all_green(text: &str) {
+    let verdicts: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with(['✓', '✗']))
+        .collect();
+    assert_eq!(verdicts.len(), 11, "{text}");
+    assert!(verdicts.iter().all(|line| line.starts_with('✓')), "{text}");
+    assert!(
+        text.contains("Latency per hop") && text.contains("Service map"),
+        "{text}"
+    );
+}
+
+fn no_secret(text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} is in\n{text}");
+    }
+}
+
+#[test]
+fn once_shows_five_whole_traces() {
+    let output = program(&["--once"]).output().unwrap();
+    let text = succeeded(&output);
+    all_green(&text);
+    no_secret(&text);
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("POST /checkout ▸ gateway"))
+            .count(),
+        4
+    );
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("GET /products ▸ gateway"))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn once_on_real_servers_shows_the_same() {
+    let output = program(&["--once"])
+        .env("DATABASE_URL", server("HOPLINE_TEST_POSTGRES_URL"))
+        .env("AMQP_URL", server("HOPLINE_TEST_AMQP_URL"))
+        .output()
+        .unwrap();
+    let text = succeeded(&output);
+    all_green(&text);
+    assert!(text.contains("▸ postgresql"), "{text}");
+}
+
+#[test]
+fn servers_that_are_down_are_said_in_one_line() {
+    let unused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for (variable, url) in [
+        (
+            "DATABASE_URL",
+            format!("postgres://u:hunter2@127.0.0.1:{unused}/d"),
+        ),
+        ("AMQP_URL", format!("amqp://u:hunter2@127.0.0.1:{unused}")),
+    ] {
+        let output = program(&["--once"]).env(variable, url).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success());
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("cannot be reached"), "{said}");
+        no_secret(&said);
+    }
+}
+
+/// A service in a process of its own; killed if the test fails before it was stopped.
+struct Process(Child);
+
+impl Process {
+    fn start(args: &[&str]) -> Self {
+        Self(program(args).spawn().unwrap())
+    }
+
+    /// As an orchestrator stops it.
+    fn stop(mut self) {
+        let pid = self.0.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The first of six ports that are free.
+fn free_ports() -> u16 {
+    let mut base = 21_000 + (std::process::id() % 5_000) as u16;
+    while !(base..base + 6).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+        base += 6;
+    }
+    base
+}
+
+fn until_listening(port: u16) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "nothing listens on port {port}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn five_processes_make_the_same_traces() {
+    let folder = Folder::new("five");
+    let spans = folder.0.display().to_string();
+    let first = free_ports();
+    let base = first.to_string();
+    let start = |name: &str, offset: u16| {
+        let process = Process::start(&["--service", name, "--base-port", &base, "--spans", &spans]);
+        until_listening(first + offset);
+        process
+    };
+    let broker = start("broker", 5);
+    let names = ["gateway", "orders", "inventory", "payments", "worker"];
+    let services: Vec<Process> = (0..)
+        .zip(names)
+        .map(|(offset, name)| start(name, offset))
+        .collect();
+    succeeded(&program(&["drive", "--base-port", &base]).output().unwrap());
+    services.into_iter().for_each(Process::stop);
+    broker.stop();
+
+    for name in names {
+        let written = std::fs::read_to_string(folder.0.join(format!("{name}.jsonl"))).unwrap();
+        assert!(!written.is_empty(), "{name}");
+        no_secret(&written);
+    }
+    let text = succeeded(&program(&["report", &spans]).output().unwrap());
+    all_green(&text);
+    assert!(text.contains("one root per request (5 traces)"), "{text}");
+    let sent = read(&folder.0).unwrap();
+    let processed: Vec<_> = sent
+        .iter()
+        .filter(|span| span.name == "process.message")
+        .collect();
+    assert_eq!(
+        processed.len(),
+        4,
+        "three orders, one of them in two attempts"
+    );
+    assert!(
+        processed
+            .iter()
+            .all(|span| span.service() == "worker" && span.parent_is_remote)
+    );
+}
+
+/// How often each span arrived, and all bytes that did.
+type Received = Arc<Mutex<(BTreeMap<Vec<u8>, usize>, Vec<u8>)>>;
+
+/// A real OTLP/HTTP receiver, which decodes with OpenTelemetry's own types.
+fn receiver() -> (String, Received) {
+    let received = Received::default();
+    let into = Arc::clone(&received);
+    let take = move |body: Bytes| {
+        let into = Arc::clone(&into);
+        async move {
+            let request = ExportTraceServiceRequest::decode(body.clone()).unwrap();
+            let mut into = into.lock().unwrap();
+            for span in request
+                .resource_spans
+                .iter()
+                .flat_map(|spans| &spans.scope_spans)
+                .flat_map(|spans| &spans.spans)
+            {
+                *into
+                    .0
+                    .entry([span.trace_id.as_slice(), &span.span_id].concat())
+                    .or_default() += 1;
+            }
+            into.1.extend_from_slice(&body);
+        }
+    };
+    let (address, bound) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            address.send(listener.local_addr().unwrap()).unwrap();
+            axum::serve(listener, Router::new().route("/v1/traces", post(take)))
+                .await
+                .unwrap();
+        });
+    });
+    (format!("http://{}", bound.recv().unwrap()), received)
+}
+
+#[test]
+fn a_collector_gets_each_span_once() {
+    let folder = Folder::new("collector");
+    let (endpoint, received) = receiver();
+    let spans = folder.0.display().to_string();
+    let output = program(&["--once", "--spans", &spans])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        .output()
+        .unwrap();
+    succeeded(&output);
+    let written = read(&folder.0).unwrap();
+    let expected: BTreeMap<Vec<u8>, usize> = written
+        .iter()
+        .map(|span| {
+            (
+                [&span.trace_id.to_bytes()[..], &span.span_id.to_bytes()].concat(),
+                1,
+            )
+        })
+        .collect();
+    let received = received.lock().unwrap();
+    assert_eq!(received.0, expected);
+    assert!(expected.len() > 60);
+    no_secret(&String::from_utf8_lossy(&received.1));
+}
+
+#[test]
+fn a_collector_that_is_down_is_announced_and_harms_nobody() {
+    let unused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let output = program(&["--once"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{unused}"))
+        .output()
+        .unwrap();
+    // every request was served; only that the spans are lost is said
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("hopline: "), "{said}");
+    assert!(!said.contains("the gateway answered"), "{said}");
+}
