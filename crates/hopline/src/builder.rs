@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hopline_core::{AlreadyInstalled, ParsePlanError, SamplingPlan, Sink, Tracer, TracerBuilder, notify};
+use hopline_core::{
+    AlreadyInstalled, ParsePlanError, SamplingPlan, Sink, Tracer, TracerBuilder, notify,
+};
 
 use crate::telemetry::Telemetry;
 
@@ -144,8 +146,12 @@ impl Builder {
     }
 
     fn build_from(self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Telemetry, InitError> {
-        if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
-            notify("disabled", || "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on".to_owned());
+        if variable("OTEL_SDK_DISABLED")
+            .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+        {
+            notify("disabled", || {
+                "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on".to_owned()
+            });
             return Ok(Telemetry::new(None, self.shutdown_timeout));
         }
         let said = match self.override_plan {
@@ -156,7 +162,11 @@ impl Builder {
         let tracer = self.tracer.plan(plan);
         #[cfg(feature = "otlp")]
         let tracer = {
-            let exporter = if self.otlp { hopline_otlp::Exporter::from_env().map_err(Problem::Otlp)? } else { None };
+            let exporter = if self.otlp {
+                hopline_otlp::Exporter::from_env().map_err(Problem::Otlp)?
+            } else {
+                None
+            };
             let tracer = tracer.resource(hopline_otlp::resource_from_env(&self.service));
             match exporter {
                 Some(exporter) => tracer.sink(exporter),
@@ -164,7 +174,11 @@ impl Builder {
             }
         };
         #[cfg(not(feature = "otlp"))]
-        let tracer = tracer.service(variable("OTEL_SERVICE_NAME").as_deref().unwrap_or(&self.service));
+        let tracer = tracer.service(
+            variable("OTEL_SERVICE_NAME")
+                .as_deref()
+                .unwrap_or(&self.service),
+        );
         Ok(Telemetry::new(Some(tracer.build()), self.shutdown_timeout))
     }
 }
@@ -212,7 +226,11 @@ mod tests {
     fn samples(telemetry: &Telemetry) -> bool {
         let tracer = telemetry.tracer().unwrap();
         let incoming = hopline_core::Incoming::default();
-        let root = hopline_core::SpanBuilder::new("root").start_root(Some(tracer), incoming, hopline_core::no_attrs);
+        let root = hopline_core::SpanBuilder::new("root").start_root(
+            Some(tracer),
+            incoming,
+            hopline_core::no_attrs,
+        );
         root.span_context().unwrap().is_sampled()
     }
 
@@ -223,9 +241,27 @@ mod tests {
         let otel = ("OTEL_TRACES_SAMPLER", "always_off");
         assert!(samples(&built(builder("a"), &[]).unwrap()));
         assert!(!samples(&built(builder("a").plan(never()), &[]).unwrap()));
-        assert!(samples(&built(builder("a").plan(never()), &[("OTEL_TRACES_SAMPLER", "always_on")]).unwrap()));
-        assert!(!samples(&built(builder("a"), &[hopline, ("OTEL_TRACES_SAMPLER", "always_on")]).unwrap()));
-        assert!(samples(&built(builder("a").override_plan(SamplingPlan::always()), &[hopline, otel]).unwrap()));
+        assert!(samples(
+            &built(
+                builder("a").plan(never()),
+                &[("OTEL_TRACES_SAMPLER", "always_on")]
+            )
+            .unwrap()
+        ));
+        assert!(!samples(
+            &built(
+                builder("a"),
+                &[hopline, ("OTEL_TRACES_SAMPLER", "always_on")]
+            )
+            .unwrap()
+        ));
+        assert!(samples(
+            &built(
+                builder("a").override_plan(SamplingPlan::always()),
+                &[hopline, otel]
+            )
+            .unwrap()
+        ));
     }
 
     #[test]
@@ -237,7 +273,14 @@ mod tests {
 
     #[test]
     fn disabled_means_no_tracer_and_no_error() {
-        let telemetry = built(builder("a"), &[("OTEL_SDK_DISABLED", "TRUE"), ("HOPLINE_SAMPLING", "nonsense")]).unwrap();
+        let telemetry = built(
+            builder("a"),
+            &[
+                ("OTEL_SDK_DISABLED", "TRUE"),
+                ("HOPLINE_SAMPLING", "nonsense"),
+            ],
+        )
+        .unwrap();
         assert!(telemetry.tracer().is_none());
     }
 }

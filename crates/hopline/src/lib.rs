@@ -70,7 +70,11 @@ pub use hopline_lapin as lapin;
 pub use hopline_otlp as otlp;
 #[cfg(feature = "reqwest")]
 pub use hopline_reqwest as reqwest;
-#[cfg(any(feature = "sqlx-mysql", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+#[cfg(any(
+    feature = "sqlx-mysql",
+    feature = "sqlx-postgres",
+    feature = "sqlx-sqlite"
+))]
 pub use hopline_sqlx as sqlx;
 #[cfg(feature = "tower")]
 pub use hopline_tower as tower;
@@ -82,7 +86,11 @@ pub mod prelude {
     pub use hopline_lapin::ChannelExt as _;
     #[cfg(feature = "reqwest")]
     pub use hopline_reqwest::ClientExt as _;
-    #[cfg(any(feature = "sqlx-mysql", feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+    #[cfg(any(
+        feature = "sqlx-mysql",
+        feature = "sqlx-postgres",
+        feature = "sqlx-sqlite"
+    ))]
     pub use hopline_sqlx::PoolExt as _;
 }
 
@@ -91,6 +99,11 @@ pub mod prelude {
 struct CrateReadme;
 
 // its program uses these edges
-#[cfg(all(doctest, feature = "axum", feature = "reqwest", feature = "sqlx-postgres"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "reqwest",
+    feature = "sqlx-postgres"
+))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -42,14 +42,19 @@ impl Telemetry {
     ///
     /// If the future is dropped, the shutdown goes on by itself.
     pub async fn shutdown(mut self) -> Result<(), FlushError> {
-        let Some(tracer) = self.tracer.take() else { return Ok(()) };
+        let Some(tracer) = self.tracer.take() else {
+            return Ok(());
+        };
         let timeout = self.timeout;
         let (done, result) = oneshot::channel();
         // a thread of its own: sinks block while they flush, and the runtime may have but this one worker
         let work = move || {
             let _ = done.send(tracer.shutdown(timeout));
         };
-        match std::thread::Builder::new().name("hopline-shutdown".to_owned()).spawn(work) {
+        match std::thread::Builder::new()
+            .name("hopline-shutdown".to_owned())
+            .spawn(work)
+        {
             Ok(_) => result.await.unwrap_or_else(|_| Err(FlushError::failed())),
             Err(_) => Err(FlushError::failed()),
         }

@@ -8,15 +8,24 @@ use hopline_testing::Spans;
 #[tokio::test]
 async fn telemetry_starts_once_and_what_was_given_no_tracer_uses_it() {
     let spans = Spans::new();
-    let telemetry = hopline::builder("orders").without_otlp().sink(spans.sink()).init().unwrap();
-    let again = hopline::builder("orders").without_otlp().init().unwrap_err();
+    let telemetry = hopline::builder("orders")
+        .without_otlp()
+        .sink(spans.sink())
+        .init()
+        .unwrap();
+    let again = hopline::builder("orders")
+        .without_otlp()
+        .init()
+        .unwrap_err();
     assert!(again.is_already_installed(), "{again}");
 
     let request = SpanBuilder::new("request").start_root(None, Incoming::default(), no_attrs);
     async {
         let task = hopline::spawn(async { hopline::span("mail.send").end() });
         task.await.unwrap();
-        tokio::spawn(async { assert!(hopline::Context::current().span_context().is_none()) }).await.unwrap();
+        tokio::spawn(async { assert!(hopline::Context::current().span_context().is_none()) })
+            .await
+            .unwrap();
     }
     .in_span(request)
     .await;
