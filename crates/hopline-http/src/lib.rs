@@ -12,7 +12,8 @@
 //! headers.insert("traceparent", HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
 //! assert!(Incoming::extract(&HeaderExtractor(&headers)).parent.is_some());
 //!
-//! let method = RequestMethod::new(&Method::from_bytes(b"BREW").unwrap());
+//! let brew = Method::from_bytes(b"BREW").unwrap();
+//! let method = RequestMethod::new(&brew);
 //! assert_eq!((method.attribute(), method.in_name()), ("_OTHER", "HTTP"));
 //!
 //! assert_eq!(redact_url("https://u:p@h/x?sig=1&page=2"), "https://REDACTED:REDACTED@h/x?sig=REDACTED&page=2");

@@ -20,7 +20,7 @@ use crate::transaction::Transaction;
 /// A connection whose statements are spans: of a pool, in a transaction, or somebody else's.
 ///
 /// The one type for all of them: a function that takes `&mut Connection<'_, Postgres>` is called with
-/// `&mut *connection` or `&mut *transaction`. A mutable reference to it is an executor.
+/// `&mut connection` or `&mut *transaction`. A mutable reference to it is an executor.
 pub struct Connection<'c, DB: TracedDatabase> {
     inner: Inner<'c, DB>,
     settings: Arc<Settings>,
@@ -122,10 +122,10 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
         let span = self
             .settings
             .statement("db.query", call.text(), call.is_parameterised());
-        if !span.is_recording() {
+        if !span.0.is_recording() {
             return DB::connection_fetch_many(self.raw_mut(), call);
         }
-        let record = Record::<DB>::new(span, call.text());
+        let record = Record::<DB>::new(span);
         Box::pin(Recorded::new(
             DB::connection_fetch_many(self.raw_mut(), call),
             record,
@@ -144,10 +144,10 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
         let span = self
             .settings
             .statement("db.query", call.text(), call.is_parameterised());
-        if !span.is_recording() {
+        if !span.0.is_recording() {
             return DB::connection_fetch_optional(self.raw_mut(), call);
         }
-        let record = Record::<DB>::new(span, call.text());
+        let record = Record::<DB>::new(span);
         recorded_row(DB::connection_fetch_optional(self.raw_mut(), call), record)
     }
 
@@ -159,7 +159,7 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
     where
         'c: 'e,
     {
-        let span = self.settings.statement("db.prepare", sql.as_str(), true);
+        let (span, _) = self.settings.statement("db.prepare", sql.as_str(), true);
         let prepare = DB::connection_prepare_with(self.raw_mut(), sql, parameters);
         Box::pin(async move { prepare.await.inspect_err(|error| fail::<DB>(&span, error)) })
     }

@@ -59,8 +59,8 @@
 //!
 //! * It gives no way around itself but [`Pool::raw`] and [`Connection::raw_mut`]: what is done through them
 //!   (COPY, LISTEN, migrations) is not traced.
-//! * It does not silence sqlx's own log events, which carry the raw text of statements: where logs are
-//!   collected, set `disable_statement_logging` in the pool's connect options.
+//! * sqlx's own log events carry the raw text of statements. `traced()` turns them off for connections that
+//!   are opened from then on; one that is open already keeps logging.
 //! * It cannot time the rollback of a transaction that was dropped; the current span says that one was.
 //! * It does not see rows that fail to decode: that is above the executor.
 

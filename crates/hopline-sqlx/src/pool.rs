@@ -9,7 +9,7 @@ use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt;
 use hopline_core::{OlderNames, Span, SpanNames, Tracer};
 use sqlx::pool::PoolConnection;
-use sqlx::{Error, Execute, Executor, SqlSafeStr, SqlStr};
+use sqlx::{ConnectOptions, Error, Execute, Executor, SqlSafeStr, SqlStr};
 use sqlx_core::describe::Describe;
 
 use crate::call::Call;
@@ -42,6 +42,12 @@ pub struct Pool<DB: TracedDatabase> {
 
 impl<DB: TracedDatabase> Pool<DB> {
     fn new(inner: sqlx::Pool<DB>) -> Self {
+        // sqlx's own events hold the raw text of statements
+        inner.set_connect_options(
+            (*inner.connect_options())
+                .clone()
+                .disable_statement_logging(),
+        );
         let settings = Settings {
             system: DB::SYSTEM,
             dialect: DB::DIALECT,
@@ -185,7 +191,7 @@ impl<'p, DB: TracedDatabase> Executor<'p> for &'_ Pool<DB> {
         let span = self
             .settings
             .statement("db.query", call.text(), call.is_parameterised());
-        let mut record = Record::<DB>::new(span, call.text());
+        let mut record = Record::<DB>::new(span);
         let pool = self.inner.clone();
         // as many boxes as sqlx's own, which boxes such a generator
         Box::pin(async_stream::try_stream! {
@@ -209,7 +215,7 @@ impl<'p, DB: TracedDatabase> Executor<'p> for &'_ Pool<DB> {
         let span = self
             .settings
             .statement("db.query", call.text(), call.is_parameterised());
-        let mut record = Record::<DB>::new(span, call.text());
+        let mut record = Record::<DB>::new(span);
         let pool = self.inner.clone();
         Box::pin(async move {
             let mut connection = acquire(&pool, &mut record).await?;
@@ -225,7 +231,7 @@ impl<'p, DB: TracedDatabase> Executor<'p> for &'_ Pool<DB> {
     where
         'p: 'e,
     {
-        let span = self.settings.statement("db.prepare", sql.as_str(), true);
+        let (span, _) = self.settings.statement("db.prepare", sql.as_str(), true);
         let pool = self.inner.clone();
         Box::pin(async move {
             let prepare = async {

@@ -22,8 +22,7 @@ pub(crate) struct Record<DB> {
 }
 
 impl<DB: TracedDatabase> Record<DB> {
-    pub(crate) fn new(span: Span, sql: &str) -> Self {
-        let writes = span.is_recording() && is_write(sql);
+    pub(crate) fn new((span, writes): (Span, bool)) -> Self {
         Self {
             span,
             rows: 0,
@@ -114,14 +113,4 @@ pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
         Cow::Borrowed(class) => span.fail(class),
         Cow::Owned(code) => span.fail(Name::dynamic(&code)),
     }
-}
-
-fn is_write(sql: &str) -> bool {
-    const WRITES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"];
-    let word = sql
-        .trim_start()
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .next()
-        .unwrap_or_default();
-    WRITES.iter().any(|write| write.eq_ignore_ascii_case(word))
 }

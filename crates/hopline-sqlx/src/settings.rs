@@ -1,5 +1,7 @@
 //! What a pool's connections and transactions share.
 
+use std::borrow::Cow;
+
 use hopline_core::{
     Kind, Literal, Name, OlderNames, Span, SpanBuilder, SpanNames, Tracer, attr, semconv,
 };
@@ -16,7 +18,7 @@ pub enum QueryText {
     /// No text; the summary only.
     Omitted,
     /// The text as it is where values are bound, as the semantic conventions would have it; else without its
-    /// values. A literal that stands beside bound values is exported.
+    /// values. A literal that stands beside bound values is exported. Behind 4 KiB it is cut.
     VerbatimIfParameterised,
 }
 
@@ -45,18 +47,25 @@ impl Control {
 }
 
 impl Settings {
-    /// The span of a statement. Its text is read only if the span is recorded.
-    pub(crate) fn statement(&self, name: &'static str, sql: &str, parameterised: bool) -> Span {
+    /// The span of a statement, and whether that changes rows. Its text is read only if the span is recorded.
+    pub(crate) fn statement(
+        &self,
+        name: &'static str,
+        sql: &str,
+        parameterised: bool,
+    ) -> (Span, bool) {
         let span = self.start(name);
         if !span.is_recording() {
-            return span;
+            return (span, false);
         }
-        let Redacted { text, summary } = redact(sql, self.dialect);
-        let text = match self.text {
-            QueryText::Omitted => None,
-            QueryText::VerbatimIfParameterised if parameterised => Some(sql),
-            QueryText::Redacted | QueryText::VerbatimIfParameterised => Some(text.as_str()),
-        };
+        let Redacted {
+            text,
+            summary,
+            writes,
+        } = redact(sql, self.dialect);
+        let verbatim = (self.text == QueryText::VerbatimIfParameterised && parameterised)
+            .then(|| bounded(sql));
+        let text = (self.text != QueryText::Omitted).then(|| verbatim.as_deref().unwrap_or(&text));
         if self.names == SpanNames::Conventions && !summary.is_empty() {
             span.rename(Name::dynamic(&summary));
         }
@@ -69,7 +78,7 @@ impl Settings {
         if self.older_names.database {
             span.set("db.statement", text);
         }
-        span
+        (span, writes)
     }
 
     /// The span of BEGIN, COMMIT and the like.
@@ -106,4 +115,17 @@ impl Settings {
         }
         span
     }
+}
+
+/// At most 4 KiB, cut between characters.
+fn bounded(sql: &str) -> Cow<'_, str> {
+    const MAX: usize = 4 * 1024;
+    if sql.len() <= MAX {
+        return sql.into();
+    }
+    let mut end = MAX;
+    while !sql.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &sql[..end]).into()
 }

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
+use hopline_core::FutureExt;
 use pin_project_lite::pin_project;
 use sqlx::Error;
 
@@ -57,7 +58,8 @@ pub(crate) fn recorded_row<'e, DB: TracedDatabase>(
     mut record: Record<DB>,
 ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>> {
     Box::pin(async move {
-        let result = inner.await;
+        let context = record.context().clone();
+        let result = inner.in_context(context).await;
         match &result {
             Ok(row) => {
                 if row.is_some() {

@@ -27,6 +27,18 @@ pub(super) enum Kind<'a> {
     Unclear,
 }
 
+impl Token<'_> {
+    /// Bytes of text that it becomes.
+    pub(super) fn len(&self) -> usize {
+        match self.kind {
+            Kind::Word(text) | Kind::Name(text) | Kind::Placeholder(text) | Kind::Symbol(text) => {
+                text.len()
+            }
+            Kind::Literal | Kind::Unclear => 1,
+        }
+    }
+}
+
 pub(super) struct Lexer<'a> {
     sql: &'a str,
     bytes: &'a [u8],
@@ -34,6 +46,8 @@ pub(super) struct Lexer<'a> {
     dialect: Dialect,
     /// What stood before, where that decides what something is.
     before: Before,
+    /// The last word, and the one before it.
+    words: [&'a str; 2],
     /// Once unclear, all that follows is.
     ended: bool,
 }
@@ -54,6 +68,7 @@ impl<'a> Lexer<'a> {
             at: 0,
             dialect,
             before: Before::Other,
+            words: [""; 2],
             ended: false,
         }
     }
@@ -75,7 +90,7 @@ impl<'a> Lexer<'a> {
         };
         self.ended = kind == Kind::Unclear;
         self.before = match kind {
-            Kind::Word(word) if is_one_of(&BEFORE_NAME, word) => Before::NameStarts,
+            Kind::Word(word) if self.starts_name(word) => Before::NameStarts,
             Kind::Symbol(".") => Before::NameStarts,
             Kind::Word(word) if is_keyword(word) => Before::Other,
             Kind::Symbol(")" | "]")
@@ -85,7 +100,23 @@ impl<'a> Lexer<'a> {
             | Kind::Placeholder(_) => Before::Operand,
             Kind::Symbol(_) | Kind::Unclear => Before::Other,
         };
+        if let Kind::Word(word) = kind {
+            self.words = [word, self.words[0]];
+        }
         Some(Token { kind, spaced })
+    }
+
+    /// A table's name stands behind this word: not behind `DISTINCT FROM`, nor an `EXISTS` that asks for rows.
+    fn starts_name(&self, word: &str) -> bool {
+        let [last, before] = self.words;
+        let is = |text: &str, wanted: &str| text.eq_ignore_ascii_case(wanted);
+        if is(word, "FROM") {
+            return !is(last, "DISTINCT");
+        }
+        if is(word, "EXISTS") {
+            return is(last, "IF") || (is(last, "NOT") && is(before, "IF"));
+        }
+        is_one_of(&BEFORE_NAME, word)
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -97,12 +128,22 @@ impl<'a> Lexer<'a> {
         loop {
             match (self.peek(0), self.peek(1)) {
                 (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c, _) => self.at += 1,
-                (b'-', b'-') if self.dialect != Dialect::MySql || self.peek(2) <= b' ' => {
-                    self.skip_line()
+                // MySQL wants a space behind it, or it is an operator twice
+                (b'-', b'-') if self.peek(2) > b' ' && self.dialect == Dialect::MySql => {
+                    return true;
                 }
-                (b'#', _) if matches!(self.dialect, Dialect::MySql | Dialect::Other) => {
-                    self.skip_line()
+                (b'-', b'-') if self.peek(2) > b' ' && self.dialect == Dialect::Other => {
+                    return false;
                 }
+                (b'-', b'-') => {
+                    if !self.skip_line() {
+                        return false;
+                    }
+                }
+                (b'#', _) if self.dialect == Dialect::MySql => {
+                    self.skip_line();
+                }
+                (b'#', _) if self.dialect == Dialect::Other => return false,
                 (b'/', b'*') => {
                     if !self.skip_comment() {
                         return false;
@@ -113,10 +154,17 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn skip_line(&mut self) {
-        while self.at < self.bytes.len() && !matches!(self.peek(0), b'\n' | b'\r') {
-            self.at += 1;
+    /// False where it is not certain that the line ends here: a lone carriage return ends one in Postgres only.
+    fn skip_line(&mut self) -> bool {
+        while self.at < self.bytes.len() && self.peek(0) != b'\n' {
+            let lone = self.peek(0) == b'\r' && self.peek(1) != b'\n';
+            match self.dialect {
+                Dialect::Postgres if lone => return true,
+                Dialect::Other if lone => return false,
+                _ => self.at += 1,
+            }
         }
+        true
     }
 
     fn skip_comment(&mut self) -> bool {
@@ -160,11 +208,7 @@ impl<'a> Lexer<'a> {
             b'$' => self.dollar(),
             b'?' => Some(self.question_mark()),
             b':' if self.peek(1) == b':' || self.peek(1) == b'=' => Some(self.symbol(2)),
-            b':' if starts_word(self.peek(1))
-                || (self.peek(1).is_ascii_digit() && self.before != Before::Operand) =>
-            {
-                Some(self.marker(1))
-            }
+            b':' if starts_word(self.peek(1)) || self.is_numbered_marker() => Some(self.marker(1)),
             b'@' if self.dialect != Dialect::Postgres && starts_word(self.peek(1)) => {
                 Some(self.marker(1))
             }
@@ -182,6 +226,13 @@ impl<'a> Lexer<'a> {
             }
             _ => None,
         }
+    }
+
+    /// `:1`, which Postgres does not have: there it is a slice's end.
+    fn is_numbered_marker(&self) -> bool {
+        self.dialect != Dialect::Postgres
+            && self.peek(1).is_ascii_digit()
+            && self.before != Before::Operand
     }
 
     fn symbol(&mut self, len: usize) -> Kind<'a> {
@@ -211,7 +262,7 @@ impl<'a> Lexer<'a> {
         }
         let start = self.at;
         self.at += 1;
-        while self.peek(0).is_ascii_digit() {
+        while self.dialect != Dialect::Postgres && self.peek(0).is_ascii_digit() {
             self.at += 1;
         }
         Kind::Placeholder(&self.sql[start..self.at])
@@ -219,10 +270,18 @@ impl<'a> Lexer<'a> {
 
     /// A numbered marker, SQLite's named one, or Postgres' quotes `$tag$ … $tag$`.
     fn dollar(&mut self) -> Option<Kind<'a>> {
-        if self.peek(1).is_ascii_digit()
-            || (self.dialect == Dialect::Sqlite && starts_word(self.peek(1)))
-        {
+        if self.dialect == Dialect::Sqlite && continues_word(self.peek(1)) {
             return Some(self.marker(1));
+        }
+        if self.peek(1).is_ascii_digit() {
+            let start = self.at;
+            self.at += 1;
+            while self.peek(0).is_ascii_digit() {
+                self.at += 1;
+            }
+            // what is glued to it is no part of a marker
+            return (!continues_word(self.peek(0)))
+                .then(|| Kind::Placeholder(&self.sql[start..self.at]));
         }
         if !matches!(self.dialect, Dialect::Postgres | Dialect::Other) {
             return None;
@@ -315,7 +374,9 @@ impl<'a> Lexer<'a> {
                 && self.peek(2).is_ascii_digit();
             if signed {
                 self.at += 2;
-            } else if continues_word(byte) || (byte == b'.' && self.peek(1) != b'.') {
+            } else if (continues_word(byte) && byte != b'$')
+                || (byte == b'.' && self.peek(1) != b'.')
+            {
                 self.at += 1;
             } else {
                 return Kind::Literal;

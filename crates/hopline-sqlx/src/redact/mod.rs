@@ -12,11 +12,13 @@ use crate::database::Dialect;
 /// A statement without its values, and in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redacted {
-    /// The statement with `?` for every literal, without comments, at most 4 KiB. Ends with `?…` where
-    /// something could not be read for certain.
+    /// The statement with `?` for every literal, without comments. Ends with `?…` where something could not
+    /// be read for certain, and behind 4 KiB.
     pub text: String,
     /// The operations and their targets in the order of the text, at most 255 bytes: `SELECT orders`.
     pub summary: String,
+    /// It changes rows.
+    pub(crate) writes: bool,
 }
 
 /// Bytes of a statement that are looked at; what is beyond is not in the text.
@@ -72,8 +74,10 @@ pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
     if input.len() < sql.len() {
         text.cut();
     }
+    let (summary, writes) = summary.finish();
     Redacted {
         text: text.finish(),
-        summary: summary.finish(),
+        summary,
+        writes,
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Summary {
     last: Option<String>,
     /// A target is being read: a dot goes on with it.
     in_target: bool,
+    /// An operation that changes rows was seen.
+    writes: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +46,9 @@ enum Expects {
 
 /// Words that begin an operation wherever they stand alone.
 const OPERATIONS: [&str; 6] = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"];
+
+/// Those of them that change rows.
+const WRITES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"];
 
 impl Summary {
     pub(super) fn token(&mut self, token: &Token<'_>) {
@@ -59,14 +64,19 @@ impl Summary {
         }
     }
 
-    pub(super) fn finish(self) -> String {
-        self.out
+    /// The words, and whether the statement changes rows.
+    pub(super) fn finish(self) -> (String, bool) {
+        (self.out, self.writes)
     }
 
     fn word(&mut self, word: &str) {
         let last = self.last.replace(word.to_owned()).unwrap_or_default();
         let after = |words: &[&str]| is_one_of(words, &last);
         if !self.begun {
+            if self.depth > 0 && !self.out.is_empty() {
+                return; // an option of EXPLAIN
+            }
+            self.writes |= is_one_of(&WRITES, word);
             self.begun = !is_one_of(&EXPLAINING, word);
             self.with = word.eq_ignore_ascii_case("WITH");
             self.defines = is_one_of(
@@ -106,6 +116,7 @@ impl Summary {
             if self.calls.last() == Some(&self.depth) {
                 self.calls.pop();
             }
+            self.writes |= is_one_of(&WRITES, word);
             self.with &= self.depth > 0;
             self.add(word);
             self.from_depth = None;
@@ -268,10 +279,11 @@ impl Summary {
             }
             "." if self.in_target => self.append("."),
             ";" => {
-                let (out, full) = (std::mem::take(&mut self.out), self.full);
+                let (out, full, writes) = (std::mem::take(&mut self.out), self.full, self.writes);
                 *self = Self {
                     out,
                     full,
+                    writes,
                     ..Self::default()
                 };
             }

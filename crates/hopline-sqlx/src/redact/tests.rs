@@ -296,6 +296,104 @@ fn statements_that_hold_secrets_outside_of_literals_are_cut() {
 }
 
 #[test]
+fn what_dialects_differ_in_is_not_guessed() {
+    check(
+        Sqlite,
+        "SELECT a IS DISTINCT FROM \"SECRET\"",
+        "SELECT a IS DISTINCT FROM ?",
+        "SELECT",
+    );
+    check(
+        Sqlite,
+        "SELECT EXISTS \"SECRET\"",
+        "SELECT EXISTS ?",
+        "SELECT",
+    );
+    check(
+        Sqlite,
+        "DROP TABLE IF EXISTS \"t\"",
+        "DROP TABLE IF EXISTS \"t\"",
+        "DROP TABLE \"t\"",
+    );
+    for dialect in [Sqlite, MySql] {
+        check(
+            dialect,
+            "SELECT 1 -- note\rSECRET\nFROM t",
+            "SELECT ? FROM t",
+            "SELECT t",
+        );
+    }
+    check(
+        Postgres,
+        "SELECT 1 -- note\rFROM t",
+        "SELECT ? FROM t",
+        "SELECT t",
+    );
+    check(Other, "SELECT 1 -- note\rSECRET\n", "SELECT ? ?…", "SELECT");
+    check(Other, "SELECT a # 'foo\nSECRET'", "SELECT a ?…", "SELECT");
+    check(Other, "SELECT 5--'foo\nSECRET'", "SELECT ? ?…", "SELECT");
+    check(
+        Postgres,
+        "SELECT a[:987654], :987654, ?987654",
+        "SELECT a[:?], :?, ??",
+        "SELECT",
+    );
+    for sql in ["SELECT $987654SECRET", "SELECT $1$$my SECRET$$"] {
+        check(Postgres, sql, "SELECT ?…", "SELECT");
+    }
+    check(Postgres, "SELECT 1$$my SECRET$$", "SELECT ??", "SELECT");
+}
+
+#[test]
+fn no_token_is_larger_than_the_bound() {
+    for sql in [
+        "w".repeat(30_000),
+        format!("SELECT \"{}\"", "n".repeat(30_000)),
+        format!("SELECT :{}", "m".repeat(30_000)),
+    ] {
+        for dialect in [Postgres, Sqlite, Other] {
+            assert!(redact(&sql, dialect).text.len() <= 4096 + " ?…".len());
+        }
+    }
+}
+
+#[test]
+fn writes_are_told_from_reads() {
+    let writes = |sql| redact(sql, Postgres).writes;
+    for sql in [
+        "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
+        "SELECT 1; UPDATE t SET a = 1",
+        "/* c */ DELETE FROM t",
+        "WITH d AS (DELETE FROM t RETURNING id) SELECT * FROM d",
+    ] {
+        assert!(writes(sql), "{sql}");
+    }
+    for sql in [
+        "WITH a AS (SELECT 1) SELECT * FROM a",
+        "SELECT a FROM t FOR UPDATE",
+        "EXPLAIN (ANALYZE, BUFFERS) SELECT 1",
+    ] {
+        assert!(!writes(sql), "{sql}");
+    }
+}
+
+#[test]
+fn explanations_keep_their_options() {
+    check(
+        Postgres,
+        "EXPLAIN (ANALYZE, BUFFERS) SELECT a FROM t WHERE b = 1",
+        "EXPLAIN (ANALYZE, BUFFERS) SELECT a FROM t WHERE b = ?",
+        "EXPLAIN SELECT t",
+    );
+    check(
+        Postgres,
+        "(SELECT 1) UNION (SELECT b FROM t)",
+        "(SELECT ?) UNION (SELECT b FROM t)",
+        "SELECT SELECT t",
+    );
+}
+
+#[test]
 fn lists_become_one() {
     everywhere(
         "SELECT a FROM t WHERE b IN (1, 2, 3)",

@@ -22,6 +22,8 @@ pub(super) struct Text {
     /// The word before, in upper case as far as it matters; empty if it was none.
     last: Last,
     lists: Lists,
+    /// Behind EXPLAIN, whose options may stand in brackets: how many are open.
+    options: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,11 +65,12 @@ impl Text {
             statement: Statement::New,
             last: Last::Other,
             lists: Lists::default(),
+            options: None,
         }
     }
 
     pub(super) fn token(&mut self, token: &Token<'_>) -> Verdict {
-        if self.out.len() > MAX_OUTPUT {
+        if self.out.len() + 1 + token.len() > MAX_OUTPUT {
             return Verdict::Cut;
         }
         match token.kind {
@@ -163,9 +166,14 @@ impl Text {
             self.statement = Statement::Copies;
             return Verdict::Kept;
         }
-        if is_one_of(&EXPLAINING, word) {
+        if self.options.is_some_and(|open| open > 0) {
             return Verdict::Kept;
         }
+        if is_one_of(&EXPLAINING, word) {
+            self.options = Some(0);
+            return Verdict::Kept;
+        }
+        self.options = None;
         if !is_one_of(&KEPT, word) {
             return Verdict::Last;
         }
@@ -182,6 +190,13 @@ impl Text {
     }
 
     fn symbol(&mut self, symbol: &str, spaced: bool) {
+        if let Some(open) = &mut self.options {
+            match symbol {
+                "(" => *open += 1,
+                ")" => *open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
         let next_row = self.lists.row.is_some() && matches!(symbol, "," | "(");
         match symbol {
             "(" => {

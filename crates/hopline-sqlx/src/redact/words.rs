@@ -1,7 +1,7 @@
 //! Which words mean what.
 
 /// Statements whose text is kept. All others may hold a secret that is not a literal.
-pub(super) const KEPT: [&str; 36] = [
+pub(super) const KEPT: [&str; 39] = [
     "ALTER",
     "ANALYZE",
     "BEGIN",
@@ -36,6 +36,9 @@ pub(super) const KEPT: [&str; 36] = [
     "TABLE",
     "TRUNCATE",
     "UPDATE",
+    "UNLISTEN",
+    "USE",
+    "VACUUM",
     "VALUES",
     "WITH",
 ];
@@ -84,16 +87,8 @@ pub(super) const AFTER_COLUMN: [&str; 17] = [
 ];
 
 /// Words after which a name stands, so that double quotes are quotes of a name where they could also be a string's.
-pub(super) const BEFORE_NAME: [&str; 8] = [
-    "FROM",
-    "INTO",
-    "JOIN",
-    "UPDATE",
-    "TABLE",
-    "INDEX",
-    "EXISTS",
-    "REFERENCES",
-];
+pub(super) const BEFORE_NAME: [&str; 6] =
+    ["INDEX", "INTO", "JOIN", "REFERENCES", "TABLE", "UPDATE"];
 
 /// Case-insensitively.
 pub(super) fn is_one_of(words: &[&str], word: &str) -> bool {
