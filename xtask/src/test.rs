@@ -11,6 +11,17 @@ use crate::{Result, apt, postgres, rabbitmq};
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
     ("hopline", &["--no-default-features"]),
+    ("hopline", &["--no-default-features", "--features", "axum"]),
+    ("hopline", &["--no-default-features", "--features", "lapin"]),
+    (
+        "hopline",
+        &["--no-default-features", "--features", "reqwest"],
+    ),
+    (
+        "hopline",
+        &["--no-default-features", "--features", "sqlx-sqlite"],
+    ),
+    ("hopline-testing", &[]),
     ("hopline-otlp", &["--no-default-features"]),
     ("hopline-sqlx", &["--features", "postgres"]),
     ("hopline-sqlx", &["--features", "sqlite"]),

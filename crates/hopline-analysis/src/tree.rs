@@ -173,6 +173,12 @@ impl Trace<'_> {
         } else {
             "│  "
         };
+        if let Some(failure) = failure(span).filter(|_| options.times) {
+            lines.push(Line {
+                text: format!("{below}{trunk}✗ {failure}"),
+                times: None,
+            });
+        }
         for event in &span.events {
             lines.push(Line {
                 text: format!("{below}{trunk}· {}", event_text(event)),

@@ -189,6 +189,21 @@ POST /charge ▸ payments  503  ✗ declined: no answer  tenant_id=acme
 }
 
 #[test]
+fn to_people_a_failure_says_why_on_a_line_of_its_own() {
+    let request = failed(
+        span(1, 0, "payments", "POST /charge", Kind::Server, (0, 9)),
+        "declined",
+        "no answer",
+    );
+    let drawn = tree(&[request], &TreeOptions::default());
+    assert!(
+        drawn.starts_with("POST /charge ▸ payments  ✗")
+            && drawn.ends_with("\n   ✗ declined: no answer\n"),
+        "{drawn}"
+    );
+}
+
+#[test]
 fn repeated_siblings_fold_and_long_trees_say_what_they_leave_out() {
     let mut spans = vec![span(1, 0, "a", "root", Kind::Server, (0, 100))];
     spans.extend((2..16).map(|id| span(id, 1, "a", "item", Kind::Internal, (id, id + 1))));

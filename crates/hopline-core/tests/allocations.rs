@@ -1,0 +1,90 @@
+//! What is recorded allocates nothing once warm, and what is not recorded never does.
+
+use allocation_counter::measure;
+use hopline_core::{
+    Context, Incoming, Kind, Literal, SamplingPlan, Span, SpanBuilder, Tracer, attr, no_attrs, span,
+};
+
+/// A request with five children of six attributes each.
+fn request(tracer: &Tracer) {
+    let mut request = SpanBuilder::new("GET /orders/{id}")
+        .kind(Kind::Server)
+        .method("GET")
+        .path("/orders/7")
+        .start_root(Some(tracer), Incoming::default(), || {
+            [attr("http.request.method", Literal("GET"))]
+        });
+    request.in_scope(|| {
+        for id in 0..5 {
+            let child = SpanBuilder::new("db.query")
+                .kind(Kind::Client)
+                .start(None, || {
+                    [
+                        attr("db.system.name", Literal("postgresql")),
+                        attr("db.namespace", "orders"),
+                        attr("db.query.text", "SELECT * FROM orders WHERE id = $1"),
+                        attr("server.address", "127.0.0.1"),
+                        attr("server.port", 5432),
+                        attr("order.id", id),
+                    ]
+                });
+            child.set("db.response.returned_rows", 1);
+        }
+        span("cache.lookup").event("hit", no_attrs);
+    });
+}
+
+#[track_caller]
+fn allocates_nothing(work: impl Fn()) {
+    for _ in 0..2000 {
+        work(); // fills the pool, and every chunk that goes round
+    }
+    let allocations = measure(|| (0..100).for_each(|_| work())).count_total;
+    assert_eq!(allocations, 0);
+}
+
+#[test]
+fn a_request_that_is_not_recorded_allocates_nothing() {
+    let tracer = Tracer::builder()
+        .plan(SamplingPlan::always().others(0.0))
+        .build();
+    allocates_nothing(|| request(&tracer));
+}
+
+#[test]
+fn a_request_that_is_discarded_at_its_end_allocates_nothing() {
+    let tracer = Tracer::builder()
+        .plan(SamplingPlan::always().others(0.0).keep_errors())
+        .build();
+    allocates_nothing(|| request(&tracer));
+}
+
+#[test]
+fn recording_spans_allocates_nothing_once_warm() {
+    let tracer = Tracer::builder().build();
+    // a batch that is handed over is one allocation for up to 512 spans or more: look between two of them
+    for _ in 0..2000 {
+        request(&tracer);
+    }
+    let requests: Vec<u64> = (0..200)
+        .map(|_| measure(|| request(&tracer)).count_total)
+        .collect();
+    let busy = requests
+        .iter()
+        .filter(|allocations| **allocations > 0)
+        .count();
+    assert!(
+        busy <= 4,
+        "7 spans a request make 3 batches of 200 requests: {requests:?}"
+    );
+    assert!(
+        requests.iter().all(|allocations| *allocations <= 2),
+        "{requests:?}"
+    );
+}
+
+#[test]
+fn a_context_is_cloned_without_an_allocation() {
+    let request = Span::none();
+    allocates_nothing(|| drop((request.context(), Context::current())));
+}
