@@ -13,6 +13,7 @@ use checkout::report::{Report, read};
 use checkout::service::{NAMES, Service};
 use checkout::system::{Settings, System, listen};
 use checkout::{Environment, Result, Urls, drive};
+use hopline::SpanData;
 use hopline_testing::amqp::Broker;
 use tokio::sync::watch;
 
@@ -84,31 +85,41 @@ async fn serve(settings: Settings) -> Result<bool> {
          curl -s {gateway}/checkout -H 'x-tenant-id: acme' -H 'authorization: Bearer t' -H 'content-type: application/json' \\\n    \
          -d '{{\"card\":\"4242424242424242\",\"lines\":[{{\"product\":\"teapot\",\"quantity\":1}}]}}'\n\n\
          With \"payment\":\"fail\" the payment fails, with \"payment\":\"slow\" it takes its time, with \"worker\":\"fail_once\" the worker\n\
-         needs two attempts. Ctrl-C ends it."
+         needs two attempts. Ctrl-C ends it, with a report."
     ))?;
     let collected = system.collected().clone();
+    let mut seen = Vec::new();
     tokio::select! {
         () = hopline::shutdown_signal() => {}
-        () = print_finished(&collected) => {}
+        () = print_finished(&collected, &mut seen) => {}
     }
     system.stop().await?;
-    for trace in collected.take_idle(Duration::ZERO) {
-        print(&Report::trees(&trace))?;
-    }
-    Ok(true)
+    print_idle(&collected, Duration::ZERO, &mut seen)?;
+    let report = Report::new(&seen, None);
+    print(report.summary())?;
+    Ok(report.is_ok())
 }
 
 /// Prints traces to which nothing was added for a while, until its future is dropped.
-async fn print_finished(collected: &Collected) {
+async fn print_finished(collected: &Collected, seen: &mut Vec<SpanData>) {
     const IDLE: Duration = Duration::from_millis(500);
     loop {
         tokio::time::sleep(IDLE / 5).await;
-        for trace in collected.take_idle(IDLE) {
-            if print(&Report::trees(&trace)).is_err() {
-                return;
-            }
+        if print_idle(collected, IDLE, seen).is_err() {
+            return;
         }
     }
+}
+
+/// Prints such traces, and keeps the last ones for the report at the end.
+fn print_idle(collected: &Collected, idle: Duration, seen: &mut Vec<SpanData>) -> Result<()> {
+    const KEPT: usize = 20_000;
+    for trace in collected.take_idle(idle) {
+        print(&Report::trees(&trace))?;
+        seen.extend(trace);
+    }
+    seen.drain(..seen.len().saturating_sub(KEPT));
+    Ok(())
 }
 
 async fn service(name: &str, args: Args) -> Result<bool> {

@@ -12,34 +12,38 @@ use crate::Result;
 /// Trees, self-check, latency per hop and service map, as text.
 #[derive(Clone, Debug)]
 pub struct Report {
-    text: String,
+    trees: String,
+    summary: String,
     ok: bool,
 }
 
 impl Report {
     /// Looks at these spans; `requests` is how many were sent, if that is known.
     pub fn new(spans: &[SpanData], requests: Option<usize>) -> Self {
-        let mut expected = Expectations::new()
-            .attribute("tenant_id")
-            .max_spans(24)
-            .database_in("POST /checkout");
+        let mut expected = Expectations::new().attribute("tenant_id").max_spans(24);
         expected = expected
+            .database_in("POST /checkout")
             .queue_in("POST /checkout")
             .database_in("GET /products");
         if let Some(requests) = requests {
             expected = expected.requests(requests);
         }
         let check = self_check(spans, &expected);
-        let text = format!(
-            "{}Self-check\n\n{check}\nLatency per hop\n\n{}\nService map\n\n{}",
-            Self::trees(spans),
+        let summary = format!(
+            "Self-check\n\n{check}\nLatency per hop\n\n{}\nService map\n\n{}",
             latency(spans),
             service_map(spans)
         );
         Self {
-            text,
+            trees: Self::trees(spans),
+            summary,
             ok: check.is_ok(),
         }
+    }
+
+    /// All but the trees.
+    pub fn summary(&self) -> &str {
+        &self.summary
     }
 
     /// Each trace as a tree, with an empty line behind it.
@@ -58,7 +62,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        write!(f, "{}{}", self.trees, self.summary)
     }
 }
 

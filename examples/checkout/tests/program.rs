@@ -1,9 +1,10 @@
 //! The program as a user runs it.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,8 +174,8 @@ impl Drop for Process {
 }
 
 /// The first of six ports that are free.
-fn free_ports() -> u16 {
-    let mut base = 21_000 + (std::process::id() % 5_000) as u16;
+fn free_ports(offset: u16) -> u16 {
+    let mut base = 21_000 + offset + (std::process::id() % 2_900) as u16;
     while !(base..base + 6).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
         base += 6;
     }
@@ -193,10 +194,36 @@ fn until_listening(port: u16) {
 }
 
 #[test]
+fn it_serves_until_it_is_stopped_and_reports() {
+    let first = free_ports(3_000);
+    let base = first.to_string();
+    let mut serving = Process(
+        program(&["--base-port", &base])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut out = serving.0.stdout.take().unwrap();
+    until_listening(first);
+    succeeded(&program(&["drive", "--base-port", &base]).output().unwrap());
+    serving.stop();
+    let mut text = String::new();
+    out.read_to_string(&mut text).unwrap();
+    all_green(&text);
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.starts_with("POST /checkout ▸ gateway"))
+            .count(),
+        4,
+        "{text}"
+    );
+}
+
+#[test]
 fn five_processes_make_the_same_traces() {
     let folder = Folder::new("five");
     let spans = folder.0.display().to_string();
-    let first = free_ports();
+    let first = free_ports(0);
     let base = first.to_string();
     let start = |name: &str, offset: u16| {
         let process = Process::start(&["--service", name, "--base-port", &base, "--spans", &spans]);
