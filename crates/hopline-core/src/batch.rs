@@ -174,11 +174,7 @@ impl<'a> SpanView<'a> {
     /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let view = *self;
-        let all = move || view.batches().flat_map(move |index| view.of_batch(index));
-        all()
-            .enumerate()
-            .filter(move |(at, (key, _))| !all().skip(at + 1).any(|(later, _)| later == *key))
-            .map(|(_, pair)| pair)
+        distinct(move || view.batches().flat_map(move |index| view.of_batch(index)))
     }
 
     /// Its events.
@@ -320,15 +316,16 @@ impl<'a> EventView<'a> {
         self.span.part.anchor.unix_nanos(self.record.at)
     }
 
-    /// Its attributes, as given.
+    /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         // an event without attributes has no batch: an index beyond all batches reads as none
-        self.span.of_batch(
-            self.span
-                .from
-                .batches
-                .saturating_add(self.record.batch as usize),
-        )
+        let batch = self
+            .span
+            .from
+            .batches
+            .saturating_add(self.record.batch as usize);
+        let span = self.span;
+        distinct(move || span.of_batch(batch))
     }
 
     fn to_data(self) -> EventData {
@@ -350,6 +347,18 @@ impl<'a> LinkView<'a> {
     pub fn span_context(&self) -> &'a SpanContext {
         &self.0.to
     }
+}
+
+/// Without values that a later one of the same key replaces. Spans have few attributes, so looking ahead is cheap.
+fn distinct<'a, I>(all: impl Fn() -> I) -> impl Iterator<Item = (&'a str, ValueRef<'a>)>
+where
+    I: Iterator<Item = (&'a str, ValueRef<'a>)>,
+{
+    let pairs = all().enumerate();
+    let replaced = move |at: usize, key: &str| all().skip(at + 1).any(|(later, _)| later == key);
+    pairs
+        .filter(move |(at, (key, _))| !replaced(*at, key))
+        .map(|(_, pair)| pair)
 }
 
 fn owned<'a>(

@@ -1,6 +1,6 @@
 //! OTLP's `AnyValue`, whoever owns what it says.
 
-use hopline_core::{ArrayRef, EventView, OwnedValue, ValueRef};
+use hopline_core::{ArrayRef, OwnedValue, ValueRef};
 
 /// An attribute value: borrowed from a batch of spans, or from a resource that owns it.
 #[derive(Clone, Copy, Debug)]
@@ -25,23 +25,6 @@ impl<'a> Elements<'a> {
             Self::Owned(values) => values.iter().for_each(|value| found(value.into())),
         }
     }
-}
-
-/// The attributes of an event: OTLP wants a key once, and the last value is the one that was meant.
-pub(crate) fn event_attributes<'a>(
-    event: EventView<'a>,
-) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
-    let later = move |at: usize, key: &str| {
-        event
-            .attributes()
-            .skip(at + 1)
-            .any(|(other, _)| other == key)
-    };
-    event
-        .attributes()
-        .enumerate()
-        .filter(move |(at, (key, _))| !later(*at, key))
-        .map(|(_, pair)| pair)
 }
 
 impl<'a> From<ValueRef<'a>> for Any<'a> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hopline_core::{Batch, Kind, Resource, SpanView};
 
-use crate::any::{Any, event_attributes};
+use crate::any::Any;
 use crate::proto::{Writer, field_len, varint_len};
 
 /// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, in one pass over the records.
@@ -117,7 +117,7 @@ fn span(out: &mut Writer, span: &SpanView<'_>) {
         out.message(11, SHORT, |out| {
             out.fixed64(1, event.time_unix_nanos());
             out.bytes(2, event.name().as_bytes());
-            for (key, value) in event_attributes(event) {
+            for (key, value) in event.attributes() {
                 key_value(out, 3, key, value.into());
             }
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hopline_core::{Batch, Resource, SpanView};
 
-use crate::any::{Any, event_attributes};
+use crate::any::Any;
 use crate::encode::{
     SCOPE_NAME, SCOPE_VERSION, STATUS_ERROR, by_resource, kind_number, span_flags,
 };
@@ -88,11 +88,9 @@ fn span(json: &mut Json, span: &SpanView<'_>) {
     json.list("events", span.events(), |json, event| {
         json.shown("timeUnixNano", event.time_unix_nanos());
         json.text("name", event.name());
-        json.list(
-            "attributes",
-            event_attributes(event),
-            |json, (key, value)| key_value(json, key, value.into()),
-        );
+        json.list("attributes", event.attributes(), |json, (key, value)| {
+            key_value(json, key, value.into())
+        });
     });
     json.count("droppedEventsCount", span.dropped_events());
     json.list("links", span.links(), |json, link| {
