@@ -40,6 +40,34 @@ pub async fn once(urls: &Urls) -> Result<()> {
         .await
 }
 
+/// Orders something, without waiting for the worker. Gives the order's number.
+///
+/// # Errors
+///
+/// The gateway does not take it.
+pub async fn checkout(urls: &Urls) -> Result<i64> {
+    let client = Client {
+        http: reqwest::Client::new(),
+        urls,
+    };
+    let id = client.order(json!({}), StatusCode::CREATED).await?;
+    Ok(id.ok_or("the answer names no order")?)
+}
+
+/// Waits until the worker has finished an order.
+///
+/// # Errors
+///
+/// It has not within 30 seconds.
+pub async fn until_done(urls: &Urls, id: i64) -> Result<()> {
+    Client {
+        http: reqwest::Client::new(),
+        urls,
+    }
+    .reached(id, "done")
+    .await
+}
+
 /// Waits until the services accept connections.
 ///
 /// # Errors
@@ -73,7 +101,17 @@ impl Client<'_> {
         expect(answer.status(), StatusCode::OK)
     }
 
-    async fn checkout(&self, mut order: Value, status: StatusCode, state: &str) -> Result<()> {
+    async fn checkout(&self, order: Value, status: StatusCode, state: &str) -> Result<()> {
+        let id = self.order(order, status).await?;
+        match id {
+            _ if state.is_empty() => Ok(()),
+            Some(id) => self.reached(id, state).await,
+            None => Err("the answer names no order".into()),
+        }
+    }
+
+    /// Sends an order; gives its number, if the answer names one.
+    async fn order(&self, mut order: Value, status: StatusCode) -> Result<Option<i64>> {
         order["card"] = json!(CARD);
         order["lines"] =
             json!([{ "product": "teapot", "quantity": 1 }, { "product": "cup", "quantity": 4 }]);
@@ -87,13 +125,11 @@ impl Client<'_> {
             .send()
             .await?;
         expect(answer.status(), status)?;
-        if state.is_empty() {
-            return Ok(());
-        }
-        let id = answer.json::<Value>().await?["id"]
-            .as_i64()
-            .ok_or("the answer names no order")?;
-        self.reached(id, state).await
+        Ok(answer
+            .json::<Value>()
+            .await
+            .ok()
+            .and_then(|order| order["id"].as_i64()))
     }
 
     /// Asks for the order's state, which is not traced, until it is this one.

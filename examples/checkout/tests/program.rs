@@ -5,14 +5,16 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use checkout::drive::CARD;
+use checkout::Urls;
+use checkout::drive::{self, CARD};
 use checkout::report::read;
+use hopline_testing::assert_tree;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
@@ -52,10 +54,24 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
-fn server(variable: &str) -> String {
-    let missing =
-        format!("{variable} is not set: run `cargo xtask services` and export what it prints");
-    std::env::var(variable).expect(&missing)
+/// The real servers, as the program is told of them.
+fn servers() -> Vec<(&'static str, String)> {
+    let named = [
+        ("DATABASE_URL", "HOPLINE_TEST_POSTGRES_URL"),
+        ("AMQP_URL", "HOPLINE_TEST_AMQP_URL"),
+    ];
+    let url = |variable: &str| {
+        let missing =
+            format!("{variable} is not set: run `cargo xtask services` and export what it prints");
+        std::env::var(variable).expect(&missing)
+    };
+    named.map(|(name, variable)| (name, url(variable))).into()
+}
+
+/// Held by whoever runs on the real servers: the queue there is one for all, and a worker takes what it gets.
+fn alone() -> MutexGuard<'static, ()> {
+    static REAL_SERVERS: Mutex<()> = Mutex::new(());
+    REAL_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]
@@ -111,11 +127,8 @@ fn once_shows_five_whole_traces() {
 
 #[test]
 fn once_on_real_servers_shows_the_same() {
-    let output = program(&["--once"])
-        .env("DATABASE_URL", server("HOPLINE_TEST_POSTGRES_URL"))
-        .env("AMQP_URL", server("HOPLINE_TEST_AMQP_URL"))
-        .output()
-        .unwrap();
+    let _alone = alone();
+    let output = program(&["--once"]).envs(servers()).output().unwrap();
     let text = succeeded(&output);
     all_green(&text);
     assert!(text.contains("▸ postgresql"), "{text}");
@@ -148,10 +161,6 @@ fn servers_that_are_down_are_said_in_one_line() {
 struct Process(Child);
 
 impl Process {
-    fn start(args: &[&str]) -> Self {
-        Self(program(args).spawn().unwrap())
-    }
-
     /// As an orchestrator stops it.
     fn stop(mut self) {
         let pid = self.0.id().to_string();
@@ -175,7 +184,7 @@ impl Drop for Process {
 
 /// The first of six ports that are free.
 fn free_ports(offset: u16) -> u16 {
-    let mut base = 21_000 + offset + (std::process::id() % 2_900) as u16;
+    let mut base = 12_000 + offset + (std::process::id() % 2_900) as u16;
     while !(base..base + 6).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
         base += 6;
     }
@@ -195,7 +204,7 @@ fn until_listening(port: u16) {
 
 #[test]
 fn it_serves_until_it_is_stopped_and_reports() {
-    let first = free_ports(3_000);
+    let first = free_ports(12_000);
     let base = first.to_string();
     let mut serving = Process(
         program(&["--base-port", &base])
@@ -219,28 +228,63 @@ fn it_serves_until_it_is_stopped_and_reports() {
     );
 }
 
-#[test]
-fn five_processes_make_the_same_traces() {
-    let folder = Folder::new("five");
-    let spans = folder.0.display().to_string();
-    let first = free_ports(0);
-    let base = first.to_string();
-    let start = |name: &str, offset: u16| {
-        let process = Process::start(&["--service", name, "--base-port", &base, "--spans", &spans]);
-        until_listening(first + offset);
-        process
-    };
-    let broker = start("broker", 5);
-    let names = ["gateway", "orders", "inventory", "payments", "worker"];
-    let services: Vec<Process> = (0..)
-        .zip(names)
-        .map(|(offset, name)| start(name, offset))
-        .collect();
-    succeeded(&program(&["drive", "--base-port", &base]).output().unwrap());
-    services.into_iter().for_each(Process::stop);
-    broker.stop();
+/// The five services, each in a process of its own, and a broker if none is named.
+struct Processes {
+    first: u16,
+    spans: String,
+    servers: Vec<(&'static str, String)>,
+    running: Vec<Process>,
+}
 
-    for name in names {
+impl Processes {
+    /// Nothing runs yet.
+    fn new(folder: &Folder, offset: u16, servers: Vec<(&'static str, String)>) -> Self {
+        let spans = folder.0.display().to_string();
+        let mut processes = Self {
+            first: free_ports(offset),
+            spans,
+            servers,
+            running: Vec::new(),
+        };
+        if processes.servers.is_empty() {
+            processes.start("broker", 5);
+        }
+        processes
+    }
+
+    fn program(&self, args: &[&str]) -> Command {
+        let base = self.first.to_string();
+        let mut command = program(&[args, &["--base-port", &base]].concat());
+        command.envs(self.servers.iter().map(|(name, url)| (name, url)));
+        command
+    }
+
+    fn start(&mut self, name: &str, offset: u16) {
+        let child = self
+            .program(&["--service", name, "--spans", &self.spans])
+            .spawn()
+            .unwrap();
+        self.running.push(Process(child));
+        until_listening(self.first + offset);
+    }
+
+    /// The services first and the broker last, so that no last message is lost.
+    fn stop(self) {
+        self.running.into_iter().rev().for_each(Process::stop);
+    }
+}
+
+const NAMES: [&str; 5] = ["gateway", "orders", "inventory", "payments", "worker"];
+
+fn five_processes_make_the_same_traces(folder: &Folder, mut processes: Processes) {
+    (0..)
+        .zip(NAMES)
+        .for_each(|(offset, name)| processes.start(name, offset));
+    succeeded(&processes.program(&["drive"]).output().unwrap());
+    let spans = processes.spans.clone();
+    processes.stop();
+
+    for name in NAMES {
         let written = std::fs::read_to_string(folder.0.join(format!("{name}.jsonl"))).unwrap();
         assert!(!written.is_empty(), "{name}");
         no_secret(&written);
@@ -263,6 +307,86 @@ fn five_processes_make_the_same_traces() {
             .iter()
             .all(|span| span.service() == "worker" && span.parent_is_remote)
     );
+}
+
+#[test]
+fn five_processes_make_the_same_traces_locally() {
+    let folder = Folder::new("five");
+    let processes = Processes::new(&folder, 0, Vec::new());
+    five_processes_make_the_same_traces(&folder, processes);
+}
+
+#[test]
+fn five_processes_make_the_same_traces_on_real_servers() {
+    let _alone = alone();
+    let folder = Folder::new("five-real");
+    let processes = Processes::new(&folder, 6_000, servers());
+    five_processes_make_the_same_traces(&folder, processes);
+}
+
+const LATE: &str = "
+POST /checkout ▸ gateway  201
+├─ auth.verify
+└─ POST  201
+   └─ POST /orders ▸ orders  201
+      ├─ db.begin ▸ DATABASE
+      ├─ db.query  INSERT checkout_orders ▸ DATABASE
+      ├─ db.query  INSERT checkout_lines ▸ DATABASE
+      ├─ db.query  INSERT checkout_notes ▸ DATABASE
+      ├─ db.commit ▸ DATABASE
+      ├─ POST  204
+      │  └─ POST /reserve ▸ inventory  204
+      │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
+      ├─ POST  204
+      │  └─ POST /charge ▸ payments  204
+      └─ publish.message  order.placed
+         └─ process.message  order.placed ▸ worker
+            ├─ db.query  UPDATE checkout_orders ▸ DATABASE
+            └─ mail.send
+";
+
+/// The order is taken while there is no worker; one that starts later, in another process, goes on with the trace.
+fn a_worker_that_starts_later_goes_on_with_the_trace(
+    folder: &Folder,
+    mut processes: Processes,
+    database: &str,
+) {
+    (0..)
+        .zip(&NAMES[..4])
+        .for_each(|(offset, name)| processes.start(name, offset));
+    let urls = Urls::on_ports(
+        processes.first,
+        processes.first + 1,
+        processes.first + 2,
+        processes.first + 3,
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let id = runtime.block_on(drive::checkout(&urls)).unwrap();
+    processes.start("worker", 4);
+    runtime.block_on(drive::until_done(&urls, id)).unwrap();
+    processes.stop();
+    assert_tree(
+        &read(&folder.0).unwrap(),
+        &LATE.replace("DATABASE", database),
+    );
+}
+
+#[test]
+fn a_worker_that_starts_later_goes_on_with_the_trace_locally() {
+    let folder = Folder::new("later");
+    let processes = Processes::new(&folder, 9_000, Vec::new());
+    a_worker_that_starts_later_goes_on_with_the_trace(&folder, processes, "sqlite");
+}
+
+#[test]
+fn a_worker_that_starts_later_goes_on_with_the_trace_on_real_servers() {
+    let _alone = alone();
+    let folder = Folder::new("later-real");
+    let processes = Processes::new(&folder, 3_000, servers());
+    a_worker_that_starts_later_goes_on_with_the_trace(&folder, processes, "postgresql");
 }
 
 /// How often each span arrived, and all bytes that did.
