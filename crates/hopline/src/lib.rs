@@ -23,7 +23,7 @@
 //! | `reqwest` | `hopline::reqwest` | `client.traced()`: a span for each call, trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
-//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP/HTTP collector |
+//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP/HTTP collector; with `otlp-tls` over https as well |
 //!
 //! # Inside a service
 //!

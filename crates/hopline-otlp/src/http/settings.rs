@@ -30,7 +30,7 @@ pub(crate) enum Problem {
     Endpoint(String),
     #[cfg(not(feature = "tls"))]
     #[error(
-        "the OTLP endpoint {0} needs TLS: enable the feature `tls` of hopline-otlp, or use http"
+        "the OTLP endpoint {0} needs TLS: enable the feature `tls` of hopline-otlp (`otlp-tls` of hopline), or use http"
     )]
     Tls(String),
     #[error(
