@@ -1,6 +1,6 @@
 //! Header maps as carriers of a context.
 
-use hopline_core::{Extract, Inject};
+use hopline_core::{BAGGAGE, Extract, Inject, TRACEPARENT, TRACESTATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Reads a context from the headers of a request: every field line of a name, in order.
@@ -23,10 +23,7 @@ pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
 impl Inject for HeaderInjector<'_> {
     fn set(&mut self, name: &'static str, value: &str) {
-        let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        ) else {
+        let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_str(value)) else {
             return;
         };
         // a full map is the application's; a request without trace headers is better than none
@@ -36,6 +33,17 @@ impl Inject for HeaderInjector<'_> {
     fn remove(&mut self, name: &'static str) {
         self.0.remove(name);
     }
+}
+
+/// The names that hopline sends cost no allocation.
+fn header_name(name: &'static str) -> Option<HeaderName> {
+    const OWN: [HeaderName; 3] = [
+        HeaderName::from_static(TRACEPARENT),
+        HeaderName::from_static(TRACESTATE),
+        HeaderName::from_static(BAGGAGE),
+    ];
+    let own = OWN.into_iter().find(|own| own.as_str() == name);
+    own.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
 }
 
 #[cfg(test)]

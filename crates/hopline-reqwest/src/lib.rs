@@ -42,6 +42,10 @@
 //! [`TraceMiddleware`] by itself goes into any `reqwest_middleware::ClientBuilder`: inside a retry
 //! middleware there is a span for each attempt, outside one for the call as a whole.
 //!
+//! The client that `.traced()` gives is reqwest-middleware's: its builders have `.json(…)`, `.query(…)`,
+//! `.form(…)` and `.multipart(…)` where the application turns on the features of those names of
+//! `reqwest-middleware`.
+//!
 //! # What it will not do
 //!
 //! Redirects are followed by reqwest below the middleware: they are part of one span, and the headers of the
