@@ -12,7 +12,7 @@ use sqlx_core::describe::Describe;
 use crate::call::Call;
 use crate::database::{Step, TracedDatabase};
 use crate::pool::Pool;
-use crate::record::{Record, fail};
+use crate::record::{Pending, Record};
 use crate::settings::{Control, Settings};
 use crate::stream::{Recorded, recorded_row};
 use crate::transaction::Transaction;
@@ -80,11 +80,8 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         } else {
             Control::BEGIN
         };
-        let span = settings.control(control);
-        let begun = connection
-            .begin()
-            .await
-            .inspect_err(|error| fail::<DB>(&span, error))?;
+        let span = Pending::new(settings.control(control));
+        let begun = span.end::<DB, _>(connection.begin().await)?;
         Ok(Transaction::new(begun, settings))
     }
 
@@ -161,7 +158,8 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
     {
         let (span, _) = self.settings.statement("db.prepare", sql.as_str(), true);
         let prepare = DB::connection_prepare_with(self.raw_mut(), sql, parameters);
-        Box::pin(async move { prepare.await.inspect_err(|error| fail::<DB>(&span, error)) })
+        let span = Pending::new(span);
+        Box::pin(async move { span.end::<DB, _>(prepare.await) })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt;
-use hopline_core::{OlderNames, Span, SpanNames, Tracer};
+use hopline_core::{OlderNames, SpanNames, Tracer};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Error, Execute, Executor, SqlSafeStr, SqlStr};
 use sqlx_core::describe::Describe;
@@ -15,7 +15,7 @@ use sqlx_core::describe::Describe;
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::database::{Step, TracedDatabase};
-use crate::record::{Record, fail};
+use crate::record::{Pending, Record};
 use crate::settings::{Control, QueryText, Settings};
 use crate::stream::{Recorded, recorded_row};
 use crate::transaction::Transaction;
@@ -111,13 +111,13 @@ impl<DB: TracedDatabase> Pool<DB> {
         Ok(Connection::pooled(inner, Arc::clone(&self.settings)))
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction. Its span covers the wait for a connection as well.
     ///
     /// # Errors
     ///
     /// As sqlx's own.
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
-        let span = self.settings.control(Control::BEGIN);
+        let span = Pending::new(self.settings.control(Control::BEGIN));
         self.begun(span, self.inner.begin().await)
     }
 
@@ -130,16 +130,16 @@ impl<DB: TracedDatabase> Pool<DB> {
         &self,
         statement: impl SqlSafeStr,
     ) -> Result<Transaction<'static, DB>, Error> {
-        let span = self.settings.control(Control::BEGIN);
+        let span = Pending::new(self.settings.control(Control::BEGIN));
         self.begun(span, self.inner.begin_with(statement).await)
     }
 
     fn begun(
         &self,
-        span: Span,
+        span: Pending,
         begun: sqlx::Result<sqlx::Transaction<'static, DB>>,
     ) -> sqlx::Result<Transaction<'static, DB>> {
-        let begun = begun.inspect_err(|error| fail::<DB>(&span, error))?;
+        let begun = span.end::<DB, _>(begun)?;
         Ok(Transaction::new(begun, Arc::clone(&self.settings)))
     }
 
@@ -232,13 +232,14 @@ impl<'p, DB: TracedDatabase> Executor<'p> for &'_ Pool<DB> {
         'p: 'e,
     {
         let (span, _) = self.settings.statement("db.prepare", sql.as_str(), true);
+        let span = Pending::new(span);
         let pool = self.inner.clone();
         Box::pin(async move {
             let prepare = async {
                 let mut connection = pool.acquire().await?;
                 DB::connection_prepare_with(&mut connection, sql, parameters).await
             };
-            prepare.await.inspect_err(|error| fail::<DB>(&span, error))
+            span.end::<DB, _>(prepare.await)
         })
     }
 

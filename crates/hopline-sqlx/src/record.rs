@@ -88,8 +88,38 @@ impl<DB> Drop for Record<DB> {
     }
 }
 
+/// The span of a step that has no rows: BEGIN, COMMIT, a prepare.
+///
+/// Dropped before [`end`](Pending::end), which is when the call was, it says that the step was not completed.
+pub(crate) struct Pending {
+    span: Span,
+    ended: bool,
+}
+
+impl Pending {
+    pub(crate) fn new(span: Span) -> Self {
+        Self { span, ended: false }
+    }
+
+    pub(crate) fn end<DB: TracedDatabase, T>(
+        mut self,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.ended = true;
+        result.inspect_err(|error| fail::<DB>(&self.span, error))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.span.set("hopline.db.completed", false);
+        }
+    }
+}
+
 /// Marks a span by the error's code, or its class. Never its message, which may hold values.
-pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
+fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
     if !span.is_recording() {
         return;
     }

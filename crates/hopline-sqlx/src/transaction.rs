@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
-use hopline_core::{Context, Span, no_attrs};
+use hopline_core::{Context, no_attrs};
 use sqlx::{Error, Execute, Executor, SqlStr};
 use sqlx_core::describe::Describe;
 use sqlx_core::transaction::TransactionManager;
 
 use crate::connection::Connection;
 use crate::database::{Step, TracedDatabase};
-use crate::record::fail;
+use crate::record::Pending;
 use crate::settings::{Control, Settings};
 
 /// A transaction, or a savepoint in one, whose statements are spans.
@@ -62,10 +62,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         let Some(inner) = self.into_inner() else {
             return Ok(());
         };
-        inner
-            .commit()
-            .await
-            .inspect_err(|error| fail::<DB>(&span, error))
+        span.end::<DB, _>(inner.commit().await)
     }
 
     /// Rolls it back; of a savepoint, what was done since.
@@ -78,16 +75,12 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         let Some(inner) = self.into_inner() else {
             return Ok(());
         };
-        inner
-            .rollback()
-            .await
-            .inspect_err(|error| fail::<DB>(&span, error))
+        span.end::<DB, _>(inner.rollback().await)
     }
 
-    fn end(&self, outer: Control, nested: Control) -> Span {
-        self.connection
-            .settings()
-            .control(if self.nested { nested } else { outer })
+    fn end(&self, outer: Control, nested: Control) -> Pending {
+        let control = if self.nested { nested } else { outer };
+        Pending::new(self.connection.settings().control(control))
     }
 
     fn into_inner(self) -> Option<sqlx::Transaction<'c, DB>> {

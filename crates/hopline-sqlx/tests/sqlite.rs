@@ -42,3 +42,42 @@ async fn generic_code_takes_pools_connections_and_transactions() {
         .unwrap();
     assert_eq!(spans.named("db.query").len(), 6);
 }
+
+#[tokio::test]
+async fn a_begin_that_is_dropped_was_not_completed() {
+    let (tracer, spans) = tracer("svc");
+    let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+    let pool = one
+        .connect("sqlite::memory:")
+        .await
+        .unwrap()
+        .traced()
+        .tracer(tracer);
+    let held = pool.acquire().await.unwrap();
+    let begin = tokio::time::timeout(std::time::Duration::from_millis(20), pool.begin()).await;
+    assert!(begin.is_err());
+    spans
+        .one("db.begin")
+        .attribute("hopline.db.completed", false)
+        .succeeded();
+    drop(held);
+}
+
+#[tokio::test]
+async fn verbatim_text_is_bounded() {
+    let (tracer, spans) = tracer("svc");
+    let pool = sqlx::SqlitePool::connect("sqlite::memory:")
+        .await
+        .unwrap()
+        .traced()
+        .tracer(tracer);
+    let pool = pool.query_text(hopline_sqlx::QueryText::VerbatimIfParameterised);
+    let long = format!("SELECT ? AS {}", "a".repeat(10_000));
+    sqlx::query(sqlx::AssertSqlSafe(long))
+        .bind(1)
+        .execute(&pool)
+        .await
+        .unwrap();
+    let text = spans.one("db.query").text("db.query.text").unwrap().len();
+    assert_eq!(text, 4096 + '\u{2026}'.len_utf8());
+}

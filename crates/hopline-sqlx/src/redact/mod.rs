@@ -13,11 +13,11 @@ use crate::database::Dialect;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redacted {
     /// The statement with `?` for every literal, without comments. Ends with `?…` where something could not
-    /// be read for certain, and behind 4 KiB.
+    /// be read for certain, and where it would exceed 4096 bytes.
     pub text: String,
     /// The operations and their targets in the order of the text, at most 255 bytes: `SELECT orders`.
     pub summary: String,
-    /// It changes rows.
+    /// It changes rows, as far as its text is kept.
     pub(crate) writes: bool,
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Summary {
     in_target: bool,
     /// An operation that changes rows was seen.
     writes: bool,
+    /// REPLACE or INSERT in a statement: an operation, unless brackets follow and it is a function.
+    pending: Option<String>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +54,11 @@ const WRITES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"];
 
 impl Summary {
     pub(super) fn token(&mut self, token: &Token<'_>) {
+        if let Some(word) = self.pending.take()
+            && token.kind != Kind::Symbol("(")
+        {
+            self.operation(&word);
+        }
         match token.kind {
             Kind::Word(word) => self.word(word),
             Kind::Name(name) => self.name(name),
@@ -112,21 +119,12 @@ impl Summary {
             ])
             && self.expects == Expects::Nothing
             && !self.defines;
-        if new {
-            if self.calls.last() == Some(&self.depth) {
-                self.calls.pop();
-            }
-            self.writes |= is_one_of(&WRITES, word);
-            self.with &= self.depth > 0;
-            self.add(word);
-            self.from_depth = None;
-            self.in_target = false;
-            self.expects = if word.eq_ignore_ascii_case("UPDATE") {
-                Expects::Target
-            } else {
-                Expects::Nothing
-            };
+        if new && is_one_of(&["REPLACE", "INSERT"], word) {
+            self.pending = Some(word.to_owned());
             return;
+        }
+        if new {
+            return self.operation(word);
         }
         match () {
             () if is_one_of(&["FROM", "JOIN", "INTO", "USING"], word) => self.clause(word, &last),
@@ -172,6 +170,22 @@ impl Summary {
             }
             () => self.in_target = false,
         }
+    }
+
+    fn operation(&mut self, word: &str) {
+        if self.calls.last() == Some(&self.depth) {
+            self.calls.pop();
+        }
+        self.writes |= is_one_of(&WRITES, word);
+        self.with &= self.depth > 0;
+        self.add(word);
+        self.from_depth = None;
+        self.in_target = false;
+        self.expects = if word.eq_ignore_ascii_case("UPDATE") {
+            Expects::Target
+        } else {
+            Expects::Nothing
+        };
     }
 
     fn clause(&mut self, word: &str, last: &str) {

@@ -372,6 +372,8 @@ fn writes_are_told_from_reads() {
         "WITH a AS (SELECT 1) SELECT * FROM a",
         "SELECT a FROM t FOR UPDATE",
         "EXPLAIN (ANALYZE, BUFFERS) SELECT 1",
+        "SELECT replace(a, 'x', 'y') FROM t",
+        "SELECT insert(a, 1, 2, 'y') FROM t",
     ] {
         assert!(!writes(sql), "{sql}");
     }
@@ -475,6 +477,9 @@ fn summaries_name_operations_and_targets() {
             "SELECT SELECT inner_t",
         ),
         ("SELECT a FROM t FOR UPDATE", "SELECT t"),
+        ("SELECT replace(a, 'x', 'y') FROM t", "SELECT t"),
+        ("VACUUM orders", "VACUUM"),
+        ("USE shop", "USE"),
         (
             "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2",
             "INSERT t",
