@@ -152,7 +152,7 @@ impl State {
         for to in opening.links {
             self.push_link(at, to);
         }
-        Some((self.base + at as u32, id))
+        Some((self.base.wrapping_add(at as u32), id))
     }
 
     #[inline]
@@ -249,7 +249,8 @@ impl State {
             Phase::Discarded => false,
         };
         if self.open == 0 {
-            self.base += self.records.spans.len() as u32;
+            // a context that is held for ever may start any number of spans
+            self.base = self.base.wrapping_add(self.records.spans.len() as u32);
             self.records.clear();
         }
         if due { self.shared.clone() } else { None }
@@ -292,7 +293,7 @@ impl State {
     /// Where a span's record is, if the span has not ended.
     #[inline]
     fn alive(&self, span: u32) -> Option<usize> {
-        let at = span.checked_sub(self.base)? as usize;
+        let at = span.wrapping_sub(self.base) as usize;
         self.records
             .spans
             .get(at)
@@ -391,7 +392,7 @@ impl State {
 impl State {
     #[cold]
     fn lose_span(&mut self) {
-        self.lost_spans += 1;
+        self.lost_spans = self.lost_spans.saturating_add(1);
         let Some(shared) = self.shared.as_deref() else {
             return;
         };
@@ -509,7 +510,7 @@ impl State {
         }
         let grown = grow(&mut self.records);
         let paid = self.records.capacity_bytes() - before;
-        shared.budget.give(bytes.saturating_sub(paid));
+        shared.budget.correct(bytes, paid);
         grown
     }
 }

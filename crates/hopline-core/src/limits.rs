@@ -22,7 +22,7 @@ pub struct Limits {
     pub value_bytes: usize,
     /// Spans of one local trace that are held at once; 2048.
     pub spans_per_trace: usize,
-    /// Bytes of one local trace; 1 MiB.
+    /// Bytes of one local trace; 1 MiB, and 1 GiB at the most.
     pub trace_bytes: usize,
     /// Bytes of all local traces of the tracer together; 64 MiB.
     pub total_bytes: usize,
@@ -45,3 +45,6 @@ impl Default for Limits {
 /// Buffers kept for the next traces, and the largest one that is.
 pub(crate) const MAX_POOLED: usize = 1024;
 pub(crate) const POOLED_BYTES: usize = 64 << 10;
+
+/// Offsets in a trace have 32 bits.
+pub(crate) const MAX_TRACE_BYTES: usize = 1 << 30;

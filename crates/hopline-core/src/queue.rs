@@ -9,6 +9,8 @@ use crate::{TraceFlags, TraceId, TraceState};
 
 /// Spans that make a chunk full.
 const CHUNK_SPANS: usize = 512;
+/// Bytes of text that make it full: offsets in it have 32 bits, and a sink holds it for a while.
+const CHUNK_BYTES: usize = 4 << 20;
 /// Emptied chunks kept for the next ones: about what two sinks hold while they write.
 const SPARES: usize = 16;
 
@@ -75,7 +77,8 @@ impl Queue {
     }
 
     fn is_due(&self, row: &Row) -> bool {
-        self.each_trace || row.filling.records.spans.len() >= CHUNK_SPANS
+        let Records { spans, text, .. } = &row.filling.records;
+        self.each_trace || spans.len() >= CHUNK_SPANS || text.len() >= CHUNK_BYTES
     }
 }
 

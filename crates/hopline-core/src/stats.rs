@@ -63,6 +63,15 @@ impl Budget {
         self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
+    /// What was taken turned out to be another number: an allocator may round up.
+    pub(crate) fn correct(&self, taken: usize, used: usize) {
+        if used > taken {
+            self.used.fetch_add(used - taken, Relaxed);
+        } else {
+            self.give(taken - used);
+        }
+    }
+
     pub(crate) fn give(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Relaxed);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::Resource;
 use crate::clock::Clock;
 use crate::id_source::Ids;
-use crate::limits::Limits;
+use crate::limits::{Limits, MAX_TRACE_BYTES};
 use crate::plan::SamplingPlan;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
@@ -194,7 +194,11 @@ impl TracerBuilder {
 
     /// Bounds on what is recorded.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        let trace_bytes = limits.trace_bytes.min(MAX_TRACE_BYTES);
+        self.limits = Limits {
+            trace_bytes,
+            ..limits
+        };
         self
     }
 

@@ -1,62 +1,14 @@
 //! What the span engine promises, seen from outside.
 
-use std::sync::{Arc, Mutex};
+mod support;
+
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Batch, Batching, Clock, Context, FlushError, FutureExt, Ids, Incoming, Kind, Limits,
-    ManualClock, SamplingPlan, Sink, Source, SpanBuilder, SpanContext, SpanData, StatusData,
-    Tracer, TracerBuilder, attr, no_attrs, span,
+    Baggage, Clock, Context, FutureExt, Incoming, Kind, Limits, ManualClock, SpanBuilder,
+    SpanContext, StatusData, TracerBuilder, attr, no_attrs, span,
 };
-
-/// Keeps what it gets.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<Vec<SpanData>>>);
-
-impl Memory {
-    fn take(&self) -> Vec<SpanData> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.take().into_iter().map(|span| span.name).collect()
-    }
-}
-
-impl Sink for Memory {
-    fn accept(&self, batch: &Arc<Batch>) {
-        self.0.lock().unwrap().extend(batch.to_spans());
-    }
-}
-
-fn traced(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer, Memory) {
-    let memory = Memory::default();
-    (
-        configure(Tracer::builder().ids(Ids::Sequence).sink(memory.clone())).build(),
-        memory,
-    )
-}
-
-fn root(tracer: &Tracer, name: &'static str) -> hopline_core::Span {
-    SpanBuilder::new(name).kind(Kind::Server).start_root(
-        Some(tracer),
-        Incoming::default(),
-        no_attrs,
-    )
-}
-
-fn unsampled() -> SamplingPlan {
-    SamplingPlan::always().others(0.0)
-}
-
-const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-fn incoming(parent: &str) -> Incoming {
-    Incoming {
-        parent: Some(parent.parse().unwrap()),
-        baggage: Baggage::default(),
-    }
-}
+use support::{PARENT, incoming, root, traced, unsampled};
 
 #[test]
 fn spans_end_in_any_order_on_any_thread() {
@@ -588,89 +540,4 @@ fn after_shutdown_nothing_is_recorded_and_that_is_counted() {
         ["open"],
         "what had begun still reaches the sinks"
     );
-}
-
-/// Wants full batches, and keeps the way to ask for more.
-#[derive(Clone, Default)]
-struct Patient(Memory, Arc<Mutex<Option<Source>>>);
-
-impl Sink for Patient {
-    fn accept(&self, batch: &Arc<Batch>) {
-        self.0.accept(batch);
-    }
-
-    fn batching(&self) -> Batching {
-        Batching::Full
-    }
-
-    fn start(&self, source: Source) {
-        *self.1.lock().unwrap() = Some(source);
-    }
-
-    fn flush(&self, _: Duration) -> Result<(), FlushError> {
-        Err(FlushError::timed_out())
-    }
-}
-
-#[test]
-fn a_sink_may_wait_for_full_batches_or_ask() {
-    let patient = Patient::default();
-    let tracer = Tracer::builder().sink(patient.clone()).build();
-    for _ in 0..511 {
-        root(&tracer, "request").end();
-    }
-    assert_eq!(patient.0.take().len(), 0);
-    root(&tracer, "request").end();
-    assert_eq!(patient.0.take().len(), 512);
-    root(&tracer, "request").end();
-    let source = patient.1.lock().unwrap().clone().unwrap();
-    assert!(source.hand_over());
-    assert_eq!(patient.0.take().len(), 1);
-    assert!(tracer.flush(Duration::ZERO).unwrap_err().is_timeout());
-    root(&tracer, "request").end();
-    drop(tracer);
-    assert!(!source.hand_over());
-    assert_eq!(
-        patient.0.take().len(),
-        1,
-        "the last handle gives what waited"
-    );
-}
-
-struct Panics;
-
-impl Sink for Panics {
-    fn accept(&self, _: &Arc<Batch>) {
-        panic!("a sink's bug");
-    }
-}
-
-#[test]
-fn a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
-    let memory = Memory::default();
-    let tracer = Tracer::builder().sink(Panics).sink(memory.clone()).build();
-    root(&tracer, "request").end();
-    assert_eq!(memory.names(), ["request"]);
-}
-
-#[test]
-fn every_span_of_racing_threads_is_exported_once() {
-    let (tracer, memory) = traced(|builder| builder);
-    for _ in 0..500 {
-        let request = root(&tracer, "request");
-        let children: Vec<_> = (0..4)
-            .map(|_| SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs))
-            .collect();
-        std::thread::scope(|scope| {
-            scope.spawn(move || drop(request));
-            for child in children {
-                scope.spawn(move || drop(child));
-            }
-        });
-    }
-    let mut spans = memory.take();
-    assert_eq!(spans.len(), 2500);
-    spans.sort_by_key(|span| (span.trace_id, span.span_id));
-    spans.dedup_by_key(|span| (span.trace_id, span.span_id));
-    assert_eq!(spans.len(), 2500);
 }

@@ -1,0 +1,117 @@
+//! How finished spans reach the sinks.
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hopline_core::{
+    Batch, Batching, FlushError, Limits, Sink, Source, SpanBuilder, Tracer, no_attrs,
+};
+use support::{Memory, root, traced};
+
+/// Wants full batches, and keeps the way to ask for more.
+#[derive(Clone, Default)]
+struct Patient(Memory, Arc<Mutex<Option<Source>>>);
+
+impl Sink for Patient {
+    fn accept(&self, batch: &Arc<Batch>) {
+        self.0.accept(batch);
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Full
+    }
+
+    fn start(&self, source: Source) {
+        *self.1.lock().unwrap() = Some(source);
+    }
+
+    fn flush(&self, _: Duration) -> Result<(), FlushError> {
+        Err(FlushError::timed_out())
+    }
+}
+
+#[test]
+fn a_sink_may_wait_for_full_batches_or_ask() {
+    let patient = Patient::default();
+    let tracer = Tracer::builder().sink(patient.clone()).build();
+    for _ in 0..511 {
+        root(&tracer, "request").end();
+    }
+    assert_eq!(patient.0.take().len(), 0);
+    root(&tracer, "request").end();
+    assert_eq!(patient.0.take().len(), 512);
+    root(&tracer, "request").end();
+    let source = patient.1.lock().unwrap().clone().unwrap();
+    assert!(source.hand_over());
+    assert_eq!(patient.0.take().len(), 1);
+    assert!(tracer.flush(Duration::ZERO).unwrap_err().is_timeout());
+    root(&tracer, "request").end();
+    drop(tracer);
+    assert!(!source.hand_over());
+    assert_eq!(
+        patient.0.take().len(),
+        1,
+        "the last handle gives what waited"
+    );
+}
+
+#[test]
+fn large_traces_are_handed_over_before_a_batch_grows_without_end() {
+    let patient = Patient::default();
+    let limits = Limits {
+        value_bytes: 1 << 20,
+        trace_bytes: 4 << 20,
+        ..Limits::default()
+    };
+    let tracer = Tracer::builder()
+        .limits(limits)
+        .sink(patient.clone())
+        .build();
+    let text = "x".repeat(1 << 20);
+    for _ in 0..4 {
+        assert_eq!(patient.0.take().len(), 0);
+        let request = root(&tracer, "request");
+        request.set("text", text.as_str());
+    }
+    assert_eq!(patient.0.take().len(), 4);
+}
+
+struct Panics;
+
+impl Sink for Panics {
+    fn accept(&self, _: &Arc<Batch>) {
+        panic!("a sink's bug");
+    }
+}
+
+#[test]
+fn a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
+    let memory = Memory::default();
+    let tracer = Tracer::builder().sink(Panics).sink(memory.clone()).build();
+    root(&tracer, "request").end();
+    assert_eq!(memory.names(), ["request"]);
+}
+
+#[test]
+fn every_span_of_racing_threads_is_exported_once() {
+    let (tracer, memory) = traced(|builder| builder);
+    for _ in 0..500 {
+        let request = root(&tracer, "request");
+        let children: Vec<_> = (0..4)
+            .map(|_| SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs))
+            .collect();
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(request));
+            for child in children {
+                scope.spawn(move || drop(child));
+            }
+        });
+    }
+    let mut spans = memory.take();
+    assert_eq!(spans.len(), 2500);
+    spans.sort_by_key(|span| (span.trace_id, span.span_id));
+    spans.dedup_by_key(|span| (span.trace_id, span.span_id));
+    assert_eq!(spans.len(), 2500);
+}
