@@ -165,7 +165,12 @@ impl Consumer {
             match item {
                 None => break Ok(End::Cancelled),
                 Some(Err(error)) => {
-                    if let Err(error) = self.channel.wait_for_recovery(error).await {
+                    let recovered = tokio::select! {
+                        biased;
+                        () = &mut shutdown => break Ok(End::Shutdown),
+                        recovered = self.channel.wait_for_recovery(error) => recovered,
+                    };
+                    if let Err(error) = recovered {
                         break Err(error);
                     }
                 }
@@ -180,12 +185,14 @@ impl Consumer {
                 }
             }
         };
-        if matches!(end, Ok(End::Shutdown)) {
-            self.hand_back().await;
-        }
-        let drained = async { while handlers.join_next().await.is_some() {} };
-        // what is not done by then is dropped with the set
-        let _ = tokio::time::timeout(options.drain, drained).await;
+        let finish = async {
+            if matches!(end, Ok(End::Shutdown)) {
+                self.hand_back().await;
+            }
+            while handlers.join_next().await.is_some() {}
+        };
+        // what is not done by then, a broker that does not answer included, is dropped with the set
+        let _ = tokio::time::timeout(options.drain, finish).await;
         end
     }
 
