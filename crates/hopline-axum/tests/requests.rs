@@ -548,3 +548,45 @@ async fn the_context_is_current_in_middleware_handler_and_tasks() {
         "GET / ▸ orders  200\n├─ middleware\n└─ inner\n   └─ task",
     );
 }
+
+#[tokio::test]
+async fn a_stream_of_a_promised_length_ends_with_its_last_byte() {
+    let (tracer, all) = tracer("orders");
+    let proxied = || async {
+        let parts = stream::iter(["half", "half"]).map(Ok::<_, Infallible>);
+        ([("content-length", "8")], Body::from_stream(parts))
+    };
+    let address = serve(Router::new().route("/", get(proxied)).layer(layer(&tracer))).await;
+    let text = reqwest::get(format!("http://{address}/"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert_eq!(text, "halfhalf");
+    one(&all).await;
+    all.one("GET /").succeeded();
+}
+
+#[tokio::test]
+async fn a_public_edge_takes_nothing_over_where_it_does_not_record_either() {
+    let (tracer, all) = tracer("orders");
+    let passed = |TraceContext(context): TraceContext| async move {
+        format!("{:?}{}", context.span_context(), context.baggage())
+    };
+    let app = Router::new().route("/health", get(passed));
+    let edge = TraceLayer::public()
+        .tracer(tracer)
+        .filter(|_, uri| uri.path() != "/health");
+    let address = serve(app.layer(edge)).await;
+    let call = reqwest::Client::new()
+        .get(format!("http://{address}/health"))
+        .header("traceparent", PARENT);
+    let answer = call
+        .header("baggage", "tenant_id=other")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.text().await.unwrap(), "None");
+    assert_eq!(all.all().len(), 0);
+}

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use crate::clock::Anchor;
 use crate::context::Extras;
 use crate::kind::Kept;
-use crate::notice::notify;
 use crate::record::{EventRecord, LinkRecord, NONE, Records, STATUS_MESSAGE, SpanRecord, Text};
 use crate::shared::Shared;
 use crate::value::{Attr, Literal, Name, NameKind};
@@ -19,6 +18,15 @@ pub(crate) enum Phase {
     Open,
     Kept(Kept),
     Discarded,
+}
+
+/// Why a span was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its trace was discarded.
+    Discarded,
+    /// A limit is reached, and that was counted.
+    Limit,
 }
 
 /// What a span starts with.
@@ -96,24 +104,24 @@ impl State {
         self.shared = Some(shared);
     }
 
-    /// Starts a span. None, and counted, when a limit is reached; none when the trace was discarded.
+    /// Starts a span.
     #[inline]
     pub(crate) fn open(
         &mut self,
         opening: &Opening<'_>,
         extras: Option<&Extras>,
         attrs: &[Attr<'_>],
-    ) -> Option<(u32, SpanId)> {
+    ) -> Result<(u32, SpanId), Refused> {
         if self.phase == Phase::Discarded {
-            return None;
+            return Err(Refused::Discarded);
         }
         let full = self.records.spans.len() == self.records.spans.capacity();
         let room = !full || self.grow_spans();
         if !room || !self.room(0, opening.name.copied_len()) {
             self.lose_span();
-            return None;
+            return Err(Refused::Limit);
         }
-        let shared = self.shared.as_deref()?;
+        let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
         let id = shared.ids.span_id();
         let start = match opening.start {
             None if opening.local_root => self.anchor.tick,
@@ -152,7 +160,7 @@ impl State {
         for to in opening.links {
             self.push_link(at, to);
         }
-        Some((self.base.wrapping_add(at as u32), id))
+        Ok((self.base.wrapping_add(at as u32), id))
     }
 
     #[inline]
@@ -188,9 +196,19 @@ impl State {
             NameKind::Dynamic(text) => attr(semconv::ERROR_TYPE, text),
         };
         if message.is_empty() {
-            self.append(at, &[error_type]);
+            self.append_own(at, &[error_type]);
         } else {
-            self.append(at, &[error_type, attr(STATUS_MESSAGE, message)]);
+            self.append_own(at, &[error_type, attr(STATUS_MESSAGE, message)]);
+        }
+    }
+
+    /// Says that nobody waited for the span's end, unless it failed, which says more.
+    pub(crate) fn cancel(&mut self, span: u32) {
+        if let Some(at) = self
+            .alive(span)
+            .filter(|at| !self.records.spans[*at].failed)
+        {
+            self.append_own(at, &[attr(semconv::ERROR_TYPE, Literal("cancelled"))]);
         }
     }
 
@@ -214,6 +232,9 @@ impl State {
         self.records.spans[at].events += 1;
         let name = Text::of_name(name, &mut self.records.text, 0);
         let batch = self.push_batch(attrs, limits.value_bytes);
+        if batch == NONE {
+            self.lose_details(attrs.iter().filter(|attr| attr.is_present()).count());
+        }
         self.records.events.push(EventRecord {
             span: at as u32,
             name,
@@ -267,10 +288,10 @@ impl State {
             return false;
         };
         if let Some(label) = kept.label() {
-            self.append(root, &[attr("hopline.kept", Literal(label))]);
+            self.append_own(root, &[attr("hopline.kept", Literal(label))]);
         }
         if self.lost_spans > 0 {
-            self.append(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
+            self.append_own(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
         }
         self.phase = Phase::Kept(kept);
         self.shared
@@ -329,12 +350,24 @@ impl State {
         self.records.chain(at, batch, 0);
     }
 
+    /// What the engine itself says of a span: a few attributes, which no limit on their number keeps out.
+    fn append_own(&mut self, at: usize, attrs: &[Attr<'_>]) {
+        let max_text = self
+            .shared
+            .as_deref()
+            .map_or(0, |shared| shared.limits.value_bytes);
+        match self.push_batch(attrs, max_text) {
+            NONE => self.drop_attrs(at, attrs.len()),
+            batch => self.records.chain(at, batch, 0),
+        }
+    }
+
     /// Index of the new batch; none if there is nothing to record or no room.
     #[inline]
     fn push_batch(&mut self, attrs: &[Attr<'_>], max_text: usize) -> u32 {
         let (mut count, mut text) = (0, 0);
         for attr in attrs {
-            let size = attr.size();
+            let size = attr.size(max_text);
             count += size.0;
             text += size.1;
         }
@@ -393,14 +426,9 @@ impl State {
     #[cold]
     fn lose_span(&mut self) {
         self.lost_spans = self.lost_spans.saturating_add(1);
-        let Some(shared) = self.shared.as_deref() else {
-            return;
-        };
-        shared.counters.lost_spans.fetch_add(1, Relaxed);
-        notify("limit", || {
-            "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
-                .to_owned()
-        });
+        if let Some(shared) = self.shared.as_deref() {
+            shared.counters.lost_spans.fetch_add(1, Relaxed);
+        }
     }
 
     #[cold]

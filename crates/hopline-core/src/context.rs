@@ -264,6 +264,13 @@ impl Context {
             .fail(self.span, Name::from(error_type), &message);
     }
 
+    /// Says that nobody waited for the span's end; see [`Span::cancel`](crate::Span::cancel).
+    pub fn cancel(&self) {
+        if let Some(trace) = &self.trace {
+            trace.lock().cancel(self.span);
+        }
+    }
+
     /// Keeps the whole local trace, whatever its outcome.
     pub fn keep(&self) {
         if let Some(trace) = &self.trace {

@@ -50,7 +50,7 @@
 //!
 //! * A context is current only while a future is polled or a closure runs. It cannot leak into
 //!   another task, also not through a panic.
-//! * Nothing of the application runs under a lock, and attribute closures run only if their span is recorded.
+//! * Nothing of the application runs under a lock, and attribute closures run only where a trace is recorded.
 //! * At the local root's end the whole local trace is kept or discarded: sampled, failed, slow or
 //!   [asked for](Span::keep). One kept though not sampled says why in `hopline.kept` on its root.
 //! * Everything is [bounded](Limits); what is lost is counted in [`Stats`] and said in a [`Notice`].

@@ -20,11 +20,12 @@ pub struct Limits {
     pub links_per_span: u16,
     /// Bytes of one text value, cut between characters; 16 KiB.
     pub value_bytes: usize,
-    /// Spans of one local trace that are held at once; 2048.
+    /// Spans of one local trace, counted until none of them is open any more; 2048.
     pub spans_per_trace: usize,
     /// Bytes of one local trace; 1 MiB, and 1 GiB at the most.
     pub trace_bytes: usize,
-    /// Bytes of all local traces of the tracer together; 64 MiB.
+    /// Bytes of all local traces of the tracer together; 64 MiB. Finished spans on their way to the sinks
+    /// come on top: 4 MiB and one trace, and what the sinks hold.
     pub total_bytes: usize,
 }
 

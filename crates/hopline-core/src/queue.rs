@@ -9,7 +9,7 @@ use crate::{TraceFlags, TraceId, TraceState};
 
 /// Spans that make a chunk full.
 const CHUNK_SPANS: usize = 512;
-/// Bytes of text that make it full: offsets in it have 32 bits, and a sink holds it for a while.
+/// Bytes that make it full: offsets in its text have 32 bits, and a sink holds it for a while.
 const CHUNK_BYTES: usize = 4 << 20;
 /// Emptied chunks kept for the next ones: about what two sinks hold while they write.
 const SPARES: usize = 16;
@@ -45,7 +45,7 @@ impl Queue {
         if state.open == 0 {
             row.filling.push_all(state);
         } else {
-            row.filling.push_some(state, |_, span| span.ended);
+            row.filling.push_ended(state);
         }
         self.is_due(&row)
     }
@@ -53,7 +53,7 @@ impl Queue {
     /// One span that ended after its local root. True if spans are due at the sinks.
     pub(crate) fn push_one(&self, state: &State, at: usize) -> bool {
         let mut row = self.row.lock();
-        row.filling.push_some(state, |index, _| index == at);
+        row.filling.push_one(state, at);
         self.is_due(&row)
     }
 
@@ -71,14 +71,15 @@ impl Queue {
         chunk.parts.clear();
         chunk.records.clear();
         let mut row = self.row.lock();
-        if row.spares.len() < SPARES {
+        // one that a burst has made large is not kept for ever
+        if row.spares.len() < SPARES && chunk.records.capacity_bytes() <= 2 * CHUNK_BYTES {
             row.spares.push(chunk);
         }
     }
 
     fn is_due(&self, row: &Row) -> bool {
-        let Records { spans, text, .. } = &row.filling.records;
-        self.each_trace || spans.len() >= CHUNK_SPANS || text.len() >= CHUNK_BYTES
+        let records = &row.filling.records;
+        self.each_trace || records.spans.len() >= CHUNK_SPANS || records.bytes() >= CHUNK_BYTES
     }
 }
 
@@ -128,22 +129,29 @@ impl Chunk {
         self.close(state, text);
     }
 
-    /// Chosen spans with what belongs to them; rare.
-    fn push_some(&mut self, state: &State, chosen: impl Fn(usize, &SpanRecord) -> bool) {
-        let text = self.records.text.len();
-        let origin = self.ends();
+    /// All spans that have ended, with what belongs to them; rare.
+    fn push_ended(&mut self, state: &State) {
+        let (origin, text) = (self.ends(), self.records.text.len());
         for (at, span) in state
             .records
             .spans
             .iter()
             .enumerate()
-            .filter(|(at, span)| chosen(*at, span))
+            .filter(|(_, span)| span.ended)
         {
             self.push_span(&state.records, at, span, &origin, text as u32);
         }
-        if self.records.spans.len() > origin.spans {
-            self.close(state, text);
-        }
+        self.close(state, text);
+    }
+
+    /// One span, with what belongs to it.
+    fn push_one(&mut self, state: &State, at: usize) {
+        let Some(span) = state.records.spans.get(at) else {
+            return;
+        };
+        let (origin, text) = (self.ends(), self.records.text.len());
+        self.push_span(&state.records, at, span, &origin, text as u32);
+        self.close(state, text);
     }
 
     fn push_span(
@@ -170,7 +178,13 @@ impl Chunk {
             next = batch.next;
         }
         let owner = (index - origin.spans) as u32;
-        for event in from.events.iter().filter(|event| event.span as usize == at) {
+        // most spans have none, and looking for them would look at all the trace's
+        let events = if span.events == 0 {
+            &[][..]
+        } else {
+            &from.events
+        };
+        for event in events.iter().filter(|event| event.span as usize == at) {
             let name = event.name.moved(from, to, text);
             let batch = if event.batch == NONE {
                 NONE
@@ -184,7 +198,12 @@ impl Chunk {
                 batch,
             });
         }
-        for link in from.links.iter().filter(|link| link.span as usize == at) {
+        let links = if span.links == 0 {
+            &[][..]
+        } else {
+            &from.links
+        };
+        for link in links.iter().filter(|link| link.span as usize == at) {
             to.links.push(LinkRecord {
                 span: owner,
                 to: link.to.clone(),

@@ -109,6 +109,15 @@ impl Records {
         self.text.clear();
     }
 
+    /// What is in it, in bytes; the rare links not counted.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<SpanRecord>() * self.spans.len()
+            + size_of::<AttrRecord>() * self.attrs.len()
+            + size_of::<BatchRecord>() * self.batches.len()
+            + size_of::<EventRecord>() * self.events.len()
+            + self.text.len()
+    }
+
     pub(crate) fn capacity_bytes(&self) -> usize {
         size_of::<SpanRecord>() * self.spans.capacity()
             + size_of::<AttrRecord>() * self.attrs.capacity()
@@ -251,9 +260,9 @@ impl Array<'_> {
         }
     }
 
-    fn text_len(&self) -> usize {
+    fn text_len(&self, max_text: usize) -> usize {
         if let Self::Strs(values) = self {
-            values.iter().map(|value| value.len()).sum()
+            values.iter().map(|value| value.len().min(max_text)).sum()
         } else {
             0
         }
@@ -266,12 +275,12 @@ impl Attr<'_> {
         !matches!(self.value, Value::Absent)
     }
 
-    /// How many records and how many bytes of text it takes at most.
+    /// How many records and how many bytes of text it takes at most, values cut to `max_text`.
     #[inline]
-    pub(crate) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self, max_text: usize) -> (usize, usize) {
         let (records, text) = match self.value {
-            Value::Str(value) => (1, value.len()),
-            Value::Array(array) => (1 + array.len(), array.text_len()),
+            Value::Str(value) => (1, value.len().min(max_text)),
+            Value::Array(array) => (1 + array.len(), array.text_len(max_text)),
             Value::Absent => return (0, 0),
             _ => (1, 0),
         };

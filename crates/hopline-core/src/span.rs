@@ -93,7 +93,8 @@ impl Span {
         self.context.span_context()
     }
 
-    /// Sets an attribute. The value set last counts.
+    /// Sets an attribute. The value set last counts, unless the span has reached its limit of attributes:
+    /// then it takes no more.
     #[inline]
     pub fn set<'v>(&self, key: impl Into<Name<'v>>, value: impl Into<Value<'v>>) {
         if self.recorded {
@@ -152,6 +153,14 @@ impl Span {
     pub fn record_error<E: Error + ?Sized>(&self, error: &E) {
         if self.recorded {
             self.context.record_error(error);
+        }
+    }
+
+    /// Says that nobody waited for its end: `error.type` is `cancelled`, and the status stays unset. Nothing
+    /// if it failed, which says more.
+    pub fn cancel(&self) {
+        if self.recorded {
+            self.context.cancel();
         }
     }
 

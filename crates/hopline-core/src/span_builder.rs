@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use crate::buffer::{Beginning, Opening};
+use crate::buffer::{Beginning, Opening, Refused};
 use crate::context::{Context, Extras, SpanIds};
 use crate::id_source::random_span_id;
 use crate::notice::notify;
@@ -18,7 +18,7 @@ use crate::{Incoming, Kind, SpanContext, TraceFlags, TraceState, Tracer};
 /// What a span starts with; then one of three ways to start it.
 ///
 /// What a sampler may look at is given here, before the closure for attributes runs; the closure only
-/// runs if the span is recorded, and never under a lock.
+/// runs where a trace is recorded, and never under a lock.
 ///
 /// # Examples
 ///
@@ -172,13 +172,20 @@ impl<'a> SpanBuilder<'a> {
             let opened = trace
                 .lock()
                 .open(&opening, context.extras.as_deref(), attrs);
-            if let (Some((index, id)), Some(ids)) = (opened, &mut context.ids) {
+            if opened == Err(Refused::Limit) {
+                // outside the lock: the hook is the application's
+                notify("limit", || {
+                    "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
+                        .to_owned()
+                });
+            }
+            if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
                 context.span = index;
                 ids.span_id = id;
             }
             return Span {
                 context,
-                recorded: opened.is_some(),
+                recorded: opened.is_ok(),
             };
         }
         self.start_elsewhere(context, tracer, attrs)
@@ -291,9 +298,9 @@ impl<'a> SpanBuilder<'a> {
         let opened = trace
             .lock()
             .open(&opening, context.extras.as_deref(), attrs);
-        let Some((index, span_id)) = opened else {
+        let Ok((index, span_id)) = opened else {
             shared.counters.lost_traces.fetch_add(1, Relaxed);
-            notify("limit", || {
+            notify("budget", || {
                 "traces are being lost: the process's budget for them is used up (see Limits)"
                     .to_owned()
             });

@@ -6,14 +6,45 @@ use std::time::SystemTime;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::buffer::{Beginning, State};
-use crate::limits::{MAX_POOLED, POOLED_BYTES};
+use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::shared::Shared;
 
 /// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
 ///
-/// Locked for one push or pop; bounded by `MAX_POOLED` buffers of `POOLED_BYTES`.
+/// Locked for one push or pop; bounded by `MAX_POOLED` buffers of `POOLED_BYTES`, and by a quarter of the
+/// tracer's bytes, so that what lies idle cannot starve what runs.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Mutex<Vec<Arc<Mutex<State>>>>);
+pub(crate) struct Pool(Mutex<Idle>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    buffers: Vec<(usize, Arc<Mutex<State>>)>,
+    bytes: usize,
+}
+
+impl Pool {
+    #[inline]
+    fn pop(&self) -> Option<Arc<Mutex<State>>> {
+        let mut idle = self.0.lock();
+        let (bytes, buffer) = idle.buffers.pop()?;
+        idle.bytes -= bytes;
+        Some(buffer)
+    }
+
+    /// False if there is no room for it.
+    #[inline]
+    fn push(&self, bytes: usize, buffer: &Arc<Mutex<State>>, limits: &Limits) -> bool {
+        let mut idle = self.0.lock();
+        let fits = bytes <= POOLED_BYTES
+            && idle.buffers.len() < MAX_POOLED
+            && idle.bytes + bytes <= limits.total_bytes / 4;
+        if fits {
+            idle.bytes += bytes;
+            idle.buffers.push((bytes, Arc::clone(buffer)));
+        }
+        fits
+    }
+}
 
 /// Keeps the local trace's buffer; the last one to go puts it back into the pool.
 ///
@@ -25,7 +56,7 @@ impl TraceRef {
     /// A buffer of the pool, or a new one, as a new local trace.
     #[inline]
     pub(crate) fn begin(shared: &Arc<Shared>, beginning: Beginning) -> Self {
-        let pooled = shared.pool.0.lock().pop();
+        let pooled = shared.pool.pop();
         let trace = Self(pooled.unwrap_or_else(|| Arc::new(Mutex::new(State::empty()))));
         trace.lock().begin(Arc::clone(shared), beginning);
         trace
@@ -57,11 +88,7 @@ impl TraceRef {
         };
         state.records.clear();
         let bytes = state.records.capacity_bytes();
-        let mut pool = shared.pool.0.lock();
-        if bytes <= POOLED_BYTES && pool.len() < MAX_POOLED {
-            pool.push(Arc::clone(&self.0));
-        } else {
-            drop(pool);
+        if !shared.pool.push(bytes, &self.0, &shared.limits) {
             shared.budget.give(bytes);
         }
     }

@@ -376,15 +376,75 @@ fn limits_drop_and_count() {
             request.dropped_events,
             request.dropped_links
         ),
-        (2, 1, 1)
+        (1, 1, 1)
+    );
+    assert_eq!(request.attribute("hopline.dropped_spans"), Some(&3.into()));
+    assert_eq!(tracer.stats().lost_spans, 3);
+    assert_eq!(tracer.stats().lost_details, 3);
+}
+
+#[test]
+fn a_failure_is_told_whatever_the_limits() {
+    let limits = Limits {
+        attributes_per_span: 1,
+        ..Limits::default()
+    };
+    let (tracer, memory) = traced(|builder| builder.limits(limits).plan(unsampled().keep_errors()));
+    let request = root(&tracer, "request");
+    request.set_all(|| [attr("a", 1), attr("b", 2)]);
+    request.fail_with("timeout", "too late");
+    request.end();
+    let request = memory.take().remove(0);
+    assert_eq!(
+        (request.text("error.type"), request.text("hopline.kept")),
+        (Some("timeout"), Some("error"))
     );
     assert_eq!(
-        request.attribute("hopline.dropped_spans"),
-        None,
-        "no room for it, and that is counted too"
+        (request.attributes.len(), request.dropped_attributes),
+        (3, 1)
     );
-    assert_eq!(tracer.stats().lost_spans, 3);
-    assert_eq!(tracer.stats().lost_details, 4);
+}
+
+#[test]
+fn a_value_is_cut_before_room_is_made_for_it() {
+    let (tracer, memory) = traced(|builder| builder);
+    let long = "x".repeat(3 << 20);
+    let request = root(&tracer, "request");
+    request.set_all(|| {
+        [
+            attr("before", 1),
+            attr("long", long.as_str()),
+            attr("after", 2),
+        ]
+    });
+    request.end();
+    let request = memory.take().remove(0);
+    assert_eq!(
+        (
+            request.text("long").map(str::len),
+            request.dropped_attributes
+        ),
+        (Some(16 << 10), 0)
+    );
+}
+
+#[test]
+fn to_be_cancelled_is_no_failure_and_hides_none() {
+    let (tracer, memory) = traced(|builder| builder);
+    let (gone, failed) = (root(&tracer, "gone"), root(&tracer, "failed"));
+    gone.cancel();
+    failed.fail("503");
+    failed.cancel();
+    drop((gone, failed));
+    let spans = memory.take();
+    assert_eq!(
+        (spans[0].text("error.type"), spans[0].is_error()),
+        (Some("cancelled"), false)
+    );
+    assert_eq!(
+        (spans[1].text("error.type"), spans[1].is_error()),
+        (Some("503"), true)
+    );
 }
 
 #[test]

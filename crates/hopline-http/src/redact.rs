@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Query keys whose values the semantic conventions redact, case-sensitively.
+/// Query keys whose values the semantic conventions redact; here in any case, which hides more.
 const CONVENTION: [&str; 7] = [
     "AWSAccessKeyId",
     "Signature",
@@ -14,7 +14,7 @@ const CONVENTION: [&str; 7] = [
 ];
 
 /// Words that, alone or as a part between `_`, `-` and `.`, make a key's value a secret, in any case.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 18] = [
     "apikey",
     "assertion",
     "auth",
@@ -29,31 +29,54 @@ const WORDS: [&str; 14] = [
     "secret",
     "session",
     "token",
+    "credential",
+    "credentials",
+    "signature",
+    "tokens",
 ];
 
 /// Whole keys that are secrets as well: codes of OAuth, keys of APIs.
-const KEYS: [&str; 4] = ["access_key", "api_key", "api-key", "code"];
+const KEYS: [&str; 8] = [
+    "access_key",
+    "api_key",
+    "api-key",
+    "code",
+    "key",
+    "otp",
+    "pin",
+    "private_key",
+];
 
 const REDACTED: &str = "REDACTED";
 
 /// A URL without its user, password and secret query values; all else stays as it is.
 ///
-/// User and password become `REDACTED:REDACTED`, values as [`redact_query`] says. A fragment stays.
+/// User and password become `REDACTED:REDACTED`, values as [`redact_query`] says, in a fragment as well.
 pub fn redact_url(url: &str) -> Cow<'_, str> {
     let (before, fragment) = split_at_first(url, '#');
     let (base, query) = split_at_first(before, '?');
     let base = redact_user(base);
     let query = query.strip_prefix('?').map(redact_query);
+    let fragment = redact_query(fragment);
     if matches!(
-        (&base, &query),
-        (Cow::Borrowed(_), None | Some(Cow::Borrowed(_)))
+        (&base, &query, &fragment),
+        (
+            Cow::Borrowed(_),
+            None | Some(Cow::Borrowed(_)),
+            Cow::Borrowed(_)
+        )
     ) {
         return Cow::Borrowed(url);
     }
     let mark = if query.is_some() { "?" } else { "" };
-    [&base, mark, query.as_deref().unwrap_or_default(), fragment]
-        .concat()
-        .into()
+    [
+        &*base,
+        mark,
+        query.as_deref().unwrap_or_default(),
+        &*fragment,
+    ]
+    .concat()
+    .into()
 }
 
 /// A query, without the `?`, in which the values of secret keys are `REDACTED`.
@@ -100,8 +123,12 @@ fn redact_user(base: &str) -> Cow<'_, str> {
 }
 
 fn is_secret(key: &str) -> bool {
+    let key = key.trim_start_matches('#');
     // a key that is percent-encoded on purpose could say anything
-    if CONVENTION.contains(&key) || key.contains('%') {
+    let convention = CONVENTION
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(key));
+    if convention || key.contains('%') {
         return true;
     }
     let same = |word: &&str| word.eq_ignore_ascii_case(key);
@@ -137,10 +164,13 @@ mod tests {
                 "http://h/?sig=a%20b&x=1&X-Amz-Signature=2",
                 "http://h/?sig=REDACTED&x=1&X-Amz-Signature=REDACTED",
             ),
-            ("/p?access_token=1&SIG=2", "/p?access_token=REDACTED&SIG=2"),
+            (
+                "/p?access_token=1&SIG=2",
+                "/p?access_token=REDACTED&SIG=REDACTED",
+            ),
             (
                 "http://u:p@h?token=1#f?token=2",
-                "http://REDACTED:REDACTED@h?token=REDACTED#f?token=2",
+                "http://REDACTED:REDACTED@h?token=REDACTED#f?token=REDACTED",
             ),
         ] {
             assert_eq!(redact_url(url), redacted);
@@ -162,9 +192,7 @@ mod tests {
         ] {
             assert_eq!(redact_query(&format!("{key}=v")), format!("{key}=REDACTED"));
         }
-        for key in [
-            "tokens", "author", "page", "codec", "sessions", "discard", "q",
-        ] {
+        for key in ["author", "page", "codec", "sessions", "discard", "q"] {
             assert_eq!(redact_query(&format!("{key}=v")), format!("{key}=v"));
         }
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 
+use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -20,6 +21,8 @@ pin_project! {
         #[pin]
         inner: Option<B>,
         root: Option<Root>,
+        // Bytes that the head has promised and that are still to come.
+        left: Option<u64>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
@@ -37,7 +40,17 @@ impl<B> ResponseBody<B> {
         Self {
             inner: Some(inner),
             root,
+            left: None,
         }
+    }
+}
+
+impl<B> ResponseBody<B> {
+    /// Ends the span with the last byte that the head promised: a server does not ask for more, though the body
+    /// may not know that it is at its end.
+    pub(crate) fn until(mut self, length: Option<u64>) -> Self {
+        self.left = length;
+        self
     }
 }
 
@@ -57,7 +70,14 @@ impl<B: Body> Body for ResponseBody<B> {
             return inner.poll_frame(cx);
         };
         let frame = ready!(root.in_scope(|| inner.as_mut().poll_frame(cx)));
+        let data = frame
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.data_ref());
+        if let (Some(left), Some(data)) = (this.left.as_mut(), data) {
+            *left = left.saturating_sub(data.remaining() as u64);
+        }
         match &frame {
+            Some(Ok(_)) if *this.left == Some(0) => root.end(),
             Some(Ok(_)) if !inner.is_end_stream() => {}
             Some(Err(_)) => root.fail("body_error"),
             _ => root.end(),

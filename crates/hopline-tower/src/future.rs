@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 
 use http::Response;
+use http::header::CONTENT_LENGTH;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -76,6 +77,10 @@ where
             root.end();
         }
         let root = root.pass_on();
-        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, Some(root)))))
+        let length = response.headers().get(CONTENT_LENGTH);
+        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Poll::Ready(Ok(
+            response.map(|body| ResponseBody::new(body, Some(root)).until(left))
+        ))
     }
 }

@@ -1,6 +1,6 @@
 //! The request's span on its way from future to body.
 
-use hopline_core::{Literal, Name, Span, semconv};
+use hopline_core::{Name, Span, semconv};
 use hopline_http::{SpanName, attribute, fail_server};
 use http::{Response, StatusCode};
 
@@ -97,7 +97,7 @@ impl Drop for Root {
     /// Not an error by itself: mostly the client is gone.
     fn drop(&mut self) {
         if let Some(span) = &self.span {
-            span.set(semconv::ERROR_TYPE, Literal("cancelled"));
+            span.cancel();
         }
     }
 }

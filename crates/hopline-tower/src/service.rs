@@ -63,20 +63,22 @@ impl TraceLayer {
             return None;
         }
         let method = RequestMethod::new(request.method());
-        let incoming = Incoming::extract(&HeaderExtractor(request.headers()));
+        let mut incoming = Incoming::extract(&HeaderExtractor(request.headers()));
+        // a caller that is not trusted brings nothing, also where the request is not recorded
+        let link = if self.public {
+            incoming.parent.take()
+        } else {
+            None
+        };
+        if self.public {
+            incoming = incoming.without_baggage();
+        }
         let wanted = self
             .filter
             .as_ref()
             .is_none_or(|filter| filter(request.method(), request.uri()));
         let span = if wanted {
-            self.start(
-                request.method(),
-                method,
-                request.uri(),
-                request,
-                route,
-                incoming,
-            )
+            self.start(request, method, route, incoming, link.as_slice())
         } else {
             Span::unrecorded(incoming)
         };
@@ -98,19 +100,13 @@ impl TraceLayer {
 
     fn start<Q>(
         &self,
-        sent: &Method,
-        method: RequestMethod<'_>,
-        uri: &Uri,
         request: &Request<Q>,
+        method: RequestMethod<'_>,
         route: Option<&str>,
-        mut incoming: Incoming,
+        incoming: Incoming,
+        links: &[SpanContext],
     ) -> Span {
-        let mut link = None;
-        if self.public {
-            link = incoming.parent.take();
-            incoming = incoming.without_baggage();
-        }
-        let links: &[SpanContext] = link.as_slice();
+        let (sent, uri) = (request.method(), request.uri());
         let name = SpanName::new(method.in_name(), route);
         let builder = SpanBuilder::new(Name::dynamic(name.as_str()))
             .kind(Kind::Server)

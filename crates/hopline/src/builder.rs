@@ -174,11 +174,10 @@ impl Builder {
             }
         };
         #[cfg(not(feature = "otlp"))]
-        let tracer = tracer.service(
-            variable("OTEL_SERVICE_NAME")
-                .as_deref()
-                .unwrap_or(&self.service),
-        );
+        let tracer = {
+            let named = variable("OTEL_SERVICE_NAME").filter(|name| !name.trim().is_empty());
+            tracer.service(named.as_deref().unwrap_or(&self.service))
+        };
         Ok(Telemetry::new(Some(tracer.build()), self.shutdown_timeout))
     }
 }

@@ -1,0 +1,28 @@
+//! The notice hook is the application's code: a binary of its own, since there is one in a process.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hopline_core::{
+    Context, Incoming, Limits, SpanBuilder, Tracer, no_attrs, set_notice_hook, span,
+};
+
+static HEARD: AtomicU32 = AtomicU32::new(0);
+
+#[test]
+fn the_hook_may_use_the_span_that_is_current() {
+    set_notice_hook(|notice| {
+        assert_eq!(notice.kind, "limit");
+        Context::current().event("notice", no_attrs);
+        HEARD.fetch_add(1, Ordering::Relaxed);
+    });
+    let limits = Limits {
+        spans_per_trace: 2,
+        ..Limits::default()
+    };
+    let tracer = Tracer::builder().limits(limits).build();
+    let mut request =
+        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    request.in_scope(|| (0..5).for_each(|_| span("child").end()));
+    assert_eq!(HEARD.load(Ordering::Relaxed), 1, "once in ten seconds");
+    assert_eq!(tracer.stats().lost_spans, 4);
+}
