@@ -101,7 +101,8 @@ impl Consumer {
     /// returns.
     ///
     /// A panic ends the handling of its message only. When `shutdown` is ready, consuming stops, messages that
-    /// wait are handed back, and handlers that run are waited for. A delivery whose connection is gone is passed
+    /// wait are handed back, and handlers that run are waited for; a message that the broker was sending at that
+    /// moment comes back when the channel closes. A delivery whose connection is gone is passed
     /// over: it will come again.
     ///
     /// # Errors
