@@ -38,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// All that the core may take from outside: no runtime, no HTTP, no exporter.
 const CORE_TAKES: &[&str] = &[
+    "arc-swap",
     "fastrand",
     "parking_lot",
     "pin-project-lite",

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
+use crate::data::adjusted_count;
 use crate::queue::{Chunk, Ends, Part};
 use crate::record::{EventRecord, LinkRecord, STATUS_MESSAGE, SpanRecord, Stored, read_attrs};
 use crate::shared::Shared;
@@ -132,6 +133,11 @@ impl<'a> SpanView<'a> {
     /// Its tracestate.
     pub fn tracestate(&self) -> &'a TraceState {
         &self.part.tracestate
+    }
+
+    /// How many traces it stands for; see [`SpanData::adjusted_count`].
+    pub fn adjusted_count(&self) -> Option<f64> {
+        adjusted_count(self.flags(), self.tracestate())
     }
 
     /// Its role.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use crate::clock::Anchor;
+use crate::clock::{Anchor, Tick};
 use crate::context::Extras;
 use crate::kind::Kept;
 use crate::record::{EventRecord, LinkRecord, NONE, Records, STATUS_MESSAGE, SpanRecord, Text};
+use crate::sampling::keep::{Keep, KeepErrors};
 use crate::shared::Shared;
 use crate::value::{Attr, Literal, Name, NameKind};
 use crate::{Kind, SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
@@ -39,6 +40,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) local_root: bool,
     pub(crate) start: Option<SystemTime>,
     pub(crate) links: &'a [SpanContext],
+    /// Why its trace is sampled, for the local root of one that is.
+    pub(crate) rule: Option<&'a str>,
 }
 
 /// What a local trace starts with.
@@ -47,6 +50,16 @@ pub(crate) struct Beginning {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: TraceState,
+    pub(crate) keep: Keep,
+}
+
+/// What is left to do after a span's end, outside the lock.
+pub(crate) struct Ended {
+    pub(crate) shared: Arc<Shared>,
+    /// Finished spans are due at the sinks.
+    pub(crate) due: bool,
+    /// The operator is to be told of an error that was let go.
+    pub(crate) let_go: bool,
 }
 
 /// One local trace, behind its lock.
@@ -59,8 +72,13 @@ pub(crate) struct State {
     pub(crate) tracestate: TraceState,
     pub(crate) anchor: Anchor,
     pub(crate) phase: Phase,
-    pub(crate) forced: bool,
-    pub(crate) failed: bool,
+    /// Who is kept though not sampled, by the plan that was in force at its start.
+    keep: Keep,
+    /// Already decided that it is kept, and why.
+    forced: Option<Kept>,
+    failed: bool,
+    /// It failed and was found to be one too many.
+    let_go: bool,
     /// Spans started and not yet ended.
     pub(crate) open: u32,
     /// Index of the first record: spans before it were cleared after the local root's end. Indices are never
@@ -79,8 +97,10 @@ impl State {
             tracestate: TraceState::EMPTY,
             anchor: Anchor::ZERO,
             phase: Phase::Discarded,
-            forced: false,
+            keep: Keep::NOTHING,
+            forced: None,
             failed: false,
+            let_go: false,
             open: 0,
             base: 0,
             lost_spans: 0,
@@ -96,8 +116,10 @@ impl State {
         self.tracestate = beginning.tracestate;
         self.anchor = shared.clock.anchor();
         self.phase = Phase::Open;
-        self.forced = false;
+        self.keep = beginning.keep;
+        self.forced = None;
         self.failed = false;
+        self.let_go = false;
         self.open = 0;
         self.base = 0;
         self.lost_spans = 0;
@@ -159,6 +181,9 @@ impl State {
         }
         for to in opening.links {
             self.push_link(at, to);
+        }
+        if let Some(rule) = opening.rule {
+            self.append_own(at, &[attr("hopline.sampling.rule", rule)]);
         }
         Ok((self.base.wrapping_add(at as u32), id))
     }
@@ -250,9 +275,9 @@ impl State {
         }
     }
 
-    /// Ends a span; the local root's end decides over all. Gives the tracer if finished spans are due at the sinks.
+    /// Ends a span; the local root's end decides over all.
     #[inline]
-    pub(crate) fn end(&mut self, span: u32, at: Option<SystemTime>) -> Option<Arc<Shared>> {
+    pub(crate) fn end(&mut self, span: u32, at: Option<SystemTime>) -> Option<Ended> {
         let index = self.alive(span)?;
         let shared = self.shared.as_deref()?;
         let now = at.map_or_else(|| shared.clock.now(), |time| self.anchor.tick_of(time));
@@ -274,21 +299,27 @@ impl State {
             self.base = self.base.wrapping_add(self.records.spans.len() as u32);
             self.records.clear();
         }
-        if due { self.shared.clone() } else { None }
+        let let_go = self.let_go && self.phase == Phase::Discarded;
+        if !due && !let_go {
+            return None;
+        }
+        let shared = self.shared.clone()?;
+        Some(Ended {
+            shared,
+            due,
+            let_go,
+        })
     }
 
     /// Keeps or discards the local trace. True if finished spans are due at the sinks.
     fn decide(&mut self, root: usize) -> bool {
-        let kept = self
-            .shared
-            .as_deref()
-            .and_then(|shared| self.verdict(root, shared));
-        let Some(kept) = kept else {
+        let Some(kept) = self.verdict(root) else {
             self.phase = Phase::Discarded;
             return false;
         };
-        if let Some(label) = kept.label() {
-            self.append_own(root, &[attr("hopline.kept", Literal(label))]);
+        if let (Some(label), Some(rule)) = (kept.label(), kept.rule()) {
+            let kept = attr("hopline.kept", Literal(label));
+            self.append_own(root, &[kept, attr("hopline.sampling.rule", Literal(rule))]);
         }
         if self.lost_spans > 0 {
             self.append_own(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
@@ -299,16 +330,57 @@ impl State {
             .is_some_and(|shared| shared.queue.push_ended(self))
     }
 
-    fn verdict(&self, root: usize, shared: &Shared) -> Option<Kept> {
-        let record = &self.records.spans[root];
-        let slow = |limit| record.start.until(record.end) >= limit;
-        match () {
-            () if self.flags.is_sampled() => Some(Kept::Head),
-            () if self.forced => Some(Kept::Forced),
-            () if self.failed && shared.keep_errors => Some(Kept::Error),
-            () if shared.keep_slower.is_some_and(slow) => Some(Kept::Slow),
-            () => None,
+    fn verdict(&mut self, root: usize) -> Option<Kept> {
+        if self.flags.is_sampled() {
+            return Some(Kept::Head);
         }
+        if self.forced.is_some() {
+            return self.forced;
+        }
+        let record = &self.records.spans[root];
+        let (slow, end) = (record.start.until(record.end), record.end);
+        if self.failed && self.keep.errors != KeepErrors::No && self.may_keep_error(end) {
+            return Some(Kept::Error);
+        }
+        let limit = self.keep.slower;
+        limit.filter(|limit| slow >= *limit).map(|_| Kept::Slow)
+    }
+
+    /// Keeps the local trace for this reason, unless there is one already.
+    pub(crate) fn force(&mut self, why: Kept) {
+        self.forced = self.forced.or(Some(why));
+    }
+
+    /// True if the trace is kept because a span has failed already or because it was asked for; then it stays so.
+    pub(crate) fn promise(&mut self) -> bool {
+        let reason = self.failed || self.forced.is_some();
+        if !reason || self.phase != Phase::Open {
+            return false;
+        }
+        if self.flags.is_sampled() || self.forced.is_some() {
+            return true;
+        }
+        let now = self.shared.as_deref().map(|shared| shared.clock.now());
+        let kept = now.is_some_and(|now| self.may_keep_error(now));
+        if kept {
+            self.forced = Some(Kept::Error);
+        }
+        kept
+    }
+
+    /// Asked once for each failed trace: the answer counts.
+    fn may_keep_error(&mut self, now: Tick) -> bool {
+        let KeepErrors::PerSecond(limit) = self.keep.errors else {
+            return true;
+        };
+        let Some(shared) = self.shared.as_deref().filter(|_| !self.let_go) else {
+            return false;
+        };
+        self.let_go = !shared.error_rate.take(limit, now);
+        if self.let_go {
+            shared.counters.errors_let_go.fetch_add(1, Relaxed);
+        }
+        !self.let_go
     }
 
     /// Where a span's record is, if the span has not ended.

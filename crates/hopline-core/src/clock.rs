@@ -56,6 +56,12 @@ pub(crate) struct Tick(i64);
 impl Tick {
     pub(crate) const ZERO: Self = Self(0);
 
+    /// Nanoseconds since the clock's fixed moment.
+    #[inline]
+    pub(crate) fn nanos(self) -> i64 {
+        self.0
+    }
+
     /// From here to `later`; zero if that is earlier.
     #[inline]
     pub(crate) fn until(self, later: Self) -> Duration {

@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::carrier::Inject;
+use crate::kind::Kept;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name, Value};
@@ -274,8 +275,23 @@ impl Context {
     /// Keeps the whole local trace, whatever its outcome.
     pub fn keep(&self) {
         if let Some(trace) = &self.trace {
-            trace.lock().forced = true;
+            trace.lock().force(Kept::Forced);
         }
+    }
+
+    /// Keeps the whole local trace because a service behind this one said that it keeps its part.
+    pub fn keep_downstream(&self) {
+        if let Some(trace) = &self.trace {
+            trace.lock().force(Kept::Downstream);
+        }
+    }
+
+    /// True if the local trace will be kept because one of its spans has failed already, or because it was asked
+    /// for. What is said here holds: others may be told. False where a plan keeps no more errors in this second.
+    pub fn promise_keep(&self) -> bool {
+        self.trace
+            .as_ref()
+            .is_some_and(|trace| trace.lock().promise())
     }
 
     pub(crate) fn tracestate(&self) -> &TraceState {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Kind, Resource, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use crate::propagation::otel;
+use crate::{Kind, Resource, SpanContext, SpanId, Threshold, TraceFlags, TraceId, TraceState};
 
 /// A finished span that owns everything it says.
 ///
@@ -99,6 +100,14 @@ impl SpanData {
         self.attribute(key)?.as_str()
     }
 
+    /// How many spans like it there were, so that sums over what was sampled tell of all there was.
+    ///
+    /// Zero for one that was kept though not sampled: it stands for no other. `None` if the share by which it was
+    /// sampled is unknown.
+    pub fn adjusted_count(&self) -> Option<f64> {
+        adjusted_count(self.flags, &self.tracestate)
+    }
+
     /// From start to end, in nanoseconds; zero if a decoded span ends before its start.
     pub fn duration_nanos(&self) -> u64 {
         self.end_unix_nanos.saturating_sub(self.start_unix_nanos)
@@ -112,6 +121,16 @@ impl SpanData {
     /// The `service.name` of the service that made it.
     pub fn service(&self) -> &str {
         self.resource.service_name()
+    }
+}
+
+pub(crate) fn adjusted_count(flags: TraceFlags, tracestate: &TraceState) -> Option<f64> {
+    if flags.is_sampled() {
+        otel::read(tracestate)
+            .threshold
+            .map(Threshold::adjusted_count)
+    } else {
+        Some(0.0)
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Kept {
     Error,
     /// It was slower than the plan's limit.
     Slow,
+    /// A service behind this one said that it keeps it.
+    Downstream,
 }
 
 impl Kept {
@@ -37,6 +39,18 @@ impl Kept {
             Self::Forced => Some("forced"),
             Self::Error => Some("error"),
             Self::Slow => Some("slow"),
+            Self::Downstream => Some("downstream"),
+        }
+    }
+
+    /// The clause of the plan that kept it; a sampled one says which when it starts.
+    pub(crate) fn rule(self) -> Option<&'static str> {
+        match self {
+            Self::Head => None,
+            Self::Forced => Some("keep forced"),
+            Self::Error => Some("keep errors"),
+            Self::Slow => Some("keep slower"),
+            Self::Downstream => Some("keep downstream"),
         }
     }
 }

@@ -61,7 +61,8 @@
 //! | attribute | on | when |
 //! |---|---|---|
 //! | `error.type` | any span | it failed |
-//! | `hopline.kept` = `error`, `slow`, `forced` | local root | kept although not sampled |
+//! | `hopline.kept` = `error`, `slow`, `forced`, `downstream` | local root | kept although not sampled |
+//! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; `parent` where that decided |
 //! | `hopline.dropped_spans` | local root | spans of its trace were lost to a limit |
 //! | allowed baggage members | every span | [`TracerBuilder::baggage_attributes`] names them |
 //!
@@ -79,19 +80,18 @@ mod context;
 mod data;
 mod flags;
 mod future;
+mod head;
 mod id;
 mod id_source;
 mod kind;
 mod limits;
 mod names;
 mod notice;
-mod plan;
-mod plan_text;
 mod propagation;
 mod queue;
 mod record;
 mod resource;
-mod sampler;
+mod sampling;
 pub mod semconv;
 mod shared;
 mod sink;
@@ -113,17 +113,18 @@ pub use data::{EventData, LinkData, OwnedValue, SpanData, StatusData};
 pub use flags::TraceFlags;
 pub use future::{FutureExt, InContext, InSpan};
 pub use id::{ParseIdError, SpanId, TraceId};
-pub use id_source::Ids;
+pub use id_source::{Ids, reseed_after_fork};
 pub use kind::Kind;
 pub use limits::Limits;
 pub use names::{OlderNames, SpanNames};
 pub use notice::{Notice, notify, set_notice_hook};
-pub use plan::SamplingPlan;
-pub use plan_text::ParsePlanError;
 pub use propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 pub use record::ArrayRef;
 pub use resource::Resource;
-pub use sampler::{Sampler, SamplingInput};
+pub use sampling::{
+    Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
+    Threshold,
+};
 pub use sink::{Batching, FlushError, Sink, Source};
 pub use span::{Span, span};
 pub use span_builder::SpanBuilder;

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use crate::Resource;
 use crate::batch::Batch;
@@ -12,7 +13,9 @@ use crate::id_source::IdSource;
 use crate::limits::Limits;
 use crate::notice::notify;
 use crate::queue::{Chunk, Queue};
-use crate::sampler::Sampler;
+use crate::sampling::Sampler;
+use crate::sampling::active::Active;
+use crate::sampling::keep::ErrorRate;
 use crate::sink::Sink;
 use crate::stats::{Budget, Counters};
 use crate::trace::Pool;
@@ -21,11 +24,11 @@ pub(crate) struct Shared {
     /// Distinguishes tracers without comparing pointers through a lock.
     pub(crate) number: u32,
     pub(crate) resource: Arc<Resource>,
-    pub(crate) sampler: Box<dyn Sampler>,
-    /// Record what the sampler left out too, since it may yet be kept.
-    pub(crate) record_unsampled: bool,
-    pub(crate) keep_errors: bool,
-    pub(crate) keep_slower: Option<Duration>,
+    /// Read at the start of each local trace without a lock; exchanged at most now and then.
+    pub(crate) plan: ArcSwap<Active>,
+    /// Decides instead of the plan who is sampled.
+    pub(crate) sampler: Option<Box<dyn Sampler>>,
+    pub(crate) error_rate: ErrorRate,
     pub(crate) error_messages: bool,
     pub(crate) baggage_attributes: Vec<Box<str>>,
     pub(crate) limits: Limits,

@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use crate::buffer::{Beginning, Opening, Refused};
-use crate::context::{Context, Extras, SpanIds};
+use crate::context::{Context, SpanIds};
+use crate::head::{Carried, Head};
 use crate::id_source::random_span_id;
 use crate::notice::notify;
-use crate::sampler::SamplingInput;
 use crate::shared::Shared;
 use crate::span::Span;
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name};
-use crate::{Incoming, Kind, SpanContext, TraceFlags, TraceState, Tracer};
+use crate::{Incoming, Kind, ParentBranch, SpanContext, Tracer};
 
 /// What a span starts with; then one of three ways to start it.
 ///
@@ -37,14 +37,14 @@ use crate::{Incoming, Kind, SpanContext, TraceFlags, TraceState, Tracer};
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a builder does nothing until it starts a span"]
 pub struct SpanBuilder<'a> {
-    name: Name<'a>,
-    kind: Kind,
+    pub(crate) name: Name<'a>,
+    pub(crate) kind: Kind,
     start: Option<SystemTime>,
     links: &'a [SpanContext],
-    method: Option<&'a str>,
-    path: Option<&'a str>,
-    route: Option<&'a str>,
-    destination: Option<&'a str>,
+    pub(crate) method: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) route: Option<&'a str>,
+    pub(crate) destination: Option<&'a str>,
 }
 
 impl<'a> SpanBuilder<'a> {
@@ -230,22 +230,15 @@ impl<'a> SpanBuilder<'a> {
         attrs: impl FnOnce() -> A,
     ) -> Span {
         let shared = tracer.shared();
-        let (trace_id, random) = match &parent {
-            Some(parent) => (parent.trace_id(), parent.flags().is_random()),
-            None => (shared.ids.trace_id(), shared.ids.is_random()),
-        };
-        let sampled = shared
-            .sampler
-            .sample(parent.as_ref(), trace_id, &self.sampling_input());
-        let random = if random {
-            TraceFlags::RANDOM
-        } else {
-            TraceFlags::NONE
-        };
-        let flags = random.with_sampled(sampled);
-        let tracestate = parent
-            .as_ref()
-            .map_or(TraceState::EMPTY, |parent| parent.tracestate().clone());
+        let plan = shared.plan.load();
+        let head = Head::new(&self, shared, &plan, parent.as_ref());
+        let Head {
+            trace_id,
+            flags,
+            choice,
+            ..
+        } = head;
+        let (tracestate, extras) = head.carry(parent.as_ref(), carried);
         let mut context = Context {
             trace: None,
             span: 0,
@@ -253,17 +246,27 @@ impl<'a> SpanBuilder<'a> {
             flags,
             remote: false,
             ids: None,
-            extras: carried.with_tracestate(&tracestate),
+            extras,
         };
+        let keep = plan.keep.under(parent.as_ref().map(ParentBranch::of));
         if shared.is_closed() {
             shared.counters.after_shutdown.fetch_add(1, Relaxed);
-        } else if sampled || shared.record_unsampled {
+        } else if choice.sampled || keep.records() {
             let beginning = Beginning {
                 trace_id,
                 flags,
                 tracestate,
+                keep,
             };
-            if self.record(shared, &mut context, parent.as_ref(), beginning, attrs) {
+            let rule = Some(choice.rule).filter(|_| choice.sampled);
+            if self.record(
+                shared,
+                &mut context,
+                parent.as_ref(),
+                beginning,
+                rule,
+                attrs,
+            ) {
                 return Span {
                     context,
                     recorded: true,
@@ -287,6 +290,7 @@ impl<'a> SpanBuilder<'a> {
         context: &mut Context,
         parent: Option<&SpanContext>,
         beginning: Beginning,
+        rule: Option<&str>,
         attrs: impl FnOnce() -> A,
     ) -> bool {
         let attrs = attrs();
@@ -294,7 +298,10 @@ impl<'a> SpanBuilder<'a> {
         let trace_id = beginning.trace_id;
         let trace = TraceRef::begin(shared, beginning);
         let remote = parent.is_some_and(SpanContext::is_remote);
-        let opening = self.opening(parent.map(SpanContext::span_id), remote, true);
+        let opening = Opening {
+            rule,
+            ..self.opening(parent.map(SpanContext::span_id), remote, true)
+        };
         let opened = trace
             .lock()
             .open(&opening, context.extras.as_deref(), attrs);
@@ -334,52 +341,7 @@ impl<'a> SpanBuilder<'a> {
             local_root,
             start,
             links,
-        }
-    }
-
-    fn sampling_input(&self) -> SamplingInput<'a> {
-        let Self {
-            kind,
-            name,
-            method,
-            path,
-            route,
-            destination,
-            ..
-        } = *self;
-        SamplingInput {
-            kind,
-            name: name.as_str(),
-            method,
-            path,
-            route,
-            destination,
-        }
-    }
-}
-
-/// The baggage on its way into a context: in a pointer already, or not yet.
-enum Carried {
-    New(crate::Baggage),
-    Shared(Option<Arc<Extras>>),
-}
-
-impl From<crate::Baggage> for Carried {
-    fn from(baggage: crate::Baggage) -> Self {
-        Self::New(baggage)
-    }
-}
-
-impl Carried {
-    /// A context's own extras hold its tracestate already.
-    fn with_tracestate(self, tracestate: &TraceState) -> Option<Arc<Extras>> {
-        match self {
-            Self::New(baggage) => Extras {
-                tracestate: tracestate.clone(),
-                baggage,
-            }
-            .shared(),
-            Self::Shared(extras) => extras,
+            rule: None,
         }
     }
 }

@@ -7,6 +7,8 @@ use crate::propagation::tracestate;
 
 /// The vendors' list of a trace, always valid: at most 32 members of `key=value`.
 ///
+/// One longer than 8192 bytes, which peers would refuse as a header, is shortened by whole members.
+///
 /// Cloning it counts a reference. The grammar is that of [Trace Context Level 2, tracestate].
 ///
 /// # Examples
@@ -70,7 +72,21 @@ impl TraceState {
         {
             text.extend([",", k, "=", v]);
         }
-        Ok(Self::from_valid(text))
+        Ok(Self::from_valid(tracestate::shortened(text)))
+    }
+
+    /// The list without this key.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        if self.get(key).is_none() {
+            return self.clone();
+        }
+        let others: Vec<String> = self
+            .iter()
+            .filter(|(k, _)| *k != key)
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        Self::from_valid(others.join(","))
     }
 
     /// The members from left to right.

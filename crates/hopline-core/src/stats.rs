@@ -16,6 +16,10 @@ pub struct Stats {
     pub lost_details: u64,
     /// Local traces that began after the tracer was shut down.
     pub after_shutdown: u64,
+    /// Traces that their share would have taken, but not the plan's budget.
+    pub over_budget: u64,
+    /// Failed traces that were not sampled and not kept, being more than the plan keeps in a second.
+    pub errors_let_go: u64,
     /// Bytes that buffers hold now.
     pub buffer_bytes: usize,
 }
@@ -28,6 +32,8 @@ pub(crate) struct Counters {
     pub(crate) lost_spans: AtomicU64,
     pub(crate) lost_details: AtomicU64,
     pub(crate) after_shutdown: AtomicU64,
+    pub(crate) over_budget: AtomicU64,
+    pub(crate) errors_let_go: AtomicU64,
 }
 
 impl Counters {
@@ -38,6 +44,8 @@ impl Counters {
             lost_spans: self.lost_spans.load(Relaxed),
             lost_details: self.lost_details.load(Relaxed),
             after_shutdown: self.after_shutdown.load(Relaxed),
+            over_budget: self.over_budget.load(Relaxed),
+            errors_let_go: self.errors_let_go.load(Relaxed),
             buffer_bytes: budget.used.load(Relaxed),
         }
     }

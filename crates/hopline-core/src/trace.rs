@@ -7,6 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::buffer::{Beginning, State};
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
+use crate::notice::notify;
 use crate::shared::Shared;
 
 /// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
@@ -71,9 +72,17 @@ impl TraceRef {
     #[inline]
     pub(crate) fn end(&self, span: u32, at: Option<SystemTime>) {
         // a statement of its own: the sinks run after the lock was released
-        let due = self.0.lock().end(span, at);
-        if let Some(shared) = due {
-            shared.hand_over();
+        let ended = self.0.lock().end(span, at);
+        if let Some(ended) = ended {
+            if ended.due {
+                ended.shared.hand_over();
+            }
+            if ended.let_go {
+                notify("errors", || {
+                    "failed traces are let go: more than the plan keeps in a second (see Stats)"
+                        .to_owned()
+                });
+            }
         }
     }
 

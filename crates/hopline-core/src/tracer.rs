@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
 use crate::Resource;
 use crate::clock::Clock;
 use crate::id_source::Ids;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
-use crate::plan::SamplingPlan;
 use crate::queue::Queue;
-use crate::sampler::Sampler;
+use crate::sampling::active::Active;
+use crate::sampling::keep::ErrorRate;
+use crate::sampling::{Sampler, SamplingPlan};
 use crate::shared::Shared;
 use crate::sink::{Batching, FlushError, Sink, Source};
 use crate::stats::{Budget, Counters, Stats};
@@ -73,6 +76,24 @@ impl Tracer {
     /// The service whose traces these are.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.0.resource
+    }
+
+    /// Exchanges the plan, for traces that begin from now on.
+    ///
+    /// Those that have begun end by the keep rules they began with. A [`sampler`](TracerBuilder::sampler) of
+    /// the application goes on deciding who is sampled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::Tracer;
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// tracer.set_plan("* 1%; keep errors".parse()?);
+    /// # Ok::<(), hopline_core::ParsePlanError>(())
+    /// ```
+    pub fn set_plan(&self, plan: SamplingPlan) {
+        self.0.plan.store(Arc::new(Active::new(plan)));
     }
 
     /// What it has done and lost.
@@ -225,10 +246,9 @@ impl TracerBuilder {
         let tracer = Tracer(Arc::new(Shared {
             number: NEXT.fetch_add(1, Relaxed),
             resource: Arc::new(self.resource),
-            record_unsampled: self.plan.keeps_late(),
-            keep_errors: self.plan.keep_errors,
-            keep_slower: self.plan.keep_slower,
-            sampler: self.sampler.unwrap_or_else(|| Box::new(self.plan)),
+            plan: ArcSwap::from_pointee(Active::new(self.plan)),
+            sampler: self.sampler,
+            error_rate: ErrorRate::default(),
             error_messages: self.error_messages,
             baggage_attributes: self.baggage_attributes,
             limits: self.limits,

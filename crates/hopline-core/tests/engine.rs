@@ -57,6 +57,7 @@ fn attributes_keep_their_type_and_the_last_value() {
         [
             "text=one",
             "list=[a, b]",
+            "hopline.sampling.rule=* 100%",
             "number=2",
             "ratio=0.5",
             "yes=true"
@@ -401,8 +402,9 @@ fn a_failure_is_told_whatever_the_limits() {
     );
     assert_eq!(
         (request.attributes.len(), request.dropped_attributes),
-        (3, 1)
+        (4, 1)
     );
+    assert_eq!(request.text("hopline.sampling.rule"), Some("keep errors"));
 }
 
 #[test]
@@ -495,6 +497,7 @@ fn baggage_becomes_attributes_by_allow_list_only() {
         let attributes: Vec<String> = span
             .attributes
             .iter()
+            .filter(|(key, _)| !key.starts_with("hopline."))
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         assert_eq!(attributes, ["tenant_id=acme"], "{}", span.name);

@@ -1,6 +1,7 @@
 //! The W3C headers, one grammar a file.
 
 pub(crate) mod baggage;
+pub(crate) mod otel;
 pub(crate) mod traceparent;
 pub(crate) mod tracestate;
 

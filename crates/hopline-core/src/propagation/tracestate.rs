@@ -3,6 +3,10 @@
 use crate::{ParseTraceStateError, TraceState};
 
 pub(crate) const MAX_MEMBERS: usize = 32;
+/// What peers take as one header. The specification asks for 512.
+const MAX_BYTES: usize = 8192;
+/// Members longer than this are the first to go.
+const LONG: usize = 128;
 
 /// Reads the header's lines in order. Bounded: it stops copying at the first invalid or 33rd member.
 #[derive(Default)]
@@ -30,7 +34,7 @@ impl Parser {
         if self.invalid {
             Err(ParseTraceStateError)
         } else {
-            Ok(TraceState::from_valid(self.text))
+            Ok(TraceState::from_valid(shortened(self.text)))
         }
     }
 
@@ -50,6 +54,24 @@ impl Parser {
         }
         self.text.push_str(text);
     }
+}
+
+/// No longer than peers take, in whole members: long ones go first, then those at the right. The left-most, which is
+/// the newest, stays.
+pub(crate) fn shortened(text: String) -> String {
+    if text.len() <= MAX_BYTES {
+        return text;
+    }
+    let mut members: Vec<&str> = text.split(',').collect();
+    let mut bytes = text.len();
+    for long in [true, false] {
+        for at in (1..members.len()).rev() {
+            if bytes > MAX_BYTES && (!long || members[at].len() > LONG) {
+                bytes -= members.remove(at).len() + 1;
+            }
+        }
+    }
+    members.join(",")
 }
 
 /// Level 2: a lower-case letter or digit, then up to 255 of those and `_ - * / @`.

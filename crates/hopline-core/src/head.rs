@@ -1,0 +1,155 @@
+//! The decision at the start of a local trace, and what it makes of what travels.
+
+use std::sync::{Arc, Once};
+
+use crate::context::Extras;
+use crate::id_source::randomness_of;
+use crate::notice::notify;
+use crate::propagation::otel::{self, Said};
+use crate::sampling::active::{Active, Choice};
+use crate::shared::Shared;
+use crate::span_builder::SpanBuilder;
+use crate::{Baggage, SamplingInput, SpanContext, TraceFlags, TraceId, TraceState};
+
+/// What is decided before a local root starts.
+pub(crate) struct Head<'p> {
+    pub(crate) trace_id: TraceId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) choice: Choice<'p>,
+    /// What the parent's tracestate says of sampling, and what this trace's is to say.
+    came: Said,
+    goes: Said,
+}
+
+impl<'p> Head<'p> {
+    #[inline]
+    pub(crate) fn new(
+        span: &SpanBuilder<'_>,
+        shared: &Shared,
+        plan: &'p Active,
+        parent: Option<&SpanContext>,
+    ) -> Self {
+        let (trace_id, random, came) = match parent {
+            Some(parent) => (
+                parent.trace_id(),
+                parent.flags().is_random(),
+                otel::read(parent.tracestate()),
+            ),
+            None => (
+                shared.ids.trace_id(),
+                shared.ids.is_random(),
+                Said::default(),
+            ),
+        };
+        // only who begins a trace may say what its randomness is, and only if its id has none
+        let own = (!random && parent.is_none()).then(|| randomness_of(trace_id));
+        let input = SamplingInput {
+            parent,
+            randomness: own.or(came.randomness).unwrap_or(trace_id.randomness()),
+            kind: span.kind,
+            name: span.name.as_str(),
+            method: span.method,
+            path: span.path,
+            route: span.route,
+            destination: span.destination,
+            trace_id,
+        };
+        let choice = match &shared.sampler {
+            Some(sampler) => Choice::of(sampler.sample(&input), &input, came),
+            None => plan.choose(&input, came, &shared.clock, &shared.counters),
+        };
+        if choice.by_chance && !random && own.or(came.randomness).is_none() {
+            warn_of_presumption();
+        }
+        let random = if random {
+            TraceFlags::RANDOM
+        } else {
+            TraceFlags::NONE
+        };
+        let goes = Said {
+            threshold: choice.threshold,
+            randomness: came.randomness.or(own.filter(|_| choice.by_chance)),
+        };
+        Self {
+            trace_id,
+            flags: random.with_sampled(choice.sampled),
+            choice,
+            came,
+            goes,
+        }
+    }
+
+    /// The tracestate of this trace, and what its context carries.
+    #[inline]
+    pub(crate) fn carry(
+        &self,
+        parent: Option<&SpanContext>,
+        carried: Carried,
+    ) -> (TraceState, Option<Arc<Extras>>) {
+        let state = parent.map_or(&TraceState::EMPTY, SpanContext::tracestate);
+        if self.goes == self.came {
+            return (state.clone(), carried.with_tracestate(state, false));
+        }
+        if let (None, Some(ready), None, true) = (
+            parent,
+            self.choice.ready,
+            self.goes.randomness,
+            carried.is_empty(),
+        ) {
+            return (ready.tracestate.clone(), Some(Arc::clone(ready)));
+        }
+        let state = otel::write(state, self.goes);
+        let extras = carried.with_tracestate(&state, true);
+        (state, extras)
+    }
+}
+
+/// The baggage on its way into a context: in a pointer already, or not yet.
+pub(crate) enum Carried {
+    New(Baggage),
+    Shared(Option<Arc<Extras>>),
+}
+
+impl From<Baggage> for Carried {
+    fn from(baggage: Baggage) -> Self {
+        Self::New(baggage)
+    }
+}
+
+impl Carried {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::New(baggage) => baggage.is_empty(),
+            Self::Shared(extras) => extras.is_none(),
+        }
+    }
+
+    /// A context's own extras hold its tracestate already, unless it has changed.
+    fn with_tracestate(self, tracestate: &TraceState, changed: bool) -> Option<Arc<Extras>> {
+        let baggage = match self {
+            Self::Shared(extras) if !changed => return extras,
+            Self::Shared(extras) => extras
+                .map(|extras| extras.baggage.clone())
+                .unwrap_or_default(),
+            Self::New(baggage) => baggage,
+        };
+        let tracestate = tracestate.clone();
+        Extras {
+            tracestate,
+            baggage,
+        }
+        .shared()
+    }
+}
+
+/// Once: most callers that are not of hopline do not set the flag, and most of their ids are random all the same.
+#[cold]
+fn warn_of_presumption() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        notify("randomness", || {
+            "a trace whose id is not marked as random is sampled by a share; it is taken for random"
+                .to_owned()
+        });
+    });
+}

@@ -1,0 +1,21 @@
+//! Who is sampled when a trace begins, and who is kept when it ends.
+
+pub(crate) mod active;
+mod allowance;
+pub(crate) mod keep;
+mod parents;
+mod plan;
+mod print;
+mod rule;
+mod sampler;
+mod share;
+mod text;
+mod threshold;
+mod variables;
+
+pub use parents::ParentBranch;
+pub use plan::SamplingPlan;
+pub use rule::SamplingRule;
+pub use sampler::{Decision, Sampler, SamplingInput};
+pub use text::ParsePlanError;
+pub use threshold::Threshold;

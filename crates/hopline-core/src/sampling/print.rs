@@ -1,0 +1,144 @@
+//! A sampling plan as it is written.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::sampling::keep::KeepErrors;
+use crate::sampling::parents::OnParent;
+use crate::sampling::share::Share;
+use crate::{Kind, ParentBranch, SamplingPlan, SamplingRule};
+
+/// Prints the text that parses to the same plan.
+impl fmt::Display for SamplingPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for rule in &self.rules {
+            write!(f, "{rule}; ")?;
+        }
+        write!(f, "* {}", self.others)?;
+        if self.parents.are_ignored() {
+            f.write_str("; ignore parents")?;
+        } else {
+            for branch in ParentBranch::EACH {
+                match self.parents.on(branch) {
+                    OnParent::Follow => {}
+                    OnParent::Ignore => write!(f, "; {} parents ignore", branch.words())?,
+                    OnParent::Share(share) => write!(f, "; {} parents {share}", branch.words())?,
+                }
+            }
+        }
+        if let Some(budget) = self.budget {
+            write!(f, "; budget {budget}/s")?;
+        }
+        match self.keep.errors {
+            KeepErrors::No => {}
+            KeepErrors::All => f.write_str("; keep errors")?,
+            KeepErrors::PerSecond(limit) => write!(f, "; keep errors {limit}/s")?,
+        }
+        if let Some(limit) = self.keep.slower {
+            write!(f, "; keep slower {}", Shortest(limit))?;
+        }
+        if self.keep.forced {
+            f.write_str("; keep forced")?;
+        }
+        if self.keep.local_roots_only {
+            f.write_str("; local roots only")?;
+        }
+        Ok(())
+    }
+}
+
+/// As a plan has it: its conditions, then its share.
+impl fmt::Display for SamplingRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "kind {} ", kind_word(kind))?;
+        }
+        if let Some(name) = &self.name {
+            write!(f, "name {} ", Word(name))?;
+        }
+        if let Some(destination) = &self.destination {
+            write!(f, "destination {} ", Word(destination))?;
+        }
+        match &self.method {
+            Some(method) if is_bare_method(method) => write!(f, "{method} ")?,
+            Some(method) => write!(f, "method {} ", Word(method))?,
+            None => {}
+        }
+        match &self.path {
+            Some(path) if path.starts_with('/') && is_bare(path) => write!(f, "{path} ")?,
+            Some(path) => write!(f, "path {} ", Word(path))?,
+            None if self.is_unconditional() => f.write_str("any ")?,
+            None => {}
+        }
+        self.share.fmt(f)
+    }
+}
+
+impl SamplingRule {
+    fn is_unconditional(&self) -> bool {
+        self.kind.is_none()
+            && self.name.is_none()
+            && self.destination.is_none()
+            && self.method.is_none()
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("always"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
+pub(crate) const KINDS: [(&str, Kind); 5] = [
+    ("internal", Kind::Internal),
+    ("server", Kind::Server),
+    ("client", Kind::Client),
+    ("producer", Kind::Producer),
+    ("consumer", Kind::Consumer),
+];
+
+fn kind_word(kind: Kind) -> &'static str {
+    let word = KINDS.iter().find(|(_, known)| *known == kind);
+    word.map_or("internal", |(word, _)| word)
+}
+
+/// Upper-case letters, so that it is not taken for a word of the plan.
+pub(crate) fn is_bare_method(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// True if it needs no quotes.
+fn is_bare(word: &str) -> bool {
+    let plain = |c: char| !c.is_whitespace() && !matches!(c, ';' | '"');
+    !word.is_empty() && word.chars().all(plain)
+}
+
+struct Word<'a>(&'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_bare(self.0) {
+            return f.write_str(self.0);
+        }
+        let escaped = self.0.replace('\\', "\\\\").replace('"', "\\\"");
+        write!(f, "\"{escaped}\"")
+    }
+}
+
+/// A time in the largest unit that has no fraction.
+struct Shortest(Duration);
+
+impl fmt::Display for Shortest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
+        let fitting = units
+            .into_iter()
+            .find(|(_, size)| nanos.is_multiple_of(*size));
+        let (unit, size) = fitting.unwrap_or(("ns", 1));
+        write!(f, "{}{unit}", nanos / size)
+    }
+}

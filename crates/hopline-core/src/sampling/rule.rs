@@ -1,0 +1,203 @@
+//! Which traces a share is for.
+
+use crate::sampling::share::Share;
+use crate::{Kind, SamplingInput};
+
+/// Which new traces are meant, and how many of them are sampled.
+///
+/// All conditions must fit. In a path `{name}` stands for one segment and a final `*` for all that follow;
+/// in a name and a destination a final `*` stands for any rest.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Kind, SamplingPlan, SamplingRule};
+///
+/// let plan = SamplingPlan::always()
+///     .rule(SamplingRule::always().method("POST").path("/checkout"))
+///     .rule(SamplingRule::share(0.5).kind(Kind::Consumer).destination("orders.*"));
+/// assert_eq!(
+///     plan.to_string(),
+///     "POST /checkout always; kind consumer destination orders.* 50%; * 100%"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SamplingRule {
+    pub(crate) kind: Option<Kind>,
+    pub(crate) name: Option<String>,
+    pub(crate) destination: Option<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) share: Share,
+}
+
+impl SamplingRule {
+    /// This share of the traces that fit, from 0 to 1; another number counts as the nearer of the two.
+    pub fn share(share: f64) -> Self {
+        Self::of(Share::nearest(share))
+    }
+
+    /// All traces that fit: also where a parent decided otherwise, and outside the budget.
+    pub fn always() -> Self {
+        Self::of(Share::Always)
+    }
+
+    pub(crate) fn of(share: Share) -> Self {
+        Self {
+            kind: None,
+            name: None,
+            destination: None,
+            method: None,
+            path: None,
+            share,
+        }
+    }
+
+    /// Only local roots of this kind.
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Only local roots that start under this name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Only messages of this destination.
+    #[must_use]
+    pub fn destination(mut self, destination: impl Into<String>) -> Self {
+        self.destination = Some(destination.into());
+        self
+    }
+
+    /// Only requests of this method.
+    #[must_use]
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
+    /// Only requests of this route's template, or whose path fits this pattern.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    pub(crate) fn fits(&self, input: &SamplingInput<'_>) -> bool {
+        let same = |wanted: &Option<String>, given: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| given == Some(wanted))
+        };
+        let glob = |wanted: &Option<String>, given: Option<&str>| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| given.is_some_and(|given| begins(wanted, given)))
+        };
+        let path = |wanted: &str| {
+            input.route == Some(wanted) || input.path.is_some_and(|path| matches(wanted, path))
+        };
+        self.kind.is_none_or(|kind| kind == input.kind)
+            && same(&self.method, input.method)
+            && self.path.as_deref().is_none_or(path)
+            && glob(&self.name, Some(input.name))
+            && glob(&self.destination, input.destination)
+    }
+}
+
+/// The same text, or with a final `*` any that begins so.
+fn begins(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => text == pattern,
+    }
+}
+
+/// Segment by segment; `{name}` takes any one that is not empty, a final `*` the rest.
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let mut wanted = pattern.split('/').peekable();
+    while let Some(want) = wanted.next() {
+        if want == "*" && wanted.peek().is_none() {
+            return true;
+        }
+        let Some(segment) = segments.next() else {
+            return false;
+        };
+        let any = want.starts_with('{') && want.ends_with('}');
+        let fits = if any {
+            !segment.is_empty()
+        } else {
+            segment == want
+        };
+        if !fits {
+            return false;
+        }
+    }
+    segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TraceId;
+
+    fn input<'a>(method: &'a str, path: &'a str, route: Option<&'a str>) -> SamplingInput<'a> {
+        SamplingInput {
+            kind: Kind::Server,
+            method: Some(method),
+            path: Some(path),
+            route,
+            ..SamplingInput::new(TraceId::from_u128(7).unwrap())
+        }
+    }
+
+    #[test]
+    fn a_path_fits_by_route_or_by_pattern() {
+        let order = SamplingRule::share(1.0).method("GET").path("/orders/{id}");
+        assert!(order.fits(&input("GET", "/orders/7", None)));
+        assert!(order.fits(&input("GET", "/v1/orders/7", Some("/orders/{id}"))));
+        assert!(!order.fits(&input("POST", "/orders/7", None)));
+        assert!(!order.fits(&input("GET", "/orders/", None)));
+        assert!(!order.fits(&input("GET", "/orders/7/lines", None)));
+        assert!(SamplingRule::share(1.0).path("/static/*").fits(&input(
+            "PUT",
+            "/static/a/b.css",
+            None
+        )));
+    }
+
+    #[test]
+    fn all_conditions_must_fit() {
+        let rule = SamplingRule::share(1.0)
+            .kind(Kind::Consumer)
+            .destination("orders.*")
+            .name("process*");
+        let message = SamplingInput {
+            kind: Kind::Consumer,
+            name: "process.message",
+            destination: Some("orders.created"),
+            ..SamplingInput::new(TraceId::from_u128(7).unwrap())
+        };
+        assert!(rule.fits(&message));
+        assert!(!rule.fits(&SamplingInput {
+            kind: Kind::Server,
+            ..message
+        }));
+        assert!(!rule.fits(&SamplingInput {
+            destination: Some("payments"),
+            ..message
+        }));
+        assert!(!rule.fits(&SamplingInput {
+            destination: None,
+            ..message
+        }));
+        assert!(!rule.fits(&SamplingInput {
+            name: "receive",
+            ..message
+        }));
+    }
+}

@@ -1,0 +1,473 @@
+//! A sampling plan read from text.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::sampling::keep::KeepErrors;
+use crate::sampling::parents::OnParent;
+use crate::sampling::print::{KINDS, is_bare_method};
+use crate::sampling::share::Share;
+use crate::{ParentBranch, SamplingPlan, SamplingRule};
+
+impl FromStr for SamplingPlan {
+    type Err = ParsePlanError;
+
+    /// Parses clauses separated by semicolons; empty ones are passed over.
+    fn from_str(text: &str) -> Result<Self, ParsePlanError> {
+        let mut plan = Self::always();
+        for clause in clauses(text)? {
+            plan.clause(&clause)?;
+        }
+        Ok(plan)
+    }
+}
+
+const CLAUSES: &str = "expected `METHOD /path 10%`, `kind …`, `name …`, `destination …`, `* 10%`, `budget …`, \
+    `keep …`, `local roots only` or `ignore parents`";
+
+impl SamplingPlan {
+    fn clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
+        let [first, rest @ ..] = words else {
+            return Ok(());
+        };
+        match first.bare() {
+            Some("keep") => self.keep_clause(first, rest),
+            Some("budget") => {
+                let rate = first.one(rest, "expected a rate such as 200/s behind it")?;
+                self.budget = Some(rate.per_second()?);
+                Ok(())
+            }
+            Some("*") => {
+                let share = first.one(rest, "expected a percentage such as 10% behind it")?;
+                self.others = share.share()?;
+                Ok(())
+            }
+            Some("ignore") => {
+                let parents = first.one(rest, "expected `ignore parents`")?;
+                parents.must_be("parents", "expected `parents`")?;
+                self.parents.set_all(OnParent::Ignore);
+                Ok(())
+            }
+            Some("local")
+                if rest
+                    .first()
+                    .is_some_and(|word| word.bare() == Some("roots")) =>
+            {
+                let only = rest[0].one(&rest[1..], "expected `local roots only`")?;
+                only.must_be("only", "expected `only`")?;
+                self.keep.local_roots_only = true;
+                Ok(())
+            }
+            Some("remote" | "local" | "sampled" | "unsampled" | "parents") => {
+                self.parents_clause(words)
+            }
+            _ => self.rule_clause(words),
+        }
+    }
+
+    fn keep_clause(&mut self, keep: &Word<'_>, rest: &[Word<'_>]) -> Result<(), ParsePlanError> {
+        const WHAT: &str = "expected `errors`, `slower` or `forced`";
+        let [what, rest @ ..] = rest else {
+            return Err(keep.error("expected `keep errors`, `keep slower 500ms` or `keep forced`"));
+        };
+        match (what.bare(), rest) {
+            (Some("errors"), []) => self.keep.errors = KeepErrors::All,
+            (Some("errors"), _) => {
+                self.keep.errors = KeepErrors::PerSecond(what.one(rest, "")?.per_second()?);
+            }
+            (Some("slower"), _) => {
+                let limit = what.one(rest, "expected a time such as 500ms behind it")?;
+                self.keep.slower = Some(limit.duration()?);
+            }
+            (Some("forced"), []) => self.keep.forced = true,
+            (Some("forced"), [extra, ..]) => return Err(extra.error("expected `;`")),
+            _ => return Err(what.error(WHAT)),
+        }
+        Ok(())
+    }
+
+    /// `[remote|local] [sampled|unsampled] parents SHARE|follow|ignore`
+    fn parents_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
+        let mut rest = words;
+        let mut next = |options: [&'static str; 2]| {
+            let [word, tail @ ..] = rest else { return None };
+            let found = options
+                .into_iter()
+                .find(|option| word.bare() == Some(*option));
+            rest = if found.is_some() { tail } else { rest };
+            found
+        };
+        let (scope, decision) = (next(["remote", "local"]), next(["sampled", "unsampled"]));
+        let parents = words.len() - rest.len();
+        let Some((parents, rest)) = words[parents..].split_first() else {
+            return Err(words[parents - 1].error("expected `parents` behind it"));
+        };
+        parents.must_be("parents", "expected `parents`")?;
+        let what = parents.one(
+            rest,
+            "expected a percentage, `follow` or `ignore` behind it",
+        )?;
+        let on = match what.bare() {
+            Some("follow") => OnParent::Follow,
+            Some("ignore") => OnParent::Ignore,
+            _ => match what.share()? {
+                Share::Always => {
+                    return Err(what.error("expected a percentage, `follow` or `ignore`"));
+                }
+                share => OnParent::Share(share),
+            },
+        };
+        for branch in ParentBranch::EACH {
+            let mut words = branch.words().split(' ');
+            let meant = scope.is_none_or(|scope| words.next() == Some(scope))
+                && decision
+                    .is_none_or(|decision| branch.words().ends_with(&format!(" {decision}")));
+            if meant {
+                self.parents.set(branch, on);
+            }
+        }
+        Ok(())
+    }
+
+    fn rule_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
+        let mut rule = SamplingRule::of(Share::ALL);
+        let mut rest = words;
+        let mut conditions = 0;
+        while let [word, tail @ ..] = rest {
+            let value = |expected| tail.first().ok_or_else(|| word.error(expected));
+            let mut taken = 2;
+            let (place, text) = match word.bare() {
+                Some("any") => {
+                    taken = 1;
+                    (None, None)
+                }
+                Some("kind") => {
+                    rule.kind = Some(value("expected a kind such as `server` behind it")?.kind()?);
+                    (None, None)
+                }
+                Some("name") => (
+                    Some(&mut rule.name),
+                    Some(value("expected a name behind it")?),
+                ),
+                Some("destination") => (
+                    Some(&mut rule.destination),
+                    Some(value("expected a destination behind it")?),
+                ),
+                Some("method") => (
+                    Some(&mut rule.method),
+                    Some(value("expected a method behind it")?),
+                ),
+                Some("path") => (
+                    Some(&mut rule.path),
+                    Some(value("expected a path behind it")?),
+                ),
+                Some(bare) if is_bare_method(bare) => {
+                    taken = 1;
+                    (Some(&mut rule.method), Some(word))
+                }
+                Some(bare) if bare.starts_with('/') => {
+                    taken = 1;
+                    (Some(&mut rule.path), Some(word))
+                }
+                _ => break,
+            };
+            if let (Some(place), Some(text)) = (place, text) {
+                if place.is_some() {
+                    return Err(word.error("expected this condition once"));
+                }
+                *place = Some(text.text.clone().into_owned());
+            }
+            conditions += 1;
+            rest = &rest[taken..];
+        }
+        match rest {
+            [word, ..] if conditions == 0 => Err(word.error(CLAUSES)),
+            [share] => {
+                rule.share = share.share()?;
+                self.rules.push(rule);
+                Ok(())
+            }
+            [share, extra, ..] => Err(match share.share() {
+                Ok(_) => extra.error("expected `;`"),
+                Err(error) => error,
+            }),
+            [] => Err(words[words.len() - 1]
+                .error("expected a percentage such as 10%, or `always`, behind it")),
+        }
+    }
+}
+
+/// A word, and where it stands, counted in characters from 0.
+#[derive(Debug)]
+struct Word<'a> {
+    text: Cow<'a, str>,
+    at: usize,
+    quoted: bool,
+}
+
+impl Word<'_> {
+    /// The text of a word that is no quoted one, which stands for itself only.
+    fn bare(&self) -> Option<&str> {
+        (!self.quoted).then_some(&*self.text)
+    }
+
+    /// The one word that is to follow this one.
+    fn one<'w, 'a>(
+        &self,
+        rest: &'w [Word<'a>],
+        expected: &'static str,
+    ) -> Result<&'w Word<'a>, ParsePlanError> {
+        match rest {
+            [one] => Ok(one),
+            [_, extra, ..] => Err(extra.error("expected `;`")),
+            [] => Err(self.error(expected)),
+        }
+    }
+
+    fn must_be(&self, word: &str, expected: &'static str) -> Result<(), ParsePlanError> {
+        if self.bare() == Some(word) {
+            Ok(())
+        } else {
+            Err(self.error(expected))
+        }
+    }
+
+    fn kind(&self) -> Result<crate::Kind, ParsePlanError> {
+        let known = KINDS.iter().find(|(word, _)| self.bare() == Some(word));
+        known.map(|(_, kind)| *kind).ok_or_else(|| {
+            self.error("expected `server`, `client`, `producer`, `consumer` or `internal`")
+        })
+    }
+
+    fn share(&self) -> Result<Share, ParsePlanError> {
+        const EXPECTED: &str = "expected a percentage such as 10%, or `always`";
+        if self.bare() == Some("always") {
+            return Ok(Share::Always);
+        }
+        let number = self.bare().and_then(|text| text.strip_suffix('%'));
+        // what `f64` parses besides, such as `inf` and `1e1`, nobody would expect here
+        let number = number.filter(|number| {
+            number
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        });
+        let share = number.and_then(|number| Share::percent(number.parse().ok()?));
+        share.ok_or_else(|| self.error(EXPECTED))
+    }
+
+    fn per_second(&self) -> Result<u32, ParsePlanError> {
+        let number = self.bare().and_then(|text| text.strip_suffix("/s"));
+        let rate = number
+            .and_then(whole)
+            .and_then(|rate| u32::try_from(rate).ok());
+        rate.filter(|rate| *rate > 0)
+            .ok_or_else(|| self.error("expected a rate such as 200/s"))
+    }
+
+    fn duration(&self) -> Result<Duration, ParsePlanError> {
+        let text = self.bare().unwrap_or_default();
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = whole(&text[..text.len() - unit.len()]);
+        let duration = number.and_then(|number| match unit {
+            "s" => Some(Duration::from_secs(number)),
+            "ms" => Some(Duration::from_millis(number)),
+            "us" => Some(Duration::from_micros(number)),
+            "ns" => Some(Duration::from_nanos(number)),
+            _ => None,
+        });
+        duration.ok_or_else(|| self.error("expected a time such as 500ms or 2s"))
+    }
+
+    fn error(&self, expected: &'static str) -> ParsePlanError {
+        ParsePlanError {
+            word: self.text.clone().into_owned(),
+            at: self.at,
+            expected,
+        }
+    }
+}
+
+/// Digits only: `parse` would take a sign.
+fn whole(digits: &str) -> Option<u64> {
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
+}
+
+/// The words of each clause.
+fn clauses(text: &str) -> Result<Vec<Vec<Word<'_>>>, ParsePlanError> {
+    let mut clauses = vec![Vec::new()];
+    let (mut rest, mut at) = (text, 0);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            ';' => {
+                clauses.push(Vec::new());
+                1
+            }
+            c if c.is_whitespace() => c.len_utf8(),
+            _ => {
+                let (word, length) = word(rest, at)?;
+                // there is always a last one: the list begins with one and only grows
+                if let Some(clause) = clauses.last_mut() {
+                    clause.push(word);
+                }
+                length
+            }
+        };
+        let (passed, behind) = rest.split_at(length);
+        at += passed.chars().count();
+        rest = behind;
+    }
+    Ok(clauses)
+}
+
+/// The word at the start of the text, and how many bytes it takes there.
+fn word(text: &str, at: usize) -> Result<(Word<'_>, usize), ParsePlanError> {
+    let Some(inner) = text.strip_prefix('"') else {
+        let end = text
+            .find(|c: char| c.is_whitespace() || c == ';')
+            .unwrap_or(text.len());
+        let text = Cow::Borrowed(&text[..end]);
+        return Ok((
+            Word {
+                text,
+                at,
+                quoted: false,
+            },
+            end,
+        ));
+    };
+    let mut unquoted = String::new();
+    let mut chars = inner.char_indices();
+    while let Some((index, c)) = chars.next() {
+        match c {
+            '"' => {
+                let text = Cow::Owned(unquoted);
+                return Ok((
+                    Word {
+                        text,
+                        at,
+                        quoted: true,
+                    },
+                    index + 2,
+                ));
+            }
+            '\\' => unquoted.extend(chars.next().map(|(_, escaped)| escaped)),
+            c => unquoted.push(c),
+        }
+    }
+    let text = Cow::Borrowed(text);
+    Err(Word {
+        text,
+        at,
+        quoted: true,
+    }
+    .error("expected a closing quotation mark"))
+}
+
+/// The text is not a sampling plan; says which word, and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{word}` at {at}: {expected}")]
+pub struct ParsePlanError {
+    word: String,
+    at: usize,
+    expected: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_prints_as_it_parses() {
+        for text in [
+            "* 100%",
+            "* 0.1%; keep errors",
+            "GET /products 7%; /health 0%; * 5%; ignore parents; keep errors; keep slower 500ms",
+            "POST /checkout always; * 10%; budget 200/s; keep errors 100/s; keep slower 1s; keep forced; local roots only",
+            "kind consumer name \"process orders\" destination orders.* PUT /a 50%; method get path a 1%; * 0%",
+            "* 100%; remote sampled parents 10%; local unsampled parents ignore; keep slower 1500us",
+            "name \"a \\\" \\\\ ;\" 1%; * 100%",
+            "any 3%; * 100%",
+        ] {
+            assert_eq!(text.parse::<SamplingPlan>().unwrap().to_string(), text);
+        }
+        for (text, printed) in [
+            ("keep slower 2000ms;;", "* 100%; keep slower 2s"),
+            (
+                "sampled parents 10%",
+                "* 100%; remote sampled parents 10%; local sampled parents 10%",
+            ),
+            (
+                "parents ignore; remote parents follow; * 05.0%",
+                "* 5%; local sampled parents ignore; local unsampled parents ignore",
+            ),
+        ] {
+            assert_eq!(text.parse::<SamplingPlan>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn errors_point_at_the_word() {
+        const SHARE: &str = "expected a percentage such as 10%, or `always`";
+        for (text, error) in [
+            ("GET /a 101%", format!("`101%` at 7: {SHARE}")),
+            ("GET /a 1e1%", format!("`1e1%` at 7: {SHARE}")),
+            ("GET /a", format!("`/a` at 4: {SHARE}, behind it")),
+            ("GET products 10%", format!("`products` at 4: {SHARE}")),
+            (
+                "GET GET /a 1%",
+                "`GET` at 4: expected this condition once".into(),
+            ),
+            (
+                "kind worker 1%",
+                "`worker` at 5: expected `server`, `client`, `producer`, `consumer` or `internal`"
+                    .into(),
+            ),
+            (
+                "* 5%; keep everything",
+                "`everything` at 11: expected `errors`, `slower` or `forced`".into(),
+            ),
+            (
+                "* 5%; keep slower soon",
+                "`soon` at 18: expected a time such as 500ms or 2s".into(),
+            ),
+            (
+                "budget 0/s",
+                "`0/s` at 7: expected a rate such as 200/s".into(),
+            ),
+            (
+                "keep errors 5",
+                "`5` at 12: expected a rate such as 200/s".into(),
+            ),
+            ("\u{e9} 5%", format!("`\u{e9}` at 0: {CLAUSES}")),
+            ("GET /a 5% now", "`now` at 10: expected `;`".into()),
+            (
+                "keep",
+                "`keep` at 0: expected `keep errors`, `keep slower 500ms` or `keep forced`".into(),
+            ),
+            (
+                "remote traces 5%",
+                "`traces` at 7: expected `parents`".into(),
+            ),
+            (
+                "sampled",
+                "`sampled` at 0: expected `parents` behind it".into(),
+            ),
+            (
+                "name \"a 5%",
+                "`\"a 5%` at 5: expected a closing quotation mark".into(),
+            ),
+            (
+                "local roots",
+                "`roots` at 6: expected `local roots only`".into(),
+            ),
+        ] {
+            assert_eq!(
+                text.parse::<SamplingPlan>().unwrap_err().to_string(),
+                error,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Plans that environment variables name.
+
+use crate::{ParsePlanError, SamplingPlan, notify};
+
+impl SamplingPlan {
+    /// The plan of `HOPLINE_SAMPLING`, else of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+    ///
+    /// `None` if neither says anything. A sampler that OpenTelemetry does not name, or that asks a server
+    /// which share to take, is announced and passed over, as its specification asks. `traceidratio` samples
+    /// consistently, like every share here. `variable` looks a variable up; an empty value counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// `HOPLINE_SAMPLING` is not a plan.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, ParsePlanError> {
+        let read = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        if let Some(text) = read("HOPLINE_SAMPLING") {
+            return text.parse().map(Some);
+        }
+        let Some(name) = read("OTEL_TRACES_SAMPLER") else {
+            return Ok(None);
+        };
+        let share = || {
+            let said =
+                read("OTEL_TRACES_SAMPLER_ARG").map_or(Some(1.0), |said| said.trim().parse().ok());
+            said.filter(|share| (0.0..=1.0).contains(share))
+                .unwrap_or_else(|| {
+                    notify("env", || {
+                        "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1; 1 is taken".to_owned()
+                    });
+                    1.0
+                })
+        };
+        let always = Self::always();
+        Ok(match name.trim() {
+            "parentbased_always_on" => Some(always),
+            "parentbased_always_off" => Some(always.others(0.0)),
+            "parentbased_traceidratio" => Some(always.others(share())),
+            "always_on" => Some(always.ignore_parents()),
+            "always_off" => Some(always.others(0.0).ignore_parents()),
+            "traceidratio" => Some(always.others(share()).ignore_parents()),
+            other => {
+                let remote = matches!(
+                    other,
+                    "jaeger_remote" | "parentbased_jaeger_remote" | "xray"
+                );
+                let why = if remote {
+                    "asks a server, which hopline does not"
+                } else {
+                    "is not known"
+                };
+                let other = other.to_owned();
+                notify("env", || {
+                    format!("OTEL_TRACES_SAMPLER `{other}` {why}; it is passed over")
+                });
+                None
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_read_in_their_order() {
+        let read = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<(String, String)> = pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect();
+            let find = |name: &str| {
+                pairs
+                    .iter()
+                    .find(|(key, _)| key == name)
+                    .map(|(_, value)| value.clone())
+            };
+            SamplingPlan::from_variables(find).map(|plan| plan.map(|plan| plan.to_string()))
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(
+            read(&[
+                ("HOPLINE_SAMPLING", "* 5%"),
+                ("OTEL_TRACES_SAMPLER", "always_off")
+            ]),
+            Ok(Some("* 5%".into()))
+        );
+        assert_eq!(
+            read(&[
+                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "0.25")
+            ]),
+            Ok(Some("* 25%; ignore parents".into()))
+        );
+        assert_eq!(
+            read(&[("OTEL_TRACES_SAMPLER", "xray"), ("HOPLINE_SAMPLING", " ")]),
+            Ok(None)
+        );
+        assert!(read(&[("HOPLINE_SAMPLING", "some")]).is_err());
+    }
+}

@@ -1,0 +1,752 @@
+//! Consistent probability sampling, one test a rule, and what a plan adds to it.
+
+#[path = "support/hop.rs"]
+mod hop;
+mod support;
+
+use std::time::{Duration, SystemTime};
+
+use hop::{Lines, SPAN, TRACE, hop, parent_of};
+use hopline_core::{
+    Clock, Decision, Ids, Incoming, Kind, ManualClock, ParentBranch, Sampler, SamplingInput,
+    SamplingPlan, SamplingRule, SpanBuilder, Threshold, Tracer, no_attrs,
+};
+use support::{root, traced};
+
+/// A tracer of this plan, with random ids that are the same in each run.
+fn planned(plan: &str) -> Tracer {
+    Tracer::builder()
+        .ids(Ids::Seeded(7))
+        .plan(plan.parse().unwrap())
+        .build()
+}
+
+/// Calls out of a request whose trace id ends in this randomness, with these flags and this tracestate.
+fn call(tracer: &Tracer, randomness: u64, flags: &str, state: &str) -> Lines {
+    let parent = format!(
+        "00-{:032x}-{SPAN}-{flags}",
+        (0xabcd_u128 << 64) | u128::from(randomness)
+    );
+    let mut lines = vec![("traceparent", parent.as_str())];
+    lines.extend((!state.is_empty()).then_some(("tracestate", state)));
+    hop(tracer, &lines)
+}
+
+fn sampled(sent: &Lines) -> bool {
+    parent_of(sent).is_sampled()
+}
+
+const HIGH: u64 = 0xff_ffff_ffff_ffff;
+const LOW: u64 = 1;
+
+#[test]
+fn s01_all_stands_in_one_member_of_bounded_grammar() {
+    let half = planned("* 50%; ignore parents");
+    for (came, goes) in [
+        ("ot=x:1;y2:A.b_c-d,a=1", "ot=th:8;x:1;y2:A.b_c-d,a=1"),
+        ("ot=X:1,a=1", "ot=th:8,a=1"),
+        ("ot=x:a b,a=1", "ot=th:8,a=1"),
+        ("ot=x:1;x:2", "ot=th:8"),
+        ("ot=;", "ot=th:8"),
+        ("ot=x", "ot=th:8"),
+        ("ot=1x:1", "ot=th:8"),
+    ] {
+        assert_eq!(
+            call(&half, HIGH, "01", came).one("tracestate"),
+            Some(goes),
+            "{came}"
+        );
+    }
+    let full = format!("ot=x:{}", "v".repeat(254));
+    assert_eq!(
+        call(&half, HIGH, "01", &full).one("tracestate"),
+        Some(full.as_str()),
+        "no room to say it"
+    );
+}
+
+#[test]
+fn s02_unknown_sub_keys_stay() {
+    let followed = call(&planned("* 1%"), HIGH, "01", "ot=future:1;th:8")
+        .one("tracestate")
+        .map(str::to_owned);
+    assert_eq!(followed.as_deref(), Some("ot=future:1;th:8"));
+    let dropped = call(
+        &planned("* 0%; ignore parents"),
+        HIGH,
+        "01",
+        "a=1,ot=th:8;future:1",
+    );
+    assert_eq!(dropped.one("tracestate"), Some("ot=future:1,a=1"));
+}
+
+#[test]
+fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
+    // only one that is read counts: what was taken by less than a tenth stays at that
+    let tenth = planned("remote sampled parents 10%");
+    let longest = "f".repeat(14);
+    for (text, goes) in [
+        ("ff", Some("ot=th:ff")),
+        ("ff00", Some("ot=th:ff")),
+        (longest.as_str(), Some("ot=th:ffffffffffffff")),
+        ("0", Some("ot=th:e666")),
+        ("FF", None),
+        ("fffffffffffffff", None),
+        ("-1", None),
+        ("", None),
+    ] {
+        let sent = call(&tenth, HIGH, "01", &format!("ot=th:{text}"));
+        assert_eq!(sent.one("tracestate"), goes, "{text}");
+    }
+}
+
+#[test]
+fn s04_the_randomness_is_that_of_rv_or_else_the_ids_last_56_bits() {
+    let half = planned("* 50%; ignore parents");
+    for (randomness, state, is) in [
+        (HIGH, "", true),
+        (LOW, "", false),
+        (LOW, "ot=rv:80000000000000", true),
+        (HIGH, "ot=rv:7fffffffffffff", false),
+        (HIGH, "ot=rv:7fffffffffffff0", true),
+        (HIGH, "ot=rv:7FFFFFFFFFFFFF", true),
+    ] {
+        assert_eq!(
+            sampled(&call(&half, randomness, "03", state)),
+            is,
+            "{randomness:x} {state}"
+        );
+    }
+    // the bits above the 56 do not count
+    assert!(!sampled(&call(&half, 0xff00_0000_0000_0001, "03", "")));
+}
+
+#[test]
+fn s05_a_trace_is_taken_if_its_randomness_reaches_the_threshold() {
+    let tenth = planned("* 10%; ignore parents");
+    for (randomness, is) in [
+        (0xe6_6600_0000_0000, true),
+        (0xe6_65ff_ffff_ffff, false),
+        (HIGH, true),
+        (0x10, false),
+    ] {
+        assert_eq!(
+            sampled(&call(&tenth, randomness, "02", "")),
+            is,
+            "{randomness:x}"
+        );
+    }
+}
+
+#[test]
+fn s06_a_share_becomes_a_threshold_of_four_digits() {
+    for (plan, th) in [
+        ("* 50%", "8"),
+        ("* 33.333333333333333%", "aaab"),
+        ("* 25%", "c"),
+        ("* 10%", "e666"),
+        ("* 1%", "fd70a"),
+        ("* 0.1%", "ffbe77"),
+        ("* 100%", "0"),
+    ] {
+        let tracer = planned(&format!("{plan}; ignore parents"));
+        let sent = call(&tracer, HIGH, "02", "");
+        assert_eq!(
+            sent.one("tracestate"),
+            Some(format!("ot=th:{th}").as_str()),
+            "{plan}"
+        );
+    }
+}
+
+#[test]
+fn s07_the_adjusted_count_is_what_the_share_stands_for() {
+    let (tracer, memory) =
+        traced(|builder| builder.plan("* 25%; ignore parents; keep errors".parse().unwrap()));
+    let _ = call(&tracer, HIGH, "02", "");
+    let span = memory.take().remove(0);
+    assert_eq!(span.adjusted_count(), Some(4.0));
+    // kept for another reason: it stands for no other
+    let request = SpanBuilder::new("request").start_root(
+        Some(&tracer),
+        support::incoming(&format!("00-{LOW:032x}-{SPAN}-02")),
+        no_attrs,
+    );
+    request.fail("timeout");
+    request.end();
+    assert_eq!(memory.take()[0].adjusted_count(), Some(0.0));
+    // sampled by nobody knows what share
+    let (tracer, memory) = traced(|builder| builder);
+    let _ = call(&tracer, HIGH, "01", "");
+    assert_eq!(memory.take()[0].adjusted_count(), None);
+}
+
+#[test]
+fn s08_who_decides_says_by_what_share_and_a_dropped_trace_has_none() {
+    let half = planned("* 50%; ignore parents");
+    assert_eq!(
+        call(&half, HIGH, "02", "ot=th:c").one("tracestate"),
+        Some("ot=th:8")
+    );
+    assert_eq!(call(&half, LOW, "03", "ot=th:0").one("tracestate"), None);
+    assert_eq!(
+        call(&half, LOW, "03", "ot=th:0,a=1").one("tracestate"),
+        Some("a=1")
+    );
+    assert_eq!(hop(&planned("* 0%"), &[]).one("tracestate"), None);
+}
+
+#[test]
+fn s09_a_parents_share_is_passed_on_unless_its_flag_contradicts_it() {
+    let follow = planned("* 1%");
+    for (randomness, flags, came, goes) in [
+        (HIGH, "01", "ot=th:c,a=1", Some("ot=th:c,a=1")),
+        (HIGH, "01", "a=1", Some("a=1")),
+        (LOW, "01", "ot=th:c,a=1", Some("a=1")),
+        (HIGH, "00", "ot=th:c,a=1", Some("a=1")),
+        (LOW, "00", "ot=th:c", None),
+    ] {
+        let sent = call(&follow, randomness, flags, came);
+        assert_eq!(
+            (sent.one("tracestate"), sampled(&sent)),
+            (goes, flags == "01"),
+            "{came} {flags}"
+        );
+    }
+}
+
+#[test]
+fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
+    let half = planned("* 50%; ignore parents");
+    let sent = call(&half, LOW, "01", "ot=rv:80000000000000");
+    assert_eq!(sent.one("tracestate"), Some("ot=th:8;rv:80000000000000"));
+    let sent = call(&half, LOW, "01", "ot=th:0;rv:00000000000001");
+    assert_eq!(
+        sent.one("tracestate"),
+        Some("ot=rv:00000000000001"),
+        "kept though dropped"
+    );
+    assert!(
+        !call(&half, HIGH, "00", "")
+            .one("tracestate")
+            .unwrap()
+            .contains("rv")
+    );
+    let random = hop(&planned("* 99.9%"), &[]);
+    assert!(
+        !random.one("tracestate").unwrap_or_default().contains("rv"),
+        "its id is random"
+    );
+    // ids that count up are not: the tracer says a number, the same in all services
+    let (sequence, _) = traced(|builder| builder.plan("* 99.9%".parse().unwrap()));
+    let sent = hop(&sequence, &[]);
+    assert!(!parent_of(&sent).flags().is_random());
+    let state = sent.one("tracestate").unwrap().to_owned();
+    let said = u64::from_str_radix(state.split("rv:").nth(1).unwrap(), 16).unwrap();
+    assert!(state.starts_with("ot=th:004") && said > 0x4, "{state}");
+}
+
+#[test]
+fn s11_ids_are_taken_for_random_also_without_the_flag() {
+    let half = planned("* 50%; ignore parents");
+    for flags in ["00", "02"] {
+        assert!(sampled(&call(&half, HIGH, flags, "")) && !sampled(&call(&half, LOW, flags, "")));
+    }
+}
+
+#[test]
+fn s12_a_service_behind_takes_a_part_of_what_was_taken_and_never_more() {
+    let tenth = planned("remote sampled parents 10%");
+    for (randomness, state, goes) in [
+        (HIGH, "ot=th:8", Some("ot=th:e666")),
+        (HIGH, "ot=th:fd70a", Some("ot=th:fd70a")),
+        (0xe0_0000_0000_0000, "ot=th:8", None),
+        (HIGH, "", None),
+    ] {
+        let sent = call(&tenth, randomness, "01", state);
+        assert_eq!(sent.one("tracestate"), goes, "{state}");
+        assert_eq!(sampled(&sent), randomness == HIGH);
+    }
+}
+
+#[test]
+fn s13_a_decision_that_is_no_probability_says_no_share() {
+    struct Vip;
+    impl Sampler for Vip {
+        fn sample(&self, input: &SamplingInput<'_>) -> Decision {
+            if input.name == "request" {
+                Decision::Keep
+            } else {
+                Decision::Drop
+            }
+        }
+    }
+    let (tracer, memory) = traced(|builder| builder.sampler(Vip));
+    let sent = call(&tracer, LOW, "01", "ot=th:0,a=1");
+    assert_eq!(
+        (sampled(&sent), sent.one("tracestate")),
+        (true, Some("a=1"))
+    );
+    assert_eq!(memory.take()[0].adjusted_count(), None);
+    // kept at its end: the flag says unsampled to the last
+    let late = "* 0%; keep errors".parse().unwrap();
+    let (tracer, memory) = traced(|builder| builder.ids(Ids::Seeded(7)).plan(late));
+    let request = root(&tracer, "request");
+    request.fail("timeout");
+    assert!(!request.span_context().unwrap().is_sampled());
+    request.end();
+    assert!(memory.take()[0].tracestate.is_empty());
+}
+
+#[test]
+fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
+    let plan = "GET /orders/{id} 100%; kind consumer destination orders.* 100%; name nightly.* 0%; \
+                POST /checkout always; name nightly.sweep 100%; * 0%";
+    let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
+    let span = |name| SpanBuilder::new(name).kind(Kind::Server);
+    let order = Some("GET /orders/{id} 100%");
+    for (builder, rule) in [
+        (span("GET").method("GET").path("/orders/7"), order),
+        (
+            span("GET")
+                .method("GET")
+                .path("/v1/orders/7")
+                .route(Some("/orders/{id}")),
+            order,
+        ),
+        (span("POST").method("POST").path("/orders/7"), None),
+        (
+            span("POST").method("POST").path("/checkout"),
+            Some("POST /checkout always"),
+        ),
+        (
+            span("process")
+                .kind(Kind::Consumer)
+                .destination("orders.created"),
+            Some("kind consumer destination orders.* 100%"),
+        ),
+        (span("process").destination("orders.created"), None),
+        (span("nightly.sweep"), None),
+        (span("other"), None),
+    ] {
+        builder
+            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .end();
+        let kept = memory.take();
+        let annotated = kept
+            .first()
+            .and_then(|span| span.text("hopline.sampling.rule"));
+        assert_eq!(annotated, rule, "{builder:?}");
+    }
+}
+
+#[test]
+fn s15_each_of_the_five_branches_decides_for_itself() {
+    let inner = |plan: &str, outer: &str| {
+        // another tracer of this process has decided before
+        let (outer, inner) = (planned(outer), planned(plan));
+        let mut above =
+            SpanBuilder::new("above").start_root(Some(&outer), Incoming::default(), no_attrs);
+        above.in_scope(|| {
+            let below = SpanBuilder::new("below").start(Some(&inner), no_attrs);
+            below.span_context().unwrap().is_sampled()
+        })
+    };
+    for (plan, expected) in [
+        // root, remote sampled, remote unsampled, local sampled
+        ("* 100%", [true, true, false, true]),
+        ("* 0%", [false, true, false, true]),
+        ("* 0%; ignore parents", [false, false, false, false]),
+        (
+            "* 0%; remote sampled parents 0%",
+            [false, false, false, true],
+        ),
+        (
+            "* 0%; remote unsampled parents 100%",
+            [false, true, true, true],
+        ),
+        (
+            "* 0%; local sampled parents 0%",
+            [false, true, false, false],
+        ),
+    ] {
+        let tracer = planned(plan);
+        let decided = [
+            sampled(&hop(&tracer, &[])),
+            sampled(&call(&tracer, LOW, "01", "")),
+            sampled(&call(&tracer, LOW, "00", "")),
+            inner(plan, "* 100%"),
+        ];
+        assert_eq!(decided, expected, "{plan}");
+    }
+    assert!(
+        !inner("* 100%", "* 0%; keep forced"),
+        "local unsampled, followed"
+    );
+    assert!(inner(
+        "* 0%; local unsampled parents 100%",
+        "* 0%; keep forced"
+    ));
+    let told = SamplingPlan::always().parents(ParentBranch::LocalUnsampled, 0.5);
+    assert_eq!(told.to_string(), "* 100%; local unsampled parents 50%");
+}
+
+#[test]
+fn s16_what_is_not_sampled_can_be_recorded_all_the_same() {
+    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep forced".parse().unwrap()));
+    let request = root(&tracer, "request");
+    assert!(request.is_recording() && !request.span_context().unwrap().is_sampled());
+    request.end();
+    assert!(memory.take().is_empty(), "recorded only");
+    let request = root(&tracer, "request");
+    request.keep();
+    request.end();
+    let kept = memory.take().remove(0);
+    assert_eq!(
+        (
+            kept.text("hopline.kept"),
+            kept.text("hopline.sampling.rule")
+        ),
+        (Some("forced"), Some("keep forced"))
+    );
+}
+
+#[test]
+fn s17_the_old_name_samples_consistently() {
+    let variables = |name: &str| match name {
+        "OTEL_TRACES_SAMPLER" => Some("traceidratio".to_owned()),
+        "OTEL_TRACES_SAMPLER_ARG" => Some("0.1".to_owned()),
+        _ => None,
+    };
+    let plan = SamplingPlan::from_variables(variables).unwrap().unwrap();
+    assert_eq!(plan, "* 10%; ignore parents".parse().unwrap());
+}
+
+/// New traces, a million of each: who was taken, and what it stands for.
+#[test]
+fn a_million_traces_are_sampled_as_the_share_says() {
+    const TRACES: u32 = 1_000_000;
+    for (plan, share) in [
+        ("* 100%", 1.0),
+        ("* 50%", 0.5),
+        ("* 10%", 0.1),
+        ("* 0.1%", 0.001),
+    ] {
+        let tracer = planned(plan);
+        let (mut taken, mut counted) = (0, 0.0);
+        for _ in 0..TRACES {
+            let span = root(&tracer, "request");
+            let context = span.context_ref().span_context().unwrap();
+            if context.is_sampled() {
+                taken += 1;
+                let th = context
+                    .tracestate()
+                    .get("ot")
+                    .unwrap()
+                    .strip_prefix("th:")
+                    .unwrap();
+                counted += Threshold::from_hex(th).unwrap().adjusted_count();
+            }
+        }
+        let expected = f64::from(TRACES) * share;
+        let sigma = (expected * (1.0 - share)).sqrt();
+        assert!(
+            (f64::from(taken) - expected).abs() <= 4.0 * sigma,
+            "{plan}: {taken}"
+        );
+        // of a thousand that stand for a million, chance alone makes more than 2 %
+        let within = if share < 0.01 {
+            4.0 * sigma / expected
+        } else {
+            0.02
+        };
+        assert!(
+            (counted / f64::from(TRACES) - 1.0).abs() <= within,
+            "{plan}: {counted}"
+        );
+    }
+}
+
+#[test]
+fn services_of_different_shares_sample_nested_sets() {
+    let (half, tenth) = (
+        planned("* 50%; ignore parents"),
+        planned("* 10%; ignore parents"),
+    );
+    let mut both = [0; 2];
+    let ids = planned("* 100%");
+    for _ in 0..20_000 {
+        let above = root(&ids, "edge").span_context().unwrap().to_string();
+        let taken = [&half, &tenth].map(|tracer| sampled(&hop(tracer, &[("traceparent", &above)])));
+        assert!(
+            taken[0] || !taken[1],
+            "{above}: what a tenth takes, a half takes too"
+        );
+        both[0] += u32::from(taken[0]);
+        both[1] += u32::from(taken[1]);
+    }
+    assert!(
+        (9_700..10_300).contains(&both[0]) && (1_830..2_170).contains(&both[1]),
+        "{both:?}"
+    );
+}
+
+/// A clock that only moves when told, and a tracer on it.
+fn clocked(plan: &str) -> (Tracer, ManualClock, support::Memory) {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (tracer, memory) = traced(|builder| {
+        builder
+            .ids(Ids::Seeded(7))
+            .clock(Clock::Manual(clock.clone()))
+            .plan(plan.parse().unwrap())
+    });
+    (tracer, clock, memory)
+}
+
+/// How many of so many requests a second are sampled in each of these seconds.
+fn load(
+    tracer: &Tracer,
+    clock: &ManualClock,
+    seconds: usize,
+    routes: &[(&'static str, u32)],
+) -> Vec<Vec<u32>> {
+    let mut all = Vec::new();
+    for _ in 0..seconds {
+        let mut taken = vec![0; routes.len()];
+        for slice in 0..10 {
+            for (route, (path, rate)) in routes.iter().enumerate() {
+                for _ in (rate * slice / 10)..(rate * (slice + 1) / 10) {
+                    let span = SpanBuilder::new("GET")
+                        .kind(Kind::Server)
+                        .method("GET")
+                        .path(path);
+                    let span = span.start_root(Some(tracer), Incoming::default(), no_attrs);
+                    taken[route] += u32::from(span.span_context().unwrap().is_sampled());
+                }
+            }
+            clock.advance(Duration::from_millis(100));
+        }
+        all.push(taken);
+    }
+    all
+}
+
+fn mean(seconds: &[Vec<u32>], route: usize) -> f64 {
+    let sum: u32 = seconds.iter().map(|second| second[route]).sum();
+    f64::from(sum) / seconds.len() as f64
+}
+
+#[test]
+fn a_budget_lowers_the_probability_and_tells_it() {
+    let (tracer, clock, memory) = clocked("* 50%; budget 100/s");
+    let quiet = load(&tracer, &clock, 5, &[("/", 100)]);
+    assert!(
+        (40.0..60.0).contains(&mean(&quiet, 0)),
+        "within the budget the share counts: {quiet:?}"
+    );
+    assert_eq!(tracer.stats().over_budget, 0);
+    memory.take();
+    let loud = load(&tracer, &clock, 20, &[("/", 5000)]);
+    assert!(loud[0][0] <= 300, "a burst: {loud:?}");
+    assert!((85.0..110.0).contains(&mean(&loud[2..], 0)), "{loud:?}");
+    let _ = tracer.flush(Duration::ZERO);
+    let told: f64 = memory
+        .take()
+        .iter()
+        .filter_map(|span| span.adjusted_count())
+        .sum();
+    assert!(
+        (told / (20.0 * 5000.0) - 1.0).abs() < 0.1,
+        "what was taken stands for all: {told}"
+    );
+    let over = tracer.stats().over_budget;
+    assert!((40_000..52_000).contains(&over), "{over}");
+    let quiet = load(&tracer, &clock, 8, &[("/", 100)]);
+    assert!(
+        (40.0..60.0).contains(&mean(&quiet[4..], 0)),
+        "and it recovers: {quiet:?}"
+    );
+}
+
+#[test]
+fn a_noisy_route_does_not_starve_the_rest() {
+    let (tracer, clock, _) = clocked("GET /noisy 100%; GET /checkout always; * 100%; budget 100/s");
+    let seconds = load(
+        &tracer,
+        &clock,
+        15,
+        &[("/noisy", 10_000), ("/quiet", 30), ("/checkout", 50)],
+    );
+    let (noisy, quiet, always) = (
+        mean(&seconds[2..], 0),
+        mean(&seconds[2..], 1),
+        mean(&seconds[2..], 2),
+    );
+    assert_eq!(quiet, 30.0, "it asks for less than its part");
+    assert_eq!(always, 50.0, "always is always, beside the budget");
+    assert!(
+        (55.0..85.0).contains(&noisy),
+        "the rest of the budget: {noisy}"
+    );
+    assert!(
+        seconds.iter().all(|second| second[1] == 30),
+        "from the first second on: {seconds:?}"
+    );
+}
+
+#[test]
+fn a_flood_of_sampled_parents_cannot_exceed_the_budget() {
+    for randomness in [HIGH, 0] {
+        let (tracer, clock, memory) = clocked("* 10%; budget 100/s; keep errors");
+        let mut own = 0;
+        for second in 0..5_u64 {
+            for number in 0..5_000_u64 {
+                // forged so that every threshold lets them in, or with ids as they come
+                let randomness = if randomness == HIGH {
+                    HIGH
+                } else {
+                    (second * 5000 + number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) & HIGH
+                };
+                let _ = call(&tracer, randomness, "03", "ot=th:0");
+            }
+            for _ in 0..100 {
+                own += u32::from(root(&tracer, "own").span_context().unwrap().is_sampled());
+            }
+            clock.advance(Duration::from_secs(1));
+        }
+        let _ = tracer.flush(Duration::ZERO);
+        let spans = memory.take();
+        let kept = spans.iter().filter(|span| span.name == "request").count();
+        assert!(kept < 5 * 350, "{kept} of 25000");
+        assert!(
+            (25..80).contains(&own),
+            "one's own are not starved: {own} of 500 at 10 %"
+        );
+        let mut ids: Vec<_> = spans.iter().map(|span| span.span_id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(
+            ids.len(),
+            spans.len(),
+            "spans do not collide, though their trace's id is forged"
+        );
+    }
+}
+
+#[test]
+fn kept_errors_are_all_of_them_or_so_many_a_second() {
+    for (plan, kept_at_once, kept_later) in [
+        ("* 0%; keep errors", 10_000, 10_000),
+        ("* 0%; keep errors 100/s", 100, 100),
+        ("* 0%; budget 1/s; keep errors", 10_000, 10_000),
+    ] {
+        let (tracer, clock, memory) = clocked(plan);
+        for expected in [kept_at_once, kept_later] {
+            for _ in 0..10_000 {
+                let request = root(&tracer, "request");
+                request.fail("500");
+                request.end();
+            }
+            let _ = tracer.flush(Duration::ZERO);
+            let kept = memory.take();
+            assert_eq!(kept.len(), expected, "{plan}");
+            assert!(
+                kept.iter()
+                    .all(|span| span.text("hopline.kept") == Some("error"))
+            );
+            clock.advance(Duration::from_secs(1));
+        }
+        let let_go = 20_000 - kept_at_once - kept_later;
+        assert_eq!(
+            tracer.stats().errors_let_go,
+            let_go as u64,
+            "{plan}: the rest is counted"
+        );
+    }
+}
+
+#[test]
+fn local_roots_only_leaves_alone_what_another_process_did_not_sample() {
+    let failing = |plan: &str, parent: Option<&str>| {
+        let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
+        let incoming = parent.map(support::incoming).unwrap_or_default();
+        let request = SpanBuilder::new("request").start_root(Some(&tracer), incoming, no_attrs);
+        request.fail("500");
+        request.end();
+        !memory.take().is_empty()
+    };
+    let unsampled = format!("00-{TRACE}-{SPAN}-00");
+    assert!(failing("* 0%; keep errors", Some(&unsampled)));
+    assert!(!failing(
+        "* 0%; keep errors; local roots only",
+        Some(&unsampled)
+    ));
+    assert!(failing("* 0%; keep errors; local roots only", None));
+    assert!(failing(
+        "* 0%; keep errors; local roots only",
+        Some(&format!("00-{TRACE}-{SPAN}-01"))
+    ));
+}
+
+#[test]
+fn a_plan_is_exchanged_for_traces_that_begin_from_then_on() {
+    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep errors".parse().unwrap()));
+    let before = root(&tracer, "before");
+    tracer.set_plan("* 0%".parse().unwrap());
+    let after = root(&tracer, "after");
+    for request in [before, after] {
+        request.fail("500");
+        request.end();
+    }
+    assert_eq!(memory.names(), ["before"], "by the rules it began with");
+    tracer.set_plan(
+        SamplingPlan::always()
+            .rule(SamplingRule::always().name("b*"))
+            .others(0.0),
+    );
+    let _ = (root(&tracer, "a"), root(&tracer, "b"));
+    assert_eq!(memory.names(), ["b"]);
+}
+
+#[test]
+fn what_is_promised_is_kept() {
+    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep errors 1/s".parse().unwrap()));
+    let quiet = root(&tracer, "quiet");
+    assert!(!quiet.context_ref().promise_keep(), "nothing has failed");
+    let (first, second) = (root(&tracer, "first"), root(&tracer, "second"));
+    first.fail("500");
+    second.fail("500");
+    assert!(first.context_ref().promise_keep() && first.context_ref().promise_keep());
+    assert!(!second.context_ref().promise_keep(), "one a second");
+    let behind = root(&tracer, "behind");
+    behind.context_ref().keep_downstream();
+    assert!(behind.context_ref().promise_keep());
+    drop((quiet, first, second, behind));
+    let kept: Vec<_> = memory
+        .take()
+        .iter()
+        .map(|span| {
+            (
+                span.name.clone(),
+                span.text("hopline.kept").map(str::to_owned),
+            )
+        })
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            ("first".to_owned(), Some("error".to_owned())),
+            ("behind".to_owned(), Some("downstream".to_owned()))
+        ]
+    );
+    assert_eq!(tracer.stats().errors_let_go, 1);
+}
+
+#[test]
+fn the_recommended_plan_is_text_too() {
+    assert_eq!(
+        SamplingPlan::recommended().to_string(),
+        "* 10%; budget 100/s; keep errors; keep slower 1s"
+    );
+    assert_ne!(SamplingPlan::recommended(), SamplingPlan::default());
+}

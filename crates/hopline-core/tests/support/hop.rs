@@ -1,0 +1,106 @@
+//! One service between two others: what it sends for what it got.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
+
+use hopline_core::{Extract, Incoming, Inject, Kind, SpanBuilder, SpanContext, Tracer, no_attrs};
+
+pub const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+pub const SPAN: &str = "00f067aa0ba902b7";
+
+/// Field lines in order, as a socket brings them.
+#[derive(Debug, Default, PartialEq)]
+pub struct Lines(pub Vec<(String, Vec<u8>)>);
+
+impl Lines {
+    pub fn new(lines: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
+        Self(lines.iter().map(owned).collect())
+    }
+
+    /// The one value of a name; panics if there are several.
+    pub fn one(&self, name: &str) -> Option<&str> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        let value = values.next();
+        assert!(values.next().is_none(), "one {name}: {self:?}");
+        value.map(|(_, value)| std::str::from_utf8(value).unwrap())
+    }
+}
+
+impl Extract for Lines {
+    fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+        let named = self
+            .0
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.for_each(|(_, value)| found(value));
+    }
+}
+
+impl Inject for Lines {
+    fn set(&mut self, name: &'static str, value: &str) {
+        Inject::remove(self, name);
+        self.0.push((name.to_owned(), value.into()));
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.0.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+    }
+}
+
+/// What a call out carries while a request that brought `lines` is handled.
+pub fn hop(tracer: &Tracer, lines: &[(&str, &str)]) -> Lines {
+    hops(tracer, &Lines::new(lines), 1).remove(0)
+}
+
+pub fn hops(tracer: &Tracer, lines: &Lines, calls: usize) -> Vec<Lines> {
+    let incoming = Incoming::extract(lines);
+    let mut request =
+        SpanBuilder::new("request")
+            .kind(Kind::Server)
+            .start_root(Some(tracer), incoming, no_attrs);
+    let call = || {
+        let call = SpanBuilder::new("call")
+            .kind(Kind::Client)
+            .start(None, no_attrs);
+        let mut sent = Lines::default();
+        call.context_ref().inject(&mut sent);
+        sent
+    };
+    request.in_scope(|| (0..calls).map(|_| call()).collect())
+}
+
+pub fn parent_of(sent: &Lines) -> SpanContext {
+    sent.one("traceparent")
+        .expect("a traceparent is always sent")
+        .parse()
+        .unwrap()
+}
+
+/// True if the call goes on with the trace of [`TRACE`].
+pub fn continues(tracer: &Tracer, traceparent: &str) -> bool {
+    let sent = hop(tracer, &[("traceparent", traceparent)]);
+    parent_of(&sent).trace_id().to_string() == TRACE
+}
+
+/// What becomes of a tracestate under a valid parent.
+pub fn state(tracer: &Tracer, lines: &[&str]) -> Option<String> {
+    let mut headers = vec![(
+        "traceparent".to_owned(),
+        format!("00-{TRACE}-{SPAN}-01").into_bytes(),
+    )];
+    headers.extend(
+        lines
+            .iter()
+            .map(|line| ("tracestate".to_owned(), line.as_bytes().to_vec())),
+    );
+    let sent = hops(tracer, &Lines(headers), 1).remove(0);
+    assert_eq!(
+        parent_of(&sent).trace_id().to_string(),
+        TRACE,
+        "a tracestate cannot harm its parent"
+    );
+    sent.one("tracestate").map(str::to_owned)
+}
