@@ -167,7 +167,7 @@ async fn a_public_edge_links_and_takes_nothing_over() {
         .unwrap();
     assert_eq!(answer.text().await.unwrap(), "");
     let span = one(&all).await;
-    assert_eq!((span.parent, span.tracestate.as_str()), (None, ""));
+    assert_eq!((span.parent, span.tracestate.as_str()), (None, "ot=th:0"));
     assert_ne!(
         span.trace_id.to_string(),
         "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -87,7 +87,7 @@ fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
     let longest = "f".repeat(14);
     for (text, goes) in [
         ("ff", Some("ot=th:ff")),
-        ("ff00", Some("ot=th:ff")),
+        ("ff00", Some("ot=th:ff00")),
         (longest.as_str(), Some("ot=th:ffffffffffffff")),
         ("0", Some("ot=th:e666")),
         ("FF", None),

@@ -60,7 +60,7 @@ async fn a_call_is_a_client_span_and_its_id_is_what_is_sent() {
         )),
         "{sent}"
     );
-    assert!(!sent.contains("tracestate"), "{sent}");
+    assert!(sent.contains("tracestate: ot=th:0\n"), "{sent}");
     let port: i64 = url.rsplit_once(':').unwrap().1.parse().unwrap();
     span.attribute(
         "url.full",

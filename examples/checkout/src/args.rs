@@ -126,8 +126,8 @@ mod tests {
             "`--onec` is not understood; see --help"
         );
         assert_eq!(
-            parsed("--plan 5").unwrap_err(),
-            "--plan: `5` at 0: expected `METHOD /path 10%`, `* 10%`, `keep …` or `ignore parents`"
+            parsed("--plan budget").unwrap_err(),
+            "--plan: `budget` at 0: expected a rate such as 200/s behind it"
         );
         assert_eq!(
             parsed("--base-port 99999").unwrap_err(),
