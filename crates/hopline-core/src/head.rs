@@ -69,6 +69,8 @@ impl<'p> Head<'p> {
         let goes = Said {
             threshold: choice.threshold,
             randomness: came.randomness.or(own.filter(|_| choice.by_chance)),
+            // who decides leaves nothing behind that somebody else might read as a share
+            unread: came.unread && choice.follows,
         };
         Self {
             trace_id,

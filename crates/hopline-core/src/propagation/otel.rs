@@ -14,18 +14,31 @@ pub(crate) struct Said {
     pub(crate) threshold: Option<Threshold>,
     /// The trace's randomness, where it is not that of its id.
     pub(crate) randomness: Option<u64>,
+    /// True if there is something that was not understood where these two stand.
+    pub(crate) unread: bool,
 }
 
 #[inline]
 pub(crate) fn read(state: &TraceState) -> Said {
     let mut said = Said::default();
-    let Some(member) = state.get(KEY).filter(|member| is_valid(member)) else {
+    let Some(member) = state.get(KEY) else {
         return said;
     };
+    if !is_valid(member) {
+        said.unread = true;
+        return said;
+    }
     for (key, value) in pairs(member) {
         match key {
-            "th" => said.threshold = Threshold::from_hex(value),
-            "rv" if value.len() == 14 => said.randomness = hex_word(value.as_bytes()),
+            "th" => {
+                said.threshold = Threshold::from_hex(value);
+                said.unread |= said.threshold.is_none();
+            }
+            "rv" => {
+                let digits = Some(value.as_bytes()).filter(|digits| digits.len() == 14);
+                said.randomness = digits.and_then(hex_word);
+                said.unread |= said.randomness.is_none();
+            }
             _ => {}
         }
     }
@@ -106,7 +119,8 @@ mod tests {
             read(&all),
             Said {
                 threshold: threshold("c"),
-                randomness: Some(0x9b_8233_f7e3_a151)
+                randomness: Some(0x9b_8233_f7e3_a151),
+                unread: false,
             }
         );
         for text in [
@@ -120,7 +134,9 @@ mod tests {
             "ot=rv:9B8233F7E3A151",
             "a=1",
         ] {
-            assert_eq!(read(&state(text)), Said::default(), "{text}");
+            let said = read(&state(text));
+            assert_eq!((said.threshold, said.randomness), (None, None), "{text}");
+            assert_eq!(said.unread, text != "a=1", "{text}");
         }
     }
 
@@ -128,7 +144,7 @@ mod tests {
     fn what_others_wrote_stays() {
         let said = Said {
             threshold: threshold("8"),
-            randomness: None,
+            ..Said::default()
         };
         assert_eq!(
             write(&state("a=1,ot=x1:q;th:c,b=2"), said).as_str(),
@@ -146,7 +162,7 @@ mod tests {
         let full = format!("ot=x:{}", "v".repeat(254));
         let said = Said {
             threshold: threshold("8"),
-            randomness: None,
+            ..Said::default()
         };
         assert_eq!(write(&state(&full), said).as_str(), full);
         let with = format!("ot=th:c;x:{}", "v".repeat(249));
@@ -155,7 +171,7 @@ mod tests {
                 &state(&with),
                 Said {
                     threshold: threshold("c0ffee"),
-                    randomness: None
+                    ..Said::default()
                 }
             )
             .as_str(),

@@ -50,6 +50,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) threshold: Option<Threshold>,
     /// True if the trace's randomness decided.
     pub(crate) by_chance: bool,
+    /// True if the parent did.
+    pub(crate) follows: bool,
     /// The rule's text.
     pub(crate) rule: &'a str,
     /// What a trace without parent and baggage carries, if that is all there is to say.
@@ -168,6 +170,7 @@ impl Active {
             sampled,
             threshold: told,
             by_chance: threshold != Some(Threshold::EVERY),
+            follows: false,
             rule: &group.text,
             ready: group.extras.as_ref().filter(|_| told == group.threshold),
         }
@@ -183,7 +186,7 @@ impl Group {
         let threshold = share.threshold();
         let said = Said {
             threshold,
-            randomness: None,
+            ..Said::default()
         };
         let extras = Extras {
             tracestate: otel::write(&TraceState::EMPTY, said),
@@ -237,6 +240,7 @@ impl<'a> Choice<'a> {
             sampled,
             threshold: None,
             by_chance: false,
+            follows: false,
             rule: RULE,
             ready: None,
         };
@@ -267,6 +271,7 @@ impl<'a> Choice<'a> {
                 .threshold
                 .filter(|said| sampled && said.takes(input.randomness)),
             by_chance: false,
+            follows: true,
             rule,
             ready: None,
         }
