@@ -2,8 +2,8 @@
 
 use axum::extract::MatchedPath;
 use hopline_core::{OlderNames, Tracer};
-use hopline_tower::Trace;
-use http::{Extensions, Method, Uri};
+use hopline_tower::{Trace, Trust};
+use http::{Extensions, HeaderMap, Method, Uri};
 use tower_layer::Layer;
 
 /// Records each request as a root span named by its route. See the [crate](crate).
@@ -21,6 +21,27 @@ impl TraceLayer {
     /// Does not trust its callers; see [`hopline_tower::TraceLayer::public`].
     pub fn public() -> Self {
         Self(hopline_tower::TraceLayer::public().route(matched_path))
+    }
+
+    /// What the callers' trace context counts for; see [`hopline_tower::TraceLayer::trust`].
+    #[must_use]
+    pub fn trust(self, trust: Trust) -> Self {
+        Self(self.0.trust(trust))
+    }
+
+    /// The same, by request; see [`hopline_tower::TraceLayer::trust_by`].
+    #[must_use]
+    pub fn trust_by(
+        self,
+        choose: impl Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.trust_by(choose))
+    }
+
+    /// Says in a response that this service keeps the trace; see [`hopline_tower::TraceLayer::announce_kept`].
+    #[must_use]
+    pub fn announce_kept(self) -> Self {
+        Self(self.0.announce_kept())
     }
 
     /// Records with this tracer instead of the installed one.

@@ -33,7 +33,8 @@
 //!
 //! # How to change it
 //!
-//! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]. Handlers use [`CurrentSpan`] to add to
+//! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]; at the public edge begin with
+//! [`TraceLayer::public`]. Handlers use [`CurrentSpan`] to add to
 //! the request's span and [`TraceContext`] to hand the context on.
 //!
 //! # What it will not do
@@ -45,6 +46,8 @@ mod layer;
 mod route;
 
 pub use extract::{CurrentSpan, TraceContext};
+#[doc(no_inline)]
+pub use hopline_tower::Trust;
 pub use layer::TraceLayer;
 pub use route::{RouteLayer, RouteService};
 

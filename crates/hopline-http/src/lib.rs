@@ -29,6 +29,7 @@ mod host;
 mod method;
 mod name;
 mod redact;
+mod server_timing;
 mod status;
 
 pub use carrier::{HeaderExtractor, HeaderInjector};
@@ -36,6 +37,7 @@ pub use host::{Host, is_internal_host};
 pub use method::RequestMethod;
 pub use name::SpanName;
 pub use redact::{redact_query, redact_url};
+pub use server_timing::{announce_kept, is_kept};
 pub use status::{fail_client, fail_server, protocol_version};
 
 #[cfg(doctest)]

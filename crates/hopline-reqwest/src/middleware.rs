@@ -7,7 +7,7 @@ use hopline_core::{
     FutureExt, Kind, Literal, Name, OlderNames, Span, SpanBuilder, Tracer, attr, semconv,
 };
 use hopline_http::{
-    HeaderInjector, RequestMethod, SpanName, attribute, fail_client, is_internal_host,
+    HeaderInjector, RequestMethod, SpanName, attribute, fail_client, is_internal_host, is_kept,
     protocol_version, redact_url,
 };
 use http::Extensions;
@@ -33,6 +33,7 @@ pub struct TraceMiddleware {
     tracer: Option<Tracer>,
     older_names: OlderNames,
     baggage_hosts: Vec<String>,
+    kept_by: Vec<String>,
 }
 
 impl TraceMiddleware {
@@ -42,6 +43,7 @@ impl TraceMiddleware {
             tracer: None,
             older_names: OlderNames::from_env(),
             baggage_hosts: Vec::new(),
+            kept_by: Vec::new(),
         }
     }
 
@@ -63,6 +65,26 @@ impl TraceMiddleware {
     #[must_use]
     pub fn baggage_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
         self.baggage_hosts
+            .extend(hosts.into_iter().map(str::to_ascii_lowercase));
+        self
+    }
+
+    /// Keeps the caller's part of a trace, too, when one of these hosts says that it keeps its part.
+    ///
+    /// It says so where a trace that was not sampled has failed there
+    /// ([`announce_kept`](https://docs.rs/hopline-tower) of its layer), and counts for the trace that was sent and no
+    /// other. The caller's plan must have a keep rule, or its part is not recorded in the first place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_reqwest::TraceMiddleware;
+    ///
+    /// let trace = TraceMiddleware::new().keep_with(["payments.internal"]);
+    /// ```
+    #[must_use]
+    pub fn keep_with<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.kept_by
             .extend(hosts.into_iter().map(str::to_ascii_lowercase));
         self
     }
@@ -107,11 +129,7 @@ impl TraceMiddleware {
 
     fn inject(&self, span: &Span, request: &mut Request) {
         let host = request.url().host_str().unwrap_or_default();
-        let trusted = is_internal_host(host)
-            || self
-                .baggage_hosts
-                .iter()
-                .any(|named| named.eq_ignore_ascii_case(host));
+        let trusted = is_internal_host(host) || names(&self.baggage_hosts, host);
         let mut headers = HeaderInjector(request.headers_mut());
         if trusted {
             span.context_ref().inject(&mut headers);
@@ -140,11 +158,27 @@ impl TraceMiddleware {
                 }
                 if span.is_recording() {
                     fail_client(span.context_ref(), response.status());
+                    self.listen(span, response);
                 }
             }
             Err(error) => span.fail(error_type(error)),
         }
     }
+}
+
+impl TraceMiddleware {
+    /// Hears whether the service that answered, after redirects, keeps the trace.
+    fn listen(&self, span: &Span, response: &Response) {
+        let host = response.url().host_str().unwrap_or_default();
+        let sent = span.span_context().filter(|_| names(&self.kept_by, host));
+        if sent.is_some_and(|sent| is_kept(response.headers(), sent.trace_id())) {
+            span.context_ref().keep_downstream();
+        }
+    }
+}
+
+fn names(hosts: &[String], host: &str) -> bool {
+    hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
 }
 
 impl Default for TraceMiddleware {

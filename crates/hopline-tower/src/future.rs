@@ -65,14 +65,14 @@ where
         };
         let answer = ready!(root.in_scope(|| inner.poll(cx)));
         root.in_scope(|| this.inner.set(None));
-        let response = match answer {
+        let mut response = match answer {
             Ok(response) => response,
             Err(error) => {
                 root.fail("service_error");
                 return Poll::Ready(Err(error));
             }
         };
-        if root.head(&response) || response.body().is_end_stream() {
+        if root.head(&mut response) || response.body().is_end_stream() {
             // a server does not poll a body that is at its end, or that the protocol has no place for
             root.end();
         }

@@ -47,9 +47,16 @@
 //!
 //! # How to change it
 //!
-//! [`TraceLayer`]'s methods: a tracer of its own, [callers that are not trusted](TraceLayer::public),
-//! requests that are [not recorded](TraceLayer::filter). The handler adds to the span through
+//! [`TraceLayer`]'s methods: a tracer of its own, what [callers' contexts count for](TraceLayer::trust),
+//! requests that are [not recorded](TraceLayer::filter), telling the caller that a failed trace is
+//! [kept here](TraceLayer::announce_kept). The handler adds to the span through
 //! [`Context::current`](hopline_core::Context::current), which is current in the service, its future and the answer's body.
+//!
+//! # Trust
+//!
+//! [`TraceLayer::new`] trusts its callers: a stranger who may call the service can join any trace and, by the
+//! sampled flag, decide what is recorded. At the edge use [`TraceLayer::public`], or a plan with a
+//! [budget](hopline_core::SamplingPlan::budget), which bounds what forged flags can cost.
 //!
 //! # What it will not do
 //!
@@ -61,12 +68,14 @@ mod layer;
 mod root;
 mod route;
 mod service;
+mod trust;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
 pub use layer::TraceLayer;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
+pub use trust::Trust;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,7 +1,7 @@
 //! The request's span on its way from future to body.
 
 use hopline_core::{Name, Span, semconv};
-use hopline_http::{SpanName, attribute, fail_server};
+use hopline_http::{SpanName, announce_kept, attribute, fail_server};
 use http::{Response, StatusCode};
 
 use crate::route::RouteCell;
@@ -10,30 +10,15 @@ use crate::route::RouteCell;
 #[derive(Debug)]
 pub(crate) struct Root {
     /// None once it has ended.
-    span: Option<Span>,
-    method: &'static str,
-    head_only: bool,
-    older_names: bool,
-    cell: Option<RouteCell>,
+    pub(crate) span: Option<Span>,
+    pub(crate) method: &'static str,
+    pub(crate) head_only: bool,
+    pub(crate) older_names: bool,
+    pub(crate) announce_kept: bool,
+    pub(crate) cell: Option<RouteCell>,
 }
 
 impl Root {
-    pub(crate) fn new(
-        span: Span,
-        method: &'static str,
-        head_only: bool,
-        older_names: bool,
-        cell: Option<RouteCell>,
-    ) -> Self {
-        Self {
-            span: Some(span),
-            method,
-            head_only,
-            older_names,
-            cell,
-        }
-    }
-
     /// Runs with the request's context current. A panic is the request's failure, and goes on.
     #[inline]
     pub(crate) fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
@@ -50,7 +35,7 @@ impl Root {
     }
 
     /// The answer's head is there. True if nothing follows it.
-    pub(crate) fn head<B>(&self, response: &Response<B>) -> bool {
+    pub(crate) fn head<B>(&self, response: &mut Response<B>) -> bool {
         let status = response.status();
         if let Some(span) = &self.span {
             span.set(semconv::HTTP_RESPONSE_STATUS_CODE, status.as_u16());
@@ -63,6 +48,12 @@ impl Root {
                     SpanName::new(self.method, Some(route)).as_str(),
                 ));
                 span.set(semconv::HTTP_ROUTE, route);
+            }
+            if self.announce_kept
+                && span.context_ref().promise_keep()
+                && let Some(context) = span.span_context()
+            {
+                announce_kept(response.headers_mut(), &context);
             }
         }
         let bodyless = matches!(

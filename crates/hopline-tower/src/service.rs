@@ -17,6 +17,7 @@ use crate::future::ResponseFuture;
 use crate::layer::TraceLayer;
 use crate::root::Root;
 use crate::route::RouteCell;
+use crate::trust::Trust;
 
 /// Records each request that goes through it. See the [crate](crate).
 #[derive(Clone, Debug)]
@@ -65,14 +66,14 @@ impl TraceLayer {
         let method = RequestMethod::new(request.method());
         let mut incoming = Incoming::extract(&HeaderExtractor(request.headers()));
         // a caller that is not trusted brings nothing, also where the request is not recorded
-        let link = if self.public {
-            incoming.parent.take()
-        } else {
-            None
+        let link = match self.trust.request(request.headers(), request.extensions()) {
+            Trust::Continue => None,
+            Trust::Link => std::mem::take(&mut incoming).parent,
+            Trust::Restart => {
+                incoming = Incoming::default();
+                None
+            }
         };
-        if self.public {
-            incoming = incoming.without_baggage();
-        }
         let wanted = self
             .filter
             .as_ref()
@@ -89,13 +90,14 @@ impl TraceLayer {
         if let Some(cell) = &cell {
             extensions.insert(cell.clone());
         }
-        Some(Root::new(
-            span,
-            in_name,
+        Some(Root {
+            span: Some(span),
+            method: in_name,
             head_only,
-            self.older_names.http,
+            older_names: self.older_names.http,
+            announce_kept: self.announce_kept,
             cell,
-        ))
+        })
     }
 
     fn start<Q>(
