@@ -42,6 +42,7 @@ const CORE_TAKES: &[&str] = &[
     "fastrand",
     "parking_lot",
     "pin-project-lite",
+    "quanta",
     "rand",
     "thiserror",
 ];

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
-use crate::clock::{Anchor, Tick};
 use crate::context::Extras;
 use crate::kind::Kept;
 use crate::record::{EventRecord, LinkRecord, NONE, Records, STATUS_MESSAGE, SpanRecord, Text};
 use crate::sampling::keep::{Keep, KeepErrors};
 use crate::shared::Shared;
+use crate::tick::{Anchor, Tick};
 use crate::value::{Attr, Literal, Name, NameKind};
 use crate::{Kind, SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
 

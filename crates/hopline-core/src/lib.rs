@@ -100,8 +100,10 @@ mod span_builder;
 mod span_context;
 mod state;
 mod stats;
+mod tick;
 mod trace;
 mod tracer;
+mod tsc;
 mod value;
 
 pub use baggage::{Baggage, BaggageError};

@@ -3,8 +3,8 @@
 use parking_lot::Mutex;
 
 use crate::buffer::State;
-use crate::clock::Anchor;
 use crate::record::{BatchRecord, EventRecord, LinkRecord, NONE, Records, SpanRecord, Text};
+use crate::tick::Anchor;
 use crate::{TraceFlags, TraceId, TraceState};
 
 /// Spans that make a chunk full.

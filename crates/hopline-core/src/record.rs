@@ -3,7 +3,7 @@
 use std::fmt;
 use std::mem::size_of;
 
-use crate::clock::Tick;
+use crate::tick::Tick;
 use crate::value::{Array, Attr, Name, NameKind, Value, ValueRef};
 use crate::{Kind, SpanContext, SpanId};
 

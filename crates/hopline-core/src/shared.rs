@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 
 use crate::Resource;
 use crate::batch::Batch;
-use crate::clock::Clock;
 use crate::id_source::IdSource;
 use crate::limits::Limits;
 use crate::notice::notify;
@@ -18,6 +17,7 @@ use crate::sampling::active::Active;
 use crate::sampling::keep::ErrorRate;
 use crate::sink::Sink;
 use crate::stats::{Budget, Counters};
+use crate::tick::Ticker;
 use crate::trace::Pool;
 
 pub(crate) struct Shared {
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) error_messages: bool,
     pub(crate) baggage_attributes: Vec<Box<str>>,
     pub(crate) limits: Limits,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Ticker,
     pub(crate) ids: IdSource,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) queue: Queue,

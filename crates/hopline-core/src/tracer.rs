@@ -18,6 +18,7 @@ use crate::sampling::{Sampler, SamplingPlan};
 use crate::shared::Shared;
 use crate::sink::{Batching, FlushError, Sink, Source};
 use crate::stats::{Budget, Counters, Stats};
+use crate::tick::Ticker;
 use crate::trace::Pool;
 
 /// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
@@ -252,7 +253,7 @@ impl TracerBuilder {
             error_messages: self.error_messages,
             baggage_attributes: self.baggage_attributes,
             limits: self.limits,
-            clock: self.clock,
+            clock: Ticker::new(self.clock),
             ids: self.ids.into(),
             sinks: self.sinks,
             queue: Queue::new(each_trace),

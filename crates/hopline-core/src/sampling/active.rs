@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::clock::Clock;
 use crate::context::Extras;
 use crate::propagation::otel::{self, Said};
 use crate::sampling::allowance::Allowance;
@@ -11,6 +10,7 @@ use crate::sampling::keep::Keep;
 use crate::sampling::parents::{OnParent, Parents};
 use crate::sampling::share::Share;
 use crate::stats::Counters;
+use crate::tick::Ticker;
 use crate::{
     Baggage, Decision, ParentBranch, SamplingInput, SamplingPlan, SamplingRule, SpanContext,
     Threshold, TraceState,
@@ -110,7 +110,7 @@ impl Active {
         &self,
         input: &SamplingInput<'_>,
         said: Said,
-        clock: &Clock,
+        clock: &Ticker,
         counters: &Counters,
     ) -> Choice<'_> {
         let Some(parent) = input.parent else {
@@ -148,7 +148,7 @@ impl Active {
         group: &'a Group,
         input: &SamplingInput<'_>,
         known: Known,
-        clock: &Clock,
+        clock: &Ticker,
         counters: &Counters,
     ) -> Choice<'a> {
         let asked = group.threshold.map(|own| own.max(known.threshold));

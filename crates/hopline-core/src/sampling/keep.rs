@@ -5,7 +5,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::ParentBranch;
-use crate::clock::Tick;
+use crate::tick::Tick;
 
 /// The keep rules of a plan, small enough for each local trace to take along: it ends by the rules it began with.
 #[derive(Clone, Copy, Debug, PartialEq)]
