@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use crate::data::adjusted_count;
-use crate::queue::{Chunk, Ends, Part};
-use crate::record::{EventRecord, LinkRecord, STATUS_MESSAGE, SpanRecord, Stored, read_attrs};
+use crate::queue::{Chunk, Part};
+use crate::record::{Dropped, Ends, EventRecord, LinkRecord, Marks, SpanRecord};
 use crate::shared::Shared;
+use crate::stored::{STATUS_MESSAGE, Stored, read_attrs};
 use crate::value::ValueRef;
 use crate::{
     EventData, Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
@@ -117,12 +118,12 @@ impl<'a> SpanView<'a> {
 
     /// True if the span above it ran in another process.
     pub fn parent_is_remote(&self) -> bool {
-        self.record.parent_is_remote
+        self.record.marks.has(Marks::REMOTE_PARENT)
     }
 
     /// True if it was the first span of its trace in this process.
     pub fn is_local_root(&self) -> bool {
-        self.record.local_root
+        self.record.marks.has(Marks::LOCAL_ROOT)
     }
 
     /// Its flags.
@@ -147,7 +148,7 @@ impl<'a> SpanView<'a> {
 
     /// True if its status is ERROR.
     pub fn is_error(&self) -> bool {
-        self.record.failed
+        self.record.marks.has(Marks::FAILED)
     }
 
     /// What its status says; mostly nothing.
@@ -225,17 +226,17 @@ impl<'a> SpanView<'a> {
 
     /// Attributes lost to a limit.
     pub fn dropped_attributes(&self) -> u32 {
-        self.record.dropped_attrs.into()
+        self.dropped().attrs
     }
 
     /// Events lost to a limit.
     pub fn dropped_events(&self) -> u32 {
-        self.record.dropped_events.into()
+        self.dropped().events
     }
 
     /// Links lost to a limit.
     pub fn dropped_links(&self) -> u32 {
-        self.record.dropped_links.into()
+        self.dropped().links
     }
 
     /// The span as an owned value.
@@ -272,6 +273,17 @@ impl<'a> SpanView<'a> {
             dropped_links: self.dropped_links(),
             resource: Arc::clone(&self.batch.resource),
         }
+    }
+
+    fn dropped(&self) -> Dropped {
+        if !self.record.marks.has(Marks::LOSSY) {
+            return Dropped::default();
+        }
+        let all = &self.batch.chunk.records.dropped;
+        let of_trace = all.get(self.from.dropped..self.part.ends.dropped);
+        let mut of_trace = of_trace.unwrap_or_default().iter();
+        let own = of_trace.find(|dropped| dropped.span == self.index);
+        own.copied().unwrap_or_default()
     }
 
     fn of_batch(&self, index: usize) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
@@ -332,6 +344,11 @@ impl<'a> EventView<'a> {
             .saturating_add(self.record.batch as usize);
         let span = self.span;
         distinct(move || span.of_batch(batch))
+    }
+
+    /// Attributes lost to a limit.
+    pub fn dropped_attributes(&self) -> u32 {
+        self.record.dropped_attrs
     }
 
     fn to_data(self) -> EventData {

@@ -6,12 +6,13 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
+use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
 use crate::kind::Kept;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
-use crate::value::{Attr, Name, Value};
-use crate::{Baggage, Incoming, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use crate::value::{Attr, Name, Value, attr};
+use crate::{Baggage, Incoming, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer};
 
 /// Rarely present, so behind one pointer: cloning a context without them touches no count.
 #[derive(Clone, Debug, Default)]
@@ -53,8 +54,8 @@ pub(crate) struct SpanIds {
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    /// Present if spans of this trace are recorded in this process.
-    pub(crate) trace: Option<TraceRef>,
+    /// There if spans of this trace are recorded in this process.
+    pub(crate) trace: TraceRef,
     /// Of the current span; of the nearest recorded one above it if it was lost to a limit.
     pub(crate) span: u32,
     /// The tracer that decided on this trace.
@@ -63,6 +64,7 @@ pub struct Context {
     /// The ids are another process's: no span was started here yet.
     pub(crate) remote: bool,
     pub(crate) ids: Option<SpanIds>,
+    /// Where spans are recorded only if there is baggage: the local trace has the tracestate.
     pub(crate) extras: Option<Arc<Extras>>,
 }
 
@@ -75,7 +77,7 @@ static NO_BAGGAGE: Baggage = Baggage::EMPTY;
 impl Context {
     /// No span, no baggage.
     pub const EMPTY: Self = Self {
-        trace: None,
+        trace: TraceRef::NONE,
         span: 0,
         tracer: 0,
         flags: TraceFlags::NONE,
@@ -86,10 +88,14 @@ impl Context {
 
     /// What is current here; empty where nothing is, and while the thread is being torn down.
     #[inline]
+    #[expect(
+        clippy::unnecessary_lazy_evaluations,
+        reason = "else an empty one would be made and dropped each time"
+    )]
     pub fn current() -> Self {
         CURRENT
             .try_with(|current| current.borrow().clone())
-            .unwrap_or(Self::EMPTY)
+            .unwrap_or_else(|_| Self::EMPTY)
     }
 
     /// What another process sent, to be passed on unchanged: no span is started.
@@ -129,7 +135,7 @@ impl Context {
     pub fn span_context(&self) -> Option<SpanContext> {
         let ids = self.ids?;
         let context = SpanContext::new(ids.trace_id, ids.span_id, self.flags);
-        let context = context.with_tracestate(self.tracestate().clone());
+        let context = context.with_tracestate(self.tracestate());
         Some(if self.remote {
             context.into_remote()
         } else {
@@ -148,7 +154,7 @@ impl Context {
     #[must_use]
     pub fn with_baggage(mut self, baggage: Baggage) -> Self {
         self.extras = Extras {
-            tracestate: self.tracestate().clone(),
+            tracestate: self.tracestate(),
             baggage,
         }
         .shared();
@@ -173,31 +179,30 @@ impl Context {
         let Some(ids) = self.ids else { return };
         let text = traceparent::Text::new(ids.trace_id, ids.span_id, self.flags);
         carrier.set(TRACEPARENT, text.as_str());
-        if self.tracestate().is_empty() {
+        let tracestate = self.tracestate();
+        if tracestate.is_empty() {
             carrier.remove(TRACESTATE);
         } else {
-            carrier.set(TRACESTATE, self.tracestate().as_str());
+            carrier.set(TRACESTATE, tracestate.as_str());
         }
     }
 
     /// Sets an attribute.
     #[inline]
     pub fn set<'v>(&self, key: impl Into<Name<'v>>, value: impl Into<Value<'v>>) {
-        let Some(trace) = &self.trace else { return };
-        let attr = Attr {
-            key: key.into(),
-            value: value.into(),
-        };
-        trace.lock().set(self.span, &[attr]);
+        if self.is_recording() {
+            self.set_all(|| [attr(key, value)]);
+        }
     }
 
     /// Sets several attributes; `attrs` only runs if they are recorded.
     #[inline]
     pub fn set_all<'v, A: AsRef<[Attr<'v>]>>(&self, attrs: impl FnOnce() -> A) {
-        let Some(trace) = &self.trace else { return };
-        let attrs = attrs();
-        let attrs = attrs.as_ref(); // before the lock: it, too, is the caller's code
-        trace.lock().set(self.span, attrs);
+        if self.is_recording() {
+            let attrs = attrs();
+            let attrs = attrs.as_ref(); // before the lock: it, too, is the caller's code
+            self.state(|state| state.set(self.span, attrs));
+        }
     }
 
     /// Records that something happened now; `attrs` only runs if it is recorded.
@@ -206,22 +211,22 @@ impl Context {
         name: impl Into<Name<'v>>,
         attrs: impl FnOnce() -> A,
     ) {
-        let Some(trace) = &self.trace else { return };
-        let (name, attrs) = (name.into(), attrs());
-        let attrs = attrs.as_ref();
-        trace.lock().event(self.span, name, attrs);
+        if self.is_recording() {
+            let (name, attrs) = (name.into(), attrs());
+            let attrs = attrs.as_ref();
+            self.state(|state| state.event(self.span, name, attrs));
+        }
     }
 
     /// Relates the span to another one.
     pub fn link(&self, to: &SpanContext) {
-        let Some(trace) = &self.trace else { return };
-        trace.lock().link(self.span, to);
+        self.state(|state| state.link(self.span, to));
     }
 
     /// Gives the span another name.
     pub fn rename<'v>(&self, name: impl Into<Name<'v>>) {
-        let Some(trace) = &self.trace else { return };
-        trace.lock().rename(self.span, name.into());
+        let name = name.into();
+        self.state(|state| state.rename(self.span, name));
     }
 
     /// Marks the span as failed, by a reason of low cardinality (`error.type`).
@@ -233,8 +238,8 @@ impl Context {
 
     /// The same with a message, which must hold nothing secret: it is exported as it is.
     pub fn fail_with<'v>(&self, error_type: impl Into<Name<'v>>, message: &str) {
-        let Some(trace) = &self.trace else { return };
-        trace.lock().fail(self.span, error_type.into(), message);
+        let error_type = error_type.into();
+        self.state(|state| state.fail(self.span, error_type, message));
     }
 
     /// Marks the span as failed by this error: `error.type` is the name of its type, `_OTHER` for a `dyn Error`.
@@ -242,63 +247,104 @@ impl Context {
     /// Error messages often hold values of a request, so the message is only recorded by tracers built
     /// with [`error_messages`](crate::TracerBuilder::error_messages).
     pub fn record_error<E: Error + ?Sized>(&self, error: &E) {
-        let Some(trace) = &self.trace else { return };
+        let asked = |state: &mut State| {
+            let shared = state.shared.as_deref();
+            shared.is_some_and(|shared| shared.error_messages)
+        };
+        let Some(wanted) = self.state(asked) else {
+            return;
+        };
         let name = std::any::type_name::<E>();
         let error_type = if name.contains("dyn ") {
             "_OTHER"
         } else {
             name
         };
-        let wanted = trace
-            .lock()
-            .shared
-            .as_deref()
-            .is_some_and(|shared| shared.error_messages);
         // outside the lock: `Display` is the application's code
         let message = if wanted {
             error.to_string()
         } else {
             String::new()
         };
-        trace
-            .lock()
-            .fail(self.span, Name::from(error_type), &message);
+        self.fail_with(error_type, &message);
     }
 
     /// Says that nobody waited for the span's end; see [`Span::cancel`](crate::Span::cancel).
     pub fn cancel(&self) {
-        if let Some(trace) = &self.trace {
-            trace.lock().cancel(self.span);
-        }
+        self.state(|state| state.cancel(self.span));
     }
 
     /// Keeps the whole local trace, whatever its outcome.
     pub fn keep(&self) {
-        if let Some(trace) = &self.trace {
-            trace.lock().force(Kept::Forced);
-        }
+        self.state(|state| state.force(Kept::Forced));
     }
 
     /// Keeps the whole local trace because a service behind this one said that it keeps its part.
     pub fn keep_downstream(&self) {
-        if let Some(trace) = &self.trace {
-            trace.lock().force(Kept::Downstream);
-        }
+        self.state(|state| state.force(Kept::Downstream));
     }
 
     /// True if the local trace will be kept because one of its spans has failed already, or because it was asked
     /// for. What is said here holds: others may be told. False where a plan keeps no more errors in this second.
     pub fn promise_keep(&self) -> bool {
-        self.trace
-            .as_ref()
-            .is_some_and(|trace| trace.lock().promise())
+        self.state(State::promise).unwrap_or(false)
     }
 
-    pub(crate) fn tracestate(&self) -> &TraceState {
-        self.extras
-            .as_deref()
-            .map_or(&TraceState::EMPTY, |extras| &extras.tracestate)
+    /// What a span under it is to `tracer`, or to the tracer of this context.
+    #[inline]
+    pub(crate) fn standing(&self, tracer: Option<&Tracer>) -> Standing {
+        let same = tracer.is_none_or(|tracer| tracer.shared().number == self.tracer);
+        if self.is_recording() {
+            return if same {
+                Standing::Recording
+            } else {
+                Standing::Free
+            };
+        }
+        if self.ids.is_some() && !self.remote {
+            Standing::Decided
+        } else {
+            Standing::Free
+        }
     }
+
+    /// Starts a span in its local trace.
+    #[inline(always)] // see `Records::add`
+    pub(crate) fn open(
+        &self,
+        opening: &Opening<'_>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(u32, SpanId), Refused> {
+        match self.trace.lock() {
+            Some(mut state) => state.open(opening, self.extras.as_deref(), attrs),
+            None => Err(Refused::Discarded),
+        }
+    }
+
+    fn tracestate(&self) -> TraceState {
+        if let Some(extras) = &self.extras {
+            return extras.tracestate.clone();
+        }
+        let recorded = self.state(|state| state.tracestate.clone());
+        recorded.unwrap_or_default()
+    }
+
+    /// Runs code of ours with the local trace, if there is one, under its lock.
+    #[inline]
+    fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
+        self.trace.lock().map(|mut state| f(&mut state))
+    }
+}
+
+/// What a span to be started under a context is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A child in a local trace that is recorded.
+    Recording,
+    /// Not recorded, as was decided above it.
+    Decided,
+    /// Whatever is decided now.
+    Free,
 }
 
 impl Extras {

@@ -81,16 +81,21 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// The tracestate of this trace, and what its context carries.
+    /// The tracestate of this trace, and what its context carries: the baggage, and the tracestate where no local
+    /// trace is `recorded` that has it.
     #[inline]
     pub(crate) fn carry(
         &self,
         parent: Option<&SpanContext>,
         carried: Carried,
+        recorded: bool,
     ) -> (TraceState, Option<Arc<Extras>>) {
         let state = parent.map_or(&TraceState::EMPTY, SpanContext::tracestate);
         if self.goes == self.came {
-            return (state.clone(), carried.with_tracestate(state, false));
+            return (
+                state.clone(),
+                carried.with_tracestate(state, false, recorded),
+            );
         }
         if let (None, Some(ready), None, true) = (
             parent,
@@ -98,10 +103,14 @@ impl<'p> Head<'p> {
             self.goes.randomness,
             carried.is_empty(),
         ) {
-            return (ready.tracestate.clone(), Some(Arc::clone(ready)));
+            return if recorded {
+                (ready.tracestate.clone(), None)
+            } else {
+                (TraceState::EMPTY, Some(Arc::clone(ready)))
+            };
         }
         let state = otel::write(state, self.goes);
-        let extras = carried.with_tracestate(&state, true);
+        let extras = carried.with_tracestate(&state, true, recorded);
         (state, extras)
     }
 }
@@ -119,6 +128,15 @@ impl From<Baggage> for Carried {
 }
 
 impl Carried {
+    fn has_baggage(&self) -> bool {
+        match self {
+            Self::New(baggage) => !baggage.is_empty(),
+            Self::Shared(extras) => extras
+                .as_ref()
+                .is_some_and(|extras| !extras.baggage.is_empty()),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::New(baggage) => baggage.is_empty(),
@@ -127,7 +145,15 @@ impl Carried {
     }
 
     /// A context's own extras hold its tracestate already, unless it has changed.
-    fn with_tracestate(self, tracestate: &TraceState, changed: bool) -> Option<Arc<Extras>> {
+    fn with_tracestate(
+        self,
+        tracestate: &TraceState,
+        changed: bool,
+        recorded: bool,
+    ) -> Option<Arc<Extras>> {
+        if recorded && !self.has_baggage() {
+            return None;
+        }
         let baggage = match self {
             Self::Shared(extras) if !changed => return extras,
             Self::Shared(extras) => extras

@@ -78,6 +78,8 @@ mod carrier;
 mod clock;
 mod context;
 mod data;
+#[doc = include_str!("docs/engine.md")]
+pub mod engine {}
 mod flags;
 mod future;
 mod head;
@@ -100,6 +102,8 @@ mod span_builder;
 mod span_context;
 mod state;
 mod stats;
+mod stored;
+mod sync;
 mod tick;
 mod trace;
 mod tracer;
@@ -121,7 +125,6 @@ pub use limits::Limits;
 pub use names::{OlderNames, SpanNames};
 pub use notice::{Notice, notify, set_notice_hook};
 pub use propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
-pub use record::ArrayRef;
 pub use resource::Resource;
 pub use sampling::{
     Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
@@ -133,8 +136,9 @@ pub use span_builder::SpanBuilder;
 pub use span_context::{ParseTraceParentError, SpanContext};
 pub use state::{ParseTraceStateError, TraceState};
 pub use stats::Stats;
+pub use stored::ArrayRef;
 pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
-pub use value::{Array, Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
+pub use value::{Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

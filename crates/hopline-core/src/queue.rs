@@ -1,9 +1,8 @@
 //! Finished spans on their way to the sinks.
 
-use parking_lot::Mutex;
-
 use crate::buffer::State;
-use crate::record::{BatchRecord, EventRecord, LinkRecord, NONE, Records, SpanRecord, Text};
+use crate::record::{BatchRecord, Ends, Marks, Records};
+use crate::sync::Mutex;
 use crate::tick::Anchor;
 use crate::{TraceFlags, TraceId, TraceState};
 
@@ -102,14 +101,6 @@ pub(crate) struct Part {
     pub(crate) ends: Ends,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ends {
-    pub(crate) spans: usize,
-    pub(crate) batches: usize,
-    pub(crate) events: usize,
-    pub(crate) links: usize,
-}
-
 impl Chunk {
     /// A whole trace: plain copies.
     fn push_all(&mut self, state: &State) {
@@ -125,106 +116,27 @@ impl Chunk {
         to.batches.extend(from.batches.iter().map(moved));
         to.events.extend_from_slice(&from.events);
         to.links.extend_from_slice(&from.links);
+        to.dropped.extend_from_slice(&from.dropped);
         to.text.push_str(&from.text);
         self.close(state, text);
     }
 
     /// All spans that have ended, with what belongs to them; rare.
     fn push_ended(&mut self, state: &State) {
-        let (origin, text) = (self.ends(), self.records.text.len());
-        for (at, span) in state
-            .records
-            .spans
-            .iter()
-            .enumerate()
-            .filter(|(_, span)| span.ended)
-        {
-            self.push_span(&state.records, at, span, &origin, text as u32);
+        let (origin, text) = (self.records.ends(), self.records.text.len());
+        for (at, span) in state.records.spans.iter().enumerate() {
+            if span.marks.has(Marks::ENDED) {
+                self.records.copy_span(&state.records, at, &origin, text);
+            }
         }
         self.close(state, text);
     }
 
     /// One span, with what belongs to it.
     fn push_one(&mut self, state: &State, at: usize) {
-        let Some(span) = state.records.spans.get(at) else {
-            return;
-        };
-        let (origin, text) = (self.ends(), self.records.text.len());
-        self.push_span(&state.records, at, span, &origin, text as u32);
+        let (origin, text) = (self.records.ends(), self.records.text.len());
+        self.records.copy_span(&state.records, at, &origin, text);
         self.close(state, text);
-    }
-
-    fn push_span(
-        &mut self,
-        from: &Records,
-        at: usize,
-        span: &SpanRecord,
-        origin: &Ends,
-        text: u32,
-    ) {
-        let to = &mut self.records;
-        let index = to.spans.len();
-        let name = span.name.moved(from, to, text);
-        to.spans.push(SpanRecord {
-            name,
-            first_batch: NONE,
-            last_batch: NONE,
-            ..*span
-        });
-        let mut next = span.first_batch;
-        while let Some(batch) = from.batches.get(next as usize) {
-            let copied = to.copy_batch(from, next as usize, origin.batches);
-            to.chain(index, copied, origin.batches);
-            next = batch.next;
-        }
-        let owner = (index - origin.spans) as u32;
-        // most spans have none, and looking for them would look at all the trace's
-        let events = if span.events == 0 {
-            &[][..]
-        } else {
-            &from.events
-        };
-        for event in events.iter().filter(|event| event.span as usize == at) {
-            let name = event.name.moved(from, to, text);
-            let batch = if event.batch == NONE {
-                NONE
-            } else {
-                to.copy_batch(from, event.batch as usize, origin.batches)
-            };
-            to.events.push(EventRecord {
-                span: owner,
-                name,
-                at: event.at,
-                batch,
-            });
-        }
-        let links = if span.links == 0 {
-            &[][..]
-        } else {
-            &from.links
-        };
-        for link in links.iter().filter(|link| link.span as usize == at) {
-            to.links.push(LinkRecord {
-                span: owner,
-                to: link.to.clone(),
-            });
-        }
-    }
-
-    pub(crate) fn ends(&self) -> Ends {
-        let Records {
-            spans,
-            batches,
-            events,
-            links,
-            ..
-        } = &self.records;
-        Ends {
-            spans: spans.len(),
-            batches: batches.len(),
-            events: events.len(),
-            links: links.len(),
-        }
     }
 
     #[inline]
@@ -232,36 +144,13 @@ impl Chunk {
         let Some(trace_id) = state.trace_id else {
             return;
         };
-        let ends = self.ends();
         self.parts.push(Part {
             trace_id,
             flags: state.flags,
             tracestate: state.tracestate.clone(),
             anchor: state.anchor,
             text,
-            ends,
+            ends: self.records.ends(),
         });
-    }
-}
-
-impl Records {
-    /// Index of the copy, counted from the batch at `origin`.
-    fn copy_batch(&mut self, from: &Self, index: usize, origin: usize) -> u32 {
-        let (attrs, text) = from.of_batch(index);
-        let copied = (self.batches.len() - origin) as u32;
-        self.batch();
-        self.attrs.extend_from_slice(attrs);
-        self.text.push_str(text);
-        copied
-    }
-}
-
-impl Text {
-    /// The same text in other records, its offset counted from `base`.
-    fn moved(self, from: &Records, to: &mut Records, base: u32) -> Self {
-        match self {
-            Self::Static(text) => Self::Static(text),
-            Self::Copied { .. } => Self::copy(self.read(&from.text), &mut to.text, base),
-        }
     }
 }

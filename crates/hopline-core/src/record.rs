@@ -1,20 +1,12 @@
-//! The flat records a local trace is made of, and how they are read back.
+//! The flat records a local trace is made of.
 
-use std::fmt;
 use std::mem::size_of;
 
+use crate::stored::{AttrRecord, Text};
 use crate::tick::Tick;
-use crate::value::{Array, Attr, Name, NameKind, Value, ValueRef};
 use crate::{Kind, SpanContext, SpanId};
 
-/// A recorded text: a pointer, or a range of the trace's text. 16 bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Text {
-    Static(&'static str),
-    Copied { at: u32, len: u32 },
-}
-
-/// One span. 80 bytes.
+/// One span. 64 bytes, a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SpanRecord {
     pub(crate) name: Text,
@@ -28,31 +20,40 @@ pub(crate) struct SpanRecord {
     pub(crate) attrs: u16,
     pub(crate) events: u16,
     pub(crate) links: u16,
-    pub(crate) dropped_attrs: u16,
-    pub(crate) dropped_events: u16,
-    pub(crate) dropped_links: u16,
     pub(crate) kind: Kind,
-    pub(crate) failed: bool,
-    pub(crate) ended: bool,
-    pub(crate) parent_is_remote: bool,
-    pub(crate) local_root: bool,
+    pub(crate) marks: Marks,
 }
 
-/// One attribute. 40 bytes. Whose it is and where its text begins, its batch says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AttrRecord {
-    pub(crate) key: Text,
-    pub(crate) value: Stored,
-}
+/// What is true of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Stored {
-    Bool(bool),
-    I64(i64),
-    F64(f64),
-    Text(Text),
-    /// So many of the records that follow are its values.
-    Array(u32),
+impl Marks {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const FAILED: Self = Self(1);
+    pub(crate) const ENDED: Self = Self(2);
+    pub(crate) const REMOTE_PARENT: Self = Self(4);
+    pub(crate) const LOCAL_ROOT: Self = Self(8);
+    /// Something of it was dropped, and there is a record of how much.
+    pub(crate) const LOSSY: Self = Self(16);
+
+    #[inline]
+    pub(crate) fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    /// False if it was set already.
+    #[inline]
+    pub(crate) fn set(&mut self, mark: Self) -> bool {
+        let fresh = !self.has(mark);
+        self.0 |= mark.0;
+        fresh
+    }
+
+    #[inline]
+    pub(crate) fn with(self, mark: Self, set: bool) -> Self {
+        Self(self.0 | if set { mark.0 } else { 0 })
+    }
 }
 
 /// Attributes that were given together: from here to the next batch's start. 12 bytes.
@@ -77,6 +78,7 @@ pub(crate) struct EventRecord {
     pub(crate) at: Tick,
     /// Its only batch, or none.
     pub(crate) batch: u32,
+    pub(crate) dropped_attrs: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -85,10 +87,16 @@ pub(crate) struct LinkRecord {
     pub(crate) to: SpanContext,
 }
 
-/// The key under which a span's status message is recorded; not an attribute to those who read.
-pub(crate) const STATUS_MESSAGE: &str = "\0status.message";
+/// What a span lost to limits: few lose anything, so it is no part of theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) span: u32,
+    pub(crate) attrs: u32,
+    pub(crate) events: u32,
+    pub(crate) links: u32,
+}
 
-/// The six vectors of a local trace; also the body of a chunk of finished ones.
+/// The seven vectors of a local trace; also the body of a chunk of finished ones.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     pub(crate) spans: Vec<SpanRecord>,
@@ -96,20 +104,44 @@ pub(crate) struct Records {
     pub(crate) batches: Vec<BatchRecord>,
     pub(crate) events: Vec<EventRecord>,
     pub(crate) links: Vec<LinkRecord>,
+    pub(crate) dropped: Vec<Dropped>,
     pub(crate) text: String,
 }
 
+/// Where a trace's records begin or end among those of a chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) spans: usize,
+    pub(crate) batches: usize,
+    pub(crate) events: usize,
+    pub(crate) links: usize,
+    pub(crate) dropped: usize,
+}
+
 impl Records {
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
         self.attrs.clear();
         self.batches.clear();
         self.events.clear();
         self.links.clear();
+        self.dropped.clear();
         self.text.clear();
     }
 
-    /// What is in it, in bytes; the rare links not counted.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends {
+            spans: self.spans.len(),
+            batches: self.batches.len(),
+            events: self.events.len(),
+            links: self.links.len(),
+            dropped: self.dropped.len(),
+        }
+    }
+
+    /// What is in it, in bytes; the rare links and losses not counted.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         size_of::<SpanRecord>() * self.spans.len()
             + size_of::<AttrRecord>() * self.attrs.len()
@@ -118,6 +150,9 @@ impl Records {
             + self.text.len()
     }
 
+    /// What is paid for. Losses are not: they must be told when there is nothing left to pay with, and are at most
+    /// one record of 16 bytes for each span.
+    #[inline]
     pub(crate) fn capacity_bytes(&self) -> usize {
         size_of::<SpanRecord>() * self.spans.capacity()
             + size_of::<AttrRecord>() * self.attrs.capacity()
@@ -163,269 +198,110 @@ impl Records {
             Some(next) => (next.attrs as usize, next.text as usize),
             None => (self.attrs.len(), self.text.len()),
         };
-        let attrs = self
-            .attrs
-            .get(batch.attrs as usize..attrs)
-            .unwrap_or_default();
-        (
-            attrs,
-            self.text.get(batch.text as usize..text).unwrap_or_default(),
-        )
+        let attrs = self.attrs.get(batch.attrs as usize..attrs);
+        let text = self.text.get(batch.text as usize..text);
+        (attrs.unwrap_or_default(), text.unwrap_or_default())
     }
 
-    /// Records one attribute into the open batch whose text begins at `base`.
-    #[inline]
-    pub(crate) fn push(&mut self, attr: &Attr<'_>, base: u32, max_text: usize) {
-        if !attr.is_present() {
-            return;
-        }
-        let key = Text::of_name(attr.key, &mut self.text, base);
-        let value = match attr.value {
-            Value::Bool(value) => Stored::Bool(value),
-            Value::I64(value) => Stored::I64(value),
-            Value::F64(value) => Stored::F64(value),
-            Value::Static(value) => Stored::Text(Text::Static(value)),
-            Value::Str(value) => {
-                Stored::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
-            }
-            Value::Array(array) => return self.push_array(key, array, base, max_text),
-            Value::Absent => return,
-        };
-        self.attrs.push(AttrRecord { key, value });
-    }
-
-    fn push_array(&mut self, key: Text, array: Array<'_>, base: u32, max_text: usize) {
-        self.attrs.push(AttrRecord {
-            key,
-            value: Stored::Array(array.len() as u32),
-        });
-        let key = Text::Static("");
-        let Self { attrs, text, .. } = self;
-        let mut add = |value| attrs.push(AttrRecord { key, value });
-        match array {
-            Array::Bools(values) => values.iter().for_each(|value| add(Stored::Bool(*value))),
-            Array::I64s(values) => values.iter().for_each(|value| add(Stored::I64(*value))),
-            Array::F64s(values) => values.iter().for_each(|value| add(Stored::F64(*value))),
-            Array::Strs(values) => {
-                for value in values {
-                    add(Stored::Text(Text::copy(
-                        truncated(value, max_text),
-                        text,
-                        base,
-                    )));
-                }
-            }
-        }
-    }
-}
-
-impl Text {
-    /// `base`: where the batch's text begins; the trace's begin for names, which belong to no batch.
-    #[inline]
-    pub(crate) fn copy(from: &str, text: &mut String, base: u32) -> Self {
-        let at = text.len() as u32 - base;
-        text.push_str(from);
-        Self::Copied {
-            at,
-            len: from.len() as u32,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn of_name(name: Name<'_>, text: &mut String, base: u32) -> Self {
-        match name.0 {
-            NameKind::Static(name) => Self::Static(name),
-            NameKind::Dynamic(name) => Self::copy(name, text, base),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn read(self, text: &str) -> &str {
-        match self {
-            Self::Static(text) => text,
-            Self::Copied { at, len } => text
-                .get(at as usize..(at + len) as usize)
-                .unwrap_or_default(),
-        }
-    }
-}
-
-impl Array<'_> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Bools(values) => values.len(),
-            Self::I64s(values) => values.len(),
-            Self::F64s(values) => values.len(),
-            Self::Strs(values) => values.len(),
-        }
-    }
-
-    fn text_len(&self, max_text: usize) -> usize {
-        if let Self::Strs(values) = self {
-            values.iter().map(|value| value.len().min(max_text)).sum()
-        } else {
-            0
-        }
-    }
-}
-
-impl Attr<'_> {
-    #[inline]
-    pub(crate) fn is_present(&self) -> bool {
-        !matches!(self.value, Value::Absent)
-    }
-
-    /// How many records and how many bytes of text it takes at most, values cut to `max_text`.
-    #[inline]
-    pub(crate) fn size(&self, max_text: usize) -> (usize, usize) {
-        let (records, text) = match self.value {
-            Value::Str(value) => (1, value.len().min(max_text)),
-            Value::Array(array) => (1 + array.len(), array.text_len(max_text)),
-            Value::Absent => return (0, 0),
-            _ => (1, 0),
-        };
-        (records, text + self.key.copied_len())
-    }
-}
-
-/// The records of a batch as key and value, without the status message.
-pub(crate) fn read_attrs<'a>(
-    records: &'a [AttrRecord],
-    text: &'a str,
-) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
-    let mut rest = records;
-    std::iter::from_fn(move || {
-        loop {
-            let (first, tail) = rest.split_first()?;
-            let (value, tail) = first.read(tail, text);
-            rest = tail;
-            let key = first.key.read(text);
-            if key != STATUS_MESSAGE {
-                return Some((key, value));
-            }
-        }
-    })
-}
-
-impl AttrRecord {
-    /// Its value, and the records behind it.
-    fn read<'a>(&self, tail: &'a [Self], text: &'a str) -> (ValueRef<'a>, &'a [Self]) {
-        let value = match self.value {
-            Stored::Bool(value) => ValueRef::Bool(value),
-            Stored::I64(value) => ValueRef::I64(value),
-            Stored::F64(value) => ValueRef::F64(value),
-            Stored::Text(value) => ValueRef::Str(value.read(text)),
-            Stored::Array(len) => {
-                let (values, tail) = tail.split_at_checked(len as usize).unwrap_or((tail, &[]));
-                return (ValueRef::Array(ArrayRef { values, text }), tail);
-            }
-        };
-        (value, tail)
-    }
-}
-
-/// The values of a recorded array.
-#[derive(Clone, Copy)]
-pub struct ArrayRef<'a> {
-    values: &'a [AttrRecord],
-    text: &'a str,
-}
-
-impl<'a> ArrayRef<'a> {
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// True if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-
-    /// The values in order; none of them is an array.
-    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
-        let text = self.text;
-        self.values
+    /// What the span at this index lost, to be added to.
+    pub(crate) fn dropped_of(&mut self, at: usize) -> &mut Dropped {
+        let span = at as u32;
+        let known = !self.spans[at].marks.set(Marks::LOSSY);
+        let found = self
+            .dropped
             .iter()
-            .map(move |record| record.read(&[], text).0)
+            .rposition(|dropped| dropped.span == span);
+        let index = found.filter(|_| known).unwrap_or_else(|| {
+            self.dropped.push(Dropped {
+                span,
+                ..Dropped::default()
+            });
+            self.dropped.len() - 1
+        });
+        &mut self.dropped[index]
     }
-}
 
-impl fmt::Debug for ArrayRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+    /// Copies one span of other records, with what belongs to it. Its indices count from `origin`, its name's text
+    /// from `text`.
+    pub(crate) fn copy_span(&mut self, from: &Self, at: usize, origin: &Ends, text: usize) {
+        let Some(span) = from.spans.get(at) else {
+            return;
+        };
+        let index = self.spans.len();
+        let name = self.copy_text(span.name, from, text);
+        self.spans.push(SpanRecord {
+            name,
+            first_batch: NONE,
+            last_batch: NONE,
+            ..*span
+        });
+        let mut next = span.first_batch;
+        while let Some(batch) = from.batches.get(next as usize) {
+            let copied = self.copy_batch(from, next as usize, origin.batches);
+            self.chain(index, copied, origin.batches);
+            next = batch.next;
+        }
+        let owner = (index - origin.spans) as u32;
+        let of_it = |span: u32| span as usize == at;
+        // most spans have none of these, and looking for them would look at all the trace's
+        if span.events > 0 {
+            for event in from.events.iter().filter(|event| of_it(event.span)) {
+                let name = self.copy_text(event.name, from, text);
+                let batch = match event.batch {
+                    NONE => NONE,
+                    batch => self.copy_batch(from, batch as usize, origin.batches),
+                };
+                self.events.push(EventRecord {
+                    span: owner,
+                    name,
+                    batch,
+                    ..*event
+                });
+            }
+        }
+        if span.links > 0 {
+            let links = from.links.iter().filter(|link| of_it(link.span));
+            self.links.extend(links.map(|link| LinkRecord {
+                span: owner,
+                to: link.to.clone(),
+            }));
+        }
+        if span.marks.has(Marks::LOSSY) {
+            let dropped = from.dropped.iter().filter(|dropped| of_it(dropped.span));
+            self.dropped.extend(dropped.map(|dropped| Dropped {
+                span: owner,
+                ..*dropped
+            }));
+        }
     }
-}
 
-impl PartialEq for ArrayRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+    /// Index of the copy, counted from the batch at `origin`.
+    fn copy_batch(&mut self, from: &Self, index: usize, origin: usize) -> u32 {
+        let (attrs, text) = from.of_batch(index);
+        let copied = (self.batches.len() - origin) as u32;
+        self.batch();
+        self.attrs.extend_from_slice(attrs);
+        self.text.push_str(text);
+        copied
     }
-}
 
-/// At most `max` bytes, cut between characters.
-#[inline]
-pub(crate) fn truncated(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
+    /// The same text in these records, its offset counted from `base`.
+    fn copy_text(&mut self, text: Text, from: &Self, base: usize) -> Text {
+        match text {
+            Text::Static(text) => Text::Static(text),
+            Text::Copied { .. } => Text::copy(text.read(&from.text), &mut self.text, base),
+        }
     }
-    let mut end = max;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attr;
 
     #[test]
     fn records_are_small() {
-        assert_eq!(size_of::<SpanRecord>(), 80);
+        assert_eq!(size_of::<SpanRecord>(), 64);
         assert_eq!(size_of::<AttrRecord>(), 40);
         assert_eq!(size_of::<BatchRecord>(), 12);
-    }
-
-    #[test]
-    fn values_come_back_as_they_went_in() {
-        let mut records = Records::default();
-        records.text.push_str("before");
-        let base = records.batch();
-        let key = String::from("dynamic");
-        let attrs = [
-            attr("a", true),
-            attr(&key, "text"),
-            attr("list", &["x", "yy"][..]),
-            attr("empty", &[] as &[i64]),
-            attr(STATUS_MESSAGE, "hidden"),
-            attr("none", None::<i64>),
-            attr("n", 1.5),
-        ];
-        for attr in &attrs {
-            records.push(attr, base, usize::MAX);
-        }
-        let (attrs, text) = records.of_batch(0);
-        let read: Vec<String> = read_attrs(attrs, text)
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        assert_eq!(
-            read,
-            [
-                "a=true",
-                "dynamic=text",
-                "list=[x, yy]",
-                "empty=[]",
-                "n=1.5"
-            ]
-        );
-    }
-
-    #[test]
-    fn text_is_cut_between_characters() {
-        assert_eq!(truncated("a\u{e9}b", 2), "a");
-        assert_eq!(truncated("a\u{e9}b", 3), "a\u{e9}");
-        assert_eq!(truncated("\u{20ac}", 2), "");
     }
 }

@@ -187,10 +187,8 @@ impl Span {
 
     #[inline]
     fn finish(&mut self, at: Option<SystemTime>) {
-        if std::mem::take(&mut self.recorded)
-            && let Some(trace) = &self.context.trace
-        {
-            trace.end(self.context.span, at);
+        if std::mem::take(&mut self.recorded) {
+            self.context.trace.end(self.context.span, at);
         }
     }
 }

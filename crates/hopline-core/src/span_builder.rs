@@ -5,15 +5,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 use crate::buffer::{Beginning, Opening, Refused};
-use crate::context::{Context, SpanIds};
+use crate::context::{Context, SpanIds, Standing};
 use crate::head::{Carried, Head};
 use crate::id_source::random_span_id;
 use crate::notice::notify;
+use crate::record::Marks;
 use crate::shared::Shared;
 use crate::span::Span;
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name};
-use crate::{Incoming, Kind, ParentBranch, SpanContext, Tracer};
+use crate::{Incoming, Kind, ParentBranch, SpanContext, SpanId, Tracer};
 
 /// What a span starts with; then one of three ways to start it.
 ///
@@ -155,60 +156,47 @@ impl<'a> SpanBuilder<'a> {
         }
     }
 
-    #[inline]
+    /// Makes a context that of a span under its span.
+    #[inline(always)] // so that the context is made where the caller wants it
     fn start_under<'v, A: AsRef<[Attr<'v>]>>(
         self,
         mut context: Context,
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
     ) -> Span {
-        let same = tracer.is_none_or(|tracer| tracer.shared().number == context.tracer);
-        if let Some(trace) = context.trace.as_ref().filter(|_| same) {
-            let attrs = attrs();
-            let attrs = attrs.as_ref(); // before the lock: it, too, is the caller's code
-            let parent = context.ids.map(|ids| ids.span_id);
-            let opening = self.opening(parent, false, false);
-            // taken out of the lock's statement, so that the guard is gone before the context changes
-            let opened = trace
-                .lock()
-                .open(&opening, context.extras.as_deref(), attrs);
-            if opened == Err(Refused::Limit) {
-                // outside the lock: the hook is the application's
-                notify("limit", || {
-                    "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
-                        .to_owned()
-                });
+        let recorded = match context.standing(tracer) {
+            Standing::Recording => {
+                let attrs = attrs();
+                let opening = self.opening(context.ids.map(|ids| ids.span_id), Marks::NONE);
+                // before the lock: it, too, is the caller's code
+                let attrs = attrs.as_ref();
+                let opened = context.open(&opening, attrs);
+                notify_of_limit(opened);
+                if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
+                    context.span = index;
+                    ids.span_id = id;
+                }
+                opened.is_ok()
             }
-            if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
-                context.span = index;
-                ids.span_id = id;
+            Standing::Decided => {
+                // a participating service sends another parent id with each call
+                if let (Kind::Client | Kind::Producer, Some(ids)) = (self.kind, &mut context.ids) {
+                    ids.span_id = random_span_id();
+                }
+                false
             }
-            return Span {
-                context,
-                recorded: opened.is_ok(),
-            };
-        }
-        self.start_elsewhere(context, tracer, attrs)
+            Standing::Free => return self.start_elsewhere(context, tracer, attrs),
+        };
+        Span { context, recorded }
     }
 
-    /// Where nothing is being recorded, or by another tracer.
+    /// Where nobody has decided, or another tracer has.
     fn start_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
         self,
         mut context: Context,
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
     ) -> Span {
-        let decided = context.trace.is_none() && context.ids.is_some() && !context.remote;
-        if decided {
-            // not recorded here, but a participating service sends another parent id with each call
-            if let (Kind::Client | Kind::Producer, Some(ids)) = (self.kind, &mut context.ids) {
-                ids.span_id = random_span_id();
-            }
-            return Span {
-                context,
-                recorded: false,
-            };
-        }
         let Some(tracer) = tracer.or_else(|| installed(self.kind)) else {
             return Span {
                 context,
@@ -232,49 +220,46 @@ impl<'a> SpanBuilder<'a> {
         let shared = tracer.shared();
         let plan = shared.plan.load();
         let head = Head::new(&self, shared, &plan, parent.as_ref());
-        let Head {
-            trace_id,
-            flags,
-            choice,
-            ..
-        } = head;
-        let (tracestate, extras) = head.carry(parent.as_ref(), carried);
+        let keep = plan.keep.under(parent.as_ref().map(ParentBranch::of));
+        let recorded = (head.choice.sampled || keep.records()) && !shared.is_closed();
+        let (tracestate, extras) = head.carry(parent.as_ref(), carried, recorded);
         let mut context = Context {
-            trace: None,
+            trace: TraceRef::NONE,
             span: 0,
             tracer: shared.number,
-            flags,
+            flags: head.flags,
             remote: false,
             ids: None,
             extras,
         };
-        let keep = plan.keep.under(parent.as_ref().map(ParentBranch::of));
-        if shared.is_closed() {
-            shared.counters.after_shutdown.fetch_add(1, Relaxed);
-        } else if choice.sampled || keep.records() {
+        if recorded {
+            let attrs = attrs();
             let beginning = Beginning {
-                trace_id,
-                flags,
+                trace_id: head.trace_id,
+                flags: head.flags,
                 tracestate,
                 keep,
+                rule: Some(head.choice.rule).filter(|_| head.choice.sampled),
             };
-            let rule = Some(choice.rule).filter(|_| choice.sampled);
             if self.record(
                 shared,
                 &mut context,
                 parent.as_ref(),
                 beginning,
-                rule,
-                attrs,
+                attrs.as_ref(),
             ) {
                 return Span {
                     context,
                     recorded: true,
                 };
             }
+            let carried = Carried::Shared(context.extras.take());
+            context.extras = head.carry(parent.as_ref(), carried, false).1;
+        } else if shared.is_closed() {
+            shared.counters.after_shutdown.fetch_add(1, Relaxed);
         }
         context.ids = Some(SpanIds {
-            trace_id,
+            trace_id: head.trace_id,
             span_id: shared.ids.span_id(),
         });
         Span {
@@ -284,28 +269,21 @@ impl<'a> SpanBuilder<'a> {
     }
 
     #[inline]
-    fn record<'v, A: AsRef<[Attr<'v>]>>(
+    fn record(
         self,
         shared: &Arc<Shared>,
         context: &mut Context,
         parent: Option<&SpanContext>,
-        beginning: Beginning,
-        rule: Option<&str>,
-        attrs: impl FnOnce() -> A,
+        beginning: Beginning<'_>,
+        attrs: &[Attr<'_>],
     ) -> bool {
-        let attrs = attrs();
-        let attrs = attrs.as_ref();
         let trace_id = beginning.trace_id;
-        let trace = TraceRef::begin(shared, beginning);
         let remote = parent.is_some_and(SpanContext::is_remote);
-        let opening = Opening {
-            rule,
-            ..self.opening(parent.map(SpanContext::span_id), remote, true)
-        };
-        let opened = trace
-            .lock()
-            .open(&opening, context.extras.as_deref(), attrs);
-        let Ok((index, span_id)) = opened else {
+        let marks = Marks::LOCAL_ROOT.with(Marks::REMOTE_PARENT, remote);
+        let opening = self.opening(parent.map(SpanContext::span_id), marks);
+        let extras = context.extras.as_deref();
+        let begun = TraceRef::begin(shared, beginning, &opening, extras, attrs);
+        let Ok((trace, index, span_id)) = begun else {
             shared.counters.lost_traces.fetch_add(1, Relaxed);
             notify("budget", || {
                 "traces are being lost: the process's budget for them is used up (see Limits)"
@@ -315,34 +293,31 @@ impl<'a> SpanBuilder<'a> {
         };
         context.span = index;
         context.ids = Some(SpanIds { trace_id, span_id });
-        context.trace = Some(trace);
+        context.trace = trace;
         true
     }
 
     #[inline]
-    fn opening(
-        &self,
-        parent: Option<crate::SpanId>,
-        parent_is_remote: bool,
-        local_root: bool,
-    ) -> Opening<'a> {
-        let Self {
-            name,
-            kind,
-            start,
-            links,
-            ..
-        } = *self;
+    fn opening(&self, parent: Option<SpanId>, marks: Marks) -> Opening<'a> {
         Opening {
-            name,
-            kind,
+            name: self.name,
+            kind: self.kind,
             parent,
-            parent_is_remote,
-            local_root,
-            start,
-            links,
-            rule: None,
+            marks,
+            start: self.start,
+            links: self.links,
         }
+    }
+}
+
+/// Outside all locks: the hook is the application's.
+#[inline]
+fn notify_of_limit(opened: Result<(u32, SpanId), Refused>) {
+    if opened == Err(Refused::Limit) {
+        notify("limit", || {
+            "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
+                .to_owned()
+        });
     }
 }
 

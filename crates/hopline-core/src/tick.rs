@@ -12,11 +12,20 @@ pub(crate) struct Tick(i64);
 
 impl Tick {
     pub(crate) const ZERO: Self = Self(0);
+    /// Before all others.
+    pub(crate) const FIRST: Self = Self(i64::MIN);
 
     /// Nanoseconds since the fixed moment.
     #[inline]
     pub(crate) fn nanos(self) -> i64 {
         self.0
+    }
+
+    /// So much later.
+    #[inline]
+    pub(crate) fn after(self, time: Duration) -> Self {
+        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(nanos))
     }
 
     /// From here to `later`; zero if that is earlier.

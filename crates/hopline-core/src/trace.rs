@@ -1,14 +1,17 @@
 //! The handle to a local trace that spans and contexts hold, and the pool its buffers return to.
 
-use std::sync::Arc;
+use std::sync::Arc as StdArc;
 use std::time::SystemTime;
 
-use parking_lot::{Mutex, MutexGuard};
-
-use crate::buffer::{Beginning, State};
+use crate::SpanId;
+use crate::buffer::{Beginning, Ended, Opening, Refused, State};
+use crate::context::Extras;
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::notice::notify;
+use crate::record::Records;
 use crate::shared::Shared;
+use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::value::Attr;
 
 /// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
 ///
@@ -32,73 +35,66 @@ impl Pool {
         Some(buffer)
     }
 
-    /// False if there is no room for it.
+    /// False if there is no room for it; then it is freed.
     #[inline]
-    fn push(&self, bytes: usize, buffer: &Arc<Mutex<State>>, limits: &Limits) -> bool {
+    fn push(&self, bytes: usize, buffer: Arc<Mutex<State>>, limits: &Limits) -> bool {
         let mut idle = self.0.lock();
         let fits = bytes <= POOLED_BYTES
             && idle.buffers.len() < MAX_POOLED
             && idle.bytes + bytes <= limits.total_bytes / 4;
         if fits {
             idle.bytes += bytes;
-            idle.buffers.push((bytes, Arc::clone(buffer)));
+            idle.buffers.push((bytes, buffer));
         }
         fits
     }
 }
 
-/// Keeps the local trace's buffer; the last one to go puts it back into the pool.
+/// Keeps the local trace's buffer, if there is one; the last one to go puts it back into the pool.
 ///
 /// The lock is held for the length of a few copies and no code but ours runs under it. Lock order: trace, then queue.
 #[derive(Clone, Debug)]
-pub(crate) struct TraceRef(Arc<Mutex<State>>);
+pub(crate) struct TraceRef(Option<Arc<Mutex<State>>>);
 
 impl TraceRef {
-    /// A buffer of the pool, or a new one, as a new local trace.
+    /// Of nothing that is recorded.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// A buffer of the pool, or a new one, as a new local trace with its local root.
     #[inline]
-    pub(crate) fn begin(shared: &Arc<Shared>, beginning: Beginning) -> Self {
-        let pooled = shared.pool.pop();
-        let trace = Self(pooled.unwrap_or_else(|| Arc::new(Mutex::new(State::empty()))));
-        trace.lock().begin(Arc::clone(shared), beginning);
-        trace
+    pub(crate) fn begin(
+        shared: &StdArc<Shared>,
+        beginning: Beginning<'_>,
+        opening: &Opening<'_>,
+        extras: Option<&Extras>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(Self, u32, SpanId), Refused> {
+        let buffer = shared.pool.pop().unwrap_or_else(fresh);
+        let opened = buffer
+            .lock()
+            .begin(shared, beginning, opening, extras, attrs);
+        let trace = Self(Some(buffer));
+        opened.map(|(span, id)| (trace, span, id))
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.0.as_deref().map(Mutex::lock)
     }
 
     /// Ends a span, and hands finished spans over if that made them due.
     #[inline]
     pub(crate) fn end(&self, span: u32, at: Option<SystemTime>) {
+        let Some(buffer) = &self.0 else { return };
         // a statement of its own: the sinks run after the lock was released
-        let ended = self.0.lock().end(span, at);
+        let ended = buffer.lock().end(span, at, Arc::strong_count(buffer) > 1);
         if let Some(ended) = ended {
-            if ended.due {
-                ended.shared.hand_over();
-            }
-            if ended.let_go {
-                notify("errors", || {
-                    "failed traces are let go: more than the plan keeps in a second (see Stats)"
-                        .to_owned()
-                });
-            }
-        }
-    }
-
-    #[inline]
-    fn recycle(&mut self) {
-        let Some(state) = Arc::get_mut(&mut self.0) else {
-            return;
-        };
-        let state = state.get_mut();
-        let Some(shared) = state.shared.take() else {
-            return;
-        };
-        state.records.clear();
-        let bytes = state.records.capacity_bytes();
-        if !shared.pool.push(bytes, &self.0, &shared.limits) {
-            shared.budget.give(bytes);
+            settle(ended);
         }
     }
 }
@@ -108,8 +104,56 @@ impl Drop for TraceRef {
     /// Two holders that go at the same moment may both see two: then the buffer is freed, not pooled.
     #[inline]
     fn drop(&mut self) {
-        if Arc::strong_count(&self.0) == 1 {
-            self.recycle();
+        if let Some(buffer) = self.0.take()
+            && Arc::strong_count(&buffer) == 1
+        {
+            recycle(buffer);
         }
     }
+}
+
+/// Puts the buffer of a trace that nobody holds any more into the pool.
+#[inline(never)] // one of many ends of spans: the others are not to carry its weight
+fn recycle(mut buffer: Arc<Mutex<State>>) {
+    let Some(state) = Arc::get_mut(&mut buffer).map(Mutex::get_mut) else {
+        return;
+    };
+    let Some(shared) = state.recycle() else {
+        return;
+    };
+    let bytes = state.records.capacity_bytes();
+    if bytes == 0 || !shared.pool.push(bytes, buffer, &shared.limits) {
+        shared.budget.give(bytes);
+    }
+}
+
+/// What is left to do after a span's end, outside the lock.
+#[cold]
+fn settle(ended: Ended) {
+    let Ended {
+        shared,
+        due,
+        let_go,
+        records,
+    } = ended;
+    if let Some(records) = records {
+        let bytes = records.capacity_bytes();
+        let buffer = Arc::new(Mutex::new(State::new(*records)));
+        if !shared.pool.push(bytes, buffer, &shared.limits) {
+            shared.budget.give(bytes);
+        }
+    }
+    if due {
+        shared.hand_over();
+    }
+    if let_go {
+        notify("errors", || {
+            "failed traces are let go: more than the plan keeps in a second (see Stats)".to_owned()
+        });
+    }
+}
+
+#[cold]
+fn fresh() -> Arc<Mutex<State>> {
+    Arc::new(Mutex::new(State::new(Records::default())))
 }

@@ -69,38 +69,25 @@ impl<'a> From<&'a String> for Name<'a> {
     }
 }
 
-/// An attribute value as the caller gives it.
+/// An attribute value as the caller gives it: made of truth values, integers, floating-point numbers, text, slices
+/// of these, and `Option`s, of which `None` is not recorded.
 ///
 /// Borrowed text is copied once, into the trace's own text. Integers stay integers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// A truth value.
-    Bool(bool),
-    /// An integer.
-    I64(i64),
-    /// A floating-point number.
-    F64(f64),
-    /// Text known at compile time.
-    Static(&'static str),
-    /// Text.
-    Str(&'a str),
-    /// Several values of one type.
-    Array(Array<'a>),
-    /// Not recorded: what a `None` becomes.
-    Absent,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a>(pub(crate) ValueKind<'a>);
 
-/// Several values of one type.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Array<'a> {
-    /// Truth values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ValueKind<'a> {
+    Bool(bool),
+    I64(i64),
+    F64(f64),
+    Static(&'static str),
+    Str(&'a str),
     Bools(&'a [bool]),
-    /// Integers.
     I64s(&'a [i64]),
-    /// Floating-point numbers.
     F64s(&'a [f64]),
-    /// Texts.
     Strs(&'a [&'a str]),
+    Absent,
 }
 
 /// An attribute on its way in. Plain data, so that recording it under a lock runs no code of the caller's.
@@ -138,7 +125,7 @@ pub fn no_attrs() -> [Attr<'static>; 0] {
 impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
     #[inline]
     fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Absent, Into::into)
+        value.map_or(Self(ValueKind::Absent), Into::into)
     }
 }
 
@@ -147,33 +134,33 @@ macro_rules! value_from {
         impl<'a> From<$from> for Value<'a> {
             #[inline]
             fn from($value: $from) -> Self {
-                $into
+                Self($into)
             }
         }
     )*};
 }
 
 value_from! {
-    bool => |value| Self::Bool(value);
-    u8 => |value| Self::I64(value.into());
-    i16 => |value| Self::I64(value.into());
-    u16 => |value| Self::I64(value.into());
-    i32 => |value| Self::I64(value.into());
-    u32 => |value| Self::I64(value.into());
-    i64 => |value| Self::I64(value);
+    bool => |value| ValueKind::Bool(value);
+    u8 => |value| ValueKind::I64(value.into());
+    i16 => |value| ValueKind::I64(value.into());
+    u16 => |value| ValueKind::I64(value.into());
+    i32 => |value| ValueKind::I64(value.into());
+    u32 => |value| ValueKind::I64(value.into());
+    i64 => |value| ValueKind::I64(value);
     // beyond i64 there is no attribute type; the largest one is nearer the truth than a wrapped number
-    u64 => |value| Self::I64(i64::try_from(value).unwrap_or(i64::MAX));
-    usize => |value| Self::I64(i64::try_from(value).unwrap_or(i64::MAX));
-    f32 => |value| Self::F64(value.into());
-    f64 => |value| Self::F64(value);
-    Literal => |value| Self::Static(value.0);
-    &'a str => |value| Self::Str(value);
-    &'a String => |value| Self::Str(value);
-    &'a Cow<'_, str> => |value| Self::Str(value);
-    &'a [bool] => |value| Self::Array(Array::Bools(value));
-    &'a [i64] => |value| Self::Array(Array::I64s(value));
-    &'a [f64] => |value| Self::Array(Array::F64s(value));
-    &'a [&'a str] => |value| Self::Array(Array::Strs(value));
+    u64 => |value| ValueKind::I64(i64::try_from(value).unwrap_or(i64::MAX));
+    usize => |value| ValueKind::I64(i64::try_from(value).unwrap_or(i64::MAX));
+    f32 => |value| ValueKind::F64(value.into());
+    f64 => |value| ValueKind::F64(value);
+    Literal => |value| ValueKind::Static(value.0);
+    &'a str => |value| ValueKind::Str(value);
+    &'a String => |value| ValueKind::Str(value);
+    &'a Cow<'_, str> => |value| ValueKind::Str(value);
+    &'a [bool] => |value| ValueKind::Bools(value);
+    &'a [i64] => |value| ValueKind::I64s(value);
+    &'a [f64] => |value| ValueKind::F64s(value);
+    &'a [&'a str] => |value| ValueKind::Strs(value);
 }
 
 /// A recorded value as read back from a finished span.

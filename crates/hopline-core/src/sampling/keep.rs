@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::ParentBranch;
+use crate::sync::Mutex;
 use crate::tick::Tick;
 
 /// The keep rules of a plan, small enough for each local trace to take along: it ends by the rules it began with.

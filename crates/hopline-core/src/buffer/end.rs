@@ -1,0 +1,161 @@
+//! The end of a span, and what the local root's end decides.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+
+use super::{Phase, State};
+use crate::attr;
+use crate::kind::Kept;
+use crate::record::{Marks, Records};
+use crate::sampling::keep::KeepErrors;
+use crate::shared::Shared;
+use crate::tick::Tick;
+use crate::value::Literal;
+
+/// What is left to do after a span's end, outside the lock.
+pub(crate) struct Ended {
+    pub(crate) shared: Arc<Shared>,
+    /// Finished spans are due at the sinks.
+    pub(crate) due: bool,
+    /// The operator is to be told of an error that was let go.
+    pub(crate) let_go: bool,
+    /// The buffer's vectors, where something holds the trace that may hold it for long.
+    pub(crate) records: Option<Box<Records>>,
+}
+
+impl State {
+    /// Ends a span; the local root's end decides over all. `held`: other handles to the trace are about.
+    #[inline]
+    pub(crate) fn end(&mut self, span: u32, at: Option<SystemTime>, held: bool) -> Option<Ended> {
+        let index = self.alive(span)?;
+        let shared = self.shared.as_deref()?;
+        let now = match at {
+            None => shared.clock.now(),
+            Some(time) => self.anchor.tick_of(time),
+        };
+        let record = &mut self.records.spans[index];
+        record.end = now.max(record.start);
+        record.marks.set(Marks::ENDED);
+        self.open -= 1;
+        if self.phase == Phase::Open && !record.marks.has(Marks::LOCAL_ROOT) {
+            return if now < self.cut_at {
+                None
+            } else {
+                self.cut_by_age(now);
+                self.due.then(|| self.left(None))?
+            };
+        }
+        self.finish(index, held)
+    }
+
+    /// The local root's end, or the end of a span behind it.
+    fn finish(&mut self, index: usize, held: bool) -> Option<Ended> {
+        let decided = self.phase == Phase::Open;
+        match self.phase {
+            Phase::Open => self.decide(index),
+            Phase::Kept(_) => {
+                let shared = self.shared.as_deref()?;
+                self.due |= shared.queue.push_one(self, index);
+            }
+            Phase::Discarded => {}
+        }
+        let mut records = None;
+        if self.open == 0 {
+            // a context that is held for ever may start any number of spans
+            self.base = self.base.wrapping_add(self.records.spans.len() as u32);
+            self.moved.clear();
+            self.records.clear();
+            // and need not hold the memory that a root's trace took
+            records = (decided && held).then(|| Box::new(std::mem::take(&mut self.records)));
+        }
+        let let_go = self.let_go && decided && self.phase == Phase::Discarded;
+        if self.due || let_go || records.is_some() {
+            return self.left(records);
+        }
+        None
+    }
+
+    #[cold]
+    fn left(&mut self, records: Option<Box<Records>>) -> Option<Ended> {
+        Some(Ended {
+            shared: self.shared.clone()?,
+            due: std::mem::take(&mut self.due),
+            let_go: self.let_go && self.phase == Phase::Discarded,
+            records,
+        })
+    }
+
+    /// Keeps or discards the local trace.
+    fn decide(&mut self, root: usize) {
+        let Some(kept) = self.verdict(root) else {
+            self.phase = Phase::Discarded;
+            return;
+        };
+        if let (Some(label), Some(rule)) = (kept.label(), kept.rule()) {
+            let kept = attr("hopline.kept", Literal(label));
+            self.append_own(root, &[kept, attr("hopline.sampling.rule", Literal(rule))]);
+        }
+        if self.lost_spans > 0 {
+            self.append_own(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
+        }
+        self.phase = Phase::Kept(kept);
+        if let Some(shared) = self.shared.as_deref() {
+            self.due |= shared.queue.push_ended(self);
+        }
+    }
+
+    fn verdict(&mut self, root: usize) -> Option<Kept> {
+        if self.flags.is_sampled() {
+            return Some(Kept::Head);
+        }
+        if self.forced.is_some() {
+            return self.forced;
+        }
+        let record = &self.records.spans[root];
+        let (slow, end) = (record.start.until(record.end), record.end);
+        if self.failed && self.keep.errors != KeepErrors::No && self.may_keep_error(end) {
+            return Some(Kept::Error);
+        }
+        let limit = self.keep.slower;
+        limit.filter(|limit| slow >= *limit).map(|_| Kept::Slow)
+    }
+
+    /// Keeps the local trace for this reason, unless there is one already.
+    pub(crate) fn force(&mut self, why: Kept) {
+        self.forced = self.forced.or(Some(why));
+    }
+
+    /// True if the trace is kept because a span has failed already or because it was asked for; then it stays so.
+    pub(crate) fn promise(&mut self) -> bool {
+        let reason = self.failed || self.forced.is_some();
+        if !reason || self.phase != Phase::Open {
+            return false;
+        }
+        if self.flags.is_sampled() || self.forced.is_some() {
+            return true;
+        }
+        let now = self.shared.as_deref().map(|shared| shared.clock.now());
+        let kept =
+            self.keep.errors != KeepErrors::No && now.is_some_and(|now| self.may_keep_error(now));
+        if kept {
+            self.forced = Some(Kept::Error);
+        }
+        kept
+    }
+
+    /// Asked once for each failed trace: the answer counts.
+    fn may_keep_error(&mut self, now: Tick) -> bool {
+        let KeepErrors::PerSecond(limit) = self.keep.errors else {
+            return true;
+        };
+        let Some(shared) = self.shared.as_deref().filter(|_| !self.let_go) else {
+            return false;
+        };
+        self.let_go = !shared.error_rate.take(limit, now);
+        if self.let_go {
+            shared.counters.errors_let_go.fetch_add(1, Relaxed);
+        }
+        !self.let_go
+    }
+}

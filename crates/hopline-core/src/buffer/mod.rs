@@ -1,0 +1,330 @@
+//! The buffer of one local trace, and what may happen to it.
+//!
+//! [How the engine works](crate::engine) says why it is as it is.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::context::Extras;
+use crate::kind::Kept;
+use crate::record::{EventRecord, LinkRecord, Marks, NONE, Records, SpanRecord};
+use crate::sampling::keep::Keep;
+use crate::shared::Shared;
+use crate::stored::{STATUS_MESSAGE, Text};
+use crate::tick::{Anchor, Tick};
+use crate::value::{Attr, Literal, Name, NameKind};
+use crate::{Kind, SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
+
+mod append;
+mod cut;
+mod end;
+mod room;
+
+pub(crate) use end::Ended;
+
+/// What the local root's end decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    Kept(Kept),
+    Discarded,
+}
+
+/// Why a span was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its trace was discarded.
+    Discarded,
+    /// A limit is reached, and that was counted.
+    Limit,
+}
+
+/// What a span starts with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) kind: Kind,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) marks: Marks,
+    pub(crate) start: Option<SystemTime>,
+    pub(crate) links: &'a [SpanContext],
+}
+
+/// What a local trace starts with.
+#[derive(Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) trace_id: TraceId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: TraceState,
+    pub(crate) keep: Keep,
+    /// Why it is sampled, if it is.
+    pub(crate) rule: Option<&'a str>,
+}
+
+/// One local trace, behind its lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Where it goes; taken away while the buffer lies in the pool (or pool and buffer would hold each other).
+    pub(crate) shared: Option<Arc<Shared>>,
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: TraceState,
+    pub(crate) anchor: Anchor,
+    pub(crate) phase: Phase,
+    /// Who is kept though not sampled, by the plan that was in force at its start.
+    keep: Keep,
+    /// Already decided that it is kept, and why.
+    forced: Option<Kept>,
+    failed: bool,
+    /// It failed and was found to be one too many.
+    let_go: bool,
+    /// Finished spans are due at the sinks before the local root's end.
+    due: bool,
+    /// Spans started and not yet ended.
+    pub(crate) open: u32,
+    /// From indices to places: what a span that stands at `at` is called, less `at`. Indices are never used twice
+    /// in one trace, or an old context would write to a stranger's span.
+    base: u32,
+    /// Indices of those that stand first because they were open at a cut.
+    moved: Vec<u32>,
+    /// When what has ended is let go next, if the local root has not ended by then.
+    cut_at: Tick,
+    lost_spans: u32,
+    pub(crate) records: Records,
+}
+
+impl State {
+    pub(crate) fn new(records: Records) -> Self {
+        Self {
+            shared: None,
+            trace_id: None,
+            flags: TraceFlags::NONE,
+            tracestate: TraceState::EMPTY,
+            anchor: Anchor::ZERO,
+            phase: Phase::Discarded,
+            keep: Keep::NOTHING,
+            forced: None,
+            failed: false,
+            let_go: false,
+            due: false,
+            open: 0,
+            base: 0,
+            moved: Vec::new(),
+            cut_at: Tick::ZERO,
+            lost_spans: 0,
+            records,
+        }
+    }
+
+    /// Makes a pooled buffer a new local trace, and starts its local root.
+    #[inline]
+    pub(crate) fn begin(
+        &mut self,
+        shared: &Arc<Shared>,
+        beginning: Beginning<'_>,
+        opening: &Opening<'_>,
+        extras: Option<&Extras>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(u32, SpanId), Refused> {
+        self.trace_id = Some(beginning.trace_id);
+        self.flags = beginning.flags;
+        self.tracestate = beginning.tracestate;
+        self.anchor = shared.clock.anchor();
+        self.cut_at = self.anchor.tick.after(shared.limits.trace_age);
+        self.phase = Phase::Open;
+        self.keep = beginning.keep;
+        self.forced = None;
+        self.failed = false;
+        self.let_go = false;
+        self.due = false;
+        self.open = 0;
+        self.base = 0;
+        self.lost_spans = 0;
+        self.shared = Some(Arc::clone(shared));
+        let opened = self.open(opening, extras, attrs)?;
+        if let Some(rule) = beginning.rule {
+            self.append_own(0, &[attr("hopline.sampling.rule", rule)]);
+        }
+        Ok(opened)
+    }
+
+    /// Starts a span.
+    #[inline(always)] // see `Records::add`
+    pub(crate) fn open(
+        &mut self,
+        opening: &Opening<'_>,
+        extras: Option<&Extras>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(u32, SpanId), Refused> {
+        if self.phase == Phase::Discarded {
+            return Err(Refused::Discarded);
+        }
+        let full = self.records.spans.len() == self.records.spans.capacity();
+        let room = !full || self.grow_spans();
+        if !room || !self.room_for_text(opening.name.copied_len()) {
+            self.lose_spans(1);
+            return Err(Refused::Limit);
+        }
+        let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
+        let id = shared.ids.span_id();
+        let start = match opening.start {
+            None if opening.marks.has(Marks::LOCAL_ROOT) => self.anchor.tick,
+            None => shared.clock.now(),
+            Some(time) => self.anchor.tick_of(time),
+        };
+        let at = self.records.spans.len();
+        let limits = &shared.limits;
+        let name = Text::of_name(opening.name, &mut self.records.text, 0);
+        let (batch, count) = self.records.add(attrs, limits.attributes_per_span, limits);
+        self.records.spans.push(SpanRecord {
+            name,
+            id,
+            parent: opening.parent,
+            start,
+            end: start,
+            first_batch: batch,
+            last_batch: batch,
+            attrs: count,
+            events: 0,
+            links: 0,
+            kind: opening.kind,
+            marks: opening.marks,
+        });
+        self.open += 1;
+        if batch == NONE && !attrs.is_empty() {
+            self.append_slowly(at, attrs);
+        }
+        if let Some(extras) = extras {
+            self.append_baggage(at, extras);
+        }
+        for to in opening.links {
+            self.push_link(at, to);
+        }
+        Ok((self.base.wrapping_add(at as u32), id))
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, span: u32, attrs: &[Attr<'_>]) {
+        match self.alive(span) {
+            Some(at) => self.append(at, attrs),
+            None => self.lose_details(attrs.len()),
+        }
+    }
+
+    pub(crate) fn rename(&mut self, span: u32, name: Name<'_>) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        if !self.room_for_text(name.copied_len()) {
+            return self.lose_details(1);
+        }
+        self.records.spans[at].name = Text::of_name(name, &mut self.records.text, 0);
+    }
+
+    /// Marks a span as failed; the first failure stays, being nearest to the cause.
+    /// An error after the local root's end is recorded but can no longer change the decision.
+    pub(crate) fn fail(&mut self, span: u32, error_type: Name<'_>, message: &str) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        self.failed = true;
+        if !self.records.spans[at].marks.set(Marks::FAILED) {
+            return;
+        }
+        let error_type = match error_type.0 {
+            NameKind::Static(text) => attr(semconv::ERROR_TYPE, Literal(text)),
+            NameKind::Dynamic(text) => attr(semconv::ERROR_TYPE, text),
+        };
+        if message.is_empty() {
+            self.append_own(at, &[error_type]);
+        } else {
+            self.append_own(at, &[error_type, attr(STATUS_MESSAGE, message)]);
+        }
+    }
+
+    /// Says that nobody waited for the span's end, unless it failed, which says more.
+    pub(crate) fn cancel(&mut self, span: u32) {
+        let failed = |at: &usize| self.records.spans[*at].marks.has(Marks::FAILED);
+        if let Some(at) = self.alive(span).filter(|at| !failed(at)) {
+            self.append_own(at, &[attr(semconv::ERROR_TYPE, Literal("cancelled"))]);
+        }
+    }
+
+    pub(crate) fn event(&mut self, span: u32, name: Name<'_>, attrs: &[Attr<'_>]) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        let Some(shared) = self.shared.as_deref() else {
+            return;
+        };
+        let (now, limit) = (shared.clock.now(), shared.limits.events_per_span);
+        let within = self.records.spans[at].events < limit;
+        if !within || !self.room_for_text(name.copied_len()) || !self.room_for_event() {
+            self.records.dropped_of(at).events += 1;
+            return self.lose_details(1);
+        }
+        self.records.spans[at].events += 1;
+        let name = Text::of_name(name, &mut self.records.text, 0);
+        let (batch, dropped_attrs) = self.push_event_attrs(attrs);
+        self.records.events.push(EventRecord {
+            span: at as u32,
+            name,
+            at: now,
+            batch,
+            dropped_attrs,
+        });
+    }
+
+    pub(crate) fn link(&mut self, span: u32, to: &SpanContext) {
+        match self.alive(span) {
+            Some(at) => self.push_link(at, to),
+            None => self.lose_details(1),
+        }
+    }
+
+    fn push_link(&mut self, at: usize, to: &SpanContext) {
+        let limit = self
+            .shared
+            .as_deref()
+            .map_or(0, |shared| shared.limits.links_per_span);
+        if self.records.spans[at].links >= limit || !self.room_for_link() {
+            self.records.dropped_of(at).links += 1;
+            return self.lose_details(1);
+        }
+        self.records.spans[at].links += 1;
+        self.records.links.push(LinkRecord {
+            span: at as u32,
+            to: to.clone(),
+        });
+    }
+
+    /// Empties it for the next trace; gives the tracer it was of.
+    #[inline]
+    pub(crate) fn recycle(&mut self) -> Option<Arc<Shared>> {
+        let shared = self.shared.take()?;
+        self.records.clear();
+        self.moved.clear();
+        Some(shared)
+    }
+
+    /// Where a span's record is, if the span has not ended.
+    #[inline]
+    fn alive(&self, span: u32) -> Option<usize> {
+        let at = if self.moved.is_empty() {
+            span.wrapping_sub(self.base) as usize
+        } else {
+            self.place(span)?
+        };
+        let record = self.records.spans.get(at)?;
+        (!record.marks.has(Marks::ENDED)).then_some(at)
+    }
+}
+
+impl Drop for State {
+    /// A buffer that is freed rather than pooled gives its bytes back.
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.budget.give(self.records.capacity_bytes());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Limits on memory, looked at only where a vector would have to grow, so that they cost nothing otherwise.
+
+use super::State;
+use crate::record::{BatchRecord, EventRecord, LinkRecord, Records, SpanRecord};
+use crate::stored::AttrRecord;
+
+/// What a small trace needs: a request with a few calls.
+const FIRST_SPANS: usize = 6;
+const FIRST_ATTRS: usize = 32;
+const FIRST_BATCHES: usize = 8;
+const FIRST_TEXT: usize = 256;
+
+impl State {
+    /// True if there is room for so many attributes in one batch, and for so much text.
+    pub(super) fn room(&mut self, attrs: usize, text: usize) -> bool {
+        let r = &self.records;
+        let fits = r.attrs.capacity() - r.attrs.len() >= attrs
+            && r.text.capacity() - r.text.len() >= text
+            && r.batches.capacity() > r.batches.len();
+        fits || self.grow(attrs, text)
+    }
+
+    #[inline]
+    pub(super) fn room_for_text(&mut self, text: usize) -> bool {
+        text == 0 || self.room(0, text)
+    }
+
+    #[cold]
+    pub(super) fn grow_spans(&mut self) -> bool {
+        self.more_spans() || (self.cut() && (self.has_room_for_span() || self.more_spans()))
+    }
+
+    fn has_room_for_span(&self) -> bool {
+        self.records.spans.len() < self.records.spans.capacity()
+    }
+
+    fn more_spans(&mut self) -> bool {
+        let max = self
+            .shared
+            .as_deref()
+            .map_or(0, |shared| shared.limits.spans_per_trace);
+        let len = self.records.spans.len();
+        if len >= max {
+            return false;
+        }
+        let more = len.max(FIRST_SPANS).min(max - len);
+        self.pay(more * size_of::<SpanRecord>(), |r| {
+            r.spans.try_reserve_exact(more).is_ok()
+        })
+    }
+
+    #[cold]
+    fn grow(&mut self, attrs: usize, text: usize) -> bool {
+        let r = &self.records;
+        if r.attrs.capacity() - r.attrs.len() < attrs {
+            let more = attrs.max(r.attrs.len()).max(FIRST_ATTRS);
+            let bytes = more * size_of::<AttrRecord>();
+            if !self.pay(bytes, |r| r.attrs.try_reserve_exact(more).is_ok()) {
+                return false;
+            }
+        }
+        let r = &self.records;
+        if r.batches.capacity() == r.batches.len() {
+            let more = r.batches.len().max(FIRST_BATCHES);
+            let bytes = more * size_of::<BatchRecord>();
+            if !self.pay(bytes, |r| r.batches.try_reserve_exact(more).is_ok()) {
+                return false;
+            }
+        }
+        let r = &self.records;
+        if r.text.capacity() - r.text.len() < text {
+            let more = text.max(r.text.len()).max(FIRST_TEXT);
+            return self.pay(more, |r| r.text.try_reserve_exact(more).is_ok());
+        }
+        true
+    }
+
+    pub(super) fn room_for_event(&mut self) -> bool {
+        let r = &self.records.events;
+        if r.len() < r.capacity() {
+            return true;
+        }
+        let more = r.len().max(4);
+        self.pay(more * size_of::<EventRecord>(), |r| {
+            r.events.try_reserve_exact(more).is_ok()
+        })
+    }
+
+    pub(super) fn room_for_link(&mut self) -> bool {
+        let r = &self.records.links;
+        if r.len() < r.capacity() {
+            return true;
+        }
+        let more = r.len().max(4);
+        self.pay(more * size_of::<LinkRecord>(), |r| {
+            r.links.try_reserve_exact(more).is_ok()
+        })
+    }
+
+    /// Takes bytes from this trace's limit and the tracer's budget, then lets a vector grow.
+    fn pay(&mut self, bytes: usize, grow: impl FnOnce(&mut Records) -> bool) -> bool {
+        let Some(shared) = &self.shared else {
+            return false;
+        };
+        let before = self.records.capacity_bytes();
+        if before + bytes > shared.limits.trace_bytes {
+            // not now: whoever asks for room knows where its span's record is
+            self.cut_soon();
+            return false;
+        }
+        if !shared.budget.take(bytes) {
+            return false;
+        }
+        let grown = grow(&mut self.records);
+        let paid = self.records.capacity_bytes() - before;
+        shared.budget.correct(bytes, paid);
+        grown
+    }
+}

@@ -1,0 +1,349 @@
+//! Attributes as they are recorded, and read back.
+
+use std::fmt;
+
+use crate::limits::Limits;
+use crate::record::{BatchRecord, NONE, Records};
+use crate::value::{Attr, Name, NameKind, ValueKind, ValueRef};
+
+/// A recorded text: a pointer, or a range of the trace's text. 16 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text {
+    Static(&'static str),
+    Copied { at: u32, len: u32 },
+}
+
+/// One attribute. 40 bytes. Whose it is and where its text begins, its batch says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttrRecord {
+    pub(crate) key: Text,
+    pub(crate) value: Stored,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stored {
+    /// A word, as the others: then they are written alike.
+    Bool(u64),
+    I64(i64),
+    F64(f64),
+    Text(Text),
+    /// So many of the records that follow are its values.
+    Array(u32),
+}
+
+/// The key under which a span's status message is recorded; not an attribute to those who read.
+pub(crate) const STATUS_MESSAGE: &str = "\0status.message";
+
+impl Records {
+    /// Records attributes given together, at most `left` of them, in one pass where there is room for them as there
+    /// mostly is: their batch, and how many there are. No batch if there are none or it has to be done slowly.
+    #[inline(always)] // the caller's values stay in registers: a fifth of what a child span costs
+    pub(crate) fn add(&mut self, attrs: &[Attr<'_>], left: u16, limits: &Limits) -> (u32, u16) {
+        let (first, text) = (self.attrs.len(), self.text.len());
+        let room = (self.attrs.capacity() - first).min(usize::from(left));
+        if attrs.len() > room || self.batches.len() == self.batches.capacity() {
+            return (NONE, 0);
+        }
+        if !self.fill(attrs, limits.value_bytes) {
+            self.attrs.truncate(first);
+            self.text.truncate(text);
+            return (NONE, 0);
+        }
+        let count = self.attrs.len() - first;
+        if count == 0 {
+            return (NONE, 0);
+        }
+        let batch = self.batches.len() as u32;
+        self.batches.push(BatchRecord {
+            attrs: first as u32,
+            text: text as u32,
+            next: NONE,
+        });
+        (batch, count as u16)
+    }
+
+    /// Records attributes whose batch's text begins here, in one pass. False if that cannot be: a text does not fit
+    /// or is longer than `max_text`, or there is an array. Then what stands there is of no use.
+    #[inline(always)]
+    fn fill(&mut self, attrs: &[Attr<'_>], max_text: usize) -> bool {
+        let base = self.text.len();
+        for attr in attrs {
+            let value = match attr.value.0 {
+                // one by one: a copy of the whole would wait for the caller's fresh writes of its parts
+                ValueKind::Bool(value) => Stored::Bool(value.into()),
+                ValueKind::I64(value) => Stored::I64(value),
+                ValueKind::F64(value) => Stored::F64(value),
+                ValueKind::Static(value) if value.len() <= max_text => {
+                    Stored::Text(Text::Static(value))
+                }
+                ValueKind::Str(value) if value.len() <= max_text && self.has_text_room(value) => {
+                    Stored::Text(Text::copy(value, &mut self.text, base))
+                }
+                ValueKind::Absent => continue,
+                _ => return false,
+            };
+            let key = match attr.key.0 {
+                NameKind::Static(key) => Text::Static(key),
+                NameKind::Dynamic(key) if self.has_text_room(key) => {
+                    Text::copy(key, &mut self.text, base)
+                }
+                NameKind::Dynamic(_) => return false,
+            };
+            self.attrs.push(AttrRecord { key, value });
+        }
+        true
+    }
+
+    #[inline]
+    fn has_text_room(&self, text: &str) -> bool {
+        text.len() <= self.text.capacity() - self.text.len()
+    }
+
+    /// Records one attribute of any kind into the open batch whose text begins at `base`.
+    pub(crate) fn push(&mut self, attr: &Attr<'_>, base: usize, max_text: usize) {
+        if !attr.is_present() {
+            return;
+        }
+        let key = Text::of_name(attr.key, &mut self.text, base);
+        let value = match attr.value.0 {
+            ValueKind::Bool(value) => Stored::Bool(value.into()),
+            ValueKind::I64(value) => Stored::I64(value),
+            ValueKind::F64(value) => Stored::F64(value),
+            ValueKind::Static(value) => Stored::Text(Text::Static(truncated(value, max_text))),
+            ValueKind::Str(value) => {
+                Stored::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
+            }
+            ValueKind::Absent => return,
+            array => return self.push_array(key, array, base, max_text),
+        };
+        self.attrs.push(AttrRecord { key, value });
+    }
+
+    fn push_array(&mut self, key: Text, array: ValueKind<'_>, base: usize, max_text: usize) {
+        self.attrs.push(AttrRecord {
+            key,
+            value: Stored::Array(array.array_len() as u32),
+        });
+        let key = Text::Static("");
+        let Self { attrs, text, .. } = self;
+        let mut add = |value| attrs.push(AttrRecord { key, value });
+        match array {
+            ValueKind::Bools(values) => values
+                .iter()
+                .for_each(|value| add(Stored::Bool((*value).into()))),
+            ValueKind::I64s(values) => values.iter().for_each(|value| add(Stored::I64(*value))),
+            ValueKind::F64s(values) => values.iter().for_each(|value| add(Stored::F64(*value))),
+            ValueKind::Strs(values) => {
+                for value in values {
+                    let value = truncated(value, max_text);
+                    add(Stored::Text(Text::copy(value, text, base)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Text {
+    /// `base`: where the batch's text begins; the trace's begin for names, which belong to no batch.
+    #[inline]
+    pub(crate) fn copy(from: &str, text: &mut String, base: usize) -> Self {
+        let at = (text.len() - base) as u32;
+        text.push_str(from);
+        Self::Copied {
+            at,
+            len: from.len() as u32,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn of_name(name: Name<'_>, text: &mut String, base: usize) -> Self {
+        match name.0 {
+            NameKind::Static(name) => Self::Static(name),
+            NameKind::Dynamic(name) => Self::copy(name, text, base),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn read(self, text: &str) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Copied { at, len } => text
+                .get(at as usize..(at + len) as usize)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl ValueKind<'_> {
+    /// How many values an array has.
+    fn array_len(&self) -> usize {
+        match self {
+            Self::Bools(values) => values.len(),
+            Self::I64s(values) => values.len(),
+            Self::F64s(values) => values.len(),
+            Self::Strs(values) => values.len(),
+            _ => 0,
+        }
+    }
+
+    fn text_len(&self, max_text: usize) -> usize {
+        match self {
+            Self::Str(value) => value.len().min(max_text),
+            Self::Strs(values) => values.iter().map(|value| value.len().min(max_text)).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Attr<'_> {
+    #[inline]
+    pub(crate) fn is_present(&self) -> bool {
+        !matches!(self.value.0, ValueKind::Absent)
+    }
+
+    /// How many records and how many bytes of text it takes at most, values cut to `max_text`.
+    pub(crate) fn size(&self, max_text: usize) -> (usize, usize) {
+        if !self.is_present() {
+            return (0, 0);
+        }
+        let value = self.value.0;
+        let text = value.text_len(max_text) + self.key.copied_len();
+        (1 + value.array_len(), text)
+    }
+}
+
+/// The records of a batch as key and value, without the status message.
+pub(crate) fn read_attrs<'a>(
+    records: &'a [AttrRecord],
+    text: &'a str,
+) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        loop {
+            let (first, tail) = rest.split_first()?;
+            let (value, tail) = first.read(tail, text);
+            rest = tail;
+            let key = first.key.read(text);
+            if key != STATUS_MESSAGE {
+                return Some((key, value));
+            }
+        }
+    })
+}
+
+impl AttrRecord {
+    /// Its value, and the records behind it.
+    fn read<'a>(&self, tail: &'a [Self], text: &'a str) -> (ValueRef<'a>, &'a [Self]) {
+        let value = match self.value {
+            Stored::Bool(value) => ValueRef::Bool(value != 0),
+            Stored::I64(value) => ValueRef::I64(value),
+            Stored::F64(value) => ValueRef::F64(value),
+            Stored::Text(value) => ValueRef::Str(value.read(text)),
+            Stored::Array(len) => {
+                let (values, tail) = tail.split_at_checked(len as usize).unwrap_or((tail, &[]));
+                return (ValueRef::Array(ArrayRef { values, text }), tail);
+            }
+        };
+        (value, tail)
+    }
+}
+
+/// The values of a recorded array.
+#[derive(Clone, Copy)]
+pub struct ArrayRef<'a> {
+    values: &'a [AttrRecord],
+    text: &'a str,
+}
+
+impl<'a> ArrayRef<'a> {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The values in order; none of them is an array.
+    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
+        let text = self.text;
+        self.values
+            .iter()
+            .map(move |record| record.read(&[], text).0)
+    }
+}
+
+impl fmt::Debug for ArrayRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for ArrayRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+/// At most `max` bytes, cut between characters.
+#[inline]
+pub(crate) fn truncated(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let mut end = max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attr;
+
+    #[test]
+    fn values_come_back_as_they_went_in() {
+        let mut records = Records::default();
+        records.text.push_str("before");
+        let base = records.batch() as usize;
+        let key = String::from("dynamic");
+        let attrs = [
+            attr("a", true),
+            attr(&key, "text"),
+            attr("list", &["x", "yy"][..]),
+            attr("empty", &[] as &[i64]),
+            attr(STATUS_MESSAGE, "hidden"),
+            attr("none", None::<i64>),
+            attr("n", 1.5),
+        ];
+        for attr in &attrs {
+            records.push(attr, base, usize::MAX);
+        }
+        let (attrs, text) = records.of_batch(0);
+        let read: Vec<String> = read_attrs(attrs, text)
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                "a=true",
+                "dynamic=text",
+                "list=[x, yy]",
+                "empty=[]",
+                "n=1.5"
+            ]
+        );
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(truncated("a\u{e9}b", 2), "a");
+        assert_eq!(truncated("a\u{e9}b", 3), "a\u{e9}");
+        assert_eq!(truncated("\u{20ac}", 2), "");
+    }
+}
