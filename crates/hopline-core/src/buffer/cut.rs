@@ -8,21 +8,21 @@ use crate::record::{Ends, Marks, Records, SpanRecord};
 use crate::tick::Tick;
 
 impl State {
-    /// At the next span's end.
+    /// At the next span's end: only there can finished spans be handed over, and places be changed.
     #[cold]
     pub(super) fn cut_soon(&mut self) {
         self.cut_at = Tick::FIRST;
     }
 
-    /// What has ended may wait no longer, if it is certain that it is kept.
+    /// What has ended may wait no longer, if it is certain that it is kept or its place is needed.
     #[cold]
-    pub(super) fn cut_by_age(&mut self, now: Tick) {
-        let crowded = self.cut_at == Tick::FIRST;
-        let age = self.shared.as_deref().map(|shared| shared.limits.trace_age);
-        self.cut_at = now.after(age.unwrap_or_default());
-        if crowded || self.is_certain() {
+    pub(super) fn cut_at_end(&mut self, now: Tick) {
+        let soon = self.cut_at == Tick::FIRST;
+        if soon || self.is_certain() {
             self.cut();
         }
+        let age = self.shared.as_deref().map(|shared| shared.limits.trace_age);
+        self.cut_at = now.after(age.unwrap_or_default());
     }
 
     /// Lets go of what has ended: to the queue where it is certain that the trace is kept, else it is lost and
@@ -39,6 +39,9 @@ impl State {
             Phase::Open if certain => {
                 if let Some(shared) = self.shared.clone() {
                     self.due |= shared.queue.push_ended(self);
+                }
+                if self.due {
+                    self.cut_soon();
                 }
             }
             Phase::Open => self.lose_spans(ended as u32),

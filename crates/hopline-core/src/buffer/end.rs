@@ -42,7 +42,7 @@ impl State {
             return if now < self.cut_at {
                 None
             } else {
-                self.cut_by_age(now);
+                self.cut_at_end(now);
                 self.due.then(|| self.left(None))?
             };
         }
