@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CORE_TAKES: &[&str] = &[
     "arc-swap",
     "fastrand",
+    "loom",
     "parking_lot",
     "pin-project-lite",
     "quanta",

@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 pub struct Stats {
     /// Finished spans given to the sinks.
     pub handed_over: u64,
+    /// Spans of local traces that were discarded at their end, counted when the last handle to the trace is gone.
+    ///
+    /// What was started is then `handed_over`, `discarded` or in `lost_spans`, once a flush has handed over the rest.
+    pub discarded: u64,
     /// Local traces that could not be recorded for want of memory.
     pub lost_traces: u64,
-    /// Spans lost to a limit of their trace or of the process.
+    /// Spans lost to a limit of their trace or of the process, the roots of `lost_traces` among them.
     pub lost_spans: u64,
     /// Attributes, events and links lost to a limit.
     pub lost_details: u64,
@@ -37,8 +41,9 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn read(&self, budget: &Budget) -> Stats {
+    pub(crate) fn read(&self, budget: &Budget, discarded: u64) -> Stats {
         Stats {
+            discarded,
             handed_over: self.handed_over.load(Relaxed),
             lost_traces: self.lost_traces.load(Relaxed),
             lost_spans: self.lost_spans.load(Relaxed),

@@ -1,14 +1,14 @@
 //! The locks of the engine, where a model checker can take their place.
 
-#[cfg(not(loom))]
+#[cfg(not(hopline_loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
-#[cfg(not(loom))]
+#[cfg(not(hopline_loom))]
 pub(crate) use std::sync::Arc;
 
-#[cfg(loom)]
+#[cfg(hopline_loom)]
 pub(crate) use checked::{Arc, Mutex, MutexGuard};
 
-#[cfg(loom)]
+#[cfg(hopline_loom)]
 mod checked {
     pub(crate) use loom::sync::{Arc, MutexGuard};
 

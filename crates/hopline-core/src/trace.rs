@@ -24,6 +24,8 @@ pub(crate) struct Pool(Mutex<Idle>);
 struct Idle {
     buffers: Vec<(usize, Arc<Mutex<State>>)>,
     bytes: usize,
+    /// Spans that were in traces of which nothing is left. Counted here because the lock is taken anyway.
+    discarded: u64,
 }
 
 impl Pool {
@@ -37,9 +39,17 @@ impl Pool {
 
     /// False if there is no room for it; then it is freed.
     #[inline]
-    fn push(&self, bytes: usize, buffer: Arc<Mutex<State>>, limits: &Limits) -> bool {
+    fn push(
+        &self,
+        bytes: usize,
+        buffer: Arc<Mutex<State>>,
+        discarded: u32,
+        limits: &Limits,
+    ) -> bool {
         let mut idle = self.0.lock();
-        let fits = bytes <= POOLED_BYTES
+        idle.discarded += u64::from(discarded);
+        let fits = bytes > 0
+            && bytes <= POOLED_BYTES
             && idle.buffers.len() < MAX_POOLED
             && idle.bytes + bytes <= limits.total_bytes / 4;
         if fits {
@@ -47,6 +57,15 @@ impl Pool {
             idle.buffers.push((bytes, buffer));
         }
         fits
+    }
+
+    /// Counts spans of a buffer that is freed.
+    pub(crate) fn discard(&self, spans: u32) {
+        self.0.lock().discarded += u64::from(spans);
+    }
+
+    pub(crate) fn discarded(&self) -> u64 {
+        self.0.lock().discarded
     }
 }
 
@@ -118,11 +137,11 @@ fn recycle(mut buffer: Arc<Mutex<State>>) {
     let Some(state) = Arc::get_mut(&mut buffer).map(Mutex::get_mut) else {
         return;
     };
-    let Some(shared) = state.recycle() else {
+    let Some((shared, discarded)) = state.recycle() else {
         return;
     };
     let bytes = state.records.capacity_bytes();
-    if bytes == 0 || !shared.pool.push(bytes, buffer, &shared.limits) {
+    if !shared.pool.push(bytes, buffer, discarded, &shared.limits) {
         shared.budget.give(bytes);
     }
 }
@@ -139,7 +158,7 @@ fn settle(ended: Ended) {
     if let Some(records) = records {
         let bytes = records.capacity_bytes();
         let buffer = Arc::new(Mutex::new(State::new(*records)));
-        if !shared.pool.push(bytes, buffer, &shared.limits) {
+        if !shared.pool.push(bytes, buffer, 0, &shared.limits) {
             shared.budget.give(bytes);
         }
     }

@@ -99,7 +99,9 @@ impl Tracer {
 
     /// What it has done and lost.
     pub fn stats(&self) -> Stats {
-        self.0.counters.read(&self.0.budget)
+        self.0
+            .counters
+            .read(&self.0.budget, self.0.pool.discarded())
     }
 
     /// Gives the sinks what has finished and waits until they have written it.

@@ -62,6 +62,9 @@ impl State {
         }
         let mut records = None;
         if self.open == 0 {
+            if self.phase == Phase::Discarded {
+                self.discarded += self.records.spans.len() as u32;
+            }
             // a context that is held for ever may start any number of spans
             self.base = self.base.wrapping_add(self.records.spans.len() as u32);
             self.moved.clear();

@@ -90,6 +90,8 @@ pub(crate) struct State {
     /// When what has ended is let go next, if the local root has not ended by then.
     cut_at: Tick,
     lost_spans: u32,
+    /// Spans that were discarded with the trace.
+    discarded: u32,
     pub(crate) records: Records,
 }
 
@@ -112,6 +114,7 @@ impl State {
             moved: Vec::new(),
             cut_at: Tick::ZERO,
             lost_spans: 0,
+            discarded: 0,
             records,
         }
     }
@@ -140,6 +143,7 @@ impl State {
         self.open = 0;
         self.base = 0;
         self.lost_spans = 0;
+        self.discarded = 0;
         self.shared = Some(Arc::clone(shared));
         let opened = self.open(opening, extras, attrs)?;
         if let Some(rule) = beginning.rule {
@@ -157,6 +161,7 @@ impl State {
         attrs: &[Attr<'_>],
     ) -> Result<(u32, SpanId), Refused> {
         if self.phase == Phase::Discarded {
+            self.discarded += 1;
             return Err(Refused::Discarded);
         }
         let full = self.records.spans.len() == self.records.spans.capacity();
@@ -298,13 +303,13 @@ impl State {
         });
     }
 
-    /// Empties it for the next trace; gives the tracer it was of.
+    /// Empties it for the next trace; gives the tracer it was of, and how many spans were discarded.
     #[inline]
-    pub(crate) fn recycle(&mut self) -> Option<Arc<Shared>> {
+    pub(crate) fn recycle(&mut self) -> Option<(Arc<Shared>, u32)> {
         let shared = self.shared.take()?;
         self.records.clear();
         self.moved.clear();
-        Some(shared)
+        Some((shared, self.discarded))
     }
 
     /// Where a span's record is, if the span has not ended.
@@ -325,6 +330,7 @@ impl Drop for State {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             shared.budget.give(self.records.capacity_bytes());
+            shared.pool.discard(self.discarded);
         }
     }
 }

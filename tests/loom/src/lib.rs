@@ -1,0 +1,1 @@
+//! Nothing but tests: the engine under a model checker.
