@@ -43,6 +43,11 @@ impl Batch {
         self.len() == 0
     }
 
+    /// How many bytes of memory they take, for those who bound what they hold.
+    pub fn bytes(&self) -> usize {
+        self.chunk.records.bytes()
+    }
+
     /// The service that made them.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.resource
