@@ -1,5 +1,6 @@
 //! The decision at the start of a local trace, and what it makes of what travels.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 use crate::context::Extras;
@@ -54,8 +55,18 @@ impl<'p> Head<'p> {
             destination: span.destination,
             trace_id,
         };
-        let choice = match &shared.sampler {
-            Some(sampler) => Choice::of(sampler.sample(&input), &input, came),
+        let decision = shared.sampler.as_deref().and_then(|sampler| {
+            // the application's code on a request's thread: its panic must not become the request's
+            let sampled = catch_unwind(AssertUnwindSafe(|| sampler.sample(&input)));
+            if sampled.is_err() {
+                notify("sampler", || {
+                    "the sampler panicked; the plan decides instead".to_owned()
+                });
+            }
+            sampled.ok()
+        });
+        let choice = match decision {
+            Some(decision) => Choice::of(decision, &input, came),
             None => plan.choose(&input, came, &shared.clock, &shared.counters),
         };
         if choice.by_chance && !random && own.or(came.randomness).is_none() {

@@ -1,6 +1,7 @@
 //! What hopline has to say about itself: losses, misuse, unreachable endpoints.
 
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -29,7 +30,8 @@ static SPOKEN: Mutex<Vec<(&'static str, Instant)>> = Mutex::new(Vec::new());
 
 /// Replaces what happens to notices; by default each is one line on standard error.
 ///
-/// The hook may be called on any thread, also on one that handles a request: it must not block.
+/// The hook may be called on any thread, also on one that handles a request: it must not block. A panic of
+/// it goes no further.
 pub fn set_notice_hook(hook: Hook) {
     *HOOK.write() = hook;
 }
@@ -42,10 +44,15 @@ pub fn notify(kind: &'static str, message: impl FnOnce() -> String) {
         return;
     }
     let hook = *HOOK.read();
-    hook(&Notice {
+    let message = message();
+    let notice = Notice {
         kind,
-        message: &message(),
-    });
+        message: &message,
+    };
+    // the application's code, on a request's or an export thread: neither may end by it
+    if catch_unwind(AssertUnwindSafe(|| hook(&notice))).is_err() {
+        to_stderr(&notice);
+    }
 }
 
 fn may_speak(kind: &'static str, now: Instant) -> bool {

@@ -1,6 +1,7 @@
 //! Where traces begin: an explicit value. Nothing global is needed.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use crate::Resource;
 use crate::clock::Clock;
 use crate::id_source::Ids;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
+use crate::notice::notify;
 use crate::queue::Queue;
 use crate::sampling::active::Active;
 use crate::sampling::keep::ErrorRate;
@@ -140,7 +142,12 @@ impl Tracer {
         let mut result = Ok(());
         for sink in &self.0.sinks {
             let left = timeout.saturating_sub(start.elapsed());
-            result = result.and(call(&**sink, left));
+            // the application's code: its panic is a failure, not the end of the process's shutdown
+            let called = catch_unwind(AssertUnwindSafe(|| call(&**sink, left)));
+            result = result.and(called.unwrap_or_else(|_| {
+                notify("sink", || "a sink panicked while it was flushed".to_owned());
+                Err(FlushError::failed())
+            }));
         }
         result
     }

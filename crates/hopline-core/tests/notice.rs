@@ -9,11 +9,12 @@ use hopline_core::{
 static HEARD: AtomicU32 = AtomicU32::new(0);
 
 #[test]
-fn the_hook_may_use_the_span_that_is_current() {
+fn case_20_the_hook_may_use_the_span_that_is_current_and_may_panic() {
     set_notice_hook(|notice| {
         assert_eq!(notice.kind, "limit");
         Context::current().event("notice", no_attrs);
         HEARD.fetch_add(1, Ordering::Relaxed);
+        panic!("a hook's bug");
     });
     let limits = Limits {
         spans_per_trace: 2,

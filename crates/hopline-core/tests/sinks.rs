@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hopline_core::{
-    Batch, Batching, FlushError, Limits, Sink, Source, SpanBuilder, Tracer, no_attrs,
+    Batch, Batching, Decision, FlushError, Limits, Sampler, SamplingInput, Sink, Source,
+    SpanBuilder, Tracer, no_attrs,
 };
 use support::{Memory, root, traced};
 
@@ -84,12 +85,31 @@ impl Sink for Panics {
     fn accept(&self, _: &Arc<Batch>) {
         panic!("a sink's bug");
     }
+
+    fn flush(&self, _: Duration) -> Result<(), FlushError> {
+        panic!("another one");
+    }
+}
+
+impl Sampler for Panics {
+    fn sample(&self, _: &SamplingInput<'_>) -> Decision {
+        panic!("a sampler's bug");
+    }
 }
 
 #[test]
-fn a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
+fn case_20_a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
     let memory = Memory::default();
     let tracer = Tracer::builder().sink(Panics).sink(memory.clone()).build();
+    root(&tracer, "request").end();
+    assert_eq!(memory.names(), ["request"]);
+    assert!(!tracer.flush(Duration::ZERO).unwrap_err().is_timeout());
+    assert!(!tracer.shutdown(Duration::ZERO).unwrap_err().is_timeout());
+}
+
+#[test]
+fn case_20_where_the_sampler_panics_the_plan_decides() {
+    let (tracer, memory) = traced(|builder| builder.sampler(Panics));
     root(&tracer, "request").end();
     assert_eq!(memory.names(), ["request"]);
 }
