@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use crate::notice::notify;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, baggage, traceparent, tracestate};
-use crate::{Baggage, SpanContext};
+use crate::{Baggage, Propagators, SpanContext};
 
 /// Reads the values of a carrier.
 ///
@@ -56,33 +56,17 @@ impl Incoming {
     ///
     /// A second `traceparent` makes the first one invalid; without a valid one the tracestate is not
     /// read; an invalid tracestate does not touch the parent. Baggage stands by itself.
+    /// What the process's [`Propagators`] leave out counts as absent, too.
     pub fn extract(carrier: &(impl Extract + ?Sized)) -> Self {
-        let mut lines = 0;
-        let mut parent = None;
-        carrier.each_value(TRACEPARENT, &mut |value| {
-            lines += 1;
-            parent = if lines == 1 {
-                traceparent::parse(value)
+        let chosen = Propagators::chosen();
+        Self {
+            parent: chosen.trace_context.then(|| parent_of(carrier)).flatten(),
+            baggage: if chosen.baggage {
+                baggage_of(carrier)
             } else {
-                None
-            };
-        });
-        let parent = parent.map(|parent: SpanContext| {
-            let mut parser = tracestate::Parser::default();
-            carrier.each_value(TRACESTATE, &mut |value| parser.line(value));
-            parent.with_tracestate(parser.finish().unwrap_or_default())
-        });
-        let mut parser = baggage::Parser::default();
-        carrier.each_value(BAGGAGE, &mut |value| parser.line(value));
-        let (baggage, dropped) = Baggage::parsed(parser);
-        if dropped > 0 {
-            notify("baggage", || {
-                format!(
-                    "{dropped} incoming baggage members were malformed or over the limit and left out"
-                )
-            });
+                Baggage::EMPTY
+            },
         }
-        Self { parent, baggage }
     }
 
     /// The same without the baggage, for callers that are not trusted.
@@ -91,6 +75,38 @@ impl Incoming {
         self.baggage = Baggage::EMPTY;
         self
     }
+}
+
+fn parent_of(carrier: &(impl Extract + ?Sized)) -> Option<SpanContext> {
+    let mut lines = 0;
+    let mut parent = None;
+    carrier.each_value(TRACEPARENT, &mut |value| {
+        lines += 1;
+        parent = if lines == 1 {
+            traceparent::parse(value)
+        } else {
+            None
+        };
+    });
+    parent.map(|parent: SpanContext| {
+        let mut parser = tracestate::Parser::default();
+        carrier.each_value(TRACESTATE, &mut |value| parser.line(value));
+        parent.with_tracestate(parser.finish().unwrap_or_default())
+    })
+}
+
+fn baggage_of(carrier: &(impl Extract + ?Sized)) -> Baggage {
+    let mut parser = baggage::Parser::default();
+    carrier.each_value(BAGGAGE, &mut |value| parser.line(value));
+    let (baggage, dropped) = Baggage::parsed(parser);
+    if dropped > 0 {
+        notify("baggage", || {
+            format!(
+                "{dropped} incoming baggage members were malformed or over the limit and left out"
+            )
+        });
+    }
+    baggage
 }
 
 impl<S: BuildHasher> Extract for HashMap<String, String, S> {

@@ -12,7 +12,9 @@ use crate::kind::Kept;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name, Value, attr};
-use crate::{Baggage, Incoming, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer};
+use crate::{
+    Baggage, Incoming, Propagators, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer,
+};
 
 /// Rarely present, so behind one pointer: cloning a context without them touches no count.
 #[derive(Clone, Debug, Default)]
@@ -164,6 +166,9 @@ impl Context {
     /// Writes the W3C trace headers and the baggage.
     pub fn inject(&self, carrier: &mut (impl Inject + ?Sized)) {
         self.inject_trace(carrier);
+        if !Propagators::chosen().baggage {
+            return;
+        }
         if self.baggage().is_empty() {
             carrier.remove(BAGGAGE);
         } else {
@@ -174,9 +179,12 @@ impl Context {
     /// Writes the W3C trace headers, for a receiver that is not to see the baggage.
     ///
     /// Headers of another trace that stand in the carrier are replaced; an empty `tracestate` is not sent.
-    /// A context without a span writes and removes nothing.
+    /// A context without a span writes and removes nothing. What the process's [`Propagators`] leave out is
+    /// not touched.
     pub fn inject_trace(&self, carrier: &mut (impl Inject + ?Sized)) {
-        let Some(ids) = self.ids else { return };
+        let Some(ids) = self.ids.filter(|_| Propagators::chosen().trace_context) else {
+            return;
+        };
         let text = traceparent::Text::new(ids.trace_id, ids.span_id, self.flags);
         carrier.set(TRACEPARENT, text.as_str());
         let tracestate = self.tracestate();

@@ -124,7 +124,7 @@ pub use kind::Kind;
 pub use limits::Limits;
 pub use names::{OlderNames, SpanNames};
 pub use notice::{Notice, notify, set_notice_hook};
-pub use propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
+pub use propagation::{BAGGAGE, Propagators, TRACEPARENT, TRACESTATE};
 pub use resource::Resource;
 pub use sampling::{
     Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,

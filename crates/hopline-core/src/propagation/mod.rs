@@ -1,9 +1,12 @@
-//! The W3C headers, one grammar a file.
+//! The W3C headers, one grammar a file, and which of them travel.
 
 pub(crate) mod baggage;
 pub(crate) mod otel;
+mod propagators;
 pub(crate) mod traceparent;
 pub(crate) mod tracestate;
+
+pub use propagators::Propagators;
 
 /// The header that carries trace id, span id and flags.
 pub const TRACEPARENT: &str = "traceparent";

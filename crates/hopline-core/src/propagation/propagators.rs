@@ -1,0 +1,121 @@
+//! Which headers this process reads and writes.
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use crate::notify;
+
+/// Which W3C headers travel: `traceparent` with `tracestate`, and `baggage`. Both, if nobody says otherwise.
+///
+/// It is the process's choice and not a tracer's: headers are passed on also where there is no tracer.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Propagators;
+///
+/// let chosen = Propagators::from_variables(|_| Some("tracecontext".to_owned()));
+/// assert!(chosen.trace_context && !chosen.baggage);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagators {
+    /// `traceparent` and `tracestate`.
+    pub trace_context: bool,
+    /// `baggage`.
+    pub baggage: bool,
+}
+
+const TRACE_CONTEXT: u8 = 1;
+const BAGGAGE: u8 = 2;
+
+// Read with each request in and out, written once at the start; it guards nothing, so no ordering is needed.
+static CHOSEN: AtomicU8 = AtomicU8::new(TRACE_CONTEXT | BAGGAGE);
+
+impl Propagators {
+    /// What `OTEL_PROPAGATORS` says, a list of `tracecontext` and `baggage`, or `none`.
+    ///
+    /// Other names of the list are announced and passed over; where it names nothing else, both travel.
+    /// `variable` looks a variable up; an empty value counts as unset.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let list = variable("OTEL_PROPAGATORS").unwrap_or_default();
+        let mut chosen = Self::NONE;
+        let (mut none, mut unknown) = (false, Vec::new());
+        for name in list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            match name {
+                "tracecontext" => chosen.trace_context = true,
+                "baggage" => chosen.baggage = true,
+                "none" => none = true,
+                other => unknown.push(other),
+            }
+        }
+        if !unknown.is_empty() {
+            let unknown = unknown.join(", ");
+            notify("propagators", || {
+                format!(
+                    "OTEL_PROPAGATORS names {unknown}; only tracecontext, baggage and none are known"
+                )
+            });
+        }
+        if chosen == Self::NONE && !none {
+            return Self::ALL;
+        }
+        chosen
+    }
+
+    /// Makes this the choice of the process, from now on.
+    pub fn install(self) {
+        let bit = |on: bool, bit| if on { bit } else { 0 };
+        CHOSEN.store(
+            bit(self.trace_context, TRACE_CONTEXT) | bit(self.baggage, BAGGAGE),
+            Relaxed,
+        );
+    }
+
+    /// The choice of the process.
+    #[inline]
+    pub(crate) fn chosen() -> Self {
+        let bits = CHOSEN.load(Relaxed);
+        Self {
+            trace_context: bits & TRACE_CONTEXT != 0,
+            baggage: bits & BAGGAGE != 0,
+        }
+    }
+
+    const ALL: Self = Self {
+        trace_context: true,
+        baggage: true,
+    };
+    const NONE: Self = Self {
+        trace_context: false,
+        baggage: false,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_read_as_documented() {
+        let read = |list: &str| {
+            let Propagators {
+                trace_context,
+                baggage,
+            } = Propagators::from_variables(|_| Some(list.to_owned()));
+            (trace_context, baggage)
+        };
+        for (list, expected) in [
+            ("", (true, true)),
+            ("baggage, tracecontext,baggage", (true, true)),
+            ("tracecontext", (true, false)),
+            ("baggage,b3", (false, true)),
+            ("b3", (true, true)),
+            ("none", (false, false)),
+        ] {
+            assert_eq!(read(list), expected, "{list:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Which headers travel is the process's choice: a binary of its own, since there is one in a process.
+
+use std::collections::HashMap;
+
+use hopline_core::{Incoming, Propagators, SpanBuilder, Tracer, no_attrs};
+
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// What of a request goes on to the next service, by name.
+fn passed_on() -> Vec<String> {
+    let came = [
+        ("traceparent", PARENT),
+        ("tracestate", "a=1"),
+        ("baggage", "k=v"),
+    ];
+    let came: HashMap<String, String> = came.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let tracer = Tracer::builder().build();
+    let span =
+        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::extract(&came), no_attrs);
+    let mut goes = HashMap::new();
+    span.context_ref().inject(&mut goes);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let continued = goes
+        .get("traceparent")
+        .is_some_and(|parent| parent.contains(trace));
+    assert_eq!(continued, goes.contains_key("traceparent"));
+    let mut names: Vec<String> = goes.into_keys().collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn only_what_was_chosen_comes_in_and_goes_out() {
+    let choose = |list: &str| Propagators::from_variables(|_| Some(list.to_owned())).install();
+    assert_eq!(passed_on(), ["baggage", "traceparent", "tracestate"]);
+    choose("tracecontext");
+    assert_eq!(passed_on(), ["traceparent", "tracestate"]);
+    choose("baggage");
+    assert_eq!(passed_on(), ["baggage"]);
+    choose("none");
+    assert_eq!(passed_on(), [""; 0]);
+    choose("tracecontext,baggage");
+    assert_eq!(passed_on(), ["baggage", "traceparent", "tracestate"]);
+}
