@@ -1,6 +1,6 @@
 //! How a span starts.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
@@ -323,10 +323,15 @@ fn notify_of_limit(opened: Result<(u32, SpanId), Refused>) {
 
 /// The installed tracer; its absence is said once where somebody seems to expect one.
 fn installed(kind: Kind) -> Option<&'static Tracer> {
+    static SAID: Once = Once::new();
     let tracer = Tracer::installed();
-    if tracer.is_none() && kind == Kind::Server {
-        notify("no-tracer", || {
-            "nothing is recorded: no tracer was given or installed (call hopline::init)".to_owned()
+    if tracer.is_none() && matches!(kind, Kind::Server | Kind::Consumer) && !Tracer::is_waived() {
+        SAID.call_once(|| {
+            notify("no-tracer", || {
+                "nothing is recorded: no tracer was given or installed (call hopline::init first, or \
+                 give this layer one by .tracer(…))"
+                    .to_owned()
+            });
         });
     }
     tracer

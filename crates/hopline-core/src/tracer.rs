@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ use crate::trace::Pool;
 pub struct Tracer(Arc<Shared>);
 
 static INSTALLED: OnceLock<Tracer> = OnceLock::new();
+/// It guards nothing, so no ordering is needed.
+static WAIVED: AtomicBool = AtomicBool::new(false);
 
 impl Tracer {
     /// Begins with the defaults: every trace is sampled, nothing receives it.
@@ -74,6 +76,15 @@ impl Tracer {
     #[inline]
     pub fn installed() -> Option<&'static Self> {
         INSTALLED.get()
+    }
+
+    /// Says that the process does without an installed tracer on purpose, so that its absence is no news.
+    pub fn waive() {
+        WAIVED.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_waived() -> bool {
+        WAIVED.load(Relaxed)
     }
 
     /// The service whose traces these are.
