@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
@@ -275,6 +276,20 @@ impl Context {
             String::new()
         };
         self.fail_with(error_type, &message);
+    }
+
+    /// How long its span has been going on; nothing if it is not recorded, or has ended.
+    ///
+    /// ```
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// assert!(job.context_ref().elapsed().is_some());
+    /// assert!(Context::EMPTY.elapsed().is_none());
+    /// ```
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.state(|state| state.elapsed(self.span))?
     }
 
     /// Says that nobody waited for the span's end; see [`Span::cancel`](crate::Span::cancel).

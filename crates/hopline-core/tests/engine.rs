@@ -341,6 +341,7 @@ fn limits_drop_and_count() {
     let limits = Limits {
         attributes_per_span: 2,
         events_per_span: 1,
+        attributes_per_event: 1,
         links_per_span: 0,
         value_bytes: 4,
         spans_per_trace: 3,
@@ -356,7 +357,7 @@ fn limits_drop_and_count() {
                 attr("c", 3),
             ]
         });
-    request.event("one", no_attrs);
+    request.event("one", || [attr("a", 1), attr("b", 2)]);
     request.event("two", no_attrs);
     request.link(&PARENT.parse().unwrap());
     let children: Vec<_> = request.in_scope(|| (0..4).map(|_| span("child")).collect());
@@ -371,6 +372,7 @@ fn limits_drop_and_count() {
     let spans = memory.take();
     let request = &spans[0];
     assert_eq!(request.text("cut"), Some("abc"));
+    assert_eq!(request.events[0].attributes, [("a".to_owned(), 1.into())]);
     assert_eq!(
         (
             request.dropped_attributes,
@@ -381,7 +383,7 @@ fn limits_drop_and_count() {
     );
     assert_eq!(request.attribute("hopline.dropped_spans"), Some(&3.into()));
     assert_eq!(tracer.stats().lost_spans, 3);
-    assert_eq!(tracer.stats().lost_details, 3);
+    assert_eq!(tracer.stats().lost_details, 4);
 }
 
 #[test]

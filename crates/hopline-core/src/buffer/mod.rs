@@ -3,7 +3,7 @@
 //! [How the engine works](crate::engine) says why it is as it is.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::context::Extras;
 use crate::kind::Kept;
@@ -301,6 +301,12 @@ impl State {
             span: at as u32,
             to: to.clone(),
         });
+    }
+
+    /// How long a span has been going on.
+    pub(crate) fn elapsed(&self, span: u32) -> Option<Duration> {
+        let start = self.records.spans[self.alive(span)?].start;
+        Some(start.until(self.shared.as_deref()?.clock.now()))
     }
 
     /// Empties it for the next trace; gives the tracer it was of, and how many spans were discarded.
