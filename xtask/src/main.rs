@@ -3,11 +3,13 @@
 #![expect(clippy::print_stdout, reason = "a command line tool answers on stdout")]
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 mod account;
 mod apt;
 mod audit;
+mod fuzz;
 mod interrupt;
 mod postgres;
 mod process;
@@ -16,6 +18,7 @@ mod server;
 mod services;
 mod step;
 mod test;
+mod w3c;
 
 /// What a command answers; the error is one line for the person at the terminal.
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -29,11 +32,17 @@ cargo xtask COMMAND
   services --detach     start both and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
   audit                 licences, bans and sources of every dependency, by cargo-deny
+  fuzz [--seconds N] [TARGET]
+                        one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
+  w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   help                  this text
 
 What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
 HOPLINE_TEST_AMQP_URL is set, `test` uses that server and neither installs nor starts one.
 ";
+
+/// How long `fuzz` runs each target if it is not told.
+const FUZZ: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -45,6 +54,13 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["audit"] => audit::run(),
+        ["fuzz"] => fuzz::run(FUZZ, None),
+        ["fuzz", "--seconds", time] => fuzz::seconds(time).and_then(|time| fuzz::run(time, None)),
+        ["fuzz", "--seconds", time, target] => {
+            fuzz::seconds(time).and_then(|time| fuzz::run(time, Some(target)))
+        }
+        ["fuzz", target] if !target.starts_with('-') => fuzz::run(FUZZ, Some(target)),
+        ["w3c", "--suite", folder] => w3c::run(Path::new(folder)),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
@@ -78,4 +94,21 @@ fn target() -> PathBuf {
         Some(folder) => std::env::current_dir().unwrap_or_default().join(folder),
         None => root().join("target"),
     }
+}
+
+/// Cargo, as if it were called at the root by hand.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    // Cargo sets these for xtask; what it builds from here gets its own.
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    }) {
+        command.env_remove(name);
+    }
+    // sqlx reads the first while it compiles, the example reads both: neither may come from the caller by chance.
+    command.env_remove("DATABASE_URL").env_remove("AMQP_URL");
+    command
 }

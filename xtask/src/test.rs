@@ -1,12 +1,11 @@
 //! `cargo xtask test`: everything that has to hold before a change goes in.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use crate::interrupt::Interrupt;
 use crate::services::Services;
 use crate::step::Steps;
-use crate::{Result, apt, postgres, rabbitmq};
+use crate::{Result, apt, cargo, postgres, rabbitmq};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -126,21 +125,4 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
         servers.env(name, &urls[variable]);
     }
     steps.run("example on servers", servers.args(example))
-}
-
-/// Cargo, as if it were called at the root by hand.
-fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(crate::root());
-    // Cargo sets these for xtask; what it builds from here gets its own.
-    let inherited = std::env::vars_os().map(|(name, _)| name);
-    for name in inherited.filter(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-    }) {
-        command.env_remove(name);
-    }
-    // sqlx reads the first while it compiles, the example reads both: neither may come from the caller by chance.
-    command.env_remove("DATABASE_URL").env_remove("AMQP_URL");
-    command
 }

@@ -1,0 +1,33 @@
+//! What the fuzz targets do with their input.
+//!
+//! Each target is a function that takes any bytes and panics where a promise is broken. `fuzz/` gives it bytes that
+//! libFuzzer makes up (`cargo xtask fuzz`); the test of this package gives it those that are committed, the seeds and
+//! what was found with them, so that no finding comes back.
+//!
+//! # A new target
+//!
+//! 1. A file with the function here, and its line in [`TARGETS`].
+//! 2. Its three lines in `fuzz/fuzz_targets/` and its `[[bin]]` in `fuzz/Cargo.toml`, of the same name.
+//! 3. A few inputs that reach far in `fuzz/seeds/NAME/`, and the grammar's words in `fuzz/dictionaries/NAME`.
+
+mod baggage;
+mod lines;
+mod plan;
+mod traceparent;
+mod tracestate;
+
+pub use baggage::baggage;
+pub use plan::plan;
+pub use traceparent::traceparent;
+pub use tracestate::tracestate;
+
+/// A name, and what is done with the input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("baggage", baggage),
+    ("plan", plan),
+    ("traceparent", traceparent),
+    ("tracestate", tracestate),
+];
