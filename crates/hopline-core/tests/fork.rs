@@ -1,0 +1,63 @@
+//! Ids after a fork, in a real child.
+#![cfg(unix)]
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+
+use fork::{Fork, fork, waitpid};
+use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs, reseed_after_fork};
+
+const COUNT: usize = 1000;
+
+/// The ids of new traces and of their roots, as the tracer gives them.
+fn ids(tracer: &Tracer) -> Vec<(u128, u64)> {
+    let root = |_| {
+        let root = SpanBuilder::new("root").start_root(Some(tracer), Incoming::default(), no_attrs);
+        let context = root.span_context().unwrap();
+        (context.trace_id().to_u128(), context.span_id().to_u64())
+    };
+    (0..COUNT).map(root).collect()
+}
+
+fn to_bytes(ids: &[(u128, u64)]) -> Vec<u8> {
+    ids.iter()
+        .flat_map(|(trace, span)| [&trace.to_le_bytes()[..], &span.to_le_bytes()].concat())
+        .collect()
+}
+
+// The only test of this binary: a child has the thread that forked and no other.
+#[test]
+fn a_child_draws_its_parents_ids_until_it_reseeds() {
+    let tracer = Tracer::builder().plan("* 0%".parse().unwrap()).build();
+    ids(&tracer); // the generators of this thread are seeded before the fork
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let child = match fork().unwrap() {
+        Fork::Child => {
+            let same = to_bytes(&ids(&tracer));
+            reseed_after_fork();
+            let own = to_bytes(&ids(&tracer));
+            let written = writer.write_all(&[same, own].concat());
+            // the parent's test harness is not to go on here as well
+            std::process::exit(i32::from(written.is_err()));
+        }
+        Fork::Parent(child) => child,
+    };
+    drop(writer); // so that the pipe ends with the child
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    assert_eq!(waitpid(child).unwrap(), 0);
+
+    let (same, own) = bytes.split_at(bytes.len() / 2);
+    let why = "without it both draw the same, which is why there is a function for it";
+    assert_eq!(same, to_bytes(&ids(&tracer)), "{why}");
+    // Had the child gone on without new seeds, these were its next ones. Word by word, so that a generator that is only
+    // some words ahead is seen as well.
+    let next = [same, &to_bytes(&ids(&tracer))].concat();
+    let parents: HashSet<&[u8]> = next.chunks(8).collect();
+    let own: HashSet<&[u8]> = own.chunks(8).collect();
+    assert_eq!(own.len(), COUNT * 3, "no repeats within the child either");
+    assert!(
+        own.is_disjoint(&parents),
+        "the child draws what its parent draws"
+    );
+}
