@@ -45,7 +45,8 @@ impl Baggage {
 
     /// Parses the values of all `baggage` header lines, in their order.
     ///
-    /// A member that is malformed or beyond the limits is left out whole. Returns how many were.
+    /// A member that is malformed or beyond the limits is left out whole. Returns how many were. Past 32 KiB of
+    /// members none is read any more.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> (Self, u32) {
         let mut parser = Parser::default();
         for line in lines {

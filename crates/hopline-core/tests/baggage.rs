@@ -136,6 +136,37 @@ fn b09_64_members_of_8192_bytes_go_on_whole_and_no_part_of_one() {
 }
 
 #[test]
+fn b09_the_limit_is_that_of_what_is_sent_on_and_not_of_its_coding() {
+    let members = |value: &str| -> String {
+        let member = |at: usize| format!("k{at:02}={}", value.repeat(123));
+        (0..64).map(member).collect::<Vec<_>>().join(",")
+    };
+    assert_eq!(members("v").len(), 8191);
+    assert_eq!(
+        sent(&[&members("%76")]),
+        Some(members("v")),
+        "24 kB that are 8"
+    );
+    let spaced = members("v").replace(',', &format!("{}, ", " ".repeat(1000)));
+    assert_eq!(
+        sent(&[&spaced]),
+        Some(members("v")),
+        "and white space does not count"
+    );
+}
+
+#[test]
+fn b09_what_is_full_or_too_much_to_read_is_only_counted() {
+    let member = format!("k={}", "v".repeat(8000));
+    let lines = vec![member.as_bytes(); 100];
+    let (baggage, dropped) = Baggage::parse(lines);
+    assert_eq!((baggage.to_string(), dropped), (member, 99));
+    let empty = ",".repeat(4000);
+    let (baggage, dropped) = Baggage::parse([empty.as_bytes(), b"a=1", empty.as_bytes(), b"b=2"]);
+    assert_eq!((baggage.to_string().as_str(), dropped), ("a=1,b=2", 0));
+}
+
+#[test]
 fn b10_keys_that_came_twice_stay_in_order() {
     assert_eq!(sent(&["a=1,b=2,a=3"]).as_deref(), Some("a=1,b=2,a=3"));
     let (twice, _) = Baggage::parse([&b"a=1,b=2,a=3"[..]]);

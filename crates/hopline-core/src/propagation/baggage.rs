@@ -7,15 +7,20 @@ use crate::baggage::Member;
 
 pub(crate) const MAX_MEMBERS: usize = 64;
 pub(crate) const MAX_BYTES: usize = 8192;
+/// How much is read for what is kept: a value in which every byte is coded has three times its length, and white
+/// space comes on top.
+const MAX_READ: usize = 4 * MAX_BYTES;
 
 /// Reads the header's lines in order, until their members together reach a limit.
 ///
-/// Bounded: at most 64 members of 8192 bytes together are copied, whatever comes in.
+/// Bounded, whatever comes in: 32 KiB of members are read, and 64 of them that have 8192 bytes together are kept. The
+/// rest is only counted.
 #[derive(Default)]
 pub(crate) struct Parser {
     pub(crate) members: Vec<Member>,
     pub(crate) dropped: u32,
     bytes: usize,
+    read: usize,
 }
 
 impl Parser {
@@ -25,16 +30,25 @@ impl Parser {
             if text.is_empty() {
                 continue;
             }
-            match member(text) {
+            match self.read(text) {
                 Some(member) if self.fits(&member) => self.members.push(member),
                 _ => self.dropped = self.dropped.saturating_add(1),
             }
         }
     }
 
+    fn read(&mut self, text: &[u8]) -> Option<Member> {
+        let is_full = self.members.len() == MAX_MEMBERS;
+        if is_full || text.len() > MAX_READ - self.read {
+            return None;
+        }
+        self.read += text.len();
+        member(text)
+    }
+
     fn fits(&mut self, member: &Member) -> bool {
         let bytes = self.bytes + usize::from(self.bytes > 0) + member.encoded_len();
-        let fits = self.members.len() < MAX_MEMBERS && bytes <= MAX_BYTES;
+        let fits = bytes <= MAX_BYTES;
         if fits {
             self.bytes = bytes;
         }
@@ -67,21 +81,23 @@ fn member(text: &[u8]) -> Option<Member> {
     })
 }
 
-/// Without the white space that may stand between properties.
+/// Without the white space that may stand between properties. What is malformed allocates nothing.
 fn canonical_properties(text: &str) -> Option<String> {
-    let mut properties = String::with_capacity(text.len());
-    for property in text
-        .split(';')
-        .map(trimmed)
-        .filter(|property| !property.is_empty())
-    {
-        let (key, value) = property
-            .split_once('=')
-            .map_or((property, None), |(k, v)| (k, Some(v)));
-        let (key, value) = (trimmed(key), value.map(trimmed));
-        if !is_token(key.as_bytes()) || !value.is_none_or(|value| is_value(value.as_bytes())) {
-            return None;
-        }
+    let all = || {
+        let texts = text.split(';').map(trimmed).filter(|text| !text.is_empty());
+        texts.map(|text| match text.split_once('=') {
+            Some((key, value)) => (trimmed(key), Some(trimmed(value))),
+            None => (text, None),
+        })
+    };
+    let valid = |(key, value): (&str, Option<&str>)| {
+        is_token(key.as_bytes()) && value.is_none_or(|value| is_value(value.as_bytes()))
+    };
+    if !all().all(valid) {
+        return None;
+    }
+    let mut properties = String::with_capacity(text.len() + 1);
+    for (key, value) in all() {
         properties.extend([";", key]);
         if let Some(value) = value {
             properties.extend(["=", value]);
