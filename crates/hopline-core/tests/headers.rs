@@ -48,7 +48,10 @@ fn rule() -> impl Strategy<Value = SamplingRule> {
 
 fn plan() -> impl Strategy<Value = SamplingPlan> {
     let rates = (option::of(any::<u32>()), option::of(any::<u32>()));
-    let slower = option::of(any::<u64>().prop_map(Duration::from_nanos));
+    let slower = option::of(prop_oneof![
+        any::<Duration>(),
+        any::<u64>().prop_map(Duration::from_nanos)
+    ]);
     let switches = any::<[bool; 4]>();
     let parents = option::of((0..4_usize, share()));
     let rules = prop::collection::vec(rule(), 0..4);

@@ -128,16 +128,22 @@ impl fmt::Display for Word<'_> {
     }
 }
 
+/// The units of time, the largest first, in nanoseconds.
+pub(crate) const TIME_UNITS: [(&str, u128); 4] = [
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
 /// A time in the largest unit that has no fraction.
 struct Shortest(Duration);
 
 impl fmt::Display for Shortest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
-        let fitting = units
-            .into_iter()
-            .find(|(_, size)| nanos.is_multiple_of(*size));
+        let mut units = TIME_UNITS.into_iter();
+        let fitting = units.find(|(_, size)| nanos.is_multiple_of(*size));
         let (unit, size) = fitting.unwrap_or(("ns", 1));
         write!(f, "{}{unit}", nanos / size)
     }

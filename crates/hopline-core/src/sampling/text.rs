@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::sampling::keep::KeepErrors;
 use crate::sampling::parents::OnParent;
-use crate::sampling::print::{KINDS, is_bare_method};
+use crate::sampling::print::{KINDS, TIME_UNITS, is_bare_method};
 use crate::sampling::share::Share;
 use crate::{ParentBranch, SamplingPlan, SamplingRule};
 
@@ -258,9 +258,7 @@ impl Word<'_> {
 
     fn per_second(&self) -> Result<u32, ParsePlanError> {
         let number = self.bare().and_then(|text| text.strip_suffix("/s"));
-        let rate = number
-            .and_then(whole)
-            .and_then(|rate| u32::try_from(rate).ok());
+        let rate = number.and_then(whole::<u32>);
         rate.filter(|rate| *rate > 0)
             .ok_or_else(|| self.error("expected a rate such as 200/s"))
     }
@@ -268,13 +266,12 @@ impl Word<'_> {
     fn duration(&self) -> Result<Duration, ParsePlanError> {
         let text = self.bare().unwrap_or_default();
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        let number = whole(&text[..text.len() - unit.len()]);
-        let duration = number.and_then(|number| match unit {
-            "s" => Some(Duration::from_secs(number)),
-            "ms" => Some(Duration::from_millis(number)),
-            "us" => Some(Duration::from_micros(number)),
-            "ns" => Some(Duration::from_nanos(number)),
-            _ => None,
+        let number = whole::<u128>(&text[..text.len() - unit.len()]);
+        let size = TIME_UNITS.iter().find(|(name, _)| *name == unit);
+        let nanos = number.and_then(|number| number.checked_mul(size?.1));
+        let duration = nanos.and_then(|nanos| {
+            let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
+            Some(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
         });
         duration.ok_or_else(|| self.error("expected a time such as 500ms or 2s"))
     }
@@ -289,7 +286,7 @@ impl Word<'_> {
 }
 
 /// Digits only: `parse` would take a sign.
-fn whole(digits: &str) -> Option<u64> {
+fn whole<T: FromStr>(digits: &str) -> Option<T> {
     let digits = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
 }
