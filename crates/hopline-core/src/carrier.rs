@@ -117,7 +117,8 @@ impl<S: BuildHasher> Extract for HashMap<String, String, S> {
 
 impl<S: BuildHasher> Inject for HashMap<String, String, S> {
     fn set(&mut self, name: &'static str, value: &str) {
-        self.remove(name);
+        // not the map's own `remove`, which knows one spelling only
+        Inject::remove(self, name);
         self.insert(name.to_owned(), value.to_owned());
     }
 
@@ -201,5 +202,37 @@ mod tests {
             ("TraceState", "b=2"),
         ]));
         assert_eq!(good.parent.unwrap().tracestate().as_str(), "a=1,b=2");
+    }
+
+    #[test]
+    fn maps_of_strings_are_read_in_any_case_and_written_in_lower_case() {
+        fn check<M: Extract + Inject + FromIterator<(String, String)>>() {
+            let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+            let mut map: M = [
+                ("TraceParent", PARENT),
+                ("TRACESTATE", "a=1"),
+                ("x-own", "1"),
+            ]
+            .map(owned)
+            .into_iter()
+            .collect();
+            let incoming = Incoming::extract(&map);
+            let parent = incoming.parent.unwrap();
+            assert_eq!(parent.tracestate().as_str(), "a=1");
+            map.set("traceparent", "new");
+            map.remove("tracestate");
+            let values = |name| {
+                let mut values = Vec::new();
+                map.each_value(name, &mut |value| values.push(value.to_vec()));
+                values
+            };
+            assert_eq!(values("traceparent"), [b"new"], "instead of what was there");
+            assert_eq!(
+                (values("tracestate"), values("x-own")),
+                (vec![], vec![b"1".to_vec()])
+            );
+        }
+        check::<BTreeMap<String, String>>();
+        check::<HashMap<String, String>>();
     }
 }
