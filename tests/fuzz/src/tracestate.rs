@@ -1,6 +1,6 @@
 //! `tracestate`: the input's lines are its field lines, under a valid parent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use hopline_core::{
@@ -122,4 +122,33 @@ fn pass_on(incoming: Incoming) {
         threshold.is_none_or(|digits| Threshold::from_hex(digits).is_some()),
         "{own}"
     );
+    let said = came.iter().find(|(key, _)| key == "ot");
+    let said = said
+        .map(|(_, said)| said.as_str())
+        .filter(|said| is_otel(said));
+    let unknown = |pair: &&str| !pair.starts_with("th:") && !pair.starts_with("rv:");
+    let mut sent = own.split(';');
+    assert!(
+        said.into_iter()
+            .flat_map(|said| said.split(';').filter(unknown))
+            .all(|pair| sent.any(|sent| sent == pair)),
+        "{own} does not say all of {said:?}"
+    );
+}
+
+/// OpenTelemetry, TraceState Handling: distinct keys, each with a value.
+fn is_otel(member: &str) -> bool {
+    let mut keys = BTreeSet::new();
+    member.split(';').all(|pair| {
+        let Some((key, value)) = pair.split_once(':') else {
+            return false;
+        };
+        let mut digits = key.bytes().map(|byte| byte.is_ascii_digit());
+        let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let other = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        digits.next() == Some(false)
+            && key.bytes().all(lower)
+            && value.bytes().all(other)
+            && keys.insert(key)
+    })
 }
