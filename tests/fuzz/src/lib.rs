@@ -13,11 +13,13 @@
 mod baggage;
 mod lines;
 mod plan;
+mod server_timing;
 mod traceparent;
 mod tracestate;
 
 pub use baggage::baggage;
 pub use plan::plan;
+pub use server_timing::server_timing;
 pub use traceparent::traceparent;
 pub use tracestate::tracestate;
 
@@ -28,6 +30,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("baggage", baggage),
     ("plan", plan),
+    ("server_timing", server_timing),
     ("traceparent", traceparent),
     ("tracestate", tracestate),
 ];
