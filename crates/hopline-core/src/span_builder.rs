@@ -1,7 +1,7 @@
 //! How a span starts.
 
-use std::sync::{Arc, Once};
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Once};
 use std::time::SystemTime;
 
 use crate::buffer::{Beginning, Opening, Refused};
