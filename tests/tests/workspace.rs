@@ -221,9 +221,9 @@ fn violations(metadata: &Metadata) -> Vec<String> {
     found
 }
 
-/// Examples and tests may depend on anything.
+/// Benchmarks, examples and tests may depend on anything.
 fn stands_outside(metadata: &Metadata, package: &Package) -> bool {
-    ["examples", "tests"].iter().any(|folder| {
+    ["benches", "examples", "tests"].iter().any(|folder| {
         package
             .manifest_path
             .starts_with(metadata.workspace_root.join(folder))

@@ -9,6 +9,7 @@ use std::time::Duration;
 mod account;
 mod apt;
 mod audit;
+mod bench;
 mod fuzz;
 mod interrupt;
 mod postgres;
@@ -26,8 +27,12 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone and the example, against a private
-                        Postgres and a private RabbitMQ; --keep leaves those two running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate and the example, against a
+                        private Postgres and a private RabbitMQ; --keep leaves those two running
+  bench                 measure beside other tracing crates; benches/README.md says more, `bench --help` its options
+  bench --gate          count instructions and allocations and compare them with the committed numbers;
+                        --write after it writes those
+  bench --soak SECONDS  full load: memory must stay flat, and the counts must add up
   services              start both, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start both and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
         }
         ["fuzz", target] if !target.starts_with('-') => fuzz::run(FUZZ, Some(target)),
         ["w3c", "--suite", folder] => w3c::run(Path::new(folder)),
+        ["bench", ref arguments @ ..] => bench::run(arguments),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::interrupt::Interrupt;
 use crate::services::Services;
 use crate::step::Steps;
-use crate::{Result, apt, cargo, postgres, rabbitmq};
+use crate::{Result, apt, bench, cargo, postgres, rabbitmq};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -114,6 +114,8 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
                 .args(["--", "-D", "warnings"]),
         )?;
     }
+
+    bench::gate(steps, &[])?;
 
     let example = ["run", "--package", "checkout", "--", "--once"];
     steps.run("example", cargo().args(example))?;

@@ -1,0 +1,39 @@
+//! What hopline costs, counted: instructions and allocations repeat where times do not.
+//!
+//! The cases are here, and what runs them; `cargo xtask bench --gate` is how they are run, and the README of
+//! `benches/` says what its columns mean. `hopline-bench` measures the same operations beside those of others.
+
+pub mod calls;
+mod case;
+pub mod counted;
+pub mod encoding;
+pub mod headers;
+pub mod numbers;
+pub mod requests;
+pub mod resident;
+pub mod rules;
+pub mod simulated;
+pub mod sinks;
+pub mod soak;
+pub mod trace;
+
+pub use case::{Case, Work};
+
+/// What a program of this package answers; the error is for the person at the terminal.
+pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+/// All cases, in the order of the table.
+pub fn cases() -> Vec<Case> {
+    let mut cases = trace::cases();
+    cases.extend(requests::cases());
+    cases.extend(calls::cases());
+    cases.extend(encoding::cases());
+    cases.extend(headers::cases());
+    cases
+}
+
+/// The test clock: it stands, so no reading of a machine's clock is in the numbers.
+pub fn test_clock() -> hopline_core::Clock {
+    let start = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    hopline_core::Clock::Manual(hopline_core::ManualClock::new(start))
+}

@@ -1,0 +1,185 @@
+//! What holds with every compiler: how costs of different cases stand to each other.
+
+use crate::Case;
+use crate::counted::Allocations;
+use crate::headers::{SIZES, attacks};
+use crate::numbers::Numbers;
+use crate::trace::Fate;
+
+/// How much dearer a child may be in a trace of many, or a request among many.
+const FLAT: f64 = 1.20;
+/// How much twice the bytes may take.
+const LINEAR: f64 = 2.2;
+/// How much memory a header may take while it is parsed, whatever its length.
+const HEADER_BYTES: u64 = 64 << 10;
+
+/// A rule, what was measured, and whether it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What ought to hold.
+    pub says: String,
+    /// What was measured.
+    pub is: String,
+    /// True if it holds.
+    pub holds: bool,
+}
+
+/// All rules.
+pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for fate in Fate::ALL {
+        rules.push(slope(fate, numbers));
+    }
+    rules.push(in_flight(numbers));
+    for fate in [Fate::Discarded, Fate::NotRecorded] {
+        rules.push(allocates_nothing(fate, numbers));
+    }
+    for fate in Fate::ALL {
+        rules.push(layer_allocates_nothing(fate, cases, numbers));
+    }
+    rules.extend(attacks().map(|attack| linear(attack, numbers)));
+    rules.push(bounded(cases, allocations));
+    rules
+}
+
+fn slope(fate: Fate, numbers: &Numbers) -> Rule {
+    let of = |children: u32| {
+        numbers
+            .of(&format!("trace/{}/{children}", fate.name()))
+            .instructions
+    };
+    let child = |children: u32| (of(children) - of(0)) / f64::from(children);
+    let costs = [5, 50, 500].map(child);
+    let (least, most) = (min(&costs), max(&costs));
+    Rule {
+        says: format!(
+            "a child, {}, costs the same among 5, 50 and 500, within 20 %",
+            fate.name()
+        ),
+        is: format!(
+            "{:.0}, {:.0} and {:.0} instructions",
+            costs[0], costs[1], costs[2]
+        ),
+        holds: least > 0.0 && most <= FLAT * least,
+    }
+}
+
+fn in_flight(numbers: &Numbers) -> Rule {
+    let [few, many] = ["in flight/1", "in flight/10000"].map(|name| numbers.of(name).instructions);
+    Rule {
+        says: "a trace costs the same with 1 and with 10,000 others open, within 20 %".to_owned(),
+        is: format!("{few:.0} and {many:.0} instructions"),
+        holds: few > 0.0 && many <= FLAT * few,
+    }
+}
+
+fn allocates_nothing(fate: Fate, numbers: &Numbers) -> Rule {
+    let count = numbers.of(&format!("trace/{}/5", fate.name())).allocations;
+    Rule {
+        says: format!("a trace that is {} allocates nothing", fate.name()),
+        is: format!("{count} allocations"),
+        holds: count == 0,
+    }
+}
+
+/// A batch that is handed over is allocated; no request is.
+fn layer_allocates_nothing(fate: Fate, cases: &[Case], numbers: &Numbers) -> Rule {
+    let name = format!("axum/{}", fate.name());
+    let own = numbers.of(&name).allocations - numbers.of("axum/empty layer").allocations;
+    let requests = cases
+        .iter()
+        .find(|case| case.name() == name)
+        .map_or(0, Case::operations);
+    let batches = if fate == Fate::Kept { 4 } else { 0 };
+    Rule {
+        says: format!(
+            "a request that is {} allocates what axum does for any layer",
+            fate.name()
+        ),
+        is: format!("{own} more in {requests} requests"),
+        holds: own <= batches && requests > 0,
+    }
+}
+
+fn linear(attack: &str, numbers: &Numbers) -> Rule {
+    let [short, long] =
+        SIZES.map(|size| numbers.of(&format!("headers/{attack}/{size}")).instructions);
+    Rule {
+        says: format!("twice the bytes of {attack}: at most {LINEAR} times the instructions"),
+        is: format!("{:.2} times ({short:.0} and {long:.0})", long / short),
+        holds: short > 0.0 && long <= LINEAR * short,
+    }
+}
+
+fn bounded(cases: &[Case], allocations: &[Allocations]) -> Rule {
+    let headers = cases
+        .iter()
+        .zip(allocations)
+        .filter(|(case, _)| case.name().starts_with("headers/"));
+    let most = headers.max_by_key(|(_, allocated)| allocated.peak);
+    let (name, peak) = most.map_or(("none", u64::MAX), |(case, most)| (case.name(), most.peak));
+    Rule {
+        says: format!("parsing a header takes at most {HEADER_BYTES} bytes"),
+        is: format!("{peak} ({name})"),
+        holds: peak <= HEADER_BYTES,
+    }
+}
+
+fn min(numbers: &[f64]) -> f64 {
+    numbers.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn max(numbers: &[f64]) -> f64 {
+    numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Children at these costs, and all else at rest.
+    fn with_children(costs: [f64; 3]) -> Numbers {
+        let of = |children: f64, cost: f64| 1000.0 + children * cost;
+        let [few, some, many] = costs;
+        let text = format!(
+            "trace/kept/0 | 0 | 1000\ntrace/kept/5 | 0 | {}\ntrace/kept/50 | 0 | {}\ntrace/kept/500 | 0 | {}\n",
+            of(5.0, few),
+            of(50.0, some),
+            of(500.0, many)
+        );
+        Numbers::parse(&text).unwrap()
+    }
+
+    #[test]
+    fn a_child_that_is_dearer_among_many_breaks_the_rule() {
+        assert!(slope(Fate::Kept, &with_children([300.0, 330.0, 355.0])).holds);
+        assert!(!slope(Fate::Kept, &with_children([300.0, 300.0, 365.0])).holds);
+        // nothing measured is no success
+        assert!(!slope(Fate::Kept, &Numbers::default()).holds);
+    }
+
+    #[test]
+    fn a_header_that_takes_more_than_its_length_breaks_the_rule() {
+        let numbers = |long: u32| {
+            let text = format!("headers/x/500000 | 0 | 1000\nheaders/x/1000000 | 0 | {long}\n");
+            linear("x", &Numbers::parse(&text).unwrap())
+        };
+        assert!(numbers(2100).holds);
+        assert!(!numbers(4000).holds);
+        assert!(!linear("x", &Numbers::default()).holds);
+    }
+
+    #[test]
+    fn a_header_that_fills_memory_breaks_the_rule() {
+        let cases = crate::cases();
+        let of = |peak| Allocations {
+            count: 1,
+            bytes: peak,
+            peak,
+        };
+        let mut allocations = vec![of(100); cases.len()];
+        assert!(bounded(&cases, &allocations).holds);
+        *allocations.last_mut().unwrap() = of(1 << 20);
+        assert!(!bounded(&cases, &allocations).holds);
+    }
+}

@@ -1,0 +1,74 @@
+//! `cargo xtask bench`: what hopline costs, counted against committed numbers or measured beside its peers.
+
+use std::process::Command;
+
+use crate::interrupt::Interrupt;
+use crate::step::Steps;
+use crate::cargo;
+use crate::{Result, apt, root, target};
+
+const GATE: [&str; 3] = ["--release", "--package", "hopline-gate"];
+
+/// Runs what the arguments name; those it does not know are the comparison's own.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let mut steps = Steps::new(Interrupt::listen()?);
+    match arguments {
+        ["--gate"] => gate(&mut steps, &[]),
+        ["--gate", "--write"] => gate(&mut steps, &["--write"]),
+        ["--soak", seconds] => soak(&mut steps, seconds),
+        others => compare(&mut steps, others),
+    }
+}
+
+/// Installs valgrind where it is missing.
+pub(crate) fn install() -> Result<()> {
+    if apt::on_path("valgrind") {
+        return Ok(());
+    }
+    apt::install(&["valgrind"], "install valgrind")
+}
+
+/// Counts instructions and allocations, as the last of the steps so far.
+pub(crate) fn gate(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
+    steps.time("valgrind", |_| install())?;
+    // both of its programs, one of which runs the other
+    steps.run("build the gate", cargo().arg("build").args(GATE))?;
+    steps.run("gate", &mut in_gate(arguments))
+}
+
+fn soak(steps: &mut Steps, seconds: &str) -> Result<()> {
+    steps.run("soak", &mut in_gate(&["--soak", seconds]))
+}
+
+fn in_gate(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command
+        .arg("run")
+        .args(GATE)
+        .args(["--bin", "hopline-gate", "--"])
+        .args(arguments);
+    command
+}
+
+/// A workspace of its own, so that nothing else builds the peers.
+fn compare(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
+    steps.time("valgrind", |_| install())?;
+    let manifest = root().join("benches/peers/Cargo.toml");
+    let target = target().join("peers");
+    let in_peers = |command: &str| {
+        let mut cargo = cargo();
+        cargo
+            .arg(command)
+            .args(["--release", "--locked", "--manifest-path"])
+            .arg(&manifest);
+        cargo.arg("--target-dir").arg(&target);
+        cargo
+    };
+    steps.run("build the benchmarks", &mut in_peers("build"))?;
+    let report = crate::target().join("bench.json");
+    let mut run = in_peers("run");
+    run.args(["--bin", "hopline-bench", "--", "--json"])
+        .arg(report)
+        .args(arguments);
+    steps.run("bench", &mut run)
+}
