@@ -7,7 +7,7 @@ use crate::step::Steps;
 use crate::cargo;
 use crate::{Result, apt, root, target};
 
-const GATE: [&str; 3] = ["--release", "--package", "hopline-gate"];
+const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
 
 /// Runs what the arguments name; those it does not know are the comparison's own.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {

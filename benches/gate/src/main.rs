@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         ["--write"] => gate(true),
         ["--soak", seconds] => soak(seconds),
         [simulated::ARGUMENT] => {
-            simulated::run(&cases(), &test_clock());
+            let clock = test_clock();
+            cases().iter().for_each(|case| simulated::run(case, &clock));
             Ok(())
         }
         _ => Err(HELP.into()),
@@ -52,7 +53,8 @@ fn gate(write: bool) -> Result<()> {
             "hopline-gate-allocations was built of other cases: build the whole package".into(),
         );
     }
-    let instructions = simulated::instructions(&program, &cases)?;
+    let instructions = simulated::instructions(&program, &[simulated::ARGUMENT], &cases)?;
+    let instructions: Vec<f64> = instructions.iter().map(|of| of.thread).collect();
     let numbers = Numbers::new(&cases, &allocations, &instructions);
     print_table(&cases, &allocations, &numbers);
 

@@ -1,7 +1,8 @@
 //! Instructions, counted by valgrind's callgrind.
 
 use std::hint::black_box;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hopline_core::Clock;
@@ -14,27 +15,39 @@ pub const ARGUMENT: &str = "--simulated";
 /// The function whose calls callgrind counts one by one, by its name in the program.
 const COUNTED: &str = "hopline_gate::simulated::counted";
 
-/// Runs every case often enough to be warm, then so often as it says, then twice as often: what the two differ by is
-/// the operations alone.
-pub fn run(cases: &[Case], clock: &Clock) {
-    for case in cases {
-        let mut work = case.make(clock);
-        let times = case.operations();
-        work.run(2 * times);
-        counted(&mut work, times);
-        counted(&mut work, 2 * times);
-    }
+/// What one operation of a case takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Instructions {
+    /// On the thread that does it.
+    pub thread: f64,
+    /// On all threads, with what it leaves to those behind it.
+    pub all: f64,
 }
 
-/// Instructions of one operation of each case, as `program` runs them with [`ARGUMENT`].
+/// Runs the case often enough to be warm, then so often as it says, then twice as often: what the two differ by is
+/// the operations alone.
+pub fn run(case: &Case, clock: &Clock) {
+    let mut work = case.make(clock);
+    let times = case.operations();
+    work.run(2 * times);
+    work.settle();
+    counted(&mut work, times);
+    counted(&mut work, 2 * times);
+}
+
+/// What one operation of each case takes, as `program` [runs](run) them when it is called with these arguments.
 ///
 /// # Errors
 ///
 /// If valgrind does not run, or counts other calls than there are cases.
-pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
+pub fn instructions(
+    program: &Path,
+    arguments: &[&str],
+    cases: &[Case],
+) -> Result<Vec<Instructions>> {
     let folder = Folder::make()?;
     let output = Command::new("valgrind")
-        .args(["--quiet", "--tool=callgrind"])
+        .args(["--quiet", "--tool=callgrind", "--separate-threads=yes"])
         .arg(format!("--zero-before={COUNTED}"))
         .arg(format!("--dump-after={COUNTED}"))
         .arg(format!(
@@ -42,7 +55,7 @@ pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
             folder.0.join("calls").display()
         ))
         .arg(program)
-        .arg(ARGUMENT)
+        .args(arguments)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
@@ -50,12 +63,15 @@ pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(format!("valgrind: {}\n{said}", output.status).into());
     }
-    let counts: Vec<u64> = (1..=2 * cases.len())
-        .map(|call| total(&folder.0.join(format!("calls.{call}"))))
+    let counts: Vec<[u64; 2]> = (1..=2 * cases.len())
+        .map(|call| folder.totals(call))
         .collect::<Result<_>>()?;
-    let of_one = |(case, pair): (&Case, &[u64])| {
-        let more = pair[1].saturating_sub(pair[0]);
-        more as f64 / case.operations() as f64
+    let of_one = |(case, pair): (&Case, &[[u64; 2]])| {
+        let [thread, all] = [0, 1].map(|which| {
+            let more = pair[1][which].saturating_sub(pair[0][which]);
+            more as f64 / case.operations() as f64
+        });
+        Instructions { thread, all }
     };
     Ok(cases
         .iter()
@@ -64,37 +80,54 @@ pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
         .collect())
 }
 
-/// The sum that callgrind wrote about one call.
+// not inlined, and not left by a jump: callgrind knows it by its calls and returns
+#[inline(never)]
+fn counted(work: &mut Work, times: u64) {
+    work.run(black_box(times));
+    work.settle();
+    black_box(work);
+}
+
+/// A folder for callgrind's files. Dropping it deletes it; after a kill it is left in the temporary folder.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("hopline-gate-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    /// What callgrind wrote about one call: the sum of the first thread, which made it, and that of all.
+    fn totals(&self, call: usize) -> Result<[u64; 2]> {
+        let prefix = format!("calls.{call}-");
+        let mut totals = [0, 0];
+        for file in std::fs::read_dir(&self.0)? {
+            let file = file?;
+            let name = file.file_name();
+            let Some(thread) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else {
+                continue;
+            };
+            let total = total(&file.path())?;
+            totals[1] += total;
+            if thread.parse() == Ok(1) {
+                totals[0] = total;
+            }
+        }
+        if totals[0] == 0 {
+            return Err(format!("callgrind counted only {} calls of {COUNTED}", call - 1).into());
+        }
+        Ok(totals)
+    }
+}
+
 fn total(file: &Path) -> Result<u64> {
-    let text = std::fs::read(file).map_err(|error| {
-        format!(
-            "callgrind counted no call of {COUNTED} ({}: {error})",
-            file.display()
-        )
-    })?;
+    let text = std::fs::read(file)?;
     let text = String::from_utf8_lossy(&text);
     let total = text
         .lines()
         .find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
     total.ok_or_else(|| format!("{} has no sum", file.display()).into())
-}
-
-// not inlined, and not left by a jump: callgrind knows it by its calls and returns
-#[inline(never)]
-fn counted(work: &mut Work, times: u64) {
-    work.run(black_box(times));
-    black_box(work);
-}
-
-/// A folder for callgrind's files. Dropping it deletes it; after a kill it is left in the temporary folder.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn make() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("hopline-gate-{}", std::process::id()));
-        std::fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
 }
 
 impl Drop for Folder {

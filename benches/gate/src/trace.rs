@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::{Context as Cx, Waker};
 
 use hopline_core::{
-    Clock, FutureExt, Incoming, Kind, Limits, Literal, SamplingPlan, Span, SpanBuilder, Tracer,
-    attr, no_attrs,
+    Attr, Clock, FutureExt, Incoming, Kind, Limits, Literal, SamplingPlan, Span, SpanBuilder,
+    Tracer, attr, no_attrs,
 };
 
 use crate::case::{Case, Work};
@@ -89,19 +89,23 @@ impl Values {
     }
 }
 
+/// The six attributes.
+#[inline]
+pub fn attributes(values: &Values) -> [Attr<'_>; 6] {
+    [
+        attr("db.system.name", Literal(values.system)),
+        attr("db.operation.name", Literal(values.operation)),
+        attr("db.namespace", values.namespace),
+        attr("db.collection.name", values.collection),
+        attr("db.response.returned_rows", values.rows),
+        attr("server.port", values.port),
+    ]
+}
+
 /// A child of what is current, with six attributes.
 #[inline]
 pub fn child(values: &Values) -> Span {
-    SpanBuilder::new("op").start(None, || {
-        [
-            attr("db.system.name", Literal(values.system)),
-            attr("db.operation.name", Literal(values.operation)),
-            attr("db.namespace", values.namespace),
-            attr("db.collection.name", values.collection),
-            attr("db.response.returned_rows", values.rows),
-            attr("server.port", values.port),
-        ]
-    })
+    SpanBuilder::new("op").start(None, || attributes(values))
 }
 
 /// A local root of this tracer.

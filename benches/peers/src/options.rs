@@ -1,0 +1,63 @@
+//! What the person asks for.
+
+use std::path::PathBuf;
+
+use crate::Result;
+
+/// The options, for the terminal.
+pub const HELP: &str = "\
+cargo xtask bench [OPTIONS]
+
+  --rounds N       how often each case is timed, in alternation with the others; 5
+  --ms N           milliseconds of each timing; 200
+  --cases TEXT     only the groups with this in their names; may be given again
+  --no-counts      neither instructions nor allocations, which take most of the time
+  --json FILE      where the results go; target/bench.json";
+
+/// How much is measured.
+#[derive(Debug)]
+pub struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) milliseconds: u64,
+    pub(crate) filters: Vec<String>,
+    pub(crate) counts: bool,
+    /// Where the results go.
+    pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    ///
+    /// Says which one is wrong.
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
+        let mut options = Self {
+            rounds: 5,
+            milliseconds: 200,
+            filters: Vec::new(),
+            counts: true,
+            json: None,
+        };
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                let value = arguments.next();
+                value.ok_or_else(|| format!("{argument} wants a value"))
+            };
+            match argument.as_str() {
+                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
+                "--ms" => options.milliseconds = value()?.parse()?,
+                "--cases" => options.filters.push(value()?),
+                "--no-counts" => options.counts = false,
+                "--json" => options.json = Some(value()?.into()),
+                _ => return Err(format!("what is `{argument}`?\n\n{HELP}").into()),
+            }
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn wants(&self, group: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|text| group.contains(text))
+    }
+}

@@ -1,0 +1,157 @@
+//! The targets, each with what was measured.
+
+use crate::Results;
+use crate::encoding::PROST;
+use crate::names::*;
+use crate::ours::clocks;
+use crate::results::{Metric, median};
+
+/// What is measured, what it must not exceed, and what it is.
+struct Target {
+    what: String,
+    limit: f64,
+    is: Option<f64>,
+}
+
+/// Prints each target and whether it was met. One without measurements is no success.
+#[expect(clippy::print_stdout, reason = "it is the answer")]
+pub fn print(results: &Results) {
+    println!("\ntargets");
+    let (mut met, targets) = (0, targets(results));
+    for target in &targets {
+        let (mark, is) = match target.is {
+            None => ("not measured", String::new()),
+            Some(is) if is <= target.limit => {
+                met += 1;
+                ("met", format!("{is:.2}"))
+            }
+            Some(is) => ("MISSED", format!("{is:.2}")),
+        };
+        println!(
+            "  {mark:12} {is:>8} of at most {:>6.2}  {}",
+            target.limit, target.what
+        );
+    }
+    println!("{met} of {} targets met", targets.len());
+}
+
+fn targets(results: &Results) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (who, _) in clocks() {
+        targets.extend(of(who, Limits::of(who), results));
+    }
+    targets
+}
+
+/// Limits that depend on the clock.
+struct Limits {
+    child_of_fastrace: f64,
+    child_of_otel: f64,
+    discarded_of_fastrace: f64,
+}
+
+impl Limits {
+    /// A reading of std's clock takes longer than the whole of the rest.
+    fn of(who: &str) -> Self {
+        if who.contains("std") {
+            Self {
+                child_of_fastrace: 0.45,
+                child_of_otel: 1.0 / 4.0,
+                discarded_of_fastrace: 0.45,
+            }
+        } else {
+            Self {
+                child_of_fastrace: 1.0 / 3.0,
+                child_of_otel: 1.0 / 6.0,
+                discarded_of_fastrace: 0.3,
+            }
+        }
+    }
+}
+
+fn of(who: &str, limits: Limits, results: &Results) -> Vec<Target> {
+    let value = |group: &str, of: &str, metric| results.value(&name(group, of), metric);
+    let child = |of: &str, metric| results.slope(&name(kept(1), of), &name(kept(5), of), metric);
+    let ratio = |ours: Option<f64>, theirs: Option<f64>| Some(ours? / theirs?);
+    let thread = Metric::Thread;
+    let target = |what: &str, limit: f64, is: Option<f64>| Target {
+        what: format!("{who}: {what}"),
+        limit,
+        is,
+    };
+    let axum = |group| ratio(value(group, who, thread), value(group, FAST_AXUM, thread));
+    let beyond_axum = |group| {
+        let own = value(group, who, Metric::Allocations)?;
+        Some(own - results.value("axum/empty layer", Metric::Allocations)?)
+    };
+    let resident = |of| median(results.resident.get(of)?.clone());
+    vec![
+        target(
+            "a child with six attributes, thread CPU, share of fastrace's LocalSpan",
+            limits.child_of_fastrace,
+            ratio(child(who, thread), child(FAST_LOCAL, thread)),
+        ),
+        target(
+            "the same, share of opentelemetry_sdk's",
+            limits.child_of_otel,
+            ratio(child(who, thread), child(OTEL, thread)),
+        ),
+        target(
+            "the same, instructions",
+            600.0,
+            child(who, Metric::Instructions),
+        ),
+        // a batch that is handed over is one allocation for 512 spans
+        target(
+            "the same, allocations",
+            0.01,
+            child(who, Metric::Allocations),
+        ),
+        target(
+            "axum, sampled, over bare, share of fastrace-axum",
+            0.4,
+            axum(AXUM),
+        ),
+        target(
+            "the same, allocations beyond axum's own",
+            0.01,
+            beyond_axum(AXUM),
+        ),
+        target(
+            "axum, sampled, all threads, with OTLP encoding, share of opentelemetry-instrumentation-tower without",
+            0.5,
+            ratio(
+                value(AXUM, &who.replace(HOPLINE, ENCODED), Metric::All),
+                value(AXUM, OTEL_TOWER, Metric::All),
+            ),
+        ),
+        target(
+            "axum, not recorded, over bare, share of fastrace-axum",
+            0.4,
+            axum(AXUM_OFF),
+        ),
+        target(
+            "the same, allocations beyond axum's own",
+            0.0,
+            beyond_axum(AXUM_OFF),
+        ),
+        target(
+            "root + 5 recorded and discarded, share of fastrace's LocalSpan",
+            limits.discarded_of_fastrace,
+            ratio(
+                value(&discarded(5), who, thread),
+                value(&kept(5), FAST_LOCAL, thread),
+            ),
+        ),
+        target(
+            "OTLP encoding of a span, share of prost's",
+            1.0 / 8.0,
+            ratio(value(OTLP, who, thread), value(OTLP, PROST, thread)),
+        ),
+        target(
+            "10,000 traces of 6 spans in flight, resident bytes a span",
+            400.0,
+            resident(HOPLINE),
+        ),
+    ]
+}
