@@ -5,9 +5,11 @@ use std::process::Command;
 use crate::interrupt::Interrupt;
 use crate::step::Steps;
 use crate::cargo;
-use crate::{Result, apt, root, target};
+use crate::{Result, apt, target};
 
 const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
+/// The comparison, a workspace of its own, from the root.
+pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
 
 /// Runs what the arguments name; those it does not know are the comparison's own.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
@@ -53,19 +55,19 @@ fn in_gate(arguments: &[&str]) -> Command {
 /// A workspace of its own, so that nothing else builds the peers.
 fn compare(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
     steps.time("valgrind", |_| install())?;
-    let manifest = root().join("benches/peers/Cargo.toml");
-    let target = target().join("peers");
+    let folder = target();
+    let target = folder.join("peers");
     let in_peers = |command: &str| {
         let mut cargo = cargo();
         cargo
             .arg(command)
-            .args(["--release", "--locked", "--manifest-path"])
-            .arg(&manifest);
+            .args(["--release", "--manifest-path"])
+            .arg(PEERS);
         cargo.arg("--target-dir").arg(&target);
         cargo
     };
     steps.run("build the benchmarks", &mut in_peers("build"))?;
-    let report = crate::target().join("bench.json");
+    let report = folder.join("bench.json");
     let mut run = in_peers("run");
     run.args(["--bin", "hopline-bench", "--", "--json"])
         .arg(report)

@@ -72,6 +72,12 @@ fn with_servers(steps: &mut Steps, keep: bool) -> Result<()> {
 
 fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
     steps.run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    // a workspace of its own, which is formatted here and built only by `cargo xtask bench`
+    let peers = ["--manifest-path", bench::PEERS];
+    steps.run(
+        "format of the peers' benchmarks",
+        cargo().args(["fmt", "--check"]).args(peers),
+    )?;
 
     let every = [
         "--workspace",

@@ -53,8 +53,7 @@ fn gate(write: bool) -> Result<()> {
             "hopline-gate-allocations was built of other cases: build the whole package".into(),
         );
     }
-    let instructions = simulated::instructions(&program, &[simulated::ARGUMENT], &cases)?;
-    let instructions: Vec<f64> = instructions.iter().map(|of| of.thread).collect();
+    let instructions = simulated::instructions(&program, &cases)?;
     let numbers = Numbers::new(&cases, &allocations, &instructions);
     print_table(&cases, &allocations, &numbers);
 

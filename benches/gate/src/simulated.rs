@@ -15,15 +15,6 @@ pub const ARGUMENT: &str = "--simulated";
 /// The function whose calls callgrind counts one by one, by its name in the program.
 const COUNTED: &str = "hopline_gate::simulated::counted";
 
-/// What one operation of a case takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Instructions {
-    /// On the thread that does it.
-    pub thread: f64,
-    /// On all threads, with what it leaves to those behind it.
-    pub all: f64,
-}
-
 /// Runs the case often enough to be warm, then so often as it says, then twice as often: what the two differ by is
 /// the operations alone.
 pub fn run(case: &Case, clock: &Clock) {
@@ -35,49 +26,86 @@ pub fn run(case: &Case, clock: &Clock) {
     counted(&mut work, 2 * times);
 }
 
-/// What one operation of each case takes, as `program` [runs](run) them when it is called with these arguments.
+/// Instructions of one operation of each case, as `program` [runs](run) them when it is called with [`ARGUMENT`].
+/// For cases without threads.
 ///
 /// # Errors
 ///
 /// If valgrind does not run, or counts other calls than there are cases.
-pub fn instructions(
+pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
+    let folder = Folder::make()?;
+    // a sum for each call, so that one process does for all cases
+    let options = [
+        format!("--zero-before={COUNTED}"),
+        format!("--dump-after={COUNTED}"),
+    ];
+    callgrind(&folder, &options, program, &[ARGUMENT])?;
+    let sums: Vec<u64> = (1..=2 * cases.len())
+        .map(|call| total(&folder.0.join(format!("{FILE}.{call}"))))
+        .collect::<Result<_>>()?;
+    let of_one = |(case, sums): (&Case, &[u64])| {
+        sums[1].saturating_sub(sums[0]) as f64 / case.operations() as f64
+    };
+    let each = cases.iter().zip(sums.chunks_exact(2));
+    Ok(each.map(of_one).collect())
+}
+
+/// Instructions of one operation of a case on the thread that does it, as `program` [runs](run) it when it is called
+/// with [`ARGUMENT`] and its name. Other threads may run beside it.
+///
+/// # Errors
+///
+/// If valgrind does not run, or counts nothing.
+pub fn instructions_beside_threads(program: &Path, case: &Case) -> Result<f64> {
+    let folder = Folder::make()?;
+    // sums for each call would mix up threads; this one is of all calls, which are for one and for two times as many
+    let options = [
+        format!("--toggle-collect={COUNTED}"),
+        "--separate-threads=yes".to_owned(),
+    ];
+    callgrind(&folder, &options, program, &[ARGUMENT, case.name()])?;
+    let first = folder.0.join(format!("{FILE}-01"));
+    let sum = total(&first)?;
+    Ok(sum as f64 / (3 * case.operations()) as f64)
+}
+
+const FILE: &str = "callgrind";
+
+fn callgrind(
+    folder: &Folder,
+    options: &[String],
     program: &Path,
     arguments: &[&str],
-    cases: &[Case],
-) -> Result<Vec<Instructions>> {
-    let folder = Folder::make()?;
+) -> Result<()> {
+    let file = folder.0.join(FILE);
     let output = Command::new("valgrind")
-        .args(["--quiet", "--tool=callgrind", "--separate-threads=yes"])
-        .arg(format!("--zero-before={COUNTED}"))
-        .arg(format!("--dump-after={COUNTED}"))
-        .arg(format!(
-            "--callgrind-out-file={}",
-            folder.0.join("calls").display()
-        ))
+        .args(["--quiet", "--tool=callgrind"])
+        .args(options)
+        .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
         .args(arguments)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("valgrind: {}\n{said}", output.status).into());
+    if output.status.success() {
+        return Ok(());
     }
-    let counts: Vec<[u64; 2]> = (1..=2 * cases.len())
-        .map(|call| folder.totals(call))
-        .collect::<Result<_>>()?;
-    let of_one = |(case, pair): (&Case, &[[u64; 2]])| {
-        let [thread, all] = [0, 1].map(|which| {
-            let more = pair[1][which].saturating_sub(pair[0][which]);
-            more as f64 / case.operations() as f64
-        });
-        Instructions { thread, all }
-    };
-    Ok(cases
-        .iter()
-        .zip(counts.chunks_exact(2))
-        .map(of_one)
-        .collect())
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("valgrind: {}\n{said}", output.status).into())
+}
+
+/// The sum that callgrind wrote.
+fn total(file: &Path) -> Result<u64> {
+    let text = std::fs::read(file)
+        .map_err(|error| format!("callgrind saw no call of {COUNTED}: {error}"))?;
+    let text = String::from_utf8_lossy(&text);
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
+    match total {
+        None | Some(0) => Err(format!("callgrind counted nothing in {COUNTED}").into()),
+        Some(total) => Ok(total),
+    }
 }
 
 // not inlined, and not left by a jump: callgrind knows it by its calls and returns
@@ -97,37 +125,6 @@ impl Folder {
         std::fs::create_dir(&path)?;
         Ok(Self(path))
     }
-
-    /// What callgrind wrote about one call: the sum of the first thread, which made it, and that of all.
-    fn totals(&self, call: usize) -> Result<[u64; 2]> {
-        let prefix = format!("calls.{call}-");
-        let mut totals = [0, 0];
-        for file in std::fs::read_dir(&self.0)? {
-            let file = file?;
-            let name = file.file_name();
-            let Some(thread) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) else {
-                continue;
-            };
-            let total = total(&file.path())?;
-            totals[1] += total;
-            if thread.parse() == Ok(1) {
-                totals[0] = total;
-            }
-        }
-        if totals[0] == 0 {
-            return Err(format!("callgrind counted only {} calls of {COUNTED}", call - 1).into());
-        }
-        Ok(totals)
-    }
-}
-
-fn total(file: &Path) -> Result<u64> {
-    let text = std::fs::read(file)?;
-    let text = String::from_utf8_lossy(&text);
-    let total = text
-        .lines()
-        .find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
-    total.ok_or_else(|| format!("{} has no sum", file.display()).into())
 }
 
 impl Drop for Folder {

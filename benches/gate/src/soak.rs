@@ -213,3 +213,20 @@ fn watch(time: Duration, mut say: impl FnMut(u64, u64)) -> Result<Memory> {
 fn mark(holds: bool) -> &'static str {
     if holds { "ok    " } else { "FAILED" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_grows_after_it_has_settled_counts() {
+        let memory = |seconds: &[u64], settled_after| Memory {
+            seconds: seconds.to_vec(),
+            settled_after,
+        };
+        assert_eq!(memory(&[1, 5, 7, 7, 6], 2).growth(), 0);
+        assert_eq!(memory(&[1, 5, 7, 9, 6], 2).growth(), 2);
+        // nothing was seen after it: no proof of anything
+        assert!(memory(&[1], 2).growth() > GROWTH);
+    }
+}

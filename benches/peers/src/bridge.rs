@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .over(POLL_BARE)
             .times(1024),
     );
-    cases.push(Case::new(name(SHARED, BRIDGE), |_| shared()).times(2000));
+    cases.push(Case::new(name(SHARED, BRIDGE), |_| shared()).times(1000));
     cases.push(Case::new(name(WORKERS, BRIDGE), |_| workers()).times(1024));
     for (group, bare, sampler, parent) in [
         (AXUM, AXUM_BARE, Sampler::AlwaysOn, None),

@@ -7,7 +7,9 @@ use hopline_lapin::ChannelExt;
 use hopline_testing::amqp::Broker;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Result;
@@ -15,17 +17,18 @@ use crate::names::name;
 use crate::ours::clocks;
 
 const GROUP: &str = "lapin, a publish in a sampled trace";
-const BARE: &str = "lapin/bare, in a trace of hopline";
+const BARE: &str = "lapin/bare, hopline";
 const EXCHANGE: &str = "bench";
 
 pub(crate) fn cases() -> Vec<Case> {
     let (_, first) = clocks().swap_remove(0);
     let bare = move |_: &_| {
-        let (open, tracer) = (Open::new(), Fate::Kept.tracer(&first));
+        let (link, tracer) = (Link::open(), Fate::Kept.tracer(&first));
         Work::new(move |times| {
-            open.runtime.block_on(async {
+            let link = &link; // all of it, so that nothing of it is dropped here
+            link.runtime.block_on(async {
                 for _ in 0..times {
-                    publish(&open.channel).in_span(root(&tracer)).await;
+                    publish(&link.channel).in_span(root(&tracer)).await;
                 }
             });
         })
@@ -33,10 +36,11 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![Case::new(BARE, bare).times(64)];
     for (who, clock) in clocks() {
         let ours = move |_: &_| {
-            let (open, tracer) = (Open::new(), Fate::Kept.tracer(&clock));
-            let channel = open.channel.clone().traced();
+            let (link, tracer) = (Link::open(), Fate::Kept.tracer(&clock));
+            let channel = link.channel.clone().traced();
             Work::new(move |times| {
-                open.runtime.block_on(async {
+                let link = &link; // all of it, so that nothing of it is dropped here
+                link.runtime.block_on(async {
                     for _ in 0..times {
                         let publish =
                             async { channel.publish(EXCHANGE, "key", b"7").await.is_ok() };
@@ -59,24 +63,27 @@ async fn publish(channel: &Channel) {
         Ok(confirm) => confirm.await,
         Err(error) => Err(error),
     };
-    assert!(confirm.is_ok_and(|confirm| confirm.is_ack()));
+    assert!(
+        confirm.as_ref().is_ok_and(Confirmation::is_ack),
+        "{confirm:?}"
+    );
 }
 
 /// A channel with confirms, to an exchange that nothing is bound to: messages are confirmed and gone.
-struct Open {
+struct Link {
     channel: Channel,
     runtime: Runtime,
     _connection: Connection,
     _broker: Broker,
 }
 
-impl Open {
-    fn new() -> Self {
+impl Link {
+    fn open() -> Self {
         // fails where there are no free ports or threads, which ends a measurement rightly
-        Self::open().expect("a channel")
+        Self::connect().expect("a channel")
     }
 
-    fn open() -> Result<Self> {
+    fn connect() -> Result<Self> {
         let (broker, runtime) = (
             Broker::start()?,
             Builder::new_multi_thread()

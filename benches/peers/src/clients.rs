@@ -21,18 +21,14 @@ use crate::ours::clocks;
 
 const KEPT: &str = "reqwest, a call in a sampled trace";
 const OFF: &str = "reqwest, a call in a trace not recorded";
-const KEPT_BARE: &str = "reqwest/bare, in a trace of tracing-opentelemetry";
-const OFF_BARE: &str = "reqwest/bare, in a trace of tracing-opentelemetry, not recorded";
+const KEPT_BARE: &str = "reqwest/bare, tracing-opentelemetry";
+const OFF_BARE: &str = "reqwest/bare, tracing-opentelemetry, off";
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let fates = [
-        (KEPT, "reqwest/bare, in a trace of hopline", Fate::Kept),
-        (
-            OFF,
-            "reqwest/bare, in a trace of hopline, not recorded",
-            Fate::NotRecorded,
-        ),
+        (KEPT, "reqwest/bare, hopline", Fate::Kept),
+        (OFF, "reqwest/bare, hopline, off", Fate::NotRecorded),
     ];
     for (group, below, fate) in fates {
         let (_, clock) = clocks().swap_remove(0);

@@ -1,7 +1,6 @@
 //! Queries of an SQLite database in memory.
 
 use hopline_core::FutureExt;
-use hopline_gate::requests::runtime;
 use hopline_gate::trace::{Fate, root};
 use hopline_gate::{Case, Work};
 use hopline_sqlx::PoolExt;
@@ -10,15 +9,15 @@ use opentelemetry_0_32::trace::{FutureExt as _, TraceContextExt, Tracer, TracerP
 use opentelemetry_sdk_0_32::trace::Sampler;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Executor, Sqlite, SqlitePool};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::clients::{flushed, installed};
 use crate::names::name;
 use crate::ours::clocks;
 
 const GROUP: &str = "sqlx, an SQLite query in a sampled trace";
-const BARE: &str = "sqlx/bare, in a trace of hopline";
-const OTEL_BARE: &str = "sqlx/bare, in a trace of opentelemetry_sdk";
+const BARE: &str = "sqlx/bare, hopline";
+const OTEL_BARE: &str = "sqlx/bare, opentelemetry_sdk";
 
 pub(crate) fn cases() -> Vec<Case> {
     let (_, first) = clocks().swap_remove(0);
@@ -59,7 +58,9 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// One connection, so that all queries see the same database.
 fn pool() -> (Runtime, SqlitePool) {
-    let runtime = runtime();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    // fails where the operating system gives no more files, which ends a measurement rightly
+    let runtime = runtime.expect("a runtime");
     let pool = runtime.block_on(async {
         let pool = SqlitePoolOptions::new()
             .max_connections(1)

@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .over(POLL_BARE)
             .times(1024),
     );
-    cases.push(Case::new(name(SHARED, FAST_SPAN), |_| shared()).times(2000));
+    cases.push(Case::new(name(SHARED, FAST_SPAN), |_| shared()).times(1000));
     cases.push(Case::new(name(WORKERS, FAST_LOCAL), |_| workers()).times(1024));
     for (group, bare, sampled, parent) in [
         (AXUM, AXUM_BARE, true, None),

@@ -52,6 +52,11 @@ pub(crate) fn who(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, who)| who)
 }
 
+/// True of what hopline and others lie over.
+pub(crate) fn is_bare(name: &str) -> bool {
+    who(name).starts_with("bare")
+}
+
 /// In the order in which they first come.
 pub(crate) fn groups(cases: &[Case]) -> Vec<String> {
     let mut groups: Vec<String> = Vec::new();

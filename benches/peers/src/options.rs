@@ -10,7 +10,7 @@ cargo xtask bench [OPTIONS]
 
   --rounds N       how often each case is timed, in alternation with the others; 5
   --ms N           milliseconds of each timing; 200
-  --cases TEXT     only the groups with this in their names; may be given again
+  --cases TEXT     only those with this in `group/who`; may be given again
   --no-counts      neither instructions nor allocations, which take most of the time
   --json FILE      where the results go; target/bench.json";
 
@@ -57,7 +57,38 @@ impl Options {
         Ok(options)
     }
 
-    pub(crate) fn wants(&self, group: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|text| group.contains(text))
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|text| name.contains(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options> {
+        Options::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_filter_chooses_by_part_of_a_name() {
+        let all = parse("").unwrap();
+        assert!(all.wants("anything") && all.counts);
+        let some = parse("--cases axum --cases poll/bare --rounds 0 --no-counts").unwrap();
+        assert!(some.wants("axum, sampled/fastrace-axum") && some.wants("poll/bare"));
+        assert!(!some.wants("poll/hopline") && !some.counts);
+        assert_eq!(some.rounds, 1);
+    }
+
+    #[test]
+    fn what_is_no_option_is_named() {
+        for (line, named) in [
+            ("--gates", "--gates"),
+            ("--ms", "--ms wants"),
+            ("--ms x", "invalid digit"),
+        ] {
+            let error = parse(line).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

@@ -51,7 +51,7 @@ fn of(who: &str, clock: &Clock) -> Vec<Case> {
         }
     }
     cases.push(case(POLL, poll).over(POLL_BARE).times(1024));
-    cases.push(case(SHARED, shared).times(2000));
+    cases.push(case(SHARED, shared).times(1000));
     cases.push(case(WORKERS, workers).times(1024));
 
     let axum = |group, make: fn(&Clock) -> Work| case(group, make).over(AXUM_BARE).times(512);

@@ -8,7 +8,7 @@ use hopline_gate::{Case, simulated};
 use serde_json::Value;
 
 use crate::results::{Measured, Results};
-use crate::{Options, Result, cases, memory, names};
+use crate::{Options, Result, cases, memory};
 
 /// The argument by which a program times one case.
 pub const TIME: &str = "--time";
@@ -39,12 +39,10 @@ pub fn measure_all(options: &Options) -> Result<Results> {
         eprintln!("allocations and instructions");
         for case in &cases {
             let said = output(&program.with_file_name(ALLOCATIONS), &[case.name()])?;
-            let arguments = [simulated::ARGUMENT, case.name()];
-            let counted =
-                simulated::instructions(&program, &arguments, std::slice::from_ref(case))?;
+            let instructions = simulated::instructions_beside_threads(&program, case)?;
             let measured = results.of(case);
             measured.allocated(&serde_json::from_str(&said)?)?;
-            measured.instructions = counted.first().copied();
+            measured.instructions = Some(instructions);
         }
     }
     if options.wants(MEMORY_GROUP) {
@@ -60,10 +58,10 @@ pub fn measure_all(options: &Options) -> Result<Results> {
 
 const MEMORY_GROUP: &str = "memory";
 
-/// The cases of the groups asked for, and those they are over.
+/// The cases asked for, and those they are over.
 fn wanted(options: &Options) -> Vec<Case> {
     let mut cases = cases();
-    let is_asked = |case: &Case| options.wants(names::group(case.name()));
+    let is_asked = |case: &Case| options.wants(case.name());
     let asked: BTreeSet<String> = cases
         .iter()
         .filter(|case| is_asked(case))

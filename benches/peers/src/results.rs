@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use hopline_gate::Case;
-use hopline_gate::simulated::Instructions;
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -19,11 +18,11 @@ pub struct Results {
 /// What was measured of one case; of times a number for each round.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    over: Option<&'static str>,
+    pub(crate) over: Option<&'static str>,
     pub(crate) wall: Vec<f64>,
     pub(crate) thread: Vec<f64>,
     pub(crate) all: Vec<f64>,
-    pub(crate) instructions: Option<Instructions>,
+    pub(crate) instructions: Option<f64>,
     pub(crate) allocations: Option<f64>,
     pub(crate) bytes: Option<f64>,
 }
@@ -31,11 +30,9 @@ pub(crate) struct Measured {
 /// What a column shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
-    Wall,
     Thread,
     All,
     Instructions,
-    InstructionsOfAll,
     Allocations,
     Bytes,
 }
@@ -64,11 +61,9 @@ impl Measured {
     /// The numbers of a metric, one a round where it is a time.
     fn numbers(&self, metric: Metric) -> Vec<f64> {
         match metric {
-            Metric::Wall => self.wall.clone(),
             Metric::Thread => self.thread.clone(),
             Metric::All => self.all.clone(),
-            Metric::Instructions => self.instructions.iter().map(|of| of.thread).collect(),
-            Metric::InstructionsOfAll => self.instructions.iter().map(|of| of.all).collect(),
+            Metric::Instructions => self.instructions.into_iter().collect(),
             Metric::Allocations => self.allocations.into_iter().collect(),
             Metric::Bytes => self.bytes.into_iter().collect(),
         }
@@ -117,8 +112,7 @@ impl Results {
                 "wall_ns": of.wall,
                 "thread_cpu_ns": of.thread,
                 "all_threads_cpu_ns": of.all,
-                "instructions": of.instructions.map(|of| of.thread),
-                "all_threads_instructions": of.instructions.map(|of| of.all),
+                "instructions": of.instructions,
                 "allocations": of.allocations,
                 "bytes": of.bytes,
                 "own_thread_cpu_ns": self.value(name, Metric::Thread),

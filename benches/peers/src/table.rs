@@ -1,39 +1,29 @@
 //! The table.
 
 use crate::Results;
-use crate::names::{CHILDREN, HOPLINE, discarded, group, kept, name, not_recorded, who};
+use crate::names::{
+    CHILDREN, HOPLINE, discarded, group, groups, is_bare, kept, name, not_recorded, who,
+};
 use crate::ours::clocks;
 use crate::results::{Metric, median};
 
-const COLUMNS: [(&str, Metric); 7] = [
+const COLUMNS: [(&str, Metric); 5] = [
     ("thread ns", Metric::Thread),
     ("all ns", Metric::All),
-    ("wall ns", Metric::Wall),
     ("instr", Metric::Instructions),
-    ("all instr", Metric::InstructionsOfAll),
     ("allocs", Metric::Allocations),
     ("bytes", Metric::Bytes),
 ];
+/// Of which a ratio is shown.
+const RATIOS: [(&str, Metric); 2] = [("thread", Metric::Thread), ("all", Metric::All)];
+const WHO: usize = 40;
 
 /// Prints what was measured, group by group, and hopline's share of what each other one takes.
 #[expect(clippy::print_stdout, reason = "it is the answer")]
 pub fn print(results: &Results) {
-    for group_name in order(results) {
-        println!("\n{group_name}");
-        println!("{}", head());
-        let members = results
-            .cases
-            .keys()
-            .filter(|case| group(case) == group_name);
-        let mut members: Vec<&String> = members.collect();
-        // ours first, then by cost
-        members.sort_by(|a, b| {
-            let cost = |case: &str| results.value(case, Metric::Thread).unwrap_or(f64::MAX);
-            let is_theirs = |case: &str| !who(case).starts_with(HOPLINE);
-            is_theirs(a)
-                .cmp(&is_theirs(b))
-                .then(cost(a).total_cmp(&cost(b)))
-        });
+    for group in order(results) {
+        let members = members(results, &group);
+        println!("\n{}", head(&group));
         for case in members {
             println!(
                 "{}",
@@ -41,21 +31,13 @@ pub fn print(results: &Results) {
             );
         }
     }
-    for (what, of) in [
-        ("kept", kept as fn(u64) -> String),
-        ("discarded", discarded),
-        ("not recorded", not_recorded),
-    ] {
+    for (what, of) in TRACES {
         let (few, many) = (of(1), of(5));
-        let members = results.cases.keys().filter(|case| group(case) == many);
-        let members: Vec<&String> = members.collect();
+        let members = members(results, &many);
         if members.is_empty() {
             continue;
         }
-        println!(
-            "\na child with six attributes, {what} (from root + 1 to root + 5)\n{}",
-            head()
-        );
+        println!("\n{}", head(&format!("a child, {what}, root + 1 to + 5")));
         for case in members {
             let slope = |case: &str, metric| {
                 results.slope(&name(&few, who(case)), &name(&many, who(case)), metric)
@@ -72,15 +54,38 @@ pub fn print(results: &Results) {
     }
 }
 
-const WHO: usize = 36;
+/// What becomes of traces, and the groups of those with so many children.
+type Traces = (&'static str, fn(u64) -> String);
 
-fn head() -> String {
+const TRACES: [Traces; 3] = [
+    ("kept", kept),
+    ("discarded", discarded),
+    ("not recorded", not_recorded),
+];
+
+/// The cases of a group: hopline's, then the others, the cheapest first.
+fn members<'a>(results: &'a Results, of: &str) -> Vec<&'a str> {
+    let names = results.cases.keys().map(String::as_str);
+    let mut members: Vec<&str> = names.filter(|case| group(case) == of).collect();
+    let cost = |case: &str| results.value(case, Metric::Thread).unwrap_or(f64::MAX);
+    let is_theirs = |case: &str| !who(case).starts_with(HOPLINE);
+    members.sort_by(|a, b| {
+        is_theirs(a)
+            .cmp(&is_theirs(b))
+            .then(cost(a).total_cmp(&cost(b)))
+    });
+    members
+}
+
+fn head(group: &str) -> String {
     let columns = COLUMNS.map(|(title, _)| format!("{title:>9}")).join(" ");
-    let ratios: Vec<String> = clocks()
-        .iter()
-        .map(|(who, _)| format!("{who} ÷ it"))
-        .collect();
-    format!("  {:WHO$} {columns}  {}", "", ratios.join("  "))
+    let mut head = format!("{group:width$} {columns}", width = WHO + 2);
+    for (ours, _) in clocks() {
+        for (title, _) in RATIOS {
+            head += &format!("  {ours} ÷ {title}");
+        }
+    }
+    head
 }
 
 fn row(results: &Results, case: &str, value: impl Fn(&str, Metric) -> Option<f64>) -> String {
@@ -89,31 +94,31 @@ fn row(results: &Results, case: &str, value: impl Fn(&str, Metric) -> Option<f64
         Some(number) => format!("{number:>9.0}"),
         None => format!("{:>9}", "-"),
     });
-    let ratios = clocks().into_iter().map(|(ours, _)| {
+    let mut row = format!("  {:WHO$} {}", who(case), columns.join(" "));
+    for (ours, _) in clocks() {
         let ours_case = name(group(case), ours);
-        let is_known = results.cases.contains_key(&ours_case) && ours_case != case;
-        let ratio = value(&ours_case, Metric::Thread).zip(value(case, Metric::Thread));
-        ratio
-            .filter(|_| is_known)
-            .map_or_else(String::new, |(ours, theirs)| {
-                format!("{:>8.2}", ours / theirs)
-            })
-    });
-    format!(
-        "  {:WHO$} {}  {}",
-        who(case),
-        columns.join(" "),
-        ratios.collect::<Vec<_>>().join("  ")
-    )
+        if ours_case == case || is_bare(case) || !results.cases.contains_key(&ours_case) {
+            continue;
+        }
+        for (title, metric) in RATIOS {
+            let ratio = value(&ours_case, metric).zip(value(case, metric));
+            let ratio = ratio.map_or_else(String::new, |(ours, theirs)| {
+                format!("{:.2}", ours / theirs)
+            });
+            let width = format!("{ours} ÷ {title}").chars().count();
+            row += &format!("  {ratio:>width$}");
+        }
+    }
+    row
 }
 
 /// Groups as the cases are listed; traces by number of children within their kind.
 fn order(results: &Results) -> Vec<String> {
     let mut order: Vec<String> = Vec::new();
-    for of in [kept as fn(u64) -> String, discarded, not_recorded] {
+    for (_, of) in TRACES {
         order.extend(CHILDREN.iter().map(|(children, _)| of(*children)));
     }
-    for group in crate::names::groups(&crate::cases()) {
+    for group in groups(&crate::cases()) {
         if !order.contains(&group) {
             order.push(group);
         }

@@ -17,22 +17,27 @@ struct Target {
 #[expect(clippy::print_stdout, reason = "it is the answer")]
 pub fn print(results: &Results) {
     println!("\ntargets");
-    let (mut met, targets) = (0, targets(results));
+    let targets = targets(results);
     for target in &targets {
-        let (mark, is) = match target.is {
-            None => ("not measured", String::new()),
-            Some(is) if is <= target.limit => {
-                met += 1;
-                ("met", format!("{is:.2}"))
-            }
-            Some(is) => ("MISSED", format!("{is:.2}")),
+        let mark = match (target.is, target.is_met()) {
+            (None, _) => "not measured",
+            (_, true) => "met",
+            (_, false) => "MISSED",
         };
+        let is = target.is.map_or_else(String::new, |is| format!("{is:.2}"));
         println!(
             "  {mark:12} {is:>8} of at most {:>6.2}  {}",
             target.limit, target.what
         );
     }
+    let met = targets.iter().filter(|target| target.is_met()).count();
     println!("{met} of {} targets met", targets.len());
+}
+
+impl Target {
+    fn is_met(&self) -> bool {
+        self.is.is_some_and(|is| is <= self.limit)
+    }
 }
 
 fn targets(results: &Results) -> Vec<Target> {
@@ -154,4 +159,41 @@ fn of(who: &str, limits: Limits, results: &Results) -> Vec<Target> {
             resident(HOPLINE),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Measured;
+
+    #[test]
+    fn without_measurements_no_target_is_met() {
+        assert!(
+            targets(&Results::default())
+                .iter()
+                .all(|target| !target.is_met())
+        );
+    }
+
+    #[test]
+    fn a_ratio_is_of_the_slopes() {
+        let mut results = Results::default();
+        for (who, few, many) in [(HOPLINE, 100.0, 260.0), (FAST_LOCAL, 300.0, 700.0)] {
+            for (children, time) in [(1, few), (5, many)] {
+                let measured = Measured {
+                    thread: vec![time],
+                    ..Measured::default()
+                };
+                results.cases.insert(name(kept(children), who), measured);
+            }
+        }
+        let targets = targets(&results);
+        assert_eq!(
+            targets[0].is,
+            Some(0.4),
+            "40 of 100 ns a child: {}",
+            targets[0].what
+        );
+        assert!(!targets[0].is_met());
+    }
 }

@@ -16,30 +16,27 @@ pub fn time(case: &Case, budget: Duration) -> Value {
         work.run(times);
         work.settle();
     }
-    let (mut walls, mut threads) = (Vec::new(), Vec::new());
+    let (mut chunks, mut wall, mut thread) = (0, Duration::ZERO, Duration::ZERO);
     let (begun, all) = (Instant::now(), processor(ClockId::ProcessCPUTime));
-    while walls.len() < 5 || begun.elapsed() < budget {
-        let (wall, thread) = (Instant::now(), processor(ClockId::ThreadCPUTime));
+    while chunks < 5 || begun.elapsed() < budget {
+        let before = (Instant::now(), processor(ClockId::ThreadCPUTime));
         work.run(times);
-        threads.push(processor(ClockId::ThreadCPUTime).saturating_sub(thread));
-        walls.push(wall.elapsed());
+        thread += processor(ClockId::ThreadCPUTime).saturating_sub(before.1);
+        wall += before.0.elapsed();
         work.settle();
+        chunks += 1;
     }
     let all = processor(ClockId::ProcessCPUTime).saturating_sub(all);
-    let operations = walls.len() as f64 * times as f64;
+    // sums, not middles: what comes seldom and dear is a cost too
+    let of_one = |sum: Duration| sum.as_nanos() as f64 / (chunks * times) as f64;
     json!({
-        "wall_ns": median(walls).as_nanos() as f64 / times as f64,
-        "thread_cpu_ns": median(threads).as_nanos() as f64 / times as f64,
-        "all_cpu_ns": all.as_nanos() as f64 / operations,
+        "wall_ns": of_one(wall),
+        "thread_cpu_ns": of_one(thread),
+        "all_cpu_ns": of_one(all),
     })
 }
 
 fn processor(clock: ClockId) -> Duration {
     // since the process or thread began, so never negative
     Duration::try_from(clock_gettime(clock)).unwrap_or_default()
-}
-
-fn median(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    all.get(all.len() / 2).copied().unwrap_or_default()
 }
