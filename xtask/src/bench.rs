@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
+use crate::cargo;
 use crate::interrupt::Interrupt;
 use crate::step::Steps;
-use crate::cargo;
 use crate::{Result, apt, target};
 
 const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
