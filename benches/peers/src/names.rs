@@ -3,6 +3,7 @@
 use hopline_gate::Case;
 
 pub(crate) const HOPLINE: &str = "hopline";
+pub(crate) const HOPLINE_STD: &str = "hopline, std clock";
 pub(crate) const OTEL: &str = "opentelemetry_sdk";
 pub(crate) const BRIDGE: &str = "tracing-opentelemetry";
 pub(crate) const FAST_LOCAL: &str = "fastrace LocalSpan";

@@ -58,7 +58,7 @@ struct Limits {
 impl Limits {
     /// A reading of std's clock takes longer than the whole of the rest.
     fn of(who: &str) -> Self {
-        if who.contains("std") {
+        if who == HOPLINE_STD {
             Self {
                 child_of_fastrace: 0.45,
                 child_of_otel: 1.0 / 4.0,
