@@ -18,6 +18,22 @@ pub const URL_TEMPLATE: &str = "url.template";
 pub const USER_AGENT: &str = "user_agent.original";
 /// `1.1`, `2` and so on.
 pub const PROTOCOL_VERSION: &str = "network.protocol.version";
+/// The client's address, behind proxies too, as far as they are trusted.
+pub const CLIENT_ADDRESS: &str = "client.address";
+/// The address of the connection's other end.
+pub const PEER_ADDRESS: &str = "network.peer.address";
+/// The port of the connection's other end.
+pub const PEER_PORT: &str = "network.peer.port";
+/// `grpc`.
+pub const RPC_SYSTEM: &str = "rpc.system.name";
+/// The method of a gRPC call, such as `shop.Orders/Get`; `_OTHER` if the server knows none such.
+pub const RPC_METHOD: &str = "rpc.method";
+/// The status of a gRPC call by name.
+pub const RPC_STATUS: &str = "rpc.response.status_code";
+/// `sse` for an answer of server-sent events, which lasts as long as the client listens.
+pub const STREAM: &str = "hopline.http.stream";
+/// Seconds until the first byte of a body that did not come at once.
+pub const TIME_TO_FIRST_BYTE: &str = "hopline.http.time_to_first_byte";
 
 /// Names that instrumentations used before the conventions became stable.
 pub mod older {

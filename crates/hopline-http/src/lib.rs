@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use hopline_core::Incoming;
-//! use hopline_http::{HeaderExtractor, RequestMethod, redact_url};
+//! use hopline_http::{HeaderExtractor, Redaction, RequestMethod};
 //! use http::{HeaderMap, HeaderValue, Method};
 //!
 //! let mut headers = HeaderMap::new();
@@ -16,29 +16,57 @@
 //! let method = RequestMethod::new(&brew);
 //! assert_eq!((method.attribute(), method.in_name()), ("_OTHER", "HTTP"));
 //!
-//! assert_eq!(redact_url("https://u:p@h/x?sig=1&page=2"), "https://REDACTED:REDACTED@h/x?sig=REDACTED&page=2");
+//! let url = "https://u:p@h/x?sig=1&page=2";
+//! assert_eq!(Redaction::default().url(url), "https://REDACTED:REDACTED@h/x?sig=REDACTED&page=2");
 //! ```
+//!
+//! | for | there is |
+//! |---|---|
+//! | contexts in header maps | [`HeaderExtractor`], [`HeaderInjector`] |
+//! | names and methods, of which there are few | [`SpanName`], [`RequestMethod`], [`grpc_method`] |
+//! | what is not recorded | [`Redaction`]; headers are recorded by [`Capture`] alone |
+//! | who is asked, and by whom | [`Host`], [`Forwarded`], [`IpText`], [`is_internal_host`] |
+//! | outcomes | [`fail_server`], [`GrpcStatus`] |
+//! | what an answer says of its trace | [`announce_trace`], [`announce_kept`], [`is_kept`] |
+//! | a client's spans as a whole | [`ClientSpans`], with [`UrlTemplate`], [`Untraced`] and [`ResendCount`] in extensions |
 //!
 //! The rules are those of the [OpenTelemetry semantic conventions for HTTP spans], v1.44.
 //!
 //! [OpenTelemetry semantic conventions for HTTP spans]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
+mod address;
 pub mod attribute;
+mod body;
+mod capture;
 mod carrier;
+mod client;
+mod extension;
+mod forwarded;
+mod grpc;
 mod host;
+mod hosts;
 mod method;
 mod name;
+mod quoted;
 mod redact;
+mod redact_path;
 mod server_timing;
 mod status;
 
+pub use address::IpText;
+pub use body::CallBody;
+pub use capture::Capture;
 pub use carrier::{HeaderExtractor, HeaderInjector};
+pub use client::{Answer, Call, ClientSpans};
+pub use extension::{ResendCount, Untraced, UrlTemplate};
+pub use forwarded::Forwarded;
+pub use grpc::{GrpcStatus, grpc_method, is_grpc};
 pub use host::{Host, is_internal_host};
 pub use method::RequestMethod;
 pub use name::SpanName;
-pub use redact::{redact_query, redact_url};
-pub use server_timing::{announce_kept, is_kept};
-pub use status::{fail_client, fail_server, protocol_version};
+pub use redact::Redaction;
+pub use server_timing::{announce_kept, announce_trace, is_kept};
+pub use status::{fail_server, protocol_version};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,9 @@
 //! URLs without their secrets.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::redact_path;
 
 /// Query keys whose values the semantic conventions redact; here in any case, which hides more.
 const CONVENTION: [&str; 7] = [
@@ -36,115 +39,180 @@ const WORDS: [&str; 18] = [
 ];
 
 /// Whole keys that are secrets as well: codes of OAuth, keys of APIs.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 10] = [
     "access_key",
     "api_key",
     "api-key",
     "code",
+    "jsessionid",
     "key",
     "otp",
+    "phpsessid",
     "pin",
     "private_key",
 ];
 
-const REDACTED: &str = "REDACTED";
+pub(crate) const REDACTED: &str = "REDACTED";
 
-/// A URL without its user, password and secret query values; all else stays as it is.
+/// What takes the secrets out of a path.
+type PathFn = fn(&str) -> Cow<'_, str>;
+
+/// What of a URL is recorded as `REDACTED`.
 ///
-/// User and password become `REDACTED:REDACTED`, values as [`redact_query`] says, in a fragment as well.
-pub fn redact_url(url: &str) -> Cow<'_, str> {
-    let (before, fragment) = split_at_first(url, '#');
-    let (base, query) = split_at_first(before, '?');
-    let base = redact_user(base);
-    let query = query.strip_prefix('?').map(redact_query);
-    let fragment = redact_query(fragment);
-    if matches!(
-        (&base, &query, &fragment),
-        (
-            Cow::Borrowed(_),
-            None | Some(Cow::Borrowed(_)),
-            Cow::Borrowed(_)
-        )
-    ) {
-        return Cow::Borrowed(url);
-    }
-    let mark = if query.is_some() { "?" } else { "" };
-    [
-        &*base,
-        mark,
-        query.as_deref().unwrap_or_default(),
-        &*fragment,
-    ]
-    .concat()
-    .into()
+/// In any case that is the user and the password ([conventions for `url.full`]). Of the query it is the values of
+/// the seven keys that the conventions name, and, beyond them, of keys that speak of passwords, tokens, secrets,
+/// sessions, cards and the like, unless [other keys](Redaction::query_keys) are said. Of the path it is what can be
+/// recognised: what follows a word such as `token` or `reset-password` and is no plain word itself, JSON web
+/// tokens, long random text, and values of secret keys (`;jsessionid=…`), unless [another
+/// function](Redaction::path_by) is given.
+///
+/// [conventions for `url.full`]: https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::Redaction;
+///
+/// let usual = Redaction::default();
+/// assert_eq!(usual.url("https://u:p@h/x?sig=1&page=2"), "https://REDACTED:REDACTED@h/x?sig=REDACTED&page=2");
+/// assert_eq!(usual.path("/reset-password/8fZk2/form"), "/reset-password/REDACTED/form");
+///
+/// let own = Redaction::default().query_keys(["email"]);
+/// assert_eq!(own.query("sig=1&email=a%40b"), "sig=1&email=REDACTED");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    keys: Option<Arc<[Box<str>]>>,
+    path: Option<PathFn>,
 }
 
-/// A query, without the `?`, in which the values of secret keys are `REDACTED`.
-///
-/// Those are the seven keys that the conventions name, and, beyond them, keys that speak of passwords,
-/// tokens, secrets, sessions, cards and the like. Keys stay, and so does the order.
-pub fn redact_query(query: &str) -> Cow<'_, str> {
-    let secret = |pair: &str| {
-        pair.split_once('=')
-            .is_some_and(|(key, value)| !value.is_empty() && is_secret(key))
-    };
-    if !query.split('&').any(secret) {
-        return Cow::Borrowed(query);
+impl Redaction {
+    /// These keys, in any case, instead of all that are redacted otherwise; none if there are none.
+    #[must_use]
+    pub fn query_keys<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.keys = Some(keys.into_iter().map(Into::into).collect());
+        self
     }
-    let mut redacted = String::with_capacity(query.len());
-    for (index, pair) in query.split('&').enumerate() {
-        if index > 0 {
-            redacted.push('&');
+
+    /// Gives paths to this function instead of looking for what can be recognised.
+    #[must_use]
+    pub fn path_by(mut self, path: fn(&str) -> Cow<'_, str>) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// A URL, or the part of one from the path on; a query in the fragment is looked at as well.
+    pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        let (before, fragment) = split_at_first(url, '#');
+        let (base, query) = split_at_first(before, '?');
+        let base = self.base(base);
+        let query = query.strip_prefix('?').map(|query| self.query(query));
+        let fragment = self.query(fragment);
+        if matches!(
+            (&base, &query, &fragment),
+            (
+                Cow::Borrowed(_),
+                None | Some(Cow::Borrowed(_)),
+                Cow::Borrowed(_)
+            )
+        ) {
+            return Cow::Borrowed(url);
         }
-        match pair.split_once('=') {
-            Some((key, _)) if secret(pair) => redacted.extend([key, "=", REDACTED]),
-            _ => redacted.push_str(pair),
+        let mark = if query.is_some() { "?" } else { "" };
+        [
+            &*base,
+            mark,
+            query.as_deref().unwrap_or_default(),
+            &*fragment,
+        ]
+        .concat()
+        .into()
+    }
+
+    /// A path.
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        match self.path {
+            Some(own) => own(path),
+            None => redact_path::redacted(path, |key| self.is_secret(key)),
         }
     }
-    redacted.into()
+
+    /// A query, without the `?`. Keys stay, and so does the order.
+    pub fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
+        let secret = |pair: &str| {
+            pair.split_once('=')
+                .is_some_and(|(key, value)| !value.is_empty() && self.is_secret(key))
+        };
+        if !query.split('&').any(secret) {
+            return Cow::Borrowed(query);
+        }
+        let mut redacted = String::with_capacity(query.len());
+        for (index, pair) in query.split('&').enumerate() {
+            if index > 0 {
+                redacted.push('&');
+            }
+            match pair.split_once('=') {
+                Some((key, _)) if secret(pair) => redacted.extend([key, "=", REDACTED]),
+                _ => redacted.push_str(pair),
+            }
+        }
+        redacted.into()
+    }
+
+    /// Scheme, authority and path.
+    fn base<'a>(&self, base: &'a str) -> Cow<'a, str> {
+        let Some((scheme, rest)) = base.split_once("://") else {
+            return self.path(base);
+        };
+        let (authority, path) = split_at_first(rest, '/');
+        let user = authority.rsplit_once('@');
+        match (user, self.path(path)) {
+            (None, Cow::Borrowed(same)) if same.len() == path.len() => Cow::Borrowed(base),
+            (None, path) => [scheme, "://", authority, &path].concat().into(),
+            (Some((_, host)), path) => {
+                let user = [scheme, "://", REDACTED, ":", REDACTED, "@", host, &path];
+                user.concat().into()
+            }
+        }
+    }
+
+    fn is_secret(&self, key: &str) -> bool {
+        let key = key.trim_start_matches('#');
+        match &self.keys {
+            Some(keys) => keys.iter().any(|secret| secret.eq_ignore_ascii_case(key)),
+            None => speaks_of_secrets(key),
+        }
+    }
+}
+
+/// True if what stands under this key or header name is likely a secret.
+pub(crate) fn speaks_of_secrets(key: &str) -> bool {
+    // a key that is percent-encoded on purpose could say anything
+    if key.contains('%') {
+        return true;
+    }
+    let same = |word: &&str| word.eq_ignore_ascii_case(key);
+    if CONVENTION.iter().any(same) || KEYS.iter().any(same) {
+        return true;
+    }
+    WORDS.iter().any(|word| {
+        // run-together forms too: `accessToken`, `newpassword`
+        (word.len() > 4 && ends_with(key, word))
+            || key
+                .split(['_', '-', '.', '[', ']'])
+                .any(|part| part.eq_ignore_ascii_case(word))
+    })
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    let at = text.len().checked_sub(end.len());
+    at.and_then(|at| text.get(at..))
+        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// The text before the first of these characters, and the text from it on.
 fn split_at_first(text: &str, c: char) -> (&str, &str) {
     text.split_at(text.find(c).unwrap_or(text.len()))
-}
-
-fn redact_user(base: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = base.split_once("://") else {
-        return Cow::Borrowed(base);
-    };
-    let (authority, path) = split_at_first(rest, '/');
-    match authority.rsplit_once('@') {
-        Some((_, host)) => [scheme, "://", REDACTED, ":", REDACTED, "@", host, path]
-            .concat()
-            .into(),
-        None => Cow::Borrowed(base),
-    }
-}
-
-fn is_secret(key: &str) -> bool {
-    let key = key.trim_start_matches('#');
-    // a key that is percent-encoded on purpose could say anything
-    let convention = CONVENTION
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(key));
-    if convention || key.contains('%') {
-        return true;
-    }
-    let same = |word: &&str| word.eq_ignore_ascii_case(key);
-    if KEYS.iter().any(same) {
-        return true;
-    }
-    let lower = key.to_ascii_lowercase();
-    let spoken = |word: &&str| {
-        lower
-            .split(['_', '-', '.', '[', ']'])
-            .any(|part| part == *word)
-    };
-    // camelCase and run-together forms: `accessToken`, `newpassword`
-    WORDS
-        .iter()
-        .any(|word| spoken(word) || (word.len() > 4 && lower.ends_with(word)))
 }
 
 #[cfg(test)]
@@ -172,13 +240,19 @@ mod tests {
                 "http://u:p@h?token=1#f?token=2",
                 "http://REDACTED:REDACTED@h?token=REDACTED#f?token=REDACTED",
             ),
+            ("http://h/token/s3cret?a=1", "http://h/token/REDACTED?a=1"),
+            (
+                "http://u@h/token/s3cret",
+                "http://REDACTED:REDACTED@h/token/REDACTED",
+            ),
         ] {
-            assert_eq!(redact_url(url), redacted);
+            assert_eq!(Redaction::default().url(url), redacted);
         }
     }
 
     #[test]
     fn keys_that_speak_of_secrets_are_known_in_their_forms() {
+        let usual = Redaction::default();
         for key in [
             "token",
             "Access_Token",
@@ -189,16 +263,40 @@ mod tests {
             "x-auth",
             "%74oken",
             "jwt",
+            "AWSAccessKeyId",
         ] {
-            assert_eq!(redact_query(&format!("{key}=v")), format!("{key}=REDACTED"));
+            assert_eq!(usual.query(&format!("{key}=v")), format!("{key}=REDACTED"));
         }
-        for key in ["author", "page", "codec", "sessions", "discard", "q"] {
-            assert_eq!(redact_query(&format!("{key}=v")), format!("{key}=v"));
+        for key in [
+            "author",
+            "page",
+            "codec",
+            "sessions",
+            "discard",
+            "q",
+            "\u{e9}token1",
+        ] {
+            assert_eq!(usual.query(&format!("{key}=v")), format!("{key}=v"));
         }
         assert_eq!(
-            redact_query("token&token=&a"),
+            usual.query("token&token=&a"),
             "token&token=&a",
             "nothing there to redact"
         );
+    }
+
+    #[test]
+    fn the_keys_and_the_paths_can_be_replaced() {
+        let own = Redaction::default().query_keys(["Email"]);
+        assert_eq!(own.query("email=1&token=2"), "email=REDACTED&token=2");
+        let none = Redaction::default().query_keys([]);
+        assert_eq!(none.query("token=2"), "token=2");
+        assert_eq!(
+            none.url("http://u@h/?token=2"),
+            "http://REDACTED:REDACTED@h/?token=2"
+        );
+        let paths = Redaction::default().path_by(|_| Cow::Borrowed("/"));
+        assert_eq!(paths.path("/customers/ann"), "/");
+        assert_eq!(paths.url("http://h/customers/ann?a=1"), "http://h/?a=1");
     }
 }

@@ -3,6 +3,8 @@
 use hopline_core::{SpanContext, TraceFlags, TraceId};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::quoted::split;
+
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const METRIC: &str = "trace";
 
@@ -25,7 +27,14 @@ const METRIC: &str = "trace";
 /// ```
 pub fn announce_kept(headers: &mut HeaderMap, span: &SpanContext) {
     let flags = span.flags() | TraceFlags::SAMPLED;
-    let span = SpanContext::new(span.trace_id(), span.span_id(), flags);
+    announce_trace(
+        headers,
+        &SpanContext::new(span.trace_id(), span.span_id(), flags),
+    );
+}
+
+/// Says in a response which trace its request is a part of, and whether that is sampled.
+pub fn announce_trace(headers: &mut HeaderMap, span: &SpanContext) {
     // it is of hexadecimal digits and dashes, so this cannot fail
     if let Ok(value) = HeaderValue::try_from(format!("{METRIC};desc={span}")) {
         headers.append(SERVER_TIMING, value);
@@ -57,20 +66,6 @@ fn described(metric: &str) -> Option<SpanContext> {
             .then_some(value)
     })?;
     desc.trim().trim_matches('"').parse().ok()
-}
-
-/// At this separator, but not where it stands in a quoted string.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    text.split(move |c: char| {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = quoted,
-            '"' => quoted = !quoted,
-            _ => return c == separator && !quoted,
-        }
-        false
-    })
 }
 
 #[cfg(test)]

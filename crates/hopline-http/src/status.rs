@@ -11,7 +11,7 @@ pub fn fail_server(span: &Context, status: StatusCode) {
 }
 
 /// Marks a client's span: 4xx and 5xx are failures to whoever called. `error.type` is the code.
-pub fn fail_client(span: &Context, status: StatusCode) {
+pub(crate) fn fail_client(span: &Context, status: StatusCode) {
     if status.is_client_error() || status.is_server_error() {
         span.fail(Name::dynamic(status.as_str()));
     }

@@ -1,0 +1,119 @@
+//! Headers that are recorded because somebody asked for them.
+
+use hopline_core::{Context, Name, Value, attr};
+use http::header::{
+    AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, SET_COOKIE,
+};
+
+use crate::redact::{REDACTED, Redaction, speaks_of_secrets};
+
+/// Names of headers to record, each as an array of its lines: `http.request.header.x-tenant-id`.
+///
+/// Credentials are never recorded: lines of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`, of names
+/// that speak of keys, tokens or secrets, and values marked as sensitive are `REDACTED`.
+#[derive(Clone, Debug, Default)]
+pub struct Capture(Vec<Captured>);
+
+#[derive(Clone, Debug)]
+struct Captured {
+    name: HeaderName,
+    key: String,
+    secret: bool,
+}
+
+impl Capture {
+    /// Headers of requests.
+    pub fn of_requests(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::new("http.request.header.", names)
+    }
+
+    /// Headers of responses.
+    pub fn of_responses(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::new("http.response.header.", names)
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Records what there is of them on a span.
+    pub fn record(&self, span: &Context, headers: &HeaderMap, redaction: &Redaction) {
+        for captured in &self.0 {
+            let lines = headers.get_all(&captured.name).iter();
+            let texts: Vec<_> = lines.map(|line| captured.text(line, redaction)).collect();
+            if !texts.is_empty() {
+                let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+                let value: Value<'_> = texts.as_slice().into();
+                span.set_all(|| [attr(Name::dynamic(&captured.key), value)]);
+            }
+        }
+    }
+
+    fn new(prefix: &str, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let captured = |name: HeaderName| Captured {
+            key: format!("{prefix}{name}"),
+            secret: is_secret(&name),
+            name,
+        };
+        Self(names.into_iter().map(captured).collect())
+    }
+}
+
+impl Captured {
+    fn text<'a>(&self, line: &'a HeaderValue, redaction: &Redaction) -> std::borrow::Cow<'a, str> {
+        let bearer = line
+            .as_bytes()
+            .get(..7)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"bearer "));
+        if self.secret || line.is_sensitive() || bearer {
+            return REDACTED.into();
+        }
+        match line.to_str() {
+            // a location or a referrer
+            Ok(text) if text.contains('?') || text.contains("://") => redaction.url(text),
+            Ok(text) => text.into(),
+            // control characters cannot stand in a header; what is not ASCII is shown as far as it is UTF-8
+            Err(_) => String::from_utf8_lossy(line.as_bytes()),
+        }
+    }
+}
+
+fn is_secret(name: &HeaderName) -> bool {
+    [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
+        || speaks_of_secrets(name.as_str())
+        || name.as_str().ends_with("-key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_not_recorded() {
+        let shown = |name: &'static str, value: &[u8]| {
+            let capture = Capture::of_requests([HeaderName::from_static(name)]);
+            let value = HeaderValue::from_bytes(value).unwrap();
+            capture.0[0]
+                .text(&value, &Redaction::default())
+                .into_owned()
+        };
+        for name in [
+            "authorization",
+            "cookie",
+            "set-cookie",
+            "x-api-key",
+            "x-auth-token",
+            "proxy-authorization",
+        ] {
+            assert_eq!(shown(name, b"hunter2"), "REDACTED", "{name}");
+        }
+        assert_eq!(shown("x-forwarded-access", b"Bearer hunter2"), "REDACTED");
+        assert_eq!(
+            shown("referer", b"http://h/?token=hunter2"),
+            "http://h/?token=REDACTED"
+        );
+        assert_eq!(shown("x-tenant-id", b"acme"), "acme");
+        assert_eq!(shown("x-name", b"J\xfcrgen"), "J\u{fffd}rgen");
+    }
+}

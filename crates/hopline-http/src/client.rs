@@ -1,0 +1,316 @@
+//! How calls are recorded and what is sent with them, whatever client makes them.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::net::SocketAddr;
+
+use hopline_core::{
+    Context, Kind, Literal, Name, OlderNames, Span, SpanBuilder, Tracer, attr, semconv,
+};
+use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Version};
+use http_body::Body;
+
+use crate::address::IpText;
+use crate::attribute;
+use crate::body::CallBody;
+use crate::capture::Capture;
+use crate::carrier::HeaderInjector;
+use crate::extension::{ResendCount, UrlTemplate};
+use crate::grpc::{grpc_method, is_grpc};
+use crate::host::is_internal_host;
+use crate::hosts::Hosts;
+use crate::method::RequestMethod;
+use crate::name::SpanName;
+use crate::redact::Redaction;
+use crate::server_timing::is_kept;
+use crate::status::{fail_client, protocol_version};
+
+/// Client spans of HTTP and the headers that go with them: what an instrumentation of a client is made of.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::{Answer, Call, ClientSpans};
+/// use http::{Extensions, HeaderMap, Method, StatusCode, Version};
+///
+/// let spans = ClientSpans::new().baggage_to(["billing.example.com"]);
+/// let mut headers = HeaderMap::new();
+/// let call = Call {
+///     method: &Method::GET,
+///     version: Version::HTTP_11,
+///     host: "billing.example.com",
+///     port: Some(443),
+///     path: "/invoices/7",
+///     headers: &headers,
+///     extensions: &Extensions::new(),
+/// };
+/// let span = spans.start(&call, || "https://billing.example.com/invoices/7".into());
+/// spans.inject(span.context_ref(), "billing.example.com", &mut headers);
+/// // … send it …
+/// spans.answered(&span, &Answer {
+///     status: StatusCode::OK,
+///     version: Version::HTTP_11,
+///     peer: None,
+///     host: "billing.example.com",
+///     headers: &HeaderMap::new(),
+/// });
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientSpans {
+    tracer: Option<Tracer>,
+    older_names: OlderNames,
+    baggage_to: Hosts,
+    silent_to: Hosts,
+    kept_by: Hosts,
+    redaction: Redaction,
+    request_headers: Capture,
+    response_headers: Capture,
+    until_body_end: bool,
+}
+
+/// A request about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// The version it is written for; the answer's is what is recorded.
+    pub version: Version,
+    /// The host of its URL.
+    pub host: &'a str,
+    /// The port of its URL, or the one that its scheme implies.
+    pub port: Option<u16>,
+    /// The path of its URL.
+    pub path: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Where a [`UrlTemplate`] and a [`ResendCount`] may stand.
+    pub extensions: &'a Extensions,
+}
+
+/// An answer's head.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// Its status.
+    pub status: StatusCode,
+    /// The version that was agreed on.
+    pub version: Version,
+    /// The connection's other end.
+    pub peer: Option<SocketAddr>,
+    /// Who answered, where that may be another than was asked.
+    pub host: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+}
+
+impl ClientSpans {
+    /// Records with the tracer of whatever is current, else with the installed one.
+    pub fn new() -> Self {
+        Self {
+            tracer: None,
+            older_names: OlderNames::from_env(),
+            baggage_to: Hosts::default(),
+            silent_to: Hosts::default(),
+            kept_by: Hosts::default(),
+            redaction: Redaction::default(),
+            request_headers: Capture::default(),
+            response_headers: Capture::default(),
+            until_body_end: false,
+        }
+    }
+
+    /// Records with this tracer.
+    #[must_use]
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        self.tracer = Some(tracer);
+        self
+    }
+
+    /// Whether older attribute names stand beside the current ones; what the environment says, if not said.
+    #[must_use]
+    pub fn older_names(mut self, names: OlderNames) -> Self {
+        self.older_names = names;
+        self
+    }
+
+    /// Sends baggage to these hosts as well; `*.corp.example` means all below.
+    #[must_use]
+    pub fn baggage_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.baggage_to.extend(hosts);
+        self
+    }
+
+    /// Sends no trace headers and no baggage to these hosts; `*.partner.example` means all below.
+    #[must_use]
+    pub fn no_headers_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.silent_to.extend(hosts);
+        self
+    }
+
+    /// Keeps the caller's part of a trace, too, when one of these hosts says that it keeps its part.
+    #[must_use]
+    pub fn keep_with<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        self.kept_by.extend(hosts);
+        self
+    }
+
+    /// What of URLs is not recorded.
+    #[must_use]
+    pub fn redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
+        self
+    }
+
+    /// Records these headers of requests.
+    #[must_use]
+    pub fn request_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.request_headers = Capture::of_requests(names);
+        self
+    }
+
+    /// Records these headers of responses.
+    #[must_use]
+    pub fn response_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.response_headers = Capture::of_responses(names);
+        self
+    }
+
+    /// Spans end with the last byte of the answer's body instead of its head.
+    #[must_use]
+    pub fn until_body_end(mut self) -> Self {
+        self.until_body_end = true;
+        self
+    }
+
+    /// Starts the span of a call; `url` is only run if it is recorded.
+    pub fn start<'a>(&self, call: &Call<'a>, url: impl FnOnce() -> Cow<'a, str>) -> Span {
+        let method = RequestMethod::new(call.method);
+        let template = call
+            .extensions
+            .get::<UrlTemplate>()
+            .map(|template| template.0);
+        let resent = call.extensions.get::<ResendCount>().map(|count| count.0);
+        let grpc = is_grpc(call.version, call.headers)
+            .then(|| grpc_method(call.path))
+            .flatten();
+        let name = match grpc {
+            Some(grpc) => SpanName::new(grpc, None),
+            None => SpanName::new(method.in_name(), template),
+        };
+        let builder = SpanBuilder::new(Name::dynamic(name.as_str())).kind(Kind::Client);
+        let builder = builder
+            .method(call.method.as_str())
+            .path(call.path)
+            .route(template);
+        // filled by the closure, if it runs, and outliving what it returns
+        let raw = OnceCell::new();
+        let full = OnceCell::new();
+        let span = builder.start(self.tracer.as_ref(), || {
+            let raw: &Cow<'_, str> = raw.get_or_init(url);
+            let full: &Cow<'_, str> = full.get_or_init(|| self.redaction.url(raw));
+            [
+                attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
+                attr(attribute::METHOD_ORIGINAL, method.original()),
+                attr(attribute::URL_FULL, full),
+                attr(attribute::URL_TEMPLATE, template.map(Literal)),
+                attr(semconv::SERVER_ADDRESS, host(call)),
+                attr(semconv::SERVER_PORT, call.port),
+                attr(attribute::RESEND_COUNT, resent),
+                attr(attribute::RPC_SYSTEM, grpc.map(|_| Literal("grpc"))),
+                attr(attribute::RPC_METHOD, grpc),
+            ]
+        });
+        if !span.is_recording() {
+            return span;
+        }
+        if self.older_names.http {
+            span.set_all(|| {
+                [
+                    attr(attribute::older::METHOD, call.method.as_str()),
+                    attr(attribute::older::URL, full.get().map(|full| &**full)),
+                    attr(attribute::older::PEER_NAME, host(call)),
+                    attr(attribute::older::PEER_PORT, call.port),
+                ]
+            });
+        }
+        self.request_headers
+            .record(span.context_ref(), call.headers, &self.redaction);
+        span
+    }
+
+    /// Writes the headers that this host is to have; what it is not to have stays as it is.
+    pub fn inject(&self, context: &Context, host: &str, headers: &mut HeaderMap) {
+        if self.silent_to.contains(host) {
+            return;
+        }
+        let mut headers = HeaderInjector(headers);
+        if is_internal_host(host) || self.baggage_to.contains(host) {
+            context.inject(&mut headers);
+        } else {
+            context.inject_trace(&mut headers);
+        }
+    }
+
+    /// The answer's head is there. A status from 400 on is a failure, and `error.type` is the status then.
+    pub fn answered(&self, span: &Span, answer: &Answer<'_>) {
+        if !span.is_recording() {
+            return;
+        }
+        let peer = answer.peer.map(|peer| IpText::new(peer.ip()));
+        span.set_all(|| {
+            [
+                attr(semconv::HTTP_RESPONSE_STATUS_CODE, answer.status.as_u16()),
+                attr(
+                    attribute::PROTOCOL_VERSION,
+                    protocol_version(answer.version).map(Literal),
+                ),
+                attr(attribute::PEER_ADDRESS, peer.as_ref().map(IpText::as_str)),
+                attr(attribute::PEER_PORT, answer.peer.map(|peer| peer.port())),
+            ]
+        });
+        if self.older_names.http {
+            span.set(attribute::older::STATUS_CODE, answer.status.as_u16());
+        }
+        self.response_headers
+            .record(span.context_ref(), answer.headers, &self.redaction);
+        fail_client(span.context_ref(), answer.status);
+        let sent = span
+            .span_context()
+            .filter(|_| self.kept_by.contains(answer.host));
+        if sent.is_some_and(|sent| is_kept(answer.headers, sent.trace_id())) {
+            span.context_ref().keep_downstream();
+        }
+    }
+
+    /// The answer's body, with the span inside if it is to last as long.
+    ///
+    /// It does where [that is wanted](Self::until_body_end), and for gRPC, whose outcome comes behind the body.
+    /// `class` is the `error.type` of an error of the body.
+    pub fn body<B: Body>(
+        &self,
+        span: Span,
+        answer: &Answer<'_>,
+        body: B,
+        class: fn(&B::Error) -> &'static str,
+    ) -> CallBody<B> {
+        let grpc = span.is_recording() && is_grpc(answer.version, answer.headers);
+        if grpc {
+            CallBody::<B>::grpc_status(&span, answer.headers);
+        }
+        let lasts = (self.until_body_end || grpc) && !body.is_end_stream();
+        CallBody::new(body, Some(span).filter(|_| lasts), class)
+    }
+}
+
+impl Default for ClientSpans {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn host<'a>(call: &Call<'a>) -> Option<&'a str> {
+    let host = call.host;
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    Some(bare.unwrap_or(host)).filter(|host| !host.is_empty())
+}

@@ -1,0 +1,138 @@
+//! gRPC, as far as it shows in HTTP.
+
+use http::{
+    HeaderMap, Version,
+    header::{CONTENT_TYPE, HeaderName},
+};
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// Names of status codes by number, in capitals as the conventions have them.
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// How a gRPC call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcStatus(usize);
+
+impl GrpcStatus {
+    /// What the headers or trailers of an answer say.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let code = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
+        // a number that is not known counts as UNKNOWN, as the protocol has it
+        Some(Self(if code < CODES.len() { code } else { 2 }))
+    }
+
+    /// Its name, such as `DEADLINE_EXCEEDED`: `rpc.response.status_code`.
+    pub fn name(self) -> &'static str {
+        CODES[self.0]
+    }
+
+    /// True if it is the server's failure: the [conventions] name six.
+    ///
+    /// [conventions]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+    pub fn is_server_error(self) -> bool {
+        matches!(self.0, 2 | 4 | 12..=15)
+    }
+
+    /// True if it is a failure to a client: everything but `OK`.
+    pub fn is_client_error(self) -> bool {
+        self.0 != 0
+    }
+
+    /// True if the server does not know the method.
+    pub fn is_unimplemented(self) -> bool {
+        self.0 == 12
+    }
+}
+
+/// True for headers of a gRPC request or answer, which HTTP/2 alone can carry.
+pub fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
+    version == Version::HTTP_2
+        && headers.get(CONTENT_TYPE).is_some_and(|kind| {
+            let rest = kind.as_bytes().strip_prefix(b"application/grpc");
+            matches!(rest, Some([] | [b'+' | b';', ..]))
+        })
+}
+
+/// The method, such as `shop.Orders/Get`, of a path that has the form of one.
+///
+/// The path is the caller's: a server knows only when it has answered whether there is such a method.
+pub fn grpc_method(path: &str) -> Option<&str> {
+    let method = path.strip_prefix('/')?;
+    let (service, name) = method.split_once('/')?;
+    let word = |text: &str, dots| {
+        let part =
+            |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (dots && byte == b'.');
+        !text.is_empty() && text.bytes().all(part)
+    };
+    (method.len() <= 255 && word(service, true) && word(name, false)).then_some(method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn statuses_are_read_or_unknown() {
+        let read = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(GRPC_STATUS, HeaderValue::from_static(text));
+            GrpcStatus::of(&headers).map(GrpcStatus::name)
+        };
+        assert_eq!(read("0"), Some("OK"));
+        assert_eq!(read("16"), Some("UNAUTHENTICATED"));
+        assert_eq!(read("17"), Some("UNKNOWN"));
+        assert_eq!(read("-1"), None);
+        assert_eq!(GrpcStatus::of(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn only_methods_are_methods() {
+        assert_eq!(
+            grpc_method("/shop.v1.Orders/Get"),
+            Some("shop.v1.Orders/Get")
+        );
+        for path in [
+            "",
+            "/",
+            "/a",
+            "a/b",
+            "/a/b/c",
+            "/a b/c",
+            "/a/b.c",
+            "/a/\u{1b}",
+            "//b",
+        ] {
+            assert_eq!(grpc_method(path), None, "{path}");
+        }
+        let mut headers = HeaderMap::new();
+        for (kind, is) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc-web", false),
+            ("text/html", false),
+        ] {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+            assert_eq!(is_grpc(Version::HTTP_2, &headers), is, "{kind}");
+        }
+    }
+}
