@@ -1,9 +1,12 @@
 //! The layer.
 
-use axum::extract::MatchedPath;
-use hopline_core::{OlderNames, Tracer};
-use hopline_tower::{Trace, Trust};
-use http::{Extensions, HeaderMap, Method, Uri};
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, MatchedPath};
+use hopline_core::{Context, OlderNames, Tracer};
+use hopline_http::Redaction;
+use hopline_tower::{RouteFn, Trace, Trust};
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
 /// Records each request as a root span named by its route. See the [crate](crate).
@@ -15,12 +18,17 @@ pub struct TraceLayer(hopline_tower::TraceLayer);
 impl TraceLayer {
     /// Trusts its callers; see [`hopline_tower::TraceLayer::new`].
     pub fn new() -> Self {
-        Self(hopline_tower::TraceLayer::new().route(matched_path))
+        Self::of(hopline_tower::TraceLayer::new())
     }
 
     /// Does not trust its callers; see [`hopline_tower::TraceLayer::public`].
     pub fn public() -> Self {
-        Self(hopline_tower::TraceLayer::public().route(matched_path))
+        Self::of(hopline_tower::TraceLayer::public())
+    }
+
+    fn of(layer: hopline_tower::TraceLayer) -> Self {
+        let layer = layer.route(|_, extensions| matched_path(extensions));
+        Self(layer.peer(connected))
     }
 
     /// What the callers' trace context counts for; see [`hopline_tower::TraceLayer::trust`].
@@ -44,6 +52,18 @@ impl TraceLayer {
         Self(self.0.announce_kept())
     }
 
+    /// Says in every response which trace it belongs to; see [`hopline_tower::TraceLayer::server_timing`].
+    #[must_use]
+    pub fn server_timing(self) -> Self {
+        Self(self.0.server_timing())
+    }
+
+    /// Says in every response the trace's id, as `x-trace-id`; see [`hopline_tower::TraceLayer::trace_id_header`].
+    #[must_use]
+    pub fn trace_id_header(self) -> Self {
+        Self(self.0.trace_id_header())
+    }
+
     /// Records with this tracer instead of the installed one.
     #[must_use]
     pub fn tracer(self, tracer: Tracer) -> Self {
@@ -56,10 +76,62 @@ impl TraceLayer {
         Self(self.0.older_names(names))
     }
 
+    /// Finds routes by this function instead of axum's own; see [`hopline_tower::TraceLayer::route`].
+    #[must_use]
+    pub fn route(self, route: RouteFn) -> Self {
+        Self(self.0.route(route))
+    }
+
+    /// Believes `Forwarded` and the `X-Forwarded-*` headers of one's own proxies; see
+    /// [`hopline_tower::TraceLayer::trusted_proxies`].
+    ///
+    /// The connection's other end is known where the router is served by
+    /// [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info).
+    #[must_use]
+    pub fn trusted_proxies(self, trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(self.0.trusted_proxies(trusted))
+    }
+
+    /// What of URLs is not recorded; see [`hopline_tower::TraceLayer::redaction`].
+    #[must_use]
+    pub fn redaction(self, redaction: Redaction) -> Self {
+        Self(self.0.redaction(redaction))
+    }
+
+    /// Records these headers of requests; see [`hopline_tower::TraceLayer::request_headers`].
+    #[must_use]
+    pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(self.0.request_headers(names))
+    }
+
+    /// Records these headers of responses; see [`hopline_tower::TraceLayer::response_headers`].
+    #[must_use]
+    pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(self.0.response_headers(names))
+    }
+
     /// Records only requests for which this is true. The others still pass on the context that they bring.
     #[must_use]
     pub fn filter(self, filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
         Self(self.0.filter(filter))
+    }
+
+    /// Adds to the spans of requests, when they begin; see [`hopline_tower::TraceLayer::on_request`].
+    #[must_use]
+    pub fn on_request(
+        self,
+        hook: impl Fn(&Context, &request::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.on_request(hook))
+    }
+
+    /// Adds to the spans of requests, when the answer's head is there; see [`hopline_tower::TraceLayer::on_response`].
+    #[must_use]
+    pub fn on_response(
+        self,
+        hook: impl Fn(&Context, &response::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.on_response(hook))
     }
 }
 
@@ -79,4 +151,11 @@ impl<S> Layer<S> for TraceLayer {
 
 pub(crate) fn matched_path(extensions: &Extensions) -> Option<&str> {
     extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+/// Where axum leaves the address of the connection's other end.
+fn connected(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0)
 }

@@ -47,6 +47,8 @@ mod route;
 
 pub use extract::{CurrentSpan, TraceContext};
 #[doc(no_inline)]
+pub use hopline_http::Redaction;
+#[doc(no_inline)]
 pub use hopline_tower::Trust;
 pub use layer::TraceLayer;
 pub use route::{RouteLayer, RouteService};

@@ -87,6 +87,12 @@ pub struct Redaction {
 }
 
 impl Redaction {
+    /// What is redacted where nothing else is said.
+    pub const USUAL: Self = Self {
+        keys: None,
+        path: None,
+    };
+
     /// These keys, in any case, instead of all that are redacted otherwise; none if there are none.
     #[must_use]
     pub fn query_keys<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {

@@ -54,6 +54,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// The body of an answer that was made without the service, as layers for time-outs make one.
+impl<B: Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None)
+    }
+}
+
 impl<B: Body> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
@@ -70,17 +77,27 @@ impl<B: Body> Body for ResponseBody<B> {
             return inner.poll_frame(cx);
         };
         let frame = ready!(root.in_scope(|| inner.as_mut().poll_frame(cx)));
-        let data = frame
-            .as_ref()
-            .and_then(|frame| frame.as_ref().ok()?.data_ref());
-        if let (Some(left), Some(data)) = (this.left.as_mut(), data) {
+        let sent = match &frame {
+            Some(Ok(sent)) => sent,
+            Some(Err(_)) => {
+                root.fail("body_error");
+                return Poll::Ready(frame);
+            }
+            None => {
+                root.end();
+                return Poll::Ready(frame);
+            }
+        };
+        if let Some(trailers) = sent.trailers_ref() {
+            root.trailers(trailers);
+        }
+        if let (Some(left), Some(data)) = (this.left.as_mut(), sent.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
         }
-        match &frame {
-            Some(Ok(_)) if *this.left == Some(0) => root.end(),
-            Some(Ok(_)) if !inner.is_end_stream() => {}
-            Some(Err(_)) => root.fail("body_error"),
-            _ => root.end(),
+        if *this.left == Some(0) || inner.is_end_stream() {
+            root.end();
+        } else if sent.is_data() {
+            root.bytes();
         }
         Poll::Ready(frame)
     }

@@ -77,8 +77,11 @@ where
             root.end();
         }
         let root = root.pass_on();
-        let length = response.headers().get(CONTENT_LENGTH);
-        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        let hint = response.body().size_hint().exact();
+        let left = hint.or_else(|| {
+            let length = response.headers().get(CONTENT_LENGTH)?;
+            length.to_str().ok()?.parse().ok()
+        });
         Poll::Ready(Ok(
             response.map(|body| ResponseBody::new(body, Some(root)).until(left))
         ))

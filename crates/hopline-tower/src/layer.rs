@@ -1,17 +1,18 @@
 //! The layer.
 
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use hopline_core::{OlderNames, Tracer};
-use http::{Extensions, HeaderMap, Method, Uri};
+use hopline_core::{Context, OlderNames, Tracer};
+use hopline_http::{Capture, Redaction};
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
+use crate::options::Options;
+use crate::peer::{PeerFn, plain_peer};
 use crate::route::RouteFn;
 use crate::service::Trace;
-use crate::trust::{Trust, TrustOf};
-
-type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
+use crate::trust::Trust;
 
 /// Records each request as a root span. See the [crate](crate) for what is recorded.
 ///
@@ -25,28 +26,37 @@ type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 /// // the outermost service of a company's edge does not join its callers' traces
 /// let edge = TraceLayer::public().filter(|_, uri| uri.path() != "/health");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TraceLayer {
     pub(crate) tracer: Option<Tracer>,
-    pub(crate) older_names: OlderNames,
-    pub(crate) trust: TrustOf,
-    pub(crate) announce_kept: bool,
+    pub(crate) older_names: bool,
+    pub(crate) trust: Trust,
+    pub(crate) tell: Tell,
     pub(crate) route: Option<RouteFn>,
-    pub(crate) filter: Option<Arc<Filter>>,
+    pub(crate) peer: PeerFn,
+    pub(crate) options: Option<Arc<Options>>,
+}
+
+/// What a response says of its trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tell {
+    pub(crate) kept: bool,
+    pub(crate) server_timing: bool,
+    pub(crate) trace_id: bool,
 }
 
 impl TraceLayer {
     /// Trusts its callers ([`Trust::Continue`]): a request with a valid `traceparent` continues the caller's
     /// trace, sampled as the caller says, and brings its baggage. For services that only one's own can reach.
     pub fn new() -> Self {
-        let older_names = OlderNames::from_env();
         Self {
             tracer: None,
-            older_names,
-            trust: TrustOf::All(Trust::Continue),
-            announce_kept: false,
+            older_names: OlderNames::from_env().http,
+            trust: Trust::Continue,
+            tell: Tell::default(),
             route: None,
-            filter: None,
+            peer: plain_peer,
+            options: None,
         }
     }
 
@@ -59,18 +69,20 @@ impl TraceLayer {
     /// What the callers' trace context counts for.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
-        self.trust = TrustOf::All(trust);
+        self.trust = trust;
+        if self.options.is_some() {
+            return self.with(|options| options.trust = None);
+        }
         self
     }
 
     /// The same, by request: where the caller's address or a header tells one's own from strangers.
     #[must_use]
     pub fn trust_by(
-        mut self,
+        self,
         choose: impl Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync + 'static,
     ) -> Self {
-        self.trust = TrustOf::Each(Arc::new(choose));
-        self
+        self.with(|options| options.trust = Some(Arc::new(choose)))
     }
 
     /// Says in a response that this service keeps the trace, if it failed or was asked for.
@@ -85,7 +97,26 @@ impl TraceLayer {
     /// the header.
     #[must_use]
     pub fn announce_kept(mut self) -> Self {
-        self.announce_kept = true;
+        self.tell.kept = true;
+        self
+    }
+
+    /// Says in every response which trace it belongs to: `Server-Timing: trace;desc=00-…`, as the draft of Trace
+    /// Context Level 3 has it, which browsers read.
+    ///
+    /// A page of another origin reads it only where `Timing-Allow-Origin` lets it.
+    #[must_use]
+    pub fn server_timing(mut self) -> Self {
+        self.tell.server_timing = true;
+        self
+    }
+
+    /// Says in every response the trace's id, to be quoted to the support: `x-trace-id: …`.
+    ///
+    /// A page of another origin reads it only where `Access-Control-Expose-Headers` names it.
+    #[must_use]
+    pub fn trace_id_header(mut self) -> Self {
+        self.tell.trace_id = true;
         self
     }
 
@@ -99,24 +130,114 @@ impl TraceLayer {
     /// Whether older attribute names stand beside the current ones; what the environment says, if not said.
     #[must_use]
     pub fn older_names(mut self, names: OlderNames) -> Self {
-        self.older_names = names;
+        self.older_names = names.http;
         self
     }
 
-    /// Finds the route's template in the request's extensions, where a router has left it.
+    /// Finds the route's template, in the request's extensions, where a router has left it, or otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_tower::TraceLayer;
+    ///
+    /// let layer = TraceLayer::new().route(|uri, _| match uri.path() {
+    ///     "/health" => Some("/health"),
+    ///     path if path.starts_with("/orders/") => Some("/orders/{id}"),
+    ///     _ => None,
+    /// });
+    /// ```
     #[must_use]
     pub fn route(mut self, route: RouteFn) -> Self {
         self.route = Some(route);
         self
     }
 
+    /// Finds the address of the connection's other end in the request's extensions; without this, a plain
+    /// [`SocketAddr`](std::net::SocketAddr) there.
+    #[must_use]
+    pub fn peer(mut self, peer: PeerFn) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// Believes `Forwarded` and the `X-Forwarded-*` headers where the connection's other end is one's own proxy.
+    ///
+    /// Then they say the client's address, the host and the scheme; see [`Forwarded`](hopline_http::Forwarded).
+    /// Without this, and for connections from elsewhere, anybody could say anything, and nothing is believed.
+    /// The other end must be [known](Self::peer).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::IpAddr;
+    /// use hopline_tower::TraceLayer;
+    ///
+    /// let layer = TraceLayer::new().trusted_proxies(|address| match address {
+    ///     IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+    ///     IpAddr::V6(address) => address.is_loopback(),
+    /// });
+    /// ```
+    #[must_use]
+    pub fn trusted_proxies(self, trusted: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.proxies = Some(Arc::new(trusted)))
+    }
+
+    /// What of URLs is not recorded, instead of [what usually is not](Redaction).
+    #[must_use]
+    pub fn redaction(self, redaction: Redaction) -> Self {
+        self.with(|options| options.redaction = redaction)
+    }
+
+    /// Records these headers of requests, each as `http.request.header.<name>`; credentials stay
+    /// [redacted](Capture).
+    #[must_use]
+    pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.with(|options| options.request_headers = Capture::of_requests(names))
+    }
+
+    /// Records these headers of responses, each as `http.response.header.<name>`.
+    #[must_use]
+    pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.with(|options| options.response_headers = Capture::of_responses(names))
+    }
+
     /// Records only requests for which this is true. The others still pass on the context that they bring.
     #[must_use]
-    pub fn filter(
-        mut self,
-        filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static,
+    pub fn filter(self, filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.filter = Some(Arc::new(filter)))
+    }
+
+    /// Adds to the spans of requests, when they begin. A panic in it is announced and harms no request.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_tower::TraceLayer;
+    ///
+    /// let layer = TraceLayer::new().on_request(|span, request| {
+    ///     span.set("shop.preview", request.headers.contains_key("x-preview"));
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_request(
+        self,
+        hook: impl Fn(&Context, &request::Parts) + Send + Sync + 'static,
     ) -> Self {
-        self.filter = Some(Arc::new(filter));
+        self.with(|options| options.on_request = Some(Arc::new(hook)))
+    }
+
+    /// Adds to the spans of requests, when the answer's head is there. A panic in it is announced and harms no request.
+    #[must_use]
+    pub fn on_response(
+        self,
+        hook: impl Fn(&Context, &response::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|options| options.on_response = Some(Arc::new(hook)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(self.options.get_or_insert_default()));
         self
     }
 }
@@ -135,16 +256,5 @@ impl<S> Layer<S> for TraceLayer {
             inner,
             layer: self.clone(),
         }
-    }
-}
-
-impl fmt::Debug for TraceLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut layer = f.debug_struct("TraceLayer");
-        layer
-            .field("tracer", &self.tracer)
-            .field("trust", &self.trust)
-            .field("filtered", &self.filter.is_some());
-        layer.finish_non_exhaustive()
     }
 }

@@ -65,14 +65,20 @@
 mod body;
 mod future;
 mod layer;
+mod options;
+mod peer;
 mod root;
 mod route;
 mod service;
+mod start;
 mod trust;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
+#[doc(no_inline)]
+pub use hopline_http::Redaction;
 pub use layer::TraceLayer;
+pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
 pub use trust::Trust;

@@ -1,10 +1,20 @@
 //! The request's span on its way from future to body.
 
-use hopline_core::{Name, Span, semconv};
-use hopline_http::{SpanName, announce_kept, attribute, fail_server};
-use http::{Response, StatusCode};
+use std::sync::Arc;
 
+use hopline_core::{Literal, Name, Span, semconv};
+use hopline_http::{
+    GrpcStatus, SpanName, announce_kept, announce_trace, attribute, fail_server, is_grpc,
+};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode, Version};
+use http_body::Body;
+
+use crate::layer::Tell;
+use crate::options::Options;
 use crate::route::RouteCell;
+
+const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// Ends once. A span that is dropped before it was told the outcome was cut short, and says so.
 #[derive(Debug)]
@@ -13,9 +23,18 @@ pub(crate) struct Root {
     pub(crate) span: Option<Span>,
     pub(crate) method: &'static str,
     pub(crate) head_only: bool,
+    pub(crate) connect: bool,
     pub(crate) older_names: bool,
-    pub(crate) announce_kept: bool,
+    pub(crate) tell: Tell,
+    /// The first byte has gone out.
+    pub(crate) first_byte: bool,
+    pub(crate) is_grpc: bool,
+    /// The path of a gRPC request, until the server has shown that it knows it.
+    pub(crate) grpc: Option<Box<str>>,
+    /// Where a route that is known late is found, until it was.
     pub(crate) cell: Option<RouteCell>,
+    /// Present if something is to be done with the answer.
+    pub(crate) options: Option<Arc<Options>>,
 }
 
 impl Root {
@@ -35,35 +54,60 @@ impl Root {
     }
 
     /// The answer's head is there. True if nothing follows it.
-    pub(crate) fn head<B>(&self, response: &mut Response<B>) -> bool {
+    pub(crate) fn head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
         if let Some(span) = &self.span {
             span.set(semconv::HTTP_RESPONSE_STATUS_CODE, status.as_u16());
             if self.older_names {
                 span.set(attribute::older::STATUS_CODE, status.as_u16());
             }
+            if self.is_grpc {
+                self.is_grpc = is_grpc(Version::HTTP_2, response.headers());
+                if self.is_grpc {
+                    grpc_head(span, self.grpc.take().as_deref(), response.headers());
+                    // it has a better name than its route
+                    self.cell = None;
+                }
+            }
             fail_server(span.context_ref(), status);
-            if let Some(route) = self.cell.as_ref().and_then(RouteCell::get) {
-                span.rename(Name::dynamic(
-                    SpanName::new(self.method, Some(route)).as_str(),
-                ));
-                span.set(semconv::HTTP_ROUTE, route);
+            // an answer of a known length is no stream, so its headers need no look
+            if response.body().size_hint().exact().is_none() && is_sse(response.headers()) {
+                span.set(attribute::STREAM, Literal("sse"));
             }
-            if self.announce_kept
-                && span.context_ref().promise_keep()
-                && let Some(context) = span.span_context()
-            {
-                announce_kept(response.headers_mut(), &context);
-            }
+        }
+        self.learn_route();
+        if let Some(options) = self.options.take() {
+            self.show(&options, response);
+        }
+        if let Some(span) = &self.span {
+            tell(self.tell, span, response.headers_mut());
         }
         let bodyless = matches!(
             status,
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS
         );
-        self.head_only || bodyless
+        self.head_only || bodyless || (self.connect && status.is_success())
+    }
+
+    /// Bytes of the body go out, and it is not at its end with them.
+    pub(crate) fn bytes(&mut self) {
+        if !std::mem::replace(&mut self.first_byte, true)
+            && let Some(span) = &self.span
+            && let Some(time) = span.context_ref().elapsed()
+        {
+            span.set(attribute::TIME_TO_FIRST_BYTE, time.as_secs_f64());
+        }
+    }
+
+    /// The body's trailers, which say how a gRPC call ended.
+    pub(crate) fn trailers(&self, trailers: &HeaderMap) {
+        if let Some(span) = self.span.as_ref().filter(|_| self.is_grpc) {
+            grpc_status(span, trailers);
+        }
     }
 
     pub(crate) fn fail(&mut self, error_type: &'static str) {
+        self.learn_route();
         if let Some(span) = self.span.take() {
             span.fail(error_type);
         }
@@ -75,20 +119,105 @@ impl Root {
 
     /// Moves the span on; this one has nothing to end any more.
     pub(crate) fn pass_on(&mut self) -> Self {
-        let (span, cell) = (self.span.take(), self.cell.take());
         Self {
-            span,
-            cell,
+            span: self.span.take(),
+            cell: None,
+            grpc: None,
+            options: None,
             ..*self
         }
+    }
+
+    /// Names the span by a route that is known by now.
+    fn learn_route(&mut self) {
+        let Some(cell) = self.cell.take() else { return };
+        if let (Some(span), Some(route)) = (&self.span, cell.get()) {
+            let name = SpanName::new(self.method, Some(route));
+            span.rename(Name::dynamic(name.as_str()));
+            span.set(semconv::HTTP_ROUTE, route);
+        }
+    }
+
+    /// Records the answer's headers and runs the hook of the application.
+    fn show<B>(&self, options: &Options, response: &mut Response<B>) {
+        self.tell(|context| {
+            options
+                .response_headers
+                .record(context, response.headers(), &options.redaction);
+        });
+        let Some(hook) = options.on_response.as_deref() else {
+            return;
+        };
+        // the hook sees the parts as they are; they are put together again whatever it does
+        let mut parts = Response::new(()).into_parts().0;
+        parts.status = response.status();
+        parts.version = response.version();
+        std::mem::swap(&mut parts.headers, response.headers_mut());
+        std::mem::swap(&mut parts.extensions, response.extensions_mut());
+        self.tell(|context| hook(context, &parts));
+        std::mem::swap(&mut parts.headers, response.headers_mut());
+        std::mem::swap(&mut parts.extensions, response.extensions_mut());
     }
 }
 
 impl Drop for Root {
     /// Not an error by itself: mostly the client is gone.
     fn drop(&mut self) {
+        self.learn_route();
         if let Some(span) = &self.span {
             span.cancel();
+        }
+    }
+}
+
+/// Writes what the response is to say of its trace.
+fn tell(tell: Tell, span: &Span, headers: &mut HeaderMap) {
+    let kept = tell.kept && span.context_ref().promise_keep();
+    if !(kept || tell.server_timing || tell.trace_id) {
+        return;
+    }
+    let Some(context) = span.span_context() else {
+        return;
+    };
+    if kept {
+        announce_kept(headers, &context);
+    } else if tell.server_timing {
+        announce_trace(headers, &context);
+    }
+    // an id is of hexadecimal digits, so this cannot fail
+    if tell.trace_id
+        && let Ok(id) = HeaderValue::try_from(context.trace_id().to_string())
+    {
+        headers.insert(X_TRACE_ID, id);
+    }
+}
+
+fn is_sse(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// An answer of gRPC: the server knows the method, unless it says that it does not.
+fn grpc_head(span: &Span, method: Option<&str>, headers: &HeaderMap) {
+    let unknown = GrpcStatus::of(headers).is_some_and(GrpcStatus::is_unimplemented);
+    let method = method.filter(|_| !unknown);
+    span.set(attribute::RPC_SYSTEM, Literal("grpc"));
+    match method {
+        Some(method) => {
+            span.rename(Name::dynamic(method));
+            span.set(attribute::RPC_METHOD, method);
+        }
+        None => span.set(attribute::RPC_METHOD, Literal("_OTHER")),
+    }
+    grpc_status(span, headers);
+}
+
+fn grpc_status(span: &Span, headers: &HeaderMap) {
+    if let Some(status) = GrpcStatus::of(headers) {
+        span.set(attribute::RPC_STATUS, Literal(status.name()));
+        if status.is_server_error() {
+            span.fail(status.name());
         }
     }
 }

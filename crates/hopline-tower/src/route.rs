@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use http::Extensions;
+use http::{Extensions, Uri};
 
-/// Finds a route's template in a request's extensions.
-pub type RouteFn = fn(&Extensions) -> Option<&str>;
+/// Finds a route's template for a request: in its extensions, where a router has left it, or by the service's own
+/// knowledge of its URIs.
+///
+/// Never give the path itself: routes are to be few, and callers make up paths without end.
+pub type RouteFn = for<'a> fn(&'a Uri, &'a Extensions) -> Option<&'a str>;
 
 /// Stands in the extensions of a request whose route was not known when its span began.
 ///

@@ -1,10 +1,5 @@
 //! What a caller's trace context counts for.
 
-use std::fmt;
-use std::sync::Arc;
-
-use http::{Extensions, HeaderMap};
-
 /// What a caller's `traceparent`, `tracestate` and `baggage` count for.
 ///
 /// Who continues strangers' traces lets them decide what is recorded, and join traces that are not theirs
@@ -19,31 +14,6 @@ pub enum Trust {
     Link,
     /// It begins a trace of its own that says nothing of the caller.
     Restart,
-}
-
-type Choose = dyn Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync;
-
-/// The same for each request, or asked for each.
-#[derive(Clone)]
-pub(crate) enum TrustOf {
-    All(Trust),
-    Each(Arc<Choose>),
-}
-
-impl TrustOf {
-    pub(crate) fn request(&self, headers: &HeaderMap, extensions: &Extensions) -> Trust {
-        match self {
-            Self::All(trust) => *trust,
-            Self::Each(choose) => choose(headers, extensions),
-        }
-    }
-}
-
-impl fmt::Debug for TrustOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All(trust) => trust.fmt(f),
-            Self::Each(_) => f.write_str("by request"),
-        }
-    }
+    /// It is not recorded, and nothing that the caller sent is passed on.
+    Ignore,
 }

@@ -115,7 +115,7 @@ async fn a_route_is_told_early_by_a_function_or_late_by_the_cell() {
     let (layer, _, spans) = layer();
     let early = layer
         .clone()
-        .route(|extensions| extensions.get::<Route>().map(|route| route.0));
+        .route(|_, extensions| extensions.get::<Route>().map(|route| route.0));
     let mut told = request(Method::GET);
     told.extensions_mut().insert(Route("/early/{id}"));
     early
