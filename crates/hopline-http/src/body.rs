@@ -27,17 +27,29 @@ pin_project! {
 }
 
 impl<B: Body> CallBody<B> {
-    pub(crate) fn new(inner: B, span: Option<Span>, class: fn(&B::Error) -> &'static str) -> Self {
-        Self { inner, span, class }
+    /// A body whose span has ended already.
+    pub fn new(inner: B) -> Self {
+        Self {
+            inner,
+            span: None,
+            class: |_| "body",
+        }
     }
 
-    /// Records the status that headers or trailers of gRPC bring.
-    pub(crate) fn grpc_status(span: &Span, headers: &HeaderMap) {
-        if let Some(status) = GrpcStatus::of(headers) {
-            span.set(attribute::RPC_STATUS, Literal(status.name()));
-            if status.is_client_error() {
-                span.fail(status.name());
-            }
+    /// A body with its call's span; `class` is the `error.type` of an error of the body.
+    pub fn with_span(inner: B, span: Span, class: fn(&B::Error) -> &'static str) -> Self {
+        // a client may not ask a body that is at its end for more
+        let span = Some(span).filter(|_| !inner.is_end_stream());
+        Self { inner, span, class }
+    }
+}
+
+/// Records the status that headers or trailers of gRPC bring.
+pub(crate) fn grpc_status(span: &Span, headers: &HeaderMap) {
+    if let Some(status) = GrpcStatus::of(headers) {
+        span.set(attribute::RPC_STATUS, Literal(status.name()));
+        if status.is_client_error() {
+            span.fail(status.name());
         }
     }
 }
@@ -58,7 +70,7 @@ impl<B: Body> Body for CallBody<B> {
         let over = match &frame {
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
-                    Self::grpc_status(span, trailers);
+                    grpc_status(span, trailers);
                 }
                 this.inner.is_end_stream()
             }

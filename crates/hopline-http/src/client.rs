@@ -8,11 +8,10 @@ use hopline_core::{
     Context, Kind, Literal, Name, OlderNames, Span, SpanBuilder, Tracer, attr, semconv,
 };
 use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Version};
-use http_body::Body;
 
 use crate::address::IpText;
 use crate::attribute;
-use crate::body::CallBody;
+use crate::body::grpc_status;
 use crate::capture::Capture;
 use crate::carrier::HeaderInjector;
 use crate::extension::{ResendCount, UrlTemplate};
@@ -51,7 +50,7 @@ use crate::status::{fail_client, protocol_version};
 ///     status: StatusCode::OK,
 ///     version: Version::HTTP_11,
 ///     peer: None,
-///     host: "billing.example.com",
+///     heard: spans.hears("billing.example.com"),
 ///     headers: &HeaderMap::new(),
 /// });
 /// ```
@@ -96,8 +95,8 @@ pub struct Answer<'a> {
     pub version: Version,
     /// The connection's other end.
     pub peer: Option<SocketAddr>,
-    /// Who answered, where that may be another than was asked.
-    pub host: &'a str,
+    /// Whether who answered [is heard](ClientSpans::hears).
+    pub heard: bool,
     /// Its headers.
     pub headers: &'a HeaderMap,
 }
@@ -273,31 +272,25 @@ impl ClientSpans {
         self.response_headers
             .record(span.context_ref(), answer.headers, &self.redaction);
         fail_client(span.context_ref(), answer.status);
-        let sent = span
-            .span_context()
-            .filter(|_| self.kept_by.contains(answer.host));
+        if is_grpc(answer.version, answer.headers) {
+            grpc_status(span, answer.headers);
+        }
+        let sent = span.span_context().filter(|_| answer.heard);
         if sent.is_some_and(|sent| is_kept(answer.headers, sent.trace_id())) {
             span.context_ref().keep_downstream();
         }
     }
 
-    /// The answer's body, with the span inside if it is to last as long.
+    /// True if it counts when this host says that it [keeps its part](Self::keep_with).
+    pub fn hears(&self, host: &str) -> bool {
+        self.kept_by.contains(host)
+    }
+
+    /// True if the span is to last as long as the answer's body, in a [`CallBody`](crate::CallBody).
     ///
     /// It does where [that is wanted](Self::until_body_end), and for gRPC, whose outcome comes behind the body.
-    /// `class` is the `error.type` of an error of the body.
-    pub fn body<B: Body>(
-        &self,
-        span: Span,
-        answer: &Answer<'_>,
-        body: B,
-        class: fn(&B::Error) -> &'static str,
-    ) -> CallBody<B> {
-        let grpc = span.is_recording() && is_grpc(answer.version, answer.headers);
-        if grpc {
-            CallBody::<B>::grpc_status(&span, answer.headers);
-        }
-        let lasts = (self.until_body_end || grpc) && !body.is_end_stream();
-        CallBody::new(body, Some(span).filter(|_| lasts), class)
+    pub fn lasts(&self, span: &Span, answer: &Answer<'_>) -> bool {
+        self.until_body_end || span.is_recording() && is_grpc(answer.version, answer.headers)
     }
 }
 

@@ -51,14 +51,19 @@
 //! Redirects are followed by reqwest below the middleware: they are part of one span, and the headers of the
 //! first request go along, to another host as well. Turn redirects off where that matters.
 
+mod body;
+mod builder;
+mod class;
 mod client;
 mod middleware;
-mod resend;
-mod template;
+mod redirect;
 
+pub use builder::{Builder, builder};
 pub use client::ClientExt;
+#[doc(no_inline)]
+pub use hopline_http::{Redaction, Untraced, UrlTemplate};
 pub use middleware::TraceMiddleware;
-pub use template::UrlTemplate;
+pub use redirect::RedirectError;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

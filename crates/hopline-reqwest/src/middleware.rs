@@ -1,21 +1,16 @@
 //! The middleware.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
 
 use async_trait::async_trait;
-use hopline_core::{
-    FutureExt, Kind, Literal, Name, OlderNames, Span, SpanBuilder, Tracer, attr, semconv,
-};
-use hopline_http::{
-    HeaderInjector, RequestMethod, SpanName, attribute, fail_client, is_internal_host, is_kept,
-    protocol_version, redact_url,
-};
-use http::Extensions;
-use reqwest::{Request, Response};
-use reqwest_middleware::{Error, Middleware, Next, Result};
+use hopline_core::{Context, FutureExt, OlderNames, Tracer};
+use hopline_http::{Answer, Call, ClientSpans, Redaction, ResendCount, Untraced};
+use http::{Extensions, HeaderMap, HeaderName};
+use reqwest::{Request, Response, Url};
+use reqwest_middleware::{Middleware, Next, Result};
 
-use crate::resend;
-use crate::template::UrlTemplate;
+use crate::body;
+use crate::class;
 
 /// Records each call as a client span and sends its context along. See the [crate](crate).
 ///
@@ -28,45 +23,37 @@ use crate::template::UrlTemplate;
 /// let trace = TraceMiddleware::new().baggage_to(["billing.example.com"]);
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(trace).build();
 /// ```
-#[derive(Clone, Debug)]
-pub struct TraceMiddleware {
-    tracer: Option<Tracer>,
-    older_names: OlderNames,
-    baggage_hosts: Vec<String>,
-    kept_by: Vec<String>,
-}
+#[derive(Clone, Debug, Default)]
+pub struct TraceMiddleware(ClientSpans);
 
 impl TraceMiddleware {
     /// Records with the tracer of whatever is current, else with the installed one.
     pub fn new() -> Self {
-        Self {
-            tracer: None,
-            older_names: OlderNames::from_env(),
-            baggage_hosts: Vec::new(),
-            kept_by: Vec::new(),
-        }
+        Self(ClientSpans::new())
     }
 
     /// Records with this tracer.
     #[must_use]
-    pub fn tracer(mut self, tracer: Tracer) -> Self {
-        self.tracer = Some(tracer);
-        self
+    pub fn tracer(self, tracer: Tracer) -> Self {
+        Self(self.0.tracer(tracer))
     }
 
     /// Whether older attribute names stand beside the current ones; what the environment says, if not said.
     #[must_use]
-    pub fn older_names(mut self, names: OlderNames) -> Self {
-        self.older_names = names;
-        self
+    pub fn older_names(self, names: OlderNames) -> Self {
+        Self(self.0.older_names(names))
     }
 
-    /// Sends baggage to these hosts as well, which are written as in the URL.
+    /// Sends baggage to these hosts as well, which are written as in the URL; `*.corp.example` means all below.
     #[must_use]
-    pub fn baggage_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.baggage_hosts
-            .extend(hosts.into_iter().map(str::to_ascii_lowercase));
-        self
+    pub fn baggage_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(self.0.baggage_to(hosts))
+    }
+
+    /// Sends no trace headers and no baggage to these hosts; `*.partner.example` means all below.
+    #[must_use]
+    pub fn no_headers_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(self.0.no_headers_to(hosts))
     }
 
     /// Keeps the caller's part of a trace, too, when one of these hosts says that it keeps its part.
@@ -83,107 +70,46 @@ impl TraceMiddleware {
     /// let trace = TraceMiddleware::new().keep_with(["payments.internal"]);
     /// ```
     #[must_use]
-    pub fn keep_with<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.kept_by
-            .extend(hosts.into_iter().map(str::to_ascii_lowercase));
-        self
+    pub fn keep_with<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(self.0.keep_with(hosts))
     }
 
-    fn start(&self, request: &Request, template: Option<UrlTemplate>, resent: Option<u32>) -> Span {
-        let method = RequestMethod::new(request.method());
-        let template = template.map(|template| template.0);
-        let url = request.url();
-        let name = SpanName::new(method.in_name(), template);
-        let builder = SpanBuilder::new(Name::dynamic(name.as_str())).kind(Kind::Client);
-        let builder = builder
-            .method(request.method().as_str())
-            .path(url.path())
-            .route(template);
-        // filled by the closure, if it runs, and outliving what it returns
-        let redacted = OnceCell::new();
-        let span = builder.start(self.tracer.as_ref(), || {
-            let full = redacted.get_or_init(|| redact_url(url.as_str()));
-            [
-                attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
-                attr(attribute::METHOD_ORIGINAL, method.original()),
-                attr(attribute::URL_FULL, full),
-                attr(attribute::URL_TEMPLATE, template.map(Literal)),
-                attr(semconv::SERVER_ADDRESS, url.host_str()),
-                attr(semconv::SERVER_PORT, url.port_or_known_default()),
-                attr(attribute::RESEND_COUNT, resent),
-            ]
-        });
-        if self.older_names.http {
-            let redacted = redacted.get_or_init(|| redact_url(url.as_str()));
-            span.set_all(|| {
-                [
-                    attr(attribute::older::METHOD, request.method().as_str()),
-                    attr(attribute::older::URL, redacted),
-                    attr(attribute::older::PEER_NAME, url.host_str()),
-                    attr(attribute::older::PEER_PORT, url.port_or_known_default()),
-                ]
-            });
-        }
-        span
+    /// What of URLs is not recorded, instead of [what usually is not](Redaction).
+    #[must_use]
+    pub fn redaction(self, redaction: Redaction) -> Self {
+        Self(self.0.redaction(redaction))
     }
 
-    fn inject(&self, span: &Span, request: &mut Request) {
-        let host = request.url().host_str().unwrap_or_default();
-        let trusted = is_internal_host(host) || names(&self.baggage_hosts, host);
-        let mut headers = HeaderInjector(request.headers_mut());
-        if trusted {
-            span.context_ref().inject(&mut headers);
-        } else {
-            span.context_ref().inject_trace(&mut headers);
-        }
+    /// Records these headers of requests, each as `http.request.header.<name>`; credentials stay redacted.
+    #[must_use]
+    pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(self.0.request_headers(names))
     }
 
-    fn finish(&self, span: &Span, result: &Result<Response>) {
-        match result {
-            Ok(response) => {
-                span.set_all(|| {
-                    [
-                        attr(
-                            semconv::HTTP_RESPONSE_STATUS_CODE,
-                            response.status().as_u16(),
-                        ),
-                        attr(
-                            attribute::PROTOCOL_VERSION,
-                            protocol_version(response.version()).map(Literal),
-                        ),
-                    ]
-                });
-                if self.older_names.http {
-                    span.set(attribute::older::STATUS_CODE, response.status().as_u16());
-                }
-                if span.is_recording() {
-                    fail_client(span.context_ref(), response.status());
-                    self.listen(span, response);
-                }
-            }
-            Err(error) => span.fail(error_type(error)),
-        }
+    /// Records these headers of responses, each as `http.response.header.<name>`; credentials stay redacted.
+    #[must_use]
+    pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(self.0.response_headers(names))
     }
-}
 
-impl TraceMiddleware {
-    /// Hears whether the service that answered, after redirects, keeps the trace.
-    fn listen(&self, span: &Span, response: &Response) {
-        let host = response.url().host_str().unwrap_or_default();
-        let sent = span.span_context().filter(|_| names(&self.kept_by, host));
-        if sent.is_some_and(|sent| is_kept(response.headers(), sent.trace_id())) {
-            span.context_ref().keep_downstream();
-        }
+    /// Spans end with the last byte of the answer's body instead of its head, and fail if the body does.
+    ///
+    /// A body that is dropped before its end ends its span without an error.
+    #[must_use]
+    pub fn until_body_end(self) -> Self {
+        Self(self.0.until_body_end())
     }
-}
 
-fn names(hosts: &[String], host: &str) -> bool {
-    hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
-}
-
-impl Default for TraceMiddleware {
-    fn default() -> Self {
-        Self::new()
+    /// The headers that a call to this URL takes along now, for code that makes its calls with a plain
+    /// [`reqwest::Client`].
+    ///
+    /// They are those of the [current context](Context::current), as this middleware's policy has them for the host.
+    /// Nothing is recorded: give the work a span of its own, as the [crate](crate#a-plain-client) shows.
+    pub fn headers(&self, url: &Url) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let host = url.host_str().unwrap_or_default();
+        self.0.inject(&Context::current(), host, &mut headers);
+        headers
     }
 }
 
@@ -198,34 +124,54 @@ impl Middleware for TraceMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let resent = resend::count(extensions);
-        let span = self.start(&request, extensions.get::<UrlTemplate>().copied(), resent);
-        self.inject(&span, &mut request);
+        if extensions.get::<Untraced>().is_some() {
+            return next.run(request, extensions).await;
+        }
+        let url = request.url();
+        let host = url.host_str().unwrap_or_default();
+        let call = Call {
+            method: request.method(),
+            version: request.version(),
+            host,
+            port: url.port_or_known_default(),
+            path: url.path(),
+            headers: request.headers(),
+            extensions,
+        };
+        let span = self.0.start(&call, || Cow::Borrowed(url.as_str()));
+        // a middleware outside may send the request again, with the same extensions
+        let sent = extensions.get().map_or(0, |ResendCount(before)| *before);
+        extensions.insert(ResendCount(sent.saturating_add(1)));
+        // out of the request, whose headers are written while the host is read
+        let mut headers = std::mem::take(request.headers_mut());
+        let host = request.url().host_str().unwrap_or_default();
+        self.0.inject(span.context_ref(), host, &mut headers);
+        *request.headers_mut() = headers;
+
         let result = next
             .run(request, extensions)
             .in_context(span.context())
             .await;
-        self.finish(&span, &result);
-        result
+        match result {
+            Ok(response) => {
+                let answer = Answer {
+                    status: response.status(),
+                    version: response.version(),
+                    peer: response.remote_addr(),
+                    heard: self.0.hears(response.url().host_str().unwrap_or_default()),
+                    headers: response.headers(),
+                };
+                self.0.answered(&span, &answer);
+                Ok(if self.0.lasts(&span, &answer) {
+                    body::with_span(response, span)
+                } else {
+                    response
+                })
+            }
+            Err(error) => {
+                span.fail(class::of(&error));
+                Err(error)
+            }
+        }
     }
-}
-
-/// The first of reqwest's own classes that fits, the most telling first.
-fn error_type(error: &Error) -> &'static str {
-    let Error::Reqwest(error) = error else {
-        return "middleware";
-    };
-    let classes = [
-        (error.is_timeout(), "timeout"),
-        (error.is_connect(), "connect"),
-        (error.is_redirect(), "redirect"),
-        (error.is_body(), "body"),
-        (error.is_decode(), "decode"),
-        (error.is_upgrade(), "upgrade"),
-        (error.is_builder(), "builder"),
-    ];
-    classes
-        .into_iter()
-        .find_map(|(is, class)| is.then_some(class))
-        .unwrap_or("request")
 }

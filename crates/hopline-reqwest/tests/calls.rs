@@ -94,7 +94,7 @@ async fn failures_have_a_type() {
         .send()
         .await
         .unwrap_err();
-    let refused = spans.one("GET").failed("connect");
+    let refused = spans.one("GET").failed("connection_refused");
     assert!(!format!("{:?}", *refused).contains("hunter2"));
     spans.take();
 

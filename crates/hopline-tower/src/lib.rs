@@ -63,6 +63,7 @@
 //! It records no headers and no bodies, does not believe `Forwarded` headers, and makes no metrics.
 
 mod body;
+mod client;
 mod future;
 mod layer;
 mod options;
@@ -74,9 +75,10 @@ mod start;
 mod trust;
 
 pub use body::ResponseBody;
+pub use client::{CallFuture, ClientLayer, TraceClient};
 pub use future::ResponseFuture;
 #[doc(no_inline)]
-pub use hopline_http::Redaction;
+pub use hopline_http::{Redaction, ResendCount, Untraced, UrlTemplate};
 pub use layer::TraceLayer;
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};

@@ -1,0 +1,45 @@
+//! Classes of errors: `error.type`.
+
+use std::error::Error as StdError;
+use std::io;
+
+use reqwest_middleware::Error;
+
+/// The first of reqwest's own classes that fits, the most telling first.
+pub(crate) fn of(error: &Error) -> &'static str {
+    match error {
+        Error::Reqwest(error) => of_reqwest(error),
+        Error::Middleware(_) => "middleware",
+    }
+}
+
+pub(crate) fn of_reqwest(error: &reqwest::Error) -> &'static str {
+    let classes = [
+        (error.is_timeout(), "timeout"),
+        (error.is_connect(), "connect"),
+        (error.is_redirect(), "redirect"),
+        (error.is_body(), "body"),
+        (error.is_decode(), "decode"),
+        (error.is_upgrade(), "upgrade"),
+        (error.is_builder(), "builder"),
+    ];
+    let class = classes
+        .into_iter()
+        .find_map(|(is, class)| is.then_some(class))
+        .unwrap_or("request");
+    match class {
+        "connect" | "request" | "body" | "decode" => of_source(error).unwrap_or(class),
+        _ => class,
+    }
+}
+
+/// What the operating system said, where that is among the sources.
+fn of_source(error: &reqwest::Error) -> Option<&'static str> {
+    let sources = std::iter::successors(error.source(), |source| StdError::source(*source));
+    let kinds = sources.filter_map(|source| Some(source.downcast_ref::<io::Error>()?.kind()));
+    kinds.into_iter().find_map(|kind| match kind {
+        io::ErrorKind::ConnectionRefused => Some("connection_refused"),
+        io::ErrorKind::ConnectionReset => Some("connection_reset"),
+        _ => None,
+    })
+}
