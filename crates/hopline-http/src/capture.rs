@@ -5,7 +5,8 @@ use http::header::{
     AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, SET_COOKIE,
 };
 
-use crate::redact::{REDACTED, Redaction, speaks_of_secrets};
+use crate::redact::{REDACTED, Redaction};
+use crate::secret_key::speaks_of_secrets;
 
 /// Names of headers to record, each as an array of its lines: `http.request.header.x-tenant-id`.
 ///

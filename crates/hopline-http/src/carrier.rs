@@ -9,9 +9,12 @@ pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 
 impl Extract for HeaderExtractor<'_> {
     fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
-        for value in self.0.get_all(name) {
-            found(value.as_bytes());
-        }
+        // a constant is looked up without reading its name again
+        let values = match OWN.iter().find(|own| own.as_str() == name) {
+            Some(own) => self.0.get_all(own),
+            None => self.0.get_all(name),
+        };
+        values.iter().for_each(|value| found(value.as_bytes()));
     }
 }
 
@@ -35,14 +38,15 @@ impl Inject for HeaderInjector<'_> {
     }
 }
 
+static OWN: [HeaderName; 3] = [
+    HeaderName::from_static(TRACEPARENT),
+    HeaderName::from_static(TRACESTATE),
+    HeaderName::from_static(BAGGAGE),
+];
+
 /// The names that hopline sends cost no allocation.
 fn header_name(name: &'static str) -> Option<HeaderName> {
-    const OWN: [HeaderName; 3] = [
-        HeaderName::from_static(TRACEPARENT),
-        HeaderName::from_static(TRACESTATE),
-        HeaderName::from_static(BAGGAGE),
-    ];
-    let own = OWN.into_iter().find(|own| own.as_str() == name);
+    let own = OWN.iter().find(|own| own.as_str() == name).cloned();
     own.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
 }
 

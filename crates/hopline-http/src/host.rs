@@ -23,10 +23,8 @@ impl<'a> Host<'a> {
             "" => None,
             port => Some(port.strip_prefix(':')?.parse().ok()?),
         };
-        let plain = |c: char| {
-            c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '\\' | '<' | '>' | '"')
-        };
-        (!address.is_empty() && address.len() <= 255 && address.chars().all(plain))
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"/?#\\<>\"".contains(&byte);
+        (!address.is_empty() && address.len() <= 255 && address.bytes().all(plain))
             .then_some(Self { address, port })
     }
 }

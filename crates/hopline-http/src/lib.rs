@@ -50,6 +50,7 @@ mod name;
 mod quoted;
 mod redact;
 mod redact_path;
+mod secret_key;
 mod server_timing;
 mod status;
 

@@ -4,53 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::redact_path;
-
-/// Query keys whose values the semantic conventions redact; here in any case, which hides more.
-const CONVENTION: [&str; 7] = [
-    "AWSAccessKeyId",
-    "Signature",
-    "X-Amz-Credential",
-    "X-Amz-Security-Token",
-    "X-Amz-Signature",
-    "X-Goog-Signature",
-    "sig",
-];
-
-/// Words that, alone or as a part between `_`, `-` and `.`, make a key's value a secret, in any case.
-const WORDS: [&str; 18] = [
-    "apikey",
-    "assertion",
-    "auth",
-    "authorization",
-    "card",
-    "cvv",
-    "jwt",
-    "passphrase",
-    "passwd",
-    "password",
-    "pwd",
-    "secret",
-    "session",
-    "token",
-    "credential",
-    "credentials",
-    "signature",
-    "tokens",
-];
-
-/// Whole keys that are secrets as well: codes of OAuth, keys of APIs.
-const KEYS: [&str; 10] = [
-    "access_key",
-    "api_key",
-    "api-key",
-    "code",
-    "jsessionid",
-    "key",
-    "otp",
-    "phpsessid",
-    "pin",
-    "private_key",
-];
+use crate::secret_key::speaks_of_secrets;
 
 pub(crate) const REDACTED: &str = "REDACTED";
 
@@ -145,23 +99,24 @@ impl Redaction {
 
     /// A query, without the `?`. Keys stay, and so does the order.
     pub fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        let secret = |pair: &str| {
-            pair.split_once('=')
-                .is_some_and(|(key, value)| !value.is_empty() && self.is_secret(key))
-        };
-        if !query.split('&').any(secret) {
+        let mut redacted = String::new();
+        // how much of the query is in `redacted`, or is to be taken over as it is
+        let (mut copied, mut at) = (0, 0);
+        // by bytes: queries are short, and `=` and `&` are no part of a longer character
+        for pair in query.as_bytes().split(|byte| *byte == b'&') {
+            if let Some(key) = pair.iter().position(|byte| *byte == b'=')
+                && key + 1 < pair.len()
+                && self.is_secret(&query[at..at + key])
+            {
+                redacted.extend([&query[copied..=at + key], REDACTED]);
+                copied = at + pair.len();
+            }
+            at += pair.len() + 1;
+        }
+        if copied == 0 {
             return Cow::Borrowed(query);
         }
-        let mut redacted = String::with_capacity(query.len());
-        for (index, pair) in query.split('&').enumerate() {
-            if index > 0 {
-                redacted.push('&');
-            }
-            match pair.split_once('=') {
-                Some((key, _)) if secret(pair) => redacted.extend([key, "=", REDACTED]),
-                _ => redacted.push_str(pair),
-            }
-        }
+        redacted.push_str(&query[copied..]);
         redacted.into()
     }
 
@@ -189,31 +144,6 @@ impl Redaction {
             None => speaks_of_secrets(key),
         }
     }
-}
-
-/// True if what stands under this key or header name is likely a secret.
-pub(crate) fn speaks_of_secrets(key: &str) -> bool {
-    // a key that is percent-encoded on purpose could say anything
-    if key.contains('%') {
-        return true;
-    }
-    let same = |word: &&str| word.eq_ignore_ascii_case(key);
-    if CONVENTION.iter().any(same) || KEYS.iter().any(same) {
-        return true;
-    }
-    WORDS.iter().any(|word| {
-        // run-together forms too: `accessToken`, `newpassword`
-        (word.len() > 4 && ends_with(key, word))
-            || key
-                .split(['_', '-', '.', '[', ']'])
-                .any(|part| part.eq_ignore_ascii_case(word))
-    })
-}
-
-fn ends_with(text: &str, end: &str) -> bool {
-    let at = text.len().checked_sub(end.len());
-    at.and_then(|at| text.get(at..))
-        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// The text before the first of these characters, and the text from it on.

@@ -4,34 +4,6 @@ use std::borrow::Cow;
 
 use crate::redact::REDACTED;
 
-/// What follows one of these is a secret.
-const WORDS: [&str; 24] = [
-    "token",
-    "tokens",
-    "access-token",
-    "access_token",
-    "refresh-token",
-    "refresh_token",
-    "api-key",
-    "api_key",
-    "apikey",
-    "bearer",
-    "credential",
-    "credentials",
-    "jwt",
-    "magic-link",
-    "otp",
-    "passwd",
-    "password",
-    "password-reset",
-    "password_reset",
-    "reset-password",
-    "reset_password",
-    "secret",
-    "secrets",
-    "session",
-];
-
 /// How tokens of well-known services begin.
 const PREFIXES: [&str; 9] = [
     "AKIA",
@@ -84,19 +56,36 @@ pub(crate) fn redacted(path: &str, is_secret_key: impl Fn(&str) -> bool) -> Cow<
 }
 
 fn is_secret(segment: &str, before: &str) -> bool {
-    if segment.len() < SHORTEST {
-        return names_secret(before) && !is_word(segment) || is_bearer(segment);
+    if !is_word(segment) && names_secret(before) || is_bearer(segment) {
+        return true;
     }
-    names_secret(before) && !is_word(segment)
-        || is_bearer(segment)
-        || PREFIXES.iter().any(|prefix| segment.starts_with(prefix))
-        || is_jwt(segment)
-        || is_random(segment)
+    segment.len() >= SHORTEST
+        && (PREFIXES.iter().any(|prefix| segment.starts_with(prefix))
+            || is_jwt(segment)
+            || is_random(segment))
 }
 
+/// True if what follows this segment is a secret. Asked for every segment, so by length first.
 fn names_secret(segment: &str) -> bool {
-    // most segments differ by length from each of the words, which is a cheap look
-    WORDS.iter().any(|word| word.eq_ignore_ascii_case(segment))
+    let words: &[&str] = match segment.len() {
+        3 => &["jwt", "otp"],
+        5 => &["token"],
+        6 => &["apikey", "bearer", "passwd", "secret", "tokens"],
+        7 => &["api-key", "api_key", "secrets", "session"],
+        8 => &["password"],
+        10 => &["credential", "magic-link"],
+        11 => &["credentials"],
+        12 => &["access-token", "access_token"],
+        13 => &["refresh-token", "refresh_token"],
+        14 => &[
+            "password-reset",
+            "password_reset",
+            "reset-password",
+            "reset_password",
+        ],
+        _ => return false,
+    };
+    words.iter().any(|word| word.eq_ignore_ascii_case(segment))
 }
 
 /// A part of the service's own paths, as `/password/reset` has one.
@@ -130,7 +119,7 @@ mod tests {
     use super::*;
 
     fn usual(path: &str) -> Cow<'_, str> {
-        redacted(path, crate::redact::speaks_of_secrets)
+        redacted(path, crate::secret_key::speaks_of_secrets)
     }
 
     #[test]
