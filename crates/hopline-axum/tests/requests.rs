@@ -1,5 +1,7 @@
 //! Every outcome of a request, over real sockets.
 
+mod support;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -11,40 +13,11 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures_util::{StreamExt, stream};
 use hopline_axum::{CurrentSpan, RouteLayer, TraceContext, TraceLayer};
-use hopline_core::{Context, FutureExt, Kind, OlderNames, SpanData, Tracer, span};
-use hopline_testing::{Spans, assert_tree, tracer};
+use hopline_core::{Context, FutureExt, Kind, OlderNames, span};
+use hopline_testing::{assert_tree, tracer};
+use support::{PARENT, integer, layer, one, serve, spans};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-/// Serves on a free port; gives its address.
-async fn serve(app: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    address
-}
-
-/// The next so many spans, which must come within seconds.
-async fn spans(spans: &Spans, count: usize) -> Vec<SpanData> {
-    let waited = tokio::time::timeout(Duration::from_secs(10), spans.wait(count)).await;
-    waited.unwrap_or_else(|_| panic!("waited for {count} spans, there are:\n{}", spans.tree()))
-}
-
-async fn one(all: &Spans) -> SpanData {
-    let mut seen = spans(all, 1).await;
-    assert_eq!(seen.len(), 1, "{}", all.tree());
-    seen.remove(0)
-}
-
-fn layer(tracer: &Tracer) -> TraceLayer {
-    TraceLayer::new().tracer(tracer.clone())
-}
-
-fn integer(span: &SpanData, key: &str) -> Option<i64> {
-    span.attribute(key).and_then(|value| value.as_i64())
-}
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_request_is_one_server_span_with_its_attributes() {

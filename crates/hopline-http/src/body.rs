@@ -69,10 +69,11 @@ impl<B: Body> Body for CallBody<B> {
         };
         let over = match &frame {
             Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
+                let trailers = frame.trailers_ref();
+                if let Some(trailers) = trailers {
                     grpc_status(span, trailers);
                 }
-                this.inner.is_end_stream()
+                trailers.is_some() || this.inner.is_end_stream()
             }
             Some(Err(error)) => {
                 span.fail((this.class)(error));

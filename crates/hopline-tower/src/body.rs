@@ -89,7 +89,10 @@ impl<B: Body> Body for ResponseBody<B> {
             }
         };
         if let Some(trailers) = sent.trailers_ref() {
+            // nothing follows them, and a server does not ask
             root.trailers(trailers);
+            root.end();
+            return Poll::Ready(frame);
         }
         if let (Some(left), Some(data)) = (this.left.as_mut(), sent.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);

@@ -1,0 +1,628 @@
+//! How requests end: one row for each way, over real sockets of both versions of HTTP.
+
+mod support;
+
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::error_handling::HandleErrorLayer;
+use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::{Message, WebSocket};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{BoxError, Router};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use hopline_axum::{RouteLayer, TraceContext, TraceLayer};
+use hopline_core::{
+    FutureExt, Incoming, OwnedValue, SpanBuilder, SpanContext, Tracer, no_attrs, span,
+};
+use hopline_testing::{assert_tree, tracer};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use support::{BOTH, Version, integer, layer, one, serve, spans};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tower::{ServiceBuilder, service_fn};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::normalize_path::NormalizePathLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Says that a handler was entered.
+type Entered = UnboundedSender<()>;
+
+/// How much of an answer the client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    All,
+    Head,
+    FirstBytes,
+    /// Leaves when the handler has begun.
+    Nothing,
+}
+
+struct Row {
+    case: &'static str,
+    app: fn(TraceLayer, Entered) -> Router,
+    method: Method,
+    takes: Takes,
+    path: &'static str,
+    name: &'static str,
+    code: Option<i64>,
+    /// `error.type`.
+    error_type: Option<&'static str>,
+    is_error: bool,
+    /// The span lasts at least so many milliseconds.
+    least_ms: u64,
+    has: &'static [&'static str],
+    has_not: &'static [&'static str],
+}
+
+/// A request that goes well; rows say what is different.
+fn fine(case: &'static str, app: fn(TraceLayer, Entered) -> Router) -> Row {
+    Row {
+        case,
+        app,
+        method: Method::GET,
+        takes: Takes::All,
+        path: "/",
+        name: "GET /",
+        code: Some(200),
+        error_type: None,
+        is_error: false,
+        least_ms: 0,
+        has: &[],
+        has_not: &["hopline.http.stream", "hopline.http.time_to_first_byte"],
+    }
+}
+
+fn failed(row: Row, error_type: &'static str) -> Row {
+    Row {
+        error_type: Some(error_type),
+        is_error: true,
+        ..row
+    }
+}
+
+fn cancelled(row: Row) -> Row {
+    Row {
+        error_type: Some("cancelled"),
+        ..row
+    }
+}
+
+const FIRST_BYTE: &[&str] = &["hopline.http.time_to_first_byte"];
+const SSE: &[&str] = &["hopline.http.stream", "hopline.http.time_to_first_byte"];
+
+fn rows() -> Vec<Row> {
+    vec![
+        fine("a body of known length", |layer, _| {
+            app(layer, || async { "whole" })
+        }),
+        fine("an empty body", |layer, _| app(layer, || async {})),
+        Row {
+            least_ms: 40,
+            has: FIRST_BYTE,
+            has_not: &["hopline.http.stream"],
+            ..fine("a stream of unknown length", |layer, _| {
+                app(layer, || async { slow_stream() })
+            })
+        },
+        Row {
+            least_ms: 40,
+            has: FIRST_BYTE,
+            has_not: &[],
+            ..fine("a stream of a promised length", |layer, _| {
+                app(layer, || async {
+                    ([("content-length", "9")], slow_stream())
+                })
+            })
+        },
+        Row {
+            least_ms: 40,
+            has: SSE,
+            has_not: &[],
+            ..fine("server-sent events to their end", |layer, _| {
+                app(layer, || async { events(slow_stream()) })
+            })
+        },
+        cancelled(Row {
+            takes: Takes::FirstBytes,
+            has: SSE,
+            has_not: &[],
+            ..fine("server-sent events until the client leaves", |layer, _| {
+                app(layer, || async { events(endless()) })
+            })
+        }),
+        Row {
+            has: FIRST_BYTE,
+            has_not: &[],
+            ..fine("trailers", |layer, _| {
+                app(layer, || async { with_trailers() })
+            })
+        },
+        Row {
+            method: Method::HEAD,
+            name: "HEAD /",
+            ..fine("HEAD", |layer, _| app(layer, || async { "whole" }))
+        },
+        Row {
+            code: Some(204),
+            ..fine("204", |layer, _| {
+                app(layer, || async { StatusCode::NO_CONTENT })
+            })
+        },
+        Row {
+            code: Some(304),
+            ..fine("304", |layer, _| {
+                app(layer, || async { StatusCode::NOT_MODIFIED })
+            })
+        },
+        failed(
+            Row {
+                has: FIRST_BYTE,
+                has_not: &[],
+                ..fine("a body that fails half way", |layer, _| {
+                    app(layer, || async { broken() })
+                })
+            },
+            "body_error",
+        ),
+        cancelled(Row {
+            takes: Takes::Nothing,
+            code: None,
+            ..fine("a client that leaves before the head", |layer, entered| {
+                app(layer, move || never(entered))
+            })
+        }),
+        cancelled(Row {
+            takes: Takes::FirstBytes,
+            has: FIRST_BYTE,
+            has_not: &[],
+            ..fine("a client that leaves in mid-body", |layer, _| {
+                app(layer, || async { endless() })
+            })
+        }),
+        cancelled(Row {
+            takes: Takes::Head,
+            has_not: &[],
+            ..fine("a client that takes the head alone", |layer, _| {
+                app(layer, || async { endless() })
+            })
+        }),
+        failed(
+            Row {
+                code: None,
+                ..fine("a handler that panics", |layer, _| app(layer, panics))
+            },
+            "panic",
+        ),
+        failed(
+            Row {
+                code: Some(500),
+                ..fine("a panic that is caught inside", |layer, _| {
+                    let inner = Router::new().route("/", get(panics));
+                    inner.layer(CatchPanicLayer::new()).layer(layer)
+                })
+            },
+            "500",
+        ),
+        failed(
+            Row {
+                code: None,
+                ..fine("a panic that is caught outside", |layer, _| {
+                    app(layer, panics).layer(CatchPanicLayer::new())
+                })
+            },
+            "panic",
+        ),
+        failed(
+            Row {
+                code: Some(504),
+                least_ms: 30,
+                ..fine("a time-out inside", |layer, entered| {
+                    let inner = Router::new().route("/", get(move || never(entered)));
+                    inner.layer(time_out()).layer(layer)
+                })
+            },
+            "504",
+        ),
+        cancelled(Row {
+            code: None,
+            least_ms: 30,
+            ..fine("a time-out outside", |layer, entered| {
+                app(layer, move || never(entered)).layer(time_out())
+            })
+        }),
+        cancelled(Row {
+            code: None,
+            least_ms: 30,
+            ..fine(
+                "a time-out outside, without axum's boxes",
+                |layer, entered| {
+                    let slow = Router::new().route("/", get(move || never(entered)));
+                    let layers = ServiceBuilder::new().layer(time_out()).layer(layer);
+                    Router::new().fallback_service(layers.service(slow))
+                },
+            )
+            .renamed("GET")
+        }),
+        failed(
+            Row {
+                code: None,
+                ..fine("a service that fails instead of answering", |layer, _| {
+                    let answers = HandleErrorLayer::new(|_: BoxError| async {
+                        StatusCode::INTERNAL_SERVER_ERROR
+                    });
+                    let fails = service_fn(|_: axum::extract::Request| async {
+                        Err::<http::Response<Body>, BoxError>("hunter2".into())
+                    });
+                    let layers = ServiceBuilder::new().layer(answers).layer(layer);
+                    Router::new().route_service("/", layers.service(fails))
+                })
+            },
+            "service_error",
+        ),
+        fine("compression outside", |layer, _| {
+            app(layer, || async { "whole ".repeat(100) }).layer(CompressionLayer::new())
+        }),
+        Row {
+            has_not: &[],
+            ..fine("compression and a limit inside", |layer, _| {
+                let inner = Router::new().route("/", get(|| async { "whole ".repeat(100) }));
+                let inner = inner.layer(RequestBodyLimitLayer::new(10));
+                inner.layer(CompressionLayer::new()).layer(layer)
+            })
+        },
+        Row {
+            ..fine("a router that is wrapped as a whole", |layer, _| {
+                let inner = Router::new().route("/{id}", get(|| async { "whole" }));
+                let inner = inner.layer(RouteLayer::new());
+                let layers = ServiceBuilder::new().layer(layer);
+                let layers = layers.layer(NormalizePathLayer::trim_trailing_slash());
+                Router::new().fallback_service(layers.service(inner))
+            })
+            .at_name()
+        },
+        failed(
+            Row {
+                code: None,
+                ..fine("a panic behind a late route", |layer, _| {
+                    let inner = Router::new().route("/{id}", get(panics));
+                    let inner = inner.layer(RouteLayer::new());
+                    Router::new()
+                        .fallback_service(ServiceBuilder::new().layer(layer).service(inner))
+                })
+                .at_name()
+            },
+            "panic",
+        ),
+        cancelled(Row {
+            takes: Takes::Nothing,
+            code: None,
+            ..fine(
+                "a client that leaves behind a late route",
+                |layer, entered| {
+                    let inner = Router::new().route("/{id}", get(move || never(entered)));
+                    let inner = inner.layer(RouteLayer::new());
+                    Router::new()
+                        .fallback_service(ServiceBuilder::new().layer(layer).service(inner))
+                },
+            )
+            .at_name()
+        }),
+    ]
+}
+
+impl Row {
+    fn renamed(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    fn at_name(self) -> Self {
+        Self {
+            path: "/7",
+            ..self.renamed("GET /{id}")
+        }
+    }
+}
+
+fn app<H, F>(layer: TraceLayer, handler: H) -> Router
+where
+    H: FnOnce() -> F + Clone + Send + Sync + 'static,
+    F: Future<Output: IntoResponse> + Send + 'static,
+{
+    Router::new()
+        .route("/", get(move || handler()))
+        .layer(layer)
+}
+
+/// Three times three bytes, with 20 milliseconds between.
+fn slow_stream() -> Body {
+    let parts = stream::iter(0..3).then(|index| async move {
+        if index > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok::<_, Infallible>("abc")
+    });
+    Body::from_stream(parts)
+}
+
+fn endless() -> Body {
+    Body::from_stream(stream::repeat_with(|| {
+        Ok::<_, Infallible>(vec![b'x'; 65_536])
+    }))
+}
+
+fn broken() -> Body {
+    let parts = stream::iter([Ok("half"), Err(std::io::Error::other("hunter2"))]);
+    Body::from_stream(parts.then(|part| async {
+        tokio::task::yield_now().await;
+        part
+    }))
+}
+
+fn with_trailers() -> Body {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-checksum", HeaderValue::from_static("1"));
+    let frames = [
+        Frame::data(Bytes::from_static(b"whole")),
+        Frame::trailers(trailers),
+    ];
+    Body::new(StreamBody::new(stream::iter(
+        frames.map(Ok::<_, Infallible>),
+    )))
+}
+
+fn events(body: Body) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/event-stream")], body)
+}
+
+fn never(entered: Entered) -> impl Future<Output = ()> {
+    let _ = entered.send(());
+    pending()
+}
+
+async fn panics() {
+    if true {
+        panic!("a handler's bug")
+    }
+}
+
+fn time_out() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(30))
+}
+
+/// Takes as much of the answer as the row says.
+async fn call(row: &Row, version: Version, url: String, mut entered: UnboundedReceiver<()>) {
+    let call = version.client().request(row.method.clone(), url).send();
+    if row.takes == Takes::Nothing {
+        tokio::select! {
+            _ = call => panic!("{}: it was answered", row.case),
+            _ = entered.recv() => return,
+        }
+    }
+    // a panic closes the connection, or the stream
+    let Ok(mut answer) = call.await else { return };
+    match row.takes {
+        Takes::All => drop(answer.bytes().await),
+        Takes::FirstBytes => drop(answer.chunk().await.unwrap()),
+        Takes::Head | Takes::Nothing => {}
+    }
+}
+
+async fn check(row: &Row, version: Version) {
+    let (tracer, spans) = tracer("orders");
+    let (enter, entered) = unbounded_channel();
+    let address = serve((row.app)(layer(&tracer), enter)).await;
+    let begun = Instant::now();
+    call(
+        row,
+        version,
+        format!("http://{address}{}", row.path),
+        entered,
+    )
+    .await;
+    let span = one(&spans).await;
+    let took = begun.elapsed().as_nanos() as u64;
+    let is = format!("{}, {version:?}: {span:#?}", row.case);
+    assert_eq!(span.name, row.name, "{is}");
+    assert_eq!(
+        integer(&span, "http.response.status_code"),
+        row.code,
+        "{is}"
+    );
+    assert_eq!(
+        (span.text("error.type"), span.is_error()),
+        (row.error_type, row.is_error),
+        "{is}"
+    );
+    assert!(!is.contains("hunter2"), "{is}");
+    let least = row.least_ms * 1_000_000;
+    assert!((least..=took).contains(&span.duration_nanos()), "{is}");
+    for key in row.has {
+        assert!(span.attribute(key).is_some(), "{key}: {is}");
+    }
+    for key in row.has_not {
+        assert!(span.attribute(key).is_none(), "{key}: {is}");
+    }
+    if let Some(OwnedValue::F64(seconds)) = span.attribute("hopline.http.time_to_first_byte") {
+        let whole = span.duration_nanos() as f64 / 1e9;
+        assert!(*seconds > 0.0 && *seconds <= whole, "{is}");
+        assert!(*seconds <= whole - row.least_ms as f64 / 1e3 + 0.02, "{is}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_end_has_one_outcome_in_both_versions() {
+    for version in BOTH {
+        for row in rows() {
+            check(&row, version).await;
+        }
+    }
+}
+
+/// A chat that says what it hears, on a span of its own that is linked to its request's.
+async fn talk(mut socket: WebSocket, tracer: Tracer, request: Option<SpanContext>) {
+    let connection = SpanBuilder::new("chat.connection")
+        .links(request.as_slice())
+        .start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let chat = async {
+        while let Some(Ok(Message::Text(text))) = socket.recv().await {
+            span("chat.message").end();
+            socket.send(Message::Text(text)).await.unwrap();
+        }
+    };
+    chat.in_span(connection).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_ends_the_request_and_the_connection_is_linked_to_it() {
+    let (tracer, all) = tracer("chat");
+    let own = tracer.clone();
+    let upgrade = move |TraceContext(context): TraceContext, upgrade: WebSocketUpgrade| async move {
+        upgrade.on_upgrade(move |socket| talk(socket, own, context.span_context()))
+    };
+    let app = Router::new()
+        .route("/chat", get(upgrade))
+        .layer(layer(&tracer));
+    let address = serve(app).await;
+    let url = format!("ws://{address}/chat");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let request = one(&all).await;
+    assert_eq!(
+        (
+            request.name.as_str(),
+            integer(&request, "http.response.status_code")
+        ),
+        ("GET /chat", Some(101)),
+        "it has ended, and the connection has not"
+    );
+    assert_eq!(request.text("error.type"), None);
+
+    let sent = tokio_tungstenite::tungstenite::Message::text("hello");
+    futures_util::SinkExt::send(&mut socket, sent.clone())
+        .await
+        .unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), sent);
+    socket.close(None).await.unwrap();
+    let seen = spans(&all, 3).await;
+    assert_tree(&seen[1..], "chat.connection ▸ chat\n└─ chat.message");
+    let connection = all.one("chat.connection").root();
+    assert_ne!(connection.trace_id, request.trace_id);
+    assert_eq!(connection.links[0].span_context.span_id(), request.span_id);
+}
+
+/// Whatever runs while the answer's body is made is a child of the request.
+#[tokio::test]
+async fn work_of_a_body_belongs_to_its_request() {
+    for version in BOTH {
+        let (tracer, all) = tracer("orders");
+        let pages = || async {
+            let pages = stream::iter(0..2).then(|_| async {
+                async { tokio::task::yield_now().await }
+                    .in_span(span("page"))
+                    .await;
+                Ok::<_, Infallible>("page")
+            });
+            Body::from_stream(pages)
+        };
+        let address = serve(app(layer(&tracer), pages)).await;
+        let answer = version.client().get(format!("http://{address}/")).send();
+        answer.await.unwrap().bytes().await.unwrap();
+        let seen = spans(&all, 3).await;
+        assert_tree(&seen, "GET / ▸ orders  200\n├─ page\n└─ page");
+    }
+}
+
+/// A server of gRPC by hand: it knows one method, and says how calls end in trailers.
+fn grpc(layer: TraceLayer) -> Router {
+    let get = |status: &'static str| {
+        move || async move {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("grpc-status", HeaderValue::from_static(status));
+            let frames = [
+                Frame::data(Bytes::from_static(&[0; 5])),
+                Frame::trailers(trailers),
+            ];
+            let frames = stream::iter(frames.map(Ok::<_, Infallible>));
+            (
+                [(CONTENT_TYPE, "application/grpc")],
+                Body::new(StreamBody::new(frames)),
+            )
+        }
+    };
+    let unknown = || async { [("content-type", "application/grpc"), ("grpc-status", "12")] };
+    let page = || async { [("content-type", "text/html")] };
+    Router::new()
+        .route("/shop.Orders/Get", axum::routing::post(get("0")))
+        .route("/shop.Orders/{*rest}", axum::routing::post(get("14")))
+        .route("/page/{any}", axum::routing::post(page))
+        .fallback(unknown)
+        .layer(layer)
+}
+
+#[tokio::test]
+async fn calls_of_grpc_are_named_by_methods_that_the_server_knows() {
+    let (tracer, all) = tracer("orders");
+    let address = serve(grpc(layer(&tracer))).await;
+    let client = Version::Http2.client();
+    for path in [
+        "shop.Orders/Get",
+        "shop.Orders/Put",
+        "made.Up/Method",
+        "page/made-up",
+    ] {
+        let call = client
+            .post(format!("http://{address}/{path}"))
+            .header(CONTENT_TYPE, "application/grpc+proto");
+        call.send().await.unwrap().bytes().await.unwrap();
+    }
+    let seen = spans(&all, 4).await;
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|span| {
+            let texts = [
+                "rpc.system.name",
+                "rpc.method",
+                "rpc.response.status_code",
+                "error.type",
+            ];
+            (span.name.as_str(), texts.map(|key| span.text(key)))
+        })
+        .collect();
+    let grpc = Some("grpc");
+    assert_eq!(
+        seen,
+        [
+            (
+                "shop.Orders/Get",
+                [grpc, Some("shop.Orders/Get"), Some("OK"), None]
+            ),
+            (
+                "shop.Orders/Put",
+                [
+                    grpc,
+                    Some("shop.Orders/Put"),
+                    Some("UNAVAILABLE"),
+                    Some("UNAVAILABLE")
+                ]
+            ),
+            (
+                "POST",
+                [
+                    grpc,
+                    Some("_OTHER"),
+                    Some("UNIMPLEMENTED"),
+                    Some("UNIMPLEMENTED")
+                ]
+            ),
+            ("POST /page/{any}", [None; 4]),
+        ]
+    );
+}
