@@ -44,6 +44,7 @@ use crate::peer::{PeerFn, plain_peer};
 pub struct ClientLayer {
     spans: ClientSpans,
     peer: PeerFn,
+    origin: Option<Uri>,
 }
 
 impl ClientLayer {
@@ -52,6 +53,7 @@ impl ClientLayer {
         Self {
             spans: ClientSpans::new(),
             peer: plain_peer,
+            origin: None,
         }
     }
 
@@ -114,6 +116,14 @@ impl ClientLayer {
     #[must_use]
     pub fn peer(mut self, peer: PeerFn) -> Self {
         self.peer = peer;
+        self
+    }
+
+    /// Whom the connection leads to, such as `http://orders:50051`, where requests do not say it: those that a client
+    /// made of tonic sends through its channel.
+    #[must_use]
+    pub fn origin(mut self, origin: Uri) -> Self {
+        self.origin = Some(origin);
         self
     }
 
@@ -185,8 +195,9 @@ where
 impl ClientLayer {
     fn start<Q>(&self, request: &Request<Q>) -> Span {
         let (uri, headers) = (request.uri(), request.headers());
-        let asked = asked(uri, headers);
-        let implied = || match uri.scheme() {
+        let asked = self.asked(uri, headers);
+        let scheme = uri.scheme().or_else(|| self.origin.as_ref()?.scheme());
+        let implied = || match scheme {
             Some(scheme) if *scheme == Scheme::HTTPS => Some(443),
             _ => Some(80),
         };
@@ -199,7 +210,17 @@ impl ClientLayer {
             headers,
             extensions: request.extensions(),
         };
-        self.spans.start(&call, || full(uri, asked).into())
+        self.spans.start(&call, || full(uri, scheme, asked).into())
+    }
+
+    /// Who is asked: the URI says it, or the `Host` header where the client was made for one host, or the origin.
+    fn asked<'a>(&'a self, uri: &'a Uri, headers: &'a HeaderMap) -> Option<Host<'a>> {
+        let said = uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(|| headers.get(HOST)?.to_str().ok())
+            .or_else(|| Some(self.origin.as_ref()?.authority()?.as_str()));
+        Host::parse(said?)
     }
 
     /// Writes the headers; true if what the host says of the trace counts.
@@ -211,7 +232,7 @@ impl ClientLayer {
             Some(authority) => {
                 Cow::Borrowed(Host::parse(authority.as_str()).map_or("", |host| host.address))
             }
-            None => asked(uri, &headers).map_or(Cow::Borrowed(""), |host| {
+            None => self.asked(uri, &headers).map_or(Cow::Borrowed(""), |host| {
                 Cow::Owned(host.address.to_owned())
             }),
         };
@@ -222,20 +243,15 @@ impl ClientLayer {
     }
 }
 
-/// Who is asked: the URI says it, or the `Host` header where the client was made for one host.
-fn asked<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Host<'a>> {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    Host::parse(authority.or_else(|| headers.get(HOST)?.to_str().ok())?)
-}
-
-/// The URL as a whole, as far as the request says it.
-fn full(uri: &Uri, asked: Option<Host<'_>>) -> String {
+/// The URL as a whole, as far as it is known.
+fn full(uri: &Uri, scheme: Option<&Scheme>, asked: Option<Host<'_>>) -> String {
     match (uri.authority(), asked) {
         (None, Some(host)) => {
+            let scheme = scheme.map_or("http", Scheme::as_str);
             let v6 = host.address.contains(':');
             let (open, close) = if v6 { ("[", "]") } else { ("", "") };
             let port = host.port.map(|port| format!(":{port}")).unwrap_or_default();
-            format!("http://{open}{}{close}{port}{uri}", host.address)
+            format!("{scheme}://{open}{}{close}{port}{uri}", host.address)
         }
         _ => uri.to_string(),
     }
