@@ -337,9 +337,7 @@ where
     H: FnOnce() -> F + Clone + Send + Sync + 'static,
     F: Future<Output: IntoResponse> + Send + 'static,
 {
-    Router::new()
-        .route("/", get(move || handler()))
-        .layer(layer)
+    Router::new().route("/", get(handler)).layer(layer)
 }
 
 /// Three times three bytes, with 20 milliseconds between.
