@@ -12,6 +12,7 @@ mod audit;
 mod bench;
 mod fuzz;
 mod interrupt;
+mod neighbours;
 mod postgres;
 mod process;
 mod rabbitmq;
@@ -36,6 +37,7 @@ cargo xtask COMMAND
   services              start both, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start both and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
+  neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   audit                 licences, bans and sources of every dependency, by cargo-deny
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         ["services"] => services::serve(),
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
+        ["neighbours"] => neighbours::run(),
         ["audit"] => audit::run(),
         ["fuzz"] => fuzz::run(FUZZ, None),
         ["fuzz", "--seconds", time] => fuzz::seconds(time).and_then(|time| fuzz::run(time, None)),

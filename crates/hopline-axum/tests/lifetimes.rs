@@ -8,17 +8,13 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
-use axum::extract::WebSocketUpgrade;
-use axum::extract::ws::{Message, WebSocket};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use hopline_axum::{RouteLayer, TraceContext, TraceLayer};
-use hopline_core::{
-    FutureExt, Incoming, OwnedValue, SpanBuilder, SpanContext, Tracer, no_attrs, span,
-};
+use hopline_axum::{RouteLayer, TraceLayer};
+use hopline_core::{FutureExt, OwnedValue, span};
 use hopline_testing::{assert_tree, tracer};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
@@ -465,57 +461,6 @@ async fn every_way_to_end_has_one_outcome_in_both_versions() {
     }
 }
 
-/// A chat that says what it hears, on a span of its own that is linked to its request's.
-async fn talk(mut socket: WebSocket, tracer: Tracer, request: Option<SpanContext>) {
-    let connection = SpanBuilder::new("chat.connection")
-        .links(request.as_slice())
-        .start_root(Some(&tracer), Incoming::default(), no_attrs);
-    let chat = async {
-        while let Some(Ok(Message::Text(text))) = socket.recv().await {
-            span("chat.message").end();
-            socket.send(Message::Text(text)).await.unwrap();
-        }
-    };
-    chat.in_span(connection).await;
-}
-
-#[tokio::test]
-async fn an_upgrade_ends_the_request_and_the_connection_is_linked_to_it() {
-    let (tracer, all) = tracer("chat");
-    let own = tracer.clone();
-    let upgrade = move |TraceContext(context): TraceContext, upgrade: WebSocketUpgrade| async move {
-        upgrade.on_upgrade(move |socket| talk(socket, own, context.span_context()))
-    };
-    let app = Router::new()
-        .route("/chat", get(upgrade))
-        .layer(layer(&tracer));
-    let address = serve(app).await;
-    let url = format!("ws://{address}/chat");
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-    let request = one(&all).await;
-    assert_eq!(
-        (
-            request.name.as_str(),
-            integer(&request, "http.response.status_code")
-        ),
-        ("GET /chat", Some(101)),
-        "it has ended, and the connection has not"
-    );
-    assert_eq!(request.text("error.type"), None);
-
-    let sent = tokio_tungstenite::tungstenite::Message::text("hello");
-    futures_util::SinkExt::send(&mut socket, sent.clone())
-        .await
-        .unwrap();
-    assert_eq!(socket.next().await.unwrap().unwrap(), sent);
-    socket.close(None).await.unwrap();
-    let seen = spans(&all, 3).await;
-    assert_tree(&seen[1..], "chat.connection ▸ chat\n└─ chat.message");
-    let connection = all.one("chat.connection").root();
-    assert_ne!(connection.trace_id, request.trace_id);
-    assert_eq!(connection.links[0].span_context.span_id(), request.span_id);
-}
-
 /// Whatever runs while the answer's body is made is a child of the request.
 #[tokio::test]
 async fn work_of_a_body_belongs_to_its_request() {
@@ -536,91 +481,4 @@ async fn work_of_a_body_belongs_to_its_request() {
         let seen = spans(&all, 3).await;
         assert_tree(&seen, "GET / ▸ orders  200\n├─ page\n└─ page");
     }
-}
-
-/// A server of gRPC by hand: it knows one method, and says how calls end in trailers.
-fn grpc(layer: TraceLayer) -> Router {
-    let get = |status: &'static str| {
-        move || async move {
-            let mut trailers = HeaderMap::new();
-            trailers.insert("grpc-status", HeaderValue::from_static(status));
-            let frames = [
-                Frame::data(Bytes::from_static(&[0; 5])),
-                Frame::trailers(trailers),
-            ];
-            let frames = stream::iter(frames.map(Ok::<_, Infallible>));
-            (
-                [(CONTENT_TYPE, "application/grpc")],
-                Body::new(StreamBody::new(frames)),
-            )
-        }
-    };
-    let unknown = || async { [("content-type", "application/grpc"), ("grpc-status", "12")] };
-    let page = || async { [("content-type", "text/html")] };
-    Router::new()
-        .route("/shop.Orders/Get", axum::routing::post(get("0")))
-        .route("/shop.Orders/{*rest}", axum::routing::post(get("14")))
-        .route("/page/{any}", axum::routing::post(page))
-        .fallback(unknown)
-        .layer(layer)
-}
-
-#[tokio::test]
-async fn calls_of_grpc_are_named_by_methods_that_the_server_knows() {
-    let (tracer, all) = tracer("orders");
-    let address = serve(grpc(layer(&tracer))).await;
-    let client = Version::Http2.client();
-    for path in [
-        "shop.Orders/Get",
-        "shop.Orders/Put",
-        "made.Up/Method",
-        "page/made-up",
-    ] {
-        let call = client
-            .post(format!("http://{address}/{path}"))
-            .header(CONTENT_TYPE, "application/grpc+proto");
-        call.send().await.unwrap().bytes().await.unwrap();
-    }
-    let seen = spans(&all, 4).await;
-    let seen: Vec<_> = seen
-        .iter()
-        .map(|span| {
-            let texts = [
-                "rpc.system.name",
-                "rpc.method",
-                "rpc.response.status_code",
-                "error.type",
-            ];
-            (span.name.as_str(), texts.map(|key| span.text(key)))
-        })
-        .collect();
-    let grpc = Some("grpc");
-    assert_eq!(
-        seen,
-        [
-            (
-                "shop.Orders/Get",
-                [grpc, Some("shop.Orders/Get"), Some("OK"), None]
-            ),
-            (
-                "shop.Orders/Put",
-                [
-                    grpc,
-                    Some("shop.Orders/Put"),
-                    Some("UNAVAILABLE"),
-                    Some("UNAVAILABLE")
-                ]
-            ),
-            (
-                "POST",
-                [
-                    grpc,
-                    Some("_OTHER"),
-                    Some("UNIMPLEMENTED"),
-                    Some("UNIMPLEMENTED")
-                ]
-            ),
-            ("POST /page/{any}", [None; 4]),
-        ]
-    );
 }
