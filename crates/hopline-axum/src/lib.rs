@@ -1,45 +1,80 @@
 //! Distributed tracing for axum: one root span per request, named by its route.
 //!
-//! ```no_run
+//! ```
 //! use axum::{Router, extract::Path, routing::get};
 //! use hopline_axum::{CurrentSpan, TraceLayer};
 //!
 //! async fn order(Path(id): Path<u64>, span: CurrentSpan) -> String {
 //!     span.set("order.id", id); // an attribute of the request's span
+//!     hopline_core::span("db.query").end(); // whatever is done inside is a child of it
 //!     format!("order {id}")
 //! }
 //!
-//! # async fn run() -> std::io::Result<()> {
-//! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(TraceLayer::new());
+//! let layer = TraceLayer::new();
+//! # let (tracer, spans) = hopline_testing::tracer("orders");
+//! # let layer = layer.tracer(tracer);
+//! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(layer);
+//! # async fn run(app: Router) -> std::io::Result<()> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! axum::serve(listener, app).await
 //! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! #     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+//! #     let url = format!("http://{}/orders/7", listener.local_addr().unwrap());
+//! #     tokio::spawn(async move { axum::serve(listener, app).await });
+//! #     let client = reqwest::Client::builder().no_proxy().build().unwrap();
+//! #     client.get(url).send().await.unwrap();
+//! #     hopline_testing::assert_tree(&spans.wait(2).await, "GET /orders/{id} ▸ orders  200\n└─ db.query");
+//! #     spans.one("GET /orders/{id}").attribute("order.id", 7);
+//! # });
 //! ```
 //!
 //! ```text
-//! GET /orders/{id} ▸ orders  200      4.1 ms  ████████████████████████
+//! GET /orders/{id} ▸ orders  200
+//! └─ db.query
 //! ```
 //!
-//! What is recorded, and how each outcome shows, is said by [`hopline_tower`]. What axum adds is the route:
+//! What is recorded, and how each outcome shows, is said by [`hopline_tower`]: its tables of attributes and outcomes
+//! hold here. What axum adds is the route:
 //!
 //! | the layer is applied | the span's name |
 //! |---|---|
-//! | with `Router::layer`, routes and `nest` inside | `GET /api/orders/{id}` |
-//! | with `Router::layer`, the route in a `nest_service` | `GET`, or `GET /api/orders/{id}` with a [`RouteLayer`] inside |
+//! | with `Router::layer`, routes, `nest` and `merge` inside, also where the method does not fit (405) | `GET /api/orders/{id}` |
+//! | with `Router::layer`, the route in a `nest_service` | `GET`, or `GET /api/orders/{id}` with a [`RouteLayer`], an extractor or a `TraceLayer` inside |
 //! | outside the router | as before |
-//! | to a request that no route fits | `GET` |
+//! | to a request that no route fits, and to fallbacks | `GET` |
 //!
-//! It is never the path, which callers could make up without end.
+//! It is never the path, which callers could make up without end. And it adds the client: `client.address` and
+//! `network.peer.*` are there where the router is served by
+//! [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info).
 //!
 //! # How to change it
 //!
 //! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]; at the public edge begin with
-//! [`TraceLayer::public`]. Handlers use [`CurrentSpan`] to add to
-//! the request's span and [`TraceContext`] to hand the context on.
+//! [`TraceLayer::public`]. Handlers use [`CurrentSpan`] to add to the request's span and [`TraceContext`] to hand the
+//! context on: to a task, or to a connection that outlives its request:
+//!
+//! ```
+//! use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+//! use axum::response::Response;
+//! use hopline_axum::TraceContext;
+//! use hopline_core::{FutureExt, Incoming, SpanBuilder, no_attrs};
+//!
+//! async fn chat(TraceContext(request): TraceContext, upgrade: WebSocketUpgrade) -> Response {
+//!     upgrade.on_upgrade(async move |socket| {
+//!         let connection = SpanBuilder::new("chat.connection")
+//!             .links(request.span_context().as_slice())
+//!             .start_root(None, Incoming::default(), no_attrs);
+//!         talk(socket).in_span(connection).await
+//!     })
+//! }
+//! # async fn talk(_: WebSocket) {}
+//! # fn is<T>(_: impl axum::handler::Handler<T, ()>) {} is(chat);
+//! ```
 //!
 //! # What it will not do
 //!
-//! See [`hopline_tower`]; spans end with the answer, so the work of a WebSocket is not the request's.
+//! See [`hopline_tower`]; spans end with the answer or the upgrade, so the work of a WebSocket is not the request's.
 
 mod extract;
 mod layer;

@@ -23,7 +23,10 @@ impl<'a> Host<'a> {
             "" => None,
             port => Some(port.strip_prefix(':')?.parse().ok()?),
         };
-        let plain = |byte: u8| byte.is_ascii_graphic() && !b"/?#\\<>\"".contains(&byte);
+        let plain = |byte: u8| {
+            byte.is_ascii_graphic()
+                && !matches!(byte, b'/' | b'?' | b'#' | b'\\' | b'<' | b'>' | b'"')
+        };
         (!address.is_empty() && address.len() <= 255 && address.bytes().all(plain))
             .then_some(Self { address, port })
     }

@@ -9,7 +9,9 @@ pub(crate) fn speaks_of_secrets(key: &str) -> bool {
     key.contains(&b'%')
         || is_convention(key)
         || is_whole_key(key)
-        || key.split(|byte| b"_-.[]".contains(byte)).any(is_word)
+        || key
+            .split(|byte| matches!(byte, b'_' | b'-' | b'.' | b'[' | b']'))
+            .any(is_word)
         || ends_with_word(key)
 }
 

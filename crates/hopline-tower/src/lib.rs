@@ -1,56 +1,102 @@
-//! Server layer of hopline for any tower HTTP service: one root span per request.
+//! hopline for any tower HTTP service, as a server and as a client: one root span per request that comes in, one
+//! client span per call that goes out.
 //!
 //! ```
-//! use hopline_tower::TraceLayer;
-//! use tower::{ServiceBuilder, service_fn};
+//! use hopline_tower::{ClientLayer, TraceLayer};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! # use std::convert::Infallible;
+//! # use hopline_testing::{assert_tree, tracer};
+//! # type Request = http::Request<String>;
+//! # type Response = Result<http::Response<String>, Infallible>;
+//! # let (tracer, spans) = tracer("orders");
+//! # let connection = service_fn(|_: Request| async { Response::Ok(http::Response::new("3".to_owned())) });
 //!
-//! async fn handle(_: http::Request<String>) -> Result<http::Response<String>, Infallible> {
-//!     Ok(http::Response::new("hello".to_owned()))
-//! }
+//! let inventory = ServiceBuilder::new().layer(ClientLayer::new()).service(connection);
 //!
-//! let service = ServiceBuilder::new().layer(TraceLayer::new()).service(service_fn(handle));
-//! # fn is<S: tower::Service<http::Request<String>>>(_: S) {} is(service);
+//! let handle = move |_: http::Request<String>| {
+//!     let call = http::Request::get("http://inventory:4002/stock/7").body(String::new()).unwrap();
+//!     let answer = inventory.clone().oneshot(call);
+//!     async move { answer.await.map(|_| http::Response::new("hello".to_owned())) }
+//! };
+//! let layer = TraceLayer::new();
+//! # let layer = layer.tracer(tracer);
+//! let service = ServiceBuilder::new().layer(layer).service(service_fn(handle));
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! #     let answer = service.oneshot(http::Request::get("/orders/7").body(String::new()).unwrap()).await.unwrap();
+//! #     http_body_util::BodyExt::collect(answer.into_body()).await.unwrap();
+//! # });
+//! # assert_tree(&spans.all(), "GET ▸ orders  200\n└─ GET  200");
 //! ```
 //!
 //! ```text
 //! GET ▸ orders  200
+//! └─ GET  200
 //! ```
 //!
-//! # What is recorded
+//! # What is recorded of a request
 //!
 //! | attribute | value |
 //! |---|---|
 //! | `http.request.method`, `http.request.method_original` | the method; `_OTHER` and as it was sent, if it is not a known one |
 //! | `http.route` | the route's template, if a [route function](TraceLayer::route) or something inside knows it |
-//! | `url.path`, `url.query`, `url.scheme` | of the request; secret query values are `REDACTED` |
+//! | `url.path`, `url.query`, `url.scheme` | of the request, [redacted](Redaction) |
 //! | `server.address`, `server.port` | of the authority or the `Host` header |
+//! | `client.address` | who is at the connection's other end, or whom [trusted proxies](TraceLayer::trusted_proxies) saw |
+//! | `network.peer.address`, `network.peer.port` | the connection's other end, if the server [tells it](TraceLayer::peer) |
 //! | `user_agent.original` | the header, if there is one |
 //! | `network.protocol.version` | `1.1`, `2` |
 //! | `http.response.status_code` | an integer |
-//! | `error.type` | the status code if 5xx; `service_error`, `body_error`, `panic`, `cancelled` |
+//! | `http.request.header.*`, `http.response.header.*` | arrays of text, of headers that are [asked for](TraceLayer::request_headers) |
+//! | `error.type` | one of the [outcomes](#outcomes) |
+//! | `hopline.http.stream` | `sse` for an answer of server-sent events |
+//! | `hopline.http.time_to_first_byte` | seconds, where the body did not come at once |
+//! | `rpc.system.name`, `rpc.method`, `rpc.response.status_code` | of calls of gRPC |
 //!
-//! The name is `{method} {route}`, or `{method}` where no route is known; never the path.
+//! The name is `{method} {route}`, or `{method}` where no route is known; never the path, which callers could make up
+//! without end. A call of gRPC is named by its method, `shop.Orders/Get`, as soon as the answer shows that the service
+//! knows it. The rules are those of the [semantic conventions] for HTTP spans, v1.44, and for gRPC.
+//!
+//! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 //!
 //! # Outcomes
 //!
 //! The span ends once, when the last byte of the answer was taken or it is certain that it will not be:
 //!
-//! | what happens | status | `error.type` |
-//! |---|---|---|
-//! | answer below 500 taken whole | unset | |
-//! | answer of 500 and more | ERROR | the code |
-//! | the service fails instead of answering | ERROR | `service_error` |
-//! | the body fails half way | ERROR | `body_error` |
-//! | the handler panics | ERROR | `panic` |
-//! | the request is dropped before its end: the client is gone, a time-out outside | unset | `cancelled` |
+//! | what happens | code | status | `error.type` |
+//! |---|---|---|---|
+//! | an answer below 500 is taken whole, whether its length is known or not | yes | unset | |
+//! | an answer of 500 and more | yes | ERROR | the code |
+//! | HEAD, 204, 304: the answer has no body | yes | unset | |
+//! | the connection is upgraded (101, CONNECT): the request ends here | yes | unset | |
+//! | the service fails instead of answering | no | ERROR | `service_error` |
+//! | the body fails half way | yes | ERROR | `body_error` |
+//! | the handler panics, and nobody or a layer outside catches it | no | ERROR | `panic` |
+//! | it panics, and a layer inside answers for it | yes | ERROR | `500` |
+//! | a time-out inside answers | yes | by the code | the code |
+//! | a time-out outside answers | no | unset | `cancelled` |
+//! | the client is gone before the head | no | unset | `cancelled` |
+//! | the client is gone in mid-body, also of server-sent events | yes | unset | `cancelled` |
+//! | gRPC: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` | yes | ERROR | that name |
+//!
+//! Those are all values of `error.type`, but for what a handler says [itself](hopline_core::Context::fail).
+//!
+//! # Calls
+//!
+//! [`ClientLayer`] goes around hyper's clients and tonic's channels; what it records, and which headers go where, is
+//! as with [hopline-reqwest](https://docs.rs/hopline-reqwest). `error.type` is the status code from 400 on, `request`
+//! if there is no answer, `body` if the body fails and the span [lasts so long](ClientLayer::until_body_end), or a
+//! status of gRPC other than `OK`.
 //!
 //! # How to change it
 //!
-//! [`TraceLayer`]'s methods: a tracer of its own, what [callers' contexts count for](TraceLayer::trust),
-//! requests that are [not recorded](TraceLayer::filter), telling the caller that a failed trace is
-//! [kept here](TraceLayer::announce_kept). The handler adds to the span through
-//! [`Context::current`](hopline_core::Context::current), which is current in the service, its future and the answer's body.
+//! [`TraceLayer`]'s methods: a tracer of its own, what [callers' contexts count for](TraceLayer::trust), requests
+//! that are [not recorded](TraceLayer::filter), what is [redacted](TraceLayer::redaction), headers that are recorded,
+//! headers that [say the trace](TraceLayer::server_timing) to the caller, telling the caller that a failed trace is
+//! [kept here](TraceLayer::announce_kept). Two hooks add to the span:
+//! [`on_request`](TraceLayer::on_request) and [`on_response`](TraceLayer::on_response). The handler adds to it
+//! through [`Context::current`](hopline_core::Context::current), which is current in the service, its future and the
+//! answer's body; a task of its own takes it along by `in_current_context`.
 //!
 //! # Trust
 //!
@@ -60,7 +106,10 @@
 //!
 //! # What it will not do
 //!
-//! It records no headers and no bodies, does not believe `Forwarded` headers, and makes no metrics.
+//! It records no header that was not asked for, no credentials and no bodies; it does not believe `Forwarded` headers
+//! of strangers; it makes no metrics. A span that began because of its path or its headers cannot be renamed to what
+//! only the handler knows but by the handler. What a connection does after its upgrade is not the request's: begin a
+//! span with a [link](hopline_core::SpanBuilder::links) for it.
 
 mod body;
 mod client;
