@@ -20,8 +20,11 @@ const PREFIXES: [&str; 9] = [
 /// The shortest token that its own look gives away.
 const SHORTEST: usize = 16;
 
-/// The path with `REDACTED` for each secret; the same path where there is none, which costs one look.
+/// The path with `REDACTED` for each secret; the same path where there is none.
 pub(crate) fn redacted(path: &str, is_secret_key: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if !may_hold_secret(path) {
+        return Cow::Borrowed(path);
+    }
     let mut redacted = String::new();
     // how much of the path is in `redacted`, or is to be taken over as it is
     let (mut copied, mut at) = (0, 0);
@@ -55,8 +58,23 @@ pub(crate) fn redacted(path: &str, is_secret_key: impl Fn(&str) -> bool) -> Cow<
     redacted.into()
 }
 
+/// A cheap look at what nearly all paths are: short segments that follow plain words.
+fn may_hold_secret(path: &str) -> bool {
+    let mut before: &[u8] = b"";
+    for segment in path.as_bytes().split(|byte| *byte == b'/') {
+        let bearer = matches!(segment, [b'b' | b'B', b'e' | b'E', b'a' | b'A', ..]);
+        if segment.len() >= SHORTEST || bearer || names_secret(before) || segment.contains(&b'=') {
+            return true;
+        }
+        if !segment.is_empty() {
+            before = segment;
+        }
+    }
+    false
+}
+
 fn is_secret(segment: &str, before: &str) -> bool {
-    if !is_word(segment) && names_secret(before) || is_bearer(segment) {
+    if !is_word(segment) && names_secret(before.as_bytes()) || is_bearer(segment) {
         return true;
     }
     segment.len() >= SHORTEST
@@ -66,7 +84,7 @@ fn is_secret(segment: &str, before: &str) -> bool {
 }
 
 /// True if what follows this segment is a secret. Asked for every segment, so by length first.
-fn names_secret(segment: &str) -> bool {
+fn names_secret(segment: &[u8]) -> bool {
     let words: &[&str] = match segment.len() {
         3 => &["jwt", "otp"],
         5 => &["token"],
@@ -85,7 +103,9 @@ fn names_secret(segment: &str) -> bool {
         ],
         _ => return false,
     };
-    words.iter().any(|word| word.eq_ignore_ascii_case(segment))
+    words
+        .iter()
+        .any(|word| word.as_bytes().eq_ignore_ascii_case(segment))
 }
 
 /// A part of the service's own paths, as `/password/reset` has one.
