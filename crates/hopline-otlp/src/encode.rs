@@ -6,6 +6,7 @@ use hopline_core::{Batch, Kind, Resource, SpanView};
 
 use crate::any::Any;
 use crate::proto::{Writer, field_len, varint_len};
+use crate::slice::{Slice, by_resource};
 
 /// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, in one pass over the records.
 ///
@@ -30,18 +31,20 @@ use crate::proto::{Writer, field_len, varint_len};
 /// assert!(bytes.windows(16).any(|part| part == b"GET /orders/{id}"));
 /// ```
 pub fn encode_protobuf(batches: &[Arc<Batch>]) -> Vec<u8> {
-    let spans: usize = batches.iter().map(|batch| batch.len()).sum();
-    let mut out = Writer::with_capacity(HEAD_BYTES + spans * SPAN_BYTES);
-    for same in by_resource(batches) {
-        // ExportTraceServiceRequest.resource_spans
-        out.message(1, LONG, |out| resource_spans(out, same));
-    }
-    out.into_bytes()
+    protobuf(&Slice::all(batches), 0)
 }
 
-/// Runs of batches that share a resource.
-pub(crate) fn by_resource(batches: &[Arc<Batch>]) -> impl Iterator<Item = &[Arc<Batch>]> {
-    batches.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
+/// The same for parts of batches, and for how many spans were lost before them.
+pub(crate) fn protobuf(slices: &[Slice], lost: u64) -> Vec<u8> {
+    let spans: usize = slices.iter().map(Slice::len).sum();
+    let mut out = Writer::with_capacity(HEAD_BYTES + spans * SPAN_BYTES);
+    // said once in a request, or a reader that adds it up would count it several times
+    let mut lost = (lost > 0).then_some(lost);
+    for same in by_resource(slices) {
+        // ExportTraceServiceRequest.resource_spans
+        out.message(1, LONG, |out| resource_spans(out, same, lost.take()));
+    }
+    out.into_bytes()
 }
 
 /// The `Span.flags` and `Link.flags` of OTLP: the W3C flags, and that it is known whether the
@@ -64,6 +67,8 @@ pub(crate) fn kind_number(kind: Kind) -> u8 {
 
 pub(crate) const SCOPE_NAME: &str = "hopline";
 pub(crate) const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The scope's attribute that says how many spans were lost since the last request that arrived.
+pub(crate) const DROPPED: &str = "hopline.dropped";
 pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
 pub(crate) const IS_REMOTE: u32 = 0x200;
 pub(crate) const STATUS_ERROR: u8 = 2;
@@ -77,16 +82,19 @@ const LONG: usize = 3;
 const HEAD_BYTES: usize = 512;
 const SPAN_BYTES: usize = 384;
 
-fn resource_spans(out: &mut Writer, batches: &[Arc<Batch>]) {
-    if let Some(first) = batches.first() {
+fn resource_spans(out: &mut Writer, slices: &[Slice], lost: Option<u64>) {
+    if let Some(first) = slices.first() {
         out.message(1, MIDDLE, |out| resource(out, first.resource()));
     }
     out.message(2, LONG, |out| {
         out.message(1, SHORT, |out| {
             out.bytes(1, SCOPE_NAME.as_bytes());
             out.bytes(2, SCOPE_VERSION.as_bytes());
+            if let Some(lost) = lost {
+                key_value(out, 3, DROPPED, Any::I64(lost.cast_signed()));
+            }
         });
-        for view in batches.iter().flat_map(|batch| batch.spans()) {
+        for view in slices.iter().flat_map(Slice::spans) {
             out.message(2, MIDDLE, |out| span(out, &view));
         }
     });

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use hopline_core::{Batch, FlushError, Sink, notify};
 
-use crate::queue::{EndOnDrop, Fate, Queue};
-use crate::{ExportStats, encode_json};
+use crate::ExportStats;
+use crate::json::json;
+use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue};
+use crate::rotated::Rotated;
 
 /// A [`Sink`] that writes OTLP JSON lines: each line one `ExportTraceServiceRequest`, as the
 /// OpenTelemetry file exporter writes it and [`decode_json`](crate::decode_json) reads it.
 ///
-/// Its own thread writes, behind a queue of at most 65,536 spans; what does not fit because the disk is
-/// slow is dropped, counted and announced. A clone writes to the same file.
+/// Its own thread writes, behind a queue of at most 65,536 spans and 64 MiB; what does not fit because the
+/// disk is slow is dropped, counted and announced, and the next line's scope says it in `hopline.dropped`.
+/// Where the disk is full, spans are lost in the same way. A clone writes to the same file.
 ///
 /// # Examples
 ///
@@ -43,8 +46,14 @@ struct Handle {
     queue: Arc<Queue>,
 }
 
-/// Some 100 MB of spans at worst; a disk that is that far behind does not catch up.
-const MAX_SPANS: usize = 65_536;
+/// A disk that is that far behind does not catch up.
+const BOUNDS: Bounds = Bounds {
+    spans: 65_536,
+    bytes: 64 << 20,
+};
+
+/// How many spans are written at once.
+const AT_ONCE: usize = 512;
 
 /// What a sink that nobody shut down still has for what waits.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
@@ -59,13 +68,38 @@ impl FileSink {
         Self::to_writer(File::create(path)?)
     }
 
+    /// Appends to a file and begins a new one where it would grow beyond `max_bytes`.
+    ///
+    /// The full one is then `path.1`, the one before that `path.2`; of these older ones, `older` stay. A
+    /// single line longer than `max_bytes` gets a file of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written, or no thread can be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("hopline-rotated-{}.jsonl", std::process::id()));
+    /// use hopline_otlp::FileSink;
+    ///
+    /// // at most 500 MB
+    /// let sink = FileSink::rotated(&path, 100_000_000, 4)?;
+    /// assert_eq!(sink.stats().lost(), 0);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn rotated(path: impl AsRef<Path>, max_bytes: u64, older: usize) -> io::Result<Self> {
+        Self::to_writer(Rotated::open(path.as_ref(), max_bytes, older)?)
+    }
+
     /// Writes to something else than a new file: a file opened to append, a pipe, standard output.
     ///
     /// # Errors
     ///
     /// If no thread can be started.
     pub fn to_writer(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(MAX_SPANS, 1, "the queue of the span file"));
+        let queue = Arc::new(Queue::new(BOUNDS, 1, "the queue of the span file"));
         let lines = Lines { out, broken: false };
         // Ends when the queue is closed and empty, or when the time of a shutdown is up.
         let writer = Arc::clone(&queue);
@@ -113,14 +147,14 @@ impl Drop for Handle {
 fn write_all<W: Write>(queue: &Queue, mut lines: Lines<W>) {
     let _end = EndOnDrop(queue);
     loop {
-        let batches = queue.wait_for_work();
-        if batches.is_empty() || queue.is_overdue() {
+        let front = queue.wait_for_work(AT_ONCE);
+        if front.slices.is_empty() || queue.is_overdue() {
             return;
         }
-        match lines.write(&batches) {
-            Ok(()) => queue.settle(batches.len(), Fate::Sent { refused: 0 }),
+        match lines.write(&front) {
+            Ok(()) => queue.settle(&front, Fate::Sent { refused: 0 }),
             Err(error) => {
-                queue.settle(batches.len(), Fate::Abandoned);
+                queue.settle(&front, Fate::Abandoned);
                 notify("otlp-file", || {
                     format!("cannot write spans to their file: {error}; they are lost")
                 });
@@ -136,20 +170,17 @@ struct Lines<W> {
 }
 
 impl<W: Write> Lines<W> {
-    fn write(&mut self, batches: &[Arc<Batch>]) -> io::Result<()> {
-        let mut lines = String::new();
-        if self.broken {
-            lines.push('\n');
+    fn write(&mut self, front: &Front) -> io::Result<()> {
+        let mut lost = front.lost;
+        for slice in &front.slices {
+            let mut line = json(std::slice::from_ref(slice), std::mem::take(&mut lost));
+            line.push('\n');
+            if std::mem::replace(&mut self.broken, true) {
+                line.insert(0, '\n');
+            }
+            self.out.write_all(line.as_bytes())?;
+            self.broken = false;
         }
-        for batch in batches {
-            lines.push_str(&encode_json(std::slice::from_ref(batch)));
-            lines.push('\n');
-        }
-        let result = self
-            .out
-            .write_all(lines.as_bytes())
-            .and_then(|()| self.out.flush());
-        self.broken = result.is_err();
-        result
+        self.out.flush()
     }
 }

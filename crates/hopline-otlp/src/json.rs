@@ -6,9 +6,8 @@ use std::sync::Arc;
 use hopline_core::{Batch, Resource, SpanView};
 
 use crate::any::Any;
-use crate::encode::{
-    SCOPE_NAME, SCOPE_VERSION, STATUS_ERROR, by_resource, kind_number, span_flags,
-};
+use crate::encode::{DROPPED, SCOPE_NAME, SCOPE_VERSION, STATUS_ERROR, kind_number, span_flags};
+use crate::slice::{Slice, by_resource};
 
 /// Encodes spans as an OTLP `ExportTraceServiceRequest` in JSON, on one line without a line break.
 ///
@@ -34,28 +33,40 @@ use crate::encode::{
 /// # Ok::<(), hopline_otlp::DecodeError>(())
 /// ```
 pub fn encode_json(batches: &[Arc<Batch>]) -> String {
-    let spans: usize = batches.iter().map(|batch| batch.len()).sum();
+    json(&Slice::all(batches), 0)
+}
+
+/// The same for parts of batches, and for how many spans were lost before them.
+pub(crate) fn json(slices: &[Slice], lost: u64) -> String {
+    let spans: usize = slices.iter().map(Slice::len).sum();
+    // said once in a request, or a reader that adds it up would count it several times
+    let mut lost = (lost > 0).then_some(lost);
     let mut json = Json {
         out: String::with_capacity(512 + spans * 768),
         comma: false,
     };
     json.object(|json| {
-        json.list("resourceSpans", by_resource(batches), resource_spans);
+        json.list("resourceSpans", by_resource(slices), |json, same| {
+            resource_spans(json, same, lost.take())
+        });
     });
     json.out
 }
 
-fn resource_spans(json: &mut Json, batches: &[Arc<Batch>]) {
-    if let Some(first) = batches.first() {
+fn resource_spans(json: &mut Json, slices: &[Slice], lost: Option<u64>) {
+    if let Some(first) = slices.first() {
         json.key("resource");
         json.object(|json| resource(json, first.resource()));
     }
-    let spans = || batches.iter().flat_map(|batch| batch.spans());
+    let spans = || slices.iter().flat_map(Slice::spans);
     json.list("scopeSpans", [()], |json, ()| {
         json.key("scope");
         json.object(|json| {
             json.text("name", SCOPE_NAME);
             json.text("version", SCOPE_VERSION);
+            json.list("attributes", lost, |json, lost| {
+                key_value(json, DROPPED, Any::I64(lost.cast_signed()));
+            });
         });
         json.list("spans", spans(), |json, view| span(json, &view));
     });

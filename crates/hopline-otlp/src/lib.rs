@@ -87,21 +87,25 @@ mod bytes_text;
 mod decode;
 mod encode;
 mod env;
-mod file;
 #[cfg(feature = "http")]
-mod http;
+mod export;
+mod file;
 mod json;
+mod line;
 mod proto;
 mod queue;
+mod resource;
+mod rotated;
+mod slice;
 mod stats;
 
 pub use decode::{DecodeError, decode_json};
 pub use encode::encode_protobuf;
-pub use env::resource_from_env;
-pub use file::FileSink;
 #[cfg(feature = "http")]
-pub use http::{ConfigError, Exporter, ExporterBuilder, Protocol};
+pub use export::{CheckError, ConfigError, Exporter, ExporterBuilder, Protocol};
+pub use file::FileSink;
 pub use json::encode_json;
+pub use resource::{resource_from_env, resource_from_variables};
 pub use stats::ExportStats;
 
 #[cfg(all(doctest, feature = "http"))]

@@ -1,23 +1,23 @@
 //! The bounded queue between the threads that end spans and the one that writes them.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hopline_core::{Batch, FlushError, notify};
 
 use crate::ExportStats;
+use crate::line::Line;
+use crate::slice::{Slice, count, precious};
 
-/// How many spans go out together, where that many wait.
-pub(crate) const SPANS_AT_ONCE: usize = 512;
-
-/// A queue of batches with one writer.
+/// A queue of spans with one writer.
 ///
-/// Bounded by spans. The newest are dropped where it is full: what waits is older, and a part of it may
-/// be on its way. A batch stays in the queue, and within the bound, until its fate is settled.
+/// Bounded by spans and by bytes. Where it is full, spans of ordinary traces are dropped, the newest first:
+/// what waits is older, and a part of it may be on its way. Traces that failed or were slow are dropped
+/// last. What the writer has taken stays in the queue, and within its bounds, until its fate is settled.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    // Held for a few instructions, never while anything is sent, written or announced.
+    // Held for a few instructions, or, where the queue is full, for one look at each waiting span; never
+    // while anything is sent, written or announced.
     state: Mutex<State>,
     /// Wakes a writer that is a plain thread.
     work: Condvar,
@@ -29,21 +29,25 @@ pub(crate) struct Queue {
     /// Wakes the writer's watch on the shutdown deadline.
     #[cfg(feature = "http")]
     closing: tokio::sync::Notify,
-    max_spans: usize,
+    bounds: Bounds,
     /// From how many spans on the writer is woken.
-    ample: u64,
+    ample: usize,
     /// What it is, for notices.
     what: &'static str,
 }
 
+/// The most a queue holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) spans: usize,
+    pub(crate) bytes: usize,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    batches: VecDeque<Arc<Batch>>,
+    line: Line,
     stats: ExportStats,
-    /// Batches ever taken and ever settled. They settle in order, so a flush waits for a number.
-    taken: u64,
-    settled: u64,
-    /// How often someone asked to have everything out now, and up to which batch.
+    /// How often someone asked to have everything out now, and up to which entry of the line.
     urges: u64,
     urged: u64,
     /// When the writer must give up; set once the queue takes nothing any more.
@@ -52,11 +56,21 @@ struct State {
     ended: bool,
     /// Spans dropped in the loss that goes on.
     losing: u64,
-    /// Spans lost after they were taken, as far as a flush has told.
+    /// Losses as far as a flush has told, and as far as a request has told that arrived.
     reported: u64,
+    told: u64,
 }
 
-/// What became of batches.
+/// The oldest spans, as many as make one request; they stay in the queue until they are settled.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) slices: Vec<Slice>,
+    pub(crate) spans: usize,
+    /// Spans lost since the last request that arrived.
+    pub(crate) lost: u64,
+}
+
+/// What became of spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Out, but for so many spans that the other side refused.
@@ -64,13 +78,16 @@ pub(crate) enum Fate {
     /// Refused for good.
     #[cfg(feature = "http")]
     Rejected,
+    /// On disk, to be sent later.
+    #[cfg(feature = "spool")]
+    Spooled,
     /// Given up.
     Abandoned,
 }
 
 impl Queue {
-    /// A queue for at most `max_spans`, whose writer wants to be woken once `ample` wait.
-    pub(crate) fn new(max_spans: usize, ample: usize, what: &'static str) -> Self {
+    /// A queue whose writer wants to be woken once `ample` spans wait.
+    pub(crate) fn new(bounds: Bounds, ample: usize, what: &'static str) -> Self {
         Self {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -79,84 +96,93 @@ impl Queue {
             wake: tokio::sync::Notify::new(),
             #[cfg(feature = "http")]
             closing: tokio::sync::Notify::new(),
-            max_spans,
-            ample: ample as u64,
+            bounds,
+            ample,
             what,
         }
     }
 
-    /// Takes a batch, or drops and counts it.
+    /// Takes a batch, or drops and counts it, or a part of it.
     pub(crate) fn offer(&self, batch: &Arc<Batch>) {
-        let spans = batch.len() as u64;
+        let spans = batch.len();
         let mut state = self.state();
+        state.stats.given += spans as u64;
         if state.deadline.is_some() || state.ended {
-            state.stats.dropped += spans;
+            state.stats.dropped += spans as u64;
             drop(state);
             return notify("otlp-closed", || {
                 format!("{} was shut down: {spans} spans are lost", self.what)
             });
         }
-        // an empty queue takes any batch, else one larger than the bound could never go out
-        if state.stats.waiting > 0 && state.stats.waiting + spans > self.max_spans as u64 {
-            state.stats.dropped += spans;
-            let first = state.losing == 0;
-            state.losing += spans;
+        if !state.line.fits(spans, batch.bytes(), self.bounds) {
             drop(state);
-            if first {
-                notify("otlp-loss", || {
-                    format!(
-                        "{} is full ({} spans): new spans are being lost",
-                        self.what, self.max_spans
-                    )
-                });
-            }
-            return;
+            return self.offer_over(batch);
         }
-        state.batches.push_back(Arc::clone(batch));
-        state.taken += 1;
-        state.stats.accepted += spans;
-        state.stats.waiting += spans;
-        let ample = state.stats.waiting >= self.ample;
-        drop(state);
-        if ample {
-            self.wake();
-        }
+        state
+            .line
+            .push(batch, std::iter::once(0..spans).collect(), false);
+        self.wake_if_ample(state);
     }
 
-    /// The oldest batches, as many as make one request; they stay until they are settled.
-    pub(crate) fn front(&self) -> Vec<Arc<Batch>> {
-        let state = self.state();
-        let mut spans = 0;
-        let fits = |batch: &&Arc<Batch>| {
-            let first = spans == 0;
-            spans += batch.len();
-            first || spans <= SPANS_AT_ONCE
-        };
-        state.batches.iter().take_while(fits).cloned().collect()
-    }
-
-    /// Says what became of the oldest batches.
-    pub(crate) fn settle(&self, batches: usize, fate: Fate) {
+    /// Takes what is to be lost last of a batch for which there is no room.
+    #[cold]
+    fn offer_over(&self, batch: &Arc<Batch>) {
+        let places = precious(batch);
+        let (all, wanted) = (batch.len(), count(&places));
         let mut state = self.state();
-        let gone: Vec<_> = (0..batches)
-            .map_while(|_| state.batches.pop_front())
-            .collect();
-        state.settled += gone.len() as u64;
-        let spans = gone.iter().map(|batch| batch.len() as u64).sum();
-        let stats = &mut state.stats;
-        stats.waiting -= spans;
-        match fate {
-            Fate::Sent { refused } => {
-                let refused = refused.min(spans);
-                stats.rejected += refused;
-                stats.sent += spans - refused;
+        let mut cost = Vec::new();
+        let (mut dropped, mut taken) = (0, 0);
+        if wanted > 0 {
+            dropped += state
+                .line
+                .thin(wanted, batch.bytes(), self.bounds, &mut cost);
+            if state.line.fits(wanted, batch.bytes(), self.bounds) {
+                state.line.push(batch, places, true);
+                taken = wanted;
             }
-            #[cfg(feature = "http")]
-            Fate::Rejected => stats.rejected += spans,
-            Fate::Abandoned => stats.abandoned += spans,
+        }
+        dropped += (all - taken) as u64;
+        state.stats.dropped += dropped;
+        let first = state.losing == 0 && dropped > 0;
+        state.losing += dropped;
+        self.wake_if_ample(state);
+        // batches give their memory back to their tracer here, outside the lock
+        drop(cost);
+        // something in the middle may have been what a flush waits for
+        self.settled.notify_all();
+        if first {
+            notify("otlp-loss", || {
+                let Bounds { spans, bytes } = self.bounds;
+                format!(
+                    "{} is full ({spans} spans or {bytes} bytes): new spans are being lost, those of failed and slow traces last",
+                    self.what
+                )
+            });
+        }
+    }
+
+    /// The oldest spans, at most so many.
+    pub(crate) fn front(&self, most: usize) -> Front {
+        let mut state = self.state();
+        let (slices, spans) = state.line.front(most);
+        let lost = state.stats.lost() - state.told;
+        Front {
+            slices,
+            spans,
+            lost,
+        }
+    }
+
+    /// Says what became of the spans at the front.
+    pub(crate) fn settle(&self, front: &Front, fate: Fate) {
+        let mut state = self.state();
+        let gone = state.line.pop(front.spans);
+        state.stats.count(front.spans as u64, fate);
+        if let Fate::Sent { .. } = fate {
+            state.told += front.lost;
         }
         // half empty, so that a queue on the edge does not announce an end with each request
-        let over = state.losing > 0 && state.stats.waiting <= self.max_spans as u64 / 2;
+        let over = state.losing > 0 && state.line.is_within_half(self.bounds);
         let lost = if over {
             std::mem::take(&mut state.losing)
         } else {
@@ -178,16 +204,16 @@ impl Queue {
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let mut state = self.state();
         state.urges += 1;
-        state.urged = state.taken;
-        let (goal, lost) = (state.taken, state.reported);
+        state.urged = state.line.next();
+        let (goal, lost) = (state.urged, state.reported);
         drop(state);
         self.wake();
-        self.wait(timeout, lost, |state| state.settled >= goal)
+        self.wait(timeout, lost, |state| state.line.is_past(goal))
     }
 
     /// Takes nothing any more, and waits until the writer has ended; fails for what is lost meanwhile.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        let before = self.state().lost();
+        let before = self.state().lost_on_the_way();
         // a little earlier than asked, so that the rest is counted by the time this returns
         self.close(timeout - (timeout / 10).min(Duration::from_millis(50)));
         self.wait(timeout, before, |state| state.ended)
@@ -200,7 +226,7 @@ impl Queue {
             .unwrap_or_else(far_future);
         let mut state = self.state();
         state.urges += 1;
-        state.urged = state.taken;
+        state.urged = state.line.next();
         state.deadline = Some(
             state
                 .deadline
@@ -214,24 +240,22 @@ impl Queue {
 
     /// Says that there is no writer any more, and gives up what waits.
     pub(crate) fn end(&self) {
-        let mut state = self.state();
-        state.deadline.get_or_insert_with(Instant::now);
-        let left = state.batches.len();
-        drop(state);
-        self.settle(left, Fate::Abandoned);
+        self.state().deadline.get_or_insert_with(Instant::now);
+        let rest = self.front(usize::MAX);
+        self.settle(&rest, Fate::Abandoned);
         self.state().ended = true;
         self.settled.notify_all();
     }
 
     /// Waits for the first work; an empty answer means that the queue is closed and empty.
-    pub(crate) fn wait_for_work(&self) -> Vec<Arc<Batch>> {
-        let idle = |state: &mut State| state.batches.is_empty() && state.deadline.is_none();
+    pub(crate) fn wait_for_work(&self, most: usize) -> Front {
+        let idle = |state: &mut State| state.line.is_empty() && state.deadline.is_none();
         drop(
             self.work
                 .wait_while(self.state(), idle)
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        self.front()
+        self.front(most)
     }
 
     /// True once what waits is to be given up.
@@ -242,7 +266,11 @@ impl Queue {
     }
 
     pub(crate) fn stats(&self) -> ExportStats {
-        self.state().stats
+        let state = self.state();
+        ExportStats {
+            waiting: state.line.spans() as u64,
+            ..state.stats
+        }
     }
 
     fn wait(
@@ -259,12 +287,20 @@ impl Queue {
         let late = state
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);
-        state.reported = state.lost();
+        state.reported = state.lost_on_the_way();
         match state.reported > lost {
             _ if elapsed.timed_out() => Err(FlushError::timed_out()),
             true if late => Err(FlushError::timed_out()),
             true => Err(FlushError::failed()),
             false => Ok(()),
+        }
+    }
+
+    fn wake_if_ample(&self, state: MutexGuard<'_, State>) {
+        let ample = state.line.spans() >= self.ample || state.line.is_beyond_half(self.bounds);
+        drop(state);
+        if ample {
+            self.wake();
         }
     }
 
@@ -314,14 +350,51 @@ impl Queue {
     /// True if the writer should not wait longer: enough is there, or someone waits for it, or it is the end.
     pub(crate) fn is_pressing(&self) -> bool {
         let state = self.state();
-        state.stats.waiting >= self.ample || state.settled < state.urged || state.deadline.is_some()
+        state.line.spans() >= self.ample
+            || state.line.is_beyond_half(self.bounds)
+            || !state.line.is_past(state.urged)
+            || state.deadline.is_some()
+    }
+}
+
+#[cfg(feature = "spool")]
+impl Queue {
+    /// Counts spans that an earlier run left in the spool.
+    pub(crate) fn found_in_spool(&self, spans: u64) {
+        let stats = &mut self.state().stats;
+        stats.given += spans;
+        stats.spooled += spans;
+    }
+
+    /// Says what became of spans of the spool.
+    pub(crate) fn settle_spooled(&self, spans: u64, fate: Fate) {
+        let stats = &mut self.state().stats;
+        stats.spooled -= spans.min(stats.spooled);
+        stats.count(spans, fate);
     }
 }
 
 impl State {
     /// Spans that were taken and will not arrive.
-    fn lost(&self) -> u64 {
+    fn lost_on_the_way(&self) -> u64 {
         self.stats.rejected + self.stats.abandoned
+    }
+}
+
+impl ExportStats {
+    fn count(&mut self, spans: u64, fate: Fate) {
+        match fate {
+            Fate::Sent { refused } => {
+                let refused = refused.min(spans);
+                self.rejected += refused;
+                self.sent += spans - refused;
+            }
+            #[cfg(feature = "http")]
+            Fate::Rejected => self.rejected += spans,
+            #[cfg(feature = "spool")]
+            Fate::Spooled => self.spooled += spans,
+            Fate::Abandoned => self.abandoned += spans,
+        }
     }
 }
 

@@ -3,13 +3,12 @@
 /// What an [`Exporter`](crate::Exporter) or a [`FileSink`](crate::FileSink) did with the spans it was
 /// given, since it was made.
 ///
-/// No span is missing: `accepted` is the sum of `sent`, `rejected`, `abandoned` and `waiting`, and what
-/// was never accepted is in `dropped`.
+/// No span is missing: `given` is the sum of all the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportStats {
-    /// Spans taken into the queue.
-    pub accepted: u64,
+    /// Spans it was given; those found in the spool of an earlier run, too.
+    pub given: u64,
     /// Spans the collector took, or that are in the file.
     pub sent: u64,
     /// Spans the collector refused for good, all of a request or a part of it.
@@ -17,10 +16,12 @@ pub struct ExportStats {
     /// Spans given up: retried for too long, still there when shutdown ran out of time, or not written
     /// because the file failed.
     pub abandoned: u64,
-    /// Spans not taken because the queue was full, or because the sink was shut down.
+    /// Spans lost because the queue was full, or because the sink was shut down.
     pub dropped: u64,
     /// Spans in the queue now.
     pub waiting: u64,
+    /// Spans in the spool on disk now.
+    pub spooled: u64,
 }
 
 impl ExportStats {

@@ -6,26 +6,33 @@ use std::time::Duration;
 
 use hopline_core::{Batch, Batching, FlushError, Sink, Source};
 
+use tokio::runtime::{Builder, Handle as RuntimeHandle};
+
 use super::ExporterBuilder;
-use super::settings::{ConfigError, Problem, Settings, shown};
+use super::problem::{ConfigError, Problem};
+use super::settings::Settings;
+#[cfg(feature = "spool")]
+use super::spool::Spool;
 use super::transport::Transport;
 use super::worker::Worker;
 use crate::ExportStats;
 use crate::env::Env;
-use crate::queue::{Queue, SPANS_AT_ONCE};
+use crate::queue::Queue;
 
-/// A [`Sink`] that sends spans to a collector by OTLP over HTTP.
+/// A [`Sink`] that sends spans to a collector by OTLP, over HTTP or gRPC.
 ///
 /// A thread of its own, with a runtime of its own, encodes and sends; the application's runtime is never
-/// needed nor blocked, so that flushing works anywhere. Between the two is a bounded queue. What finds
-/// it full is dropped, counted in [`stats`](Self::stats), and announced at the start of the loss and at
-/// its end.
+/// needed nor blocked, so that flushing works anywhere. Between the two is a queue, bounded by spans and by
+/// bytes. Where it is full, spans of ordinary traces are dropped, the newest first, and those of traces that
+/// failed, or were kept though not sampled, only when nothing else is left to drop. Each loss is counted in
+/// [`stats`](Self::stats), announced at its start and at its end, and told to the collector: the scope of
+/// the next request that arrives has `hopline.dropped`, the number of spans lost before it.
 ///
-/// The answers 429, 502, 503 and 504, time-outs and connection errors are retried, with exponential
-/// pauses and jitter or as long as `Retry-After` asks, for at most 5 minutes (see [OTLP/HTTP failures]).
-/// Any other error answer drops the request's spans. Spans may arrive twice if the connection breaks
-/// after the collector took them. Redirects are not followed, and an answer of more than 4 MiB is cut off
-/// and counts as a failure.
+/// The answers 429, 502, 503 and 504 (over gRPC `UNAVAILABLE` and its kin, and `RESOURCE_EXHAUSTED` with a
+/// `RetryInfo`), time-outs and connection errors are retried, with exponential pauses and jitter or as long
+/// as the collector asks, for at most 5 minutes (see [OTLP failures]). Any other error answer drops the
+/// request's spans. Spans may arrive twice if the connection breaks after the collector took them.
+/// Redirects are not followed, and an answer of more than 4 MiB is cut off and counts as a failure.
 ///
 /// A flush fails if it runs out of time or if accepted spans were lost since the last one; a shutdown, if
 /// spans are lost in it. It does not wait for a collector at whose port nobody listens.
@@ -48,14 +55,18 @@ use crate::queue::{Queue, SPANS_AT_ONCE};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [OTLP/HTTP failures]: https://opentelemetry.io/docs/specs/otlp/#failures-1
+/// [OTLP failures]: https://opentelemetry.io/docs/specs/otlp/#failures
 /// [`Tracer::shutdown`]: hopline_core::Tracer::shutdown
 #[derive(Clone)]
 pub struct Exporter(Arc<Handle>);
 
 struct Handle {
     shared: Arc<Shared>,
-    endpoint: String,
+    transport: Arc<Transport>,
+    /// The export thread's; only used to start a check.
+    runtime: RuntimeHandle,
+    timeout: Duration,
+    wire: &'static str,
 }
 
 /// What the handles and the export thread share.
@@ -77,20 +88,30 @@ impl Exporter {
 
     /// Makes the exporter that the environment describes; `None` if `OTEL_TRACES_EXPORTER` names others only.
     ///
-    /// Read are `OTEL_EXPORTER_OTLP_ENDPOINT`, `_PROTOCOL`, `_HEADERS` and `_TIMEOUT`, each with a
-    /// variant that has `TRACES_` before the last word and wins, `OTEL_BSP_SCHEDULE_DELAY` and
-    /// `OTEL_BSP_MAX_QUEUE_SIZE`; see [OTLP exporter configuration]. An empty variable counts as unset.
+    /// The variables are listed on this crate's front page; see [OTLP exporter configuration]. An empty
+    /// variable counts as unset.
     ///
     /// # Errors
     ///
-    /// If the endpoint is unusable, the protocol is gRPC, or no thread can be started. Other bad values
-    /// are ignored and said in a notice.
+    /// If the endpoint, a certificate or the spool is unusable, the protocol is not compiled in, or no
+    /// thread can be started. Other bad values are ignored and said in a notice.
     ///
     /// [OTLP exporter configuration]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
-        let mut env = Env::new(&|name| std::env::var(name).ok());
+        Self::from_variables(&|name| std::env::var(name).ok())
+    }
+
+    /// The same from variables that `variable` looks up.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env).
+    pub fn from_variables(
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, ConfigError> {
+        let mut env = Env::new(variable);
         let settings = Settings::read(&mut env);
-        env.say_warnings();
+        env.say_warnings("otlp-env");
         settings?.map(Self::spawn).transpose()
     }
 
@@ -99,25 +120,68 @@ impl Exporter {
         self.0.shared.queue.stats()
     }
 
+    /// What sends: the thread's runtime, the transport, and how long one attempt may take.
+    pub(super) fn sender(&self) -> (&RuntimeHandle, &Arc<Transport>, Duration) {
+        let Handle {
+            runtime,
+            transport,
+            timeout,
+            ..
+        } = &*self.0;
+        (runtime, transport, *timeout)
+    }
+
     pub(super) fn spawn(settings: Settings) -> Result<Self, ConfigError> {
-        let transport = Transport::new(&settings)?;
-        // a small queue is emptied before it is full
-        let ample = SPANS_AT_ONCE.min(settings.max_queue_spans.div_ceil(2));
-        let queue = Queue::new(settings.max_queue_spans, ample, "the export queue");
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(Problem::Thread)?;
+        let transport = {
+            let _inside = runtime.enter();
+            Arc::new(Transport::new(&settings)?)
+        };
+        let queue = Queue::new(settings.bounds, settings.ample(), "the export queue");
+        #[cfg(feature = "spool")]
+        let spool = match &settings.spool {
+            Some(spool) => {
+                let (spool, found) = Spool::open(spool, transport.ending())?;
+                queue.found_in_spool(found);
+                Some(spool)
+            }
+            None => None,
+        };
         let shared = Arc::new(Shared {
             queue,
             sources: Mutex::default(),
         });
-        let worker = Worker::new(Arc::clone(&shared), transport, &settings);
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+            transport: Arc::clone(&transport),
+            runtime: runtime.handle().clone(),
+            timeout: settings.timeout,
+            wire: settings.protocol.as_str(),
+        };
+        let worker = Worker::new(
+            shared,
+            transport,
+            &settings,
+            #[cfg(feature = "spool")]
+            spool,
+        );
         // Ends when the queue is closed and empty, or when the time of a shutdown is up.
         let thread = std::thread::Builder::new().name("hopline-export".to_owned());
         thread
-            .spawn(move || worker.run())
+            .spawn(move || worker.run(runtime))
             .map_err(Problem::Thread)?;
-        Ok(Self(Arc::new(Handle {
-            shared,
-            endpoint: shown(&settings.endpoint),
-        })))
+        Ok(Self(Arc::new(handle)))
+    }
+}
+
+/// Where spans go, without what could be a secret: `http://localhost:4318/v1/traces (http/protobuf)`.
+impl fmt::Display for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0.transport.shown_endpoint(), self.0.wire)
     }
 }
 
@@ -148,7 +212,7 @@ impl Sink for Exporter {
 impl fmt::Debug for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exporter")
-            .field("endpoint", &self.0.endpoint)
+            .field("endpoint", &self.0.transport.shown_endpoint())
             .field("stats", &self.stats())
             .finish()
     }

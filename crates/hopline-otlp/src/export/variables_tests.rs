@@ -57,11 +57,87 @@ fn the_variable_for_traces_wins_and_an_empty_one_is_unset() {
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ""),
         ("OTEL_BSP_SCHEDULE_DELAY", "70"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "9"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "800"),
+        ("HOPLINE_MAX_QUEUE_BYTES", "1000"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
     ]);
     assert_eq!(set.timeout, Duration::from_millis(2500));
     assert_eq!(set.protocol, Protocol::HttpJson);
     assert_eq!(set.schedule_delay, Duration::from_millis(70));
-    assert_eq!(set.max_queue_spans, 9);
+    assert_eq!((set.bounds.spans, set.bounds.bytes), (9, 1000));
+    // a request cannot hold more than the queue
+    assert_eq!(set.spans_at_once, 9);
+    assert_eq!(set.give_up_after, Duration::from_millis(800));
+    assert!(set.gzip);
+}
+
+#[test]
+fn requests_are_as_large_as_told() {
+    let set = settings(&[("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100")]);
+    assert_eq!((set.spans_at_once, set.bounds.spans), (100, 2048));
+}
+
+#[test]
+fn certificates_are_read_at_the_start_or_are_errors() {
+    let missing = "/nonexistent/ca.pem";
+    for (variable, what) in [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "the certificate to trust"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+            "the certificate to trust",
+        ),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "the client's key"),
+    ] {
+        let (settings, _) = read(&[(variable, missing)]);
+        let error = settings.unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains(missing), "{error}");
+    }
+    let alone = [(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    )];
+    let error = read(&alone).0.unwrap_err().to_string();
+    assert!(error.contains("go together"), "{error}");
+}
+
+#[cfg(feature = "grpc")]
+#[test]
+fn a_grpc_endpoint_is_a_host_whose_scheme_may_be_left_out() {
+    let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    let endpoint = |url, insecure| {
+        endpoint_of(&[
+            grpc,
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", url),
+            ("OTEL_EXPORTER_OTLP_INSECURE", insecure),
+        ])
+    };
+    assert_eq!(endpoint_of(&[grpc]), "http://localhost:4317/");
+    assert_eq!(endpoint("http://c:1/v1/traces", ""), "http://c:1/");
+    assert_eq!(endpoint("c:1", "true"), "http://c:1/");
+    #[cfg(feature = "tls")]
+    {
+        assert_eq!(endpoint("c:1", "false"), "https://c:1/");
+        assert_eq!(endpoint("https://c:1", "true"), "https://c:1/");
+    }
+    assert_eq!(settings(&[grpc]).protocol, Protocol::Grpc);
+}
+
+#[cfg(feature = "spool")]
+#[test]
+fn a_spool_is_a_folder_and_a_size() {
+    use crate::export::spool::{DEFAULT_BYTES, SpoolSettings};
+    let folder = ("HOPLINE_SPOOL", "/var/spool/orders");
+    let expected = |bytes| Some(SpoolSettings::new("/var/spool/orders", bytes));
+    assert_eq!(settings(&[folder]).spool, expected(DEFAULT_BYTES));
+    assert_eq!(
+        settings(&[folder, ("HOPLINE_SPOOL_BYTES", "7")]).spool,
+        expected(7)
+    );
+    assert_eq!(settings(&[]).spool, None);
+    let (settings, warnings) = read(&[("HOPLINE_SPOOL_BYTES", "7")]);
+    assert_eq!(settings.unwrap().unwrap().spool, None);
+    assert!(warnings[0].contains("HOPLINE_SPOOL"), "{warnings:?}");
 }
 
 #[test]
@@ -106,10 +182,15 @@ fn an_endpoint_that_needs_tls_is_an_error_that_names_the_feature() {
     );
 }
 
+#[cfg(not(feature = "grpc"))]
 #[test]
-fn grpc_is_an_error_that_names_what_is_supported() {
+fn grpc_is_an_error_that_names_the_feature() {
     let (settings, _) = read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
-    assert!(settings.unwrap_err().to_string().contains("http/protobuf"));
+    let error = settings.unwrap_err().to_string();
+    assert!(
+        error.contains("`grpc`") && error.contains("http/protobuf"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -119,9 +200,13 @@ fn other_bad_values_are_said_and_ignored() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "no-value"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "bad name=1"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "yes"),
         ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1e3"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "30s"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
     ] {
         let (settings, warnings) = read(&[(variable, value)]);

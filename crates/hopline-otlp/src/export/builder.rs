@@ -4,9 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Exporter;
-use super::settings::{
-    ConfigError, DEFAULT_BASE, Problem, Protocol, Settings, base_endpoint, header, traces_endpoint,
-};
+use super::endpoint::{DEFAULT_BASE, base_endpoint, traces_endpoint};
+#[cfg(feature = "grpc")]
+use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
+use super::problem::{ConfigError, Problem};
+use super::settings::{Protocol, Settings, Trust, header};
 
 /// Makes an [`Exporter`]; each setting stands for itself, the environment is not read.
 ///
@@ -21,7 +23,7 @@ use super::settings::{
 ///     .headers([("api-key", "secret")])
 ///     .timeout(Duration::from_secs(3))
 ///     .build()?;
-/// assert_eq!(exporter.stats().accepted, 0);
+/// assert_eq!(exporter.stats().given, 0);
 ///
 /// let error = Exporter::builder().endpoint("127.0.0.1:4318").build().unwrap_err();
 /// assert!(error.to_string().contains("not an absolute http or https URL"));
@@ -30,33 +32,46 @@ use super::settings::{
 #[derive(Clone)]
 #[must_use]
 pub struct ExporterBuilder {
-    base: String,
+    base: Option<String>,
     traces: Option<String>,
     headers: Vec<(String, String)>,
-    protocol: Option<Protocol>,
+    protocol: Protocol,
+    gzip: bool,
+    trust: Trust,
     timeout: Option<Duration>,
     queue: Option<usize>,
+    queue_bytes: Option<usize>,
+    spans_at_once: Option<usize>,
     schedule_delay: Option<Duration>,
     give_up_after: Option<Duration>,
+    #[cfg(feature = "spool")]
+    spool: Option<super::spool::SpoolSettings>,
 }
 
 impl ExporterBuilder {
     pub(super) fn new() -> Self {
         Self {
-            base: DEFAULT_BASE.to_owned(),
+            base: None,
             traces: None,
             headers: Vec::new(),
-            protocol: None,
+            protocol: Protocol::default(),
+            gzip: false,
+            trust: Trust::default(),
             timeout: None,
             queue: None,
+            queue_bytes: None,
+            spans_at_once: None,
             schedule_delay: None,
             give_up_after: None,
+            #[cfg(feature = "spool")]
+            spool: None,
         }
     }
 
     /// The collector's base URL, to which `/v1/traces` is appended; `http://localhost:4318` by default.
+    /// Over gRPC nothing is appended, and the default is `http://localhost:4317`.
     pub fn endpoint(mut self, base: impl Into<String>) -> Self {
-        self.base = base.into();
+        self.base = Some(base.into());
         self
     }
 
@@ -81,7 +96,31 @@ impl ExporterBuilder {
 
     /// How spans are written on the wire; [`Protocol::HttpProtobuf`] by default.
     pub fn protocol(mut self, protocol: Protocol) -> Self {
-        self.protocol = Some(protocol);
+        self.protocol = protocol;
+        self
+    }
+
+    /// Packs requests by gzip; they go unpacked by default.
+    pub fn gzip(mut self) -> Self {
+        self.gzip = true;
+        self
+    }
+
+    /// The certificates to trust, in PEM, instead of the platform's.
+    #[cfg(feature = "tls")]
+    pub fn certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.trust.authorities = Some(pem.into());
+        self
+    }
+
+    /// The client's certificate and its key, in PEM, for collectors that ask who comes.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.trust.client = Some((certificate.into(), key.into()));
         self
     }
 
@@ -98,6 +137,19 @@ impl ExporterBuilder {
         self
     }
 
+    /// How many bytes may wait, those on their way included; 32 MiB by default. Counted is the memory of
+    /// whole batches, of up to 512 spans or a large trace each.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = Some(bytes);
+        self
+    }
+
+    /// How many spans go out in one request at the most; 512 by default.
+    pub fn spans_at_once(mut self, spans: usize) -> Self {
+        self.spans_at_once = Some(spans.max(1));
+        self
+    }
+
     /// How long spans gather before they are sent, where fewer than 512 wait; 5 seconds by default.
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.schedule_delay = Some(delay);
@@ -110,30 +162,60 @@ impl ExporterBuilder {
         self
     }
 
+    /// Keeps spans in this folder while the collector takes none, `max_bytes` at the most.
+    ///
+    /// A request that does not arrive at once is written there, packed, and is sent when the collector
+    /// answers again, by this process or by the next one that is given the folder. So the spans of an outage
+    /// survive a restart, and those for which a shutdown has no time do. Each is sent once, but for a
+    /// process killed between the collector's answer and the removal of the file. When the folder is full,
+    /// spans wait in memory as they would without it. A file that cannot be read is renamed to `….corrupt`;
+    /// the last 8 of these stay. One process at a time can use a folder.
+    #[cfg(feature = "spool")]
+    pub fn spool(mut self, folder: impl Into<std::path::PathBuf>, max_bytes: u64) -> Self {
+        self.spool = Some(super::spool::SpoolSettings::new(folder, max_bytes));
+        self
+    }
+
     /// Starts the export thread.
     ///
     /// # Errors
     ///
-    /// If the endpoint or a header is unusable, or no thread can be started. Whether somebody listens
-    /// at the endpoint does not matter here.
+    /// If the endpoint, a header, a certificate or the spool is unusable, or no thread can be started.
+    /// Whether somebody listens at the endpoint does not matter here; [`Exporter::check`] tells.
     pub fn build(self) -> Result<Exporter, ConfigError> {
-        let endpoint = match &self.traces {
-            Some(url) => traces_endpoint(url)?,
-            None => base_endpoint(&self.base)?,
-        };
-        let mut settings = Settings::for_endpoint(endpoint);
+        let mut settings = Settings::for_endpoint(self.url()?);
         for (name, value) in self.headers {
             let Some((name, value)) = header(&name, &value) else {
                 return Err(Problem::Header(name).into());
             };
             settings.headers.append(name, value);
         }
-        settings.protocol = self.protocol.unwrap_or(settings.protocol);
+        settings.protocol = self.protocol;
+        settings.gzip = self.gzip;
+        settings.trust = self.trust;
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
-        settings.max_queue_spans = self.queue.unwrap_or(settings.max_queue_spans);
+        settings.bounds.spans = self.queue.unwrap_or(settings.bounds.spans);
+        settings.bounds.bytes = self.queue_bytes.unwrap_or(settings.bounds.bytes);
+        settings.spans_at_once = self.spans_at_once.unwrap_or(settings.spans_at_once);
         settings.schedule_delay = self.schedule_delay.unwrap_or(settings.schedule_delay);
         settings.give_up_after = self.give_up_after.unwrap_or(settings.give_up_after);
+        #[cfg(feature = "spool")]
+        {
+            settings.spool = self.spool;
+        }
         Exporter::spawn(settings)
+    }
+
+    fn url(&self) -> Result<reqwest::Url, ConfigError> {
+        let said = self.traces.as_deref().or(self.base.as_deref());
+        match self.protocol {
+            #[cfg(feature = "grpc")]
+            Protocol::Grpc => grpc_endpoint(said.unwrap_or(DEFAULT_GRPC), false),
+            Protocol::HttpProtobuf | Protocol::HttpJson => match &self.traces {
+                Some(url) => traces_endpoint(url),
+                None => base_endpoint(said.unwrap_or(DEFAULT_BASE)),
+            },
+        }
     }
 }
 
@@ -150,6 +232,7 @@ impl fmt::Debug for ExporterBuilder {
                     .collect::<Vec<_>>(),
             )
             .field("protocol", &self.protocol)
+            .field("gzip", &self.gzip)
             .field("timeout", &self.timeout)
             .field("queue", &self.queue)
             .field("schedule_delay", &self.schedule_delay)

@@ -1,54 +1,40 @@
-//! One attempt to send one request.
+//! OTLP over HTTP.
 
-use std::error::Error as _;
-use std::io;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Request, Response, StatusCode, Url, redirect};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Partial, partial_success};
+use super::endpoint::is_loopback;
+use super::gzip;
+use super::problem::{ConfigError, Problem};
 use super::retry::retry_after;
-use super::settings::{ConfigError, Problem, Protocol, Settings, shown};
+#[cfg(feature = "tls")]
+use super::settings::Trust;
+use super::settings::{Protocol, Settings};
+use super::transport::{MAX_ANSWER, Reply, USER_AGENT, innermost, is_refused};
 
 /// Makes requests to one endpoint.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(super) struct Http {
     client: Client,
     endpoint: Url,
-    protocol: Protocol,
+    content_type: HeaderValue,
+    gzip: bool,
     timeout: Duration,
 }
 
-/// How an attempt ended.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// The collector took the request, but for what it says.
-    Taken(Partial),
-    /// Not now: it may succeed later, not before `after` if that was asked.
-    Later {
-        after: Option<Duration>,
-        why: String,
-        /// True if nobody listens there.
-        refused: bool,
-    },
-    /// Never, however often it is tried.
-    Never(String),
-}
-
-/// What OTLP suggests as the most to be read of an answer, counted after decompression; there is none here.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-impl Transport {
+impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let mut client = Client::builder()
-            .user_agent(concat!("hopline-otlp/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .default_headers(settings.headers.clone())
             // another host would be given the credentials in the headers
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            // compiled in where another crate asks for it, but an answer here is a few bytes
+            // compiled in where another crate asks for it, but it knows no cap
             .no_gzip()
             .no_brotli()
             .no_zstd()
@@ -57,35 +43,39 @@ impl Transport {
         if is_loopback(&settings.endpoint) {
             client = client.no_proxy();
         }
+        #[cfg(feature = "tls")]
+        {
+            client = trusting(client, &settings.trust)?;
+        }
+        let client = client
+            .build()
+            .map_err(|error| Problem::Client(innermost(&error)))?;
         Ok(Self {
-            client: client.build().map_err(Problem::Client)?,
+            client,
             endpoint: settings.endpoint.clone(),
-            protocol: settings.protocol,
+            content_type: HeaderValue::from_static(match settings.protocol {
+                Protocol::HttpJson => "application/json",
+                _ => "application/x-protobuf",
+            }),
+            gzip: settings.gzip,
             timeout: settings.timeout,
         })
     }
 
-    pub(super) fn protocol(&self) -> Protocol {
-        self.protocol
-    }
-
-    /// The endpoint without what could be a secret.
-    pub(super) fn shown_endpoint(&self) -> String {
-        shown(&self.endpoint)
-    }
-
     /// A request with this body, which can be sent several times.
     pub(super) fn request(&self, body: Vec<u8>) -> Result<Request, String> {
-        let content_type = HeaderValue::from_static(match self.protocol {
-            Protocol::HttpProtobuf => "application/x-protobuf",
-            Protocol::HttpJson => "application/json",
-        });
-        let post = self.client.post(self.endpoint.clone());
-        let post = post
-            .header(CONTENT_TYPE, content_type.clone())
-            .header(ACCEPT, content_type)
-            .body(body);
-        post.build().map_err(|error| innermost(&error))
+        let mut post = self
+            .client
+            .post(self.endpoint.clone())
+            .header(CONTENT_TYPE, self.content_type.clone())
+            .header(ACCEPT, self.content_type.clone());
+        let body = if self.gzip {
+            post = post.header(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            gzip::packed(&body).map_err(|error| error.to_string())?
+        } else {
+            body
+        };
+        post.body(body).build().map_err(|error| innermost(&error))
     }
 
     /// Sends it once.
@@ -168,11 +158,21 @@ async fn taken(mut response: Response, deadline: Instant) -> Reply {
         Ok(Ok(())) => {}
         _ => return but("its answer broke off"),
     }
-    let content_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    match partial_success(content_type, &body) {
+    let said = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    // not asked for, but some proxies pack whatever passes
+    if said(CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip")) {
+        body = match gzip::unpacked(&body, MAX_ANSWER) {
+            Ok(Some(plain)) => plain,
+            Ok(None) => return Reply::Never("the answer exceeds 4 MiB once unpacked".to_owned()),
+            Err(_) => return but("its answer is not OTLP; is the endpoint right?"),
+        };
+    }
+    match partial_success(said(CONTENT_TYPE), &body) {
         Some(partial) => Reply::Taken(partial),
         None => but("its answer is not OTLP; is the endpoint right?"),
     }
@@ -182,37 +182,33 @@ fn failed(error: &reqwest::Error) -> Reply {
     if error.is_builder() {
         return Reply::Never(innermost(error));
     }
-    let refused =
-        io_error(error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     Reply::Later {
         after: None,
         why: innermost(error),
-        refused,
+        refused: is_refused(error),
     }
 }
 
-fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// The cause at the bottom: it says what happened, and does not repeat the URL, which may hold credentials.
-fn innermost(error: &reqwest::Error) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| "the request failed".to_owned(), ToString::to_string)
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(
-        error.source(),
-        |cause: &&(dyn std::error::Error + 'static)| (*cause).source(),
-    )
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+#[cfg(feature = "tls")]
+fn trusting(
+    mut client: reqwest::ClientBuilder,
+    trust: &Trust,
+) -> Result<reqwest::ClientBuilder, ConfigError> {
+    use reqwest::{Certificate, Identity};
+    let bad = |what: &str| Problem::Certificate(format!("{what} is not PEM that can be used"));
+    if let Some(pem) = &trust.authorities {
+        let found =
+            Certificate::from_pem_bundle(pem).map_err(|_| bad("the certificate to trust"))?;
+        if found.is_empty() {
+            return Err(bad("the certificate to trust").into());
+        }
+        client = client.tls_certs_only(found);
+    }
+    if let Some((certificate, key)) = &trust.client {
+        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
+        let identity =
+            Identity::from_pem(&pem).map_err(|_| bad("the client's certificate or key"))?;
+        client = client.identity(identity);
+    }
+    Ok(client)
 }

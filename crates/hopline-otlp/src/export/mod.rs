@@ -1,0 +1,25 @@
+//! OTLP to a collector: settings, the export thread, transports, retries.
+
+mod answer;
+mod builder;
+mod check;
+mod endpoint;
+mod exporter;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod gzip;
+mod http;
+mod problem;
+mod retry;
+mod settings;
+#[cfg(feature = "spool")]
+mod spool;
+mod transport;
+mod variables;
+mod worker;
+
+pub use builder::ExporterBuilder;
+pub use check::CheckError;
+pub use exporter::Exporter;
+pub use problem::ConfigError;
+pub use settings::Protocol;

@@ -1,0 +1,116 @@
+//! All there is to decide about an exporter.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::endpoint::shown;
+use crate::queue::Bounds;
+
+/// How spans are written on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Protocol Buffers over HTTP: `http/protobuf`.
+    #[default]
+    HttpProtobuf,
+    /// JSON over HTTP: `http/json`.
+    HttpJson,
+    /// Protocol Buffers over gRPC: `grpc`.
+    #[cfg(feature = "grpc")]
+    Grpc,
+}
+
+impl Protocol {
+    /// As `OTEL_EXPORTER_OTLP_PROTOCOL` has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::HttpProtobuf => "http/protobuf",
+            Self::HttpJson => "http/json",
+            #[cfg(feature = "grpc")]
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// Where, how and how much to export.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) protocol: Protocol,
+    pub(crate) gzip: bool,
+    pub(crate) trust: Trust,
+    pub(crate) timeout: Duration,
+    pub(crate) schedule_delay: Duration,
+    pub(crate) bounds: Bounds,
+    pub(crate) spans_at_once: usize,
+    pub(crate) give_up_after: Duration,
+    #[cfg(feature = "spool")]
+    pub(crate) spool: Option<super::spool::SpoolSettings>,
+}
+
+/// Whom to trust and as whom to come, in PEM; the platform's certificates and nobody, if not said.
+#[derive(Clone, Default)]
+pub(crate) struct Trust {
+    pub(crate) authorities: Option<Vec<u8>>,
+    /// The client's certificate and its key.
+    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Settings {
+    /// What the OTLP exporter and batch processor specifications give as defaults.
+    pub(crate) fn for_endpoint(endpoint: Url) -> Self {
+        Self {
+            endpoint,
+            headers: HeaderMap::new(),
+            protocol: Protocol::HttpProtobuf,
+            gzip: false,
+            trust: Trust::default(),
+            timeout: Duration::from_secs(10),
+            schedule_delay: Duration::from_secs(5),
+            bounds: Bounds {
+                spans: 2048,
+                bytes: 32 << 20,
+            },
+            spans_at_once: 512,
+            give_up_after: Duration::from_secs(300),
+            #[cfg(feature = "spool")]
+            spool: None,
+        }
+    }
+
+    /// From how many spans on nobody waits for more; a small queue is emptied before it is full.
+    pub(crate) fn ample(&self) -> usize {
+        self.spans_at_once.min(self.bounds.spans.div_ceil(2))
+    }
+}
+
+/// Prints no header value, no key, and nothing of the URL that could be a credential.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("endpoint", &shown(&self.endpoint))
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("protocol", &self.protocol)
+            .field("gzip", &self.gzip)
+            .field("authorities", &self.trust.authorities.is_some())
+            .field("client_certificate", &self.trust.client.is_some())
+            .field("timeout", &self.timeout)
+            .field("schedule_delay", &self.schedule_delay)
+            .field("bounds", &self.bounds)
+            .field("spans_at_once", &self.spans_at_once)
+            .field("give_up_after", &self.give_up_after)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A header for each request; its value counts as a secret.
+pub(crate) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}

@@ -1,0 +1,90 @@
+//! Some of a batch's spans.
+
+use std::iter;
+use std::ops::Range;
+use std::sync::Arc;
+
+use hopline_core::{Batch, Resource, SpanView};
+
+/// Spans of one batch, by their places in it; the places are in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice {
+    batch: Arc<Batch>,
+    places: Vec<Range<usize>>,
+}
+
+impl Slice {
+    pub(crate) fn new(batch: &Arc<Batch>, places: Vec<Range<usize>>) -> Self {
+        Self {
+            batch: Arc::clone(batch),
+            places,
+        }
+    }
+
+    pub(crate) fn whole(batch: &Arc<Batch>) -> Self {
+        Self::new(batch, iter::once(0..batch.len()).collect())
+    }
+
+    pub(crate) fn all(batches: &[Arc<Batch>]) -> Vec<Self> {
+        batches.iter().map(Self::whole).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        count(&self.places)
+    }
+
+    pub(crate) fn resource(&self) -> &Arc<Resource> {
+        self.batch.resource()
+    }
+
+    pub(crate) fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
+        let mut places = self.places.iter();
+        let mut now = places.next();
+        self.batch
+            .spans()
+            .enumerate()
+            .filter_map(move |(at, span)| {
+                while now.is_some_and(|place| at >= place.end) {
+                    now = places.next();
+                }
+                now.is_some_and(|place| place.contains(&at)).then_some(span)
+            })
+    }
+}
+
+/// How many spans are in these places.
+pub(crate) fn count(places: &[Range<usize>]) -> usize {
+    places.iter().map(Range::len).sum()
+}
+
+/// Runs of slices whose batches share a resource.
+pub(crate) fn by_resource(slices: &[Slice]) -> impl Iterator<Item = &[Slice]> {
+    slices.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
+}
+
+/// Where the traces are that are to be lost last: one of their spans failed, or they were kept though not
+/// sampled, which is for an error, for being slow, or because somebody asked for it.
+pub(crate) fn precious(batch: &Batch) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    let mut good = false;
+    let mut trace = None;
+    let mut close = |range: Range<usize>, good: bool| {
+        if !good || range.is_empty() {
+            return;
+        }
+        match found.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => found.push(range),
+        }
+    };
+    for (at, span) in batch.spans().enumerate() {
+        if trace != Some(span.trace_id()) {
+            close(start..at, good);
+            (start, good, trace) = (at, false, Some(span.trace_id()));
+        }
+        good |= span.is_error() || !span.flags().is_sampled();
+    }
+    close(start..batch.len(), good);
+    found
+}
