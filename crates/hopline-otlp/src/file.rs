@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Batch, FlushError, Sink, notify};
+use hopline_core::{Batch, FlushError, Sink, SpanData, notify};
 
 use crate::ExportStats;
 use crate::json::json;
 use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue};
 use crate::rotated::Rotated;
+use crate::slice::Slice;
 
 /// A [`Sink`] that writes OTLP JSON lines: each line one `ExportTraceServiceRequest`, as the
 /// OpenTelemetry file exporter writes it and [`decode_json`](crate::decode_json) reads it.
@@ -99,8 +100,38 @@ impl FileSink {
     ///
     /// If no thread can be started.
     pub fn to_writer(out: impl Write + Send + 'static) -> io::Result<Self> {
+        Self::spawn(out, |slice, lost| {
+            let mut line = json(std::slice::from_ref(slice), lost);
+            line.push('\n');
+            line
+        })
+    }
+
+    /// Writes what `text` makes of the spans, mostly of one local trace each time, for people to read.
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be started.
+    pub fn text_to(
+        out: impl Write + Send + 'static,
+        text: impl Fn(&[SpanData]) -> String + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::spawn(out, move |slice, _| {
+            let spans: Vec<SpanData> = slice.spans().map(|span| span.to_data()).collect();
+            text(&spans)
+        })
+    }
+
+    fn spawn(
+        out: impl Write + Send + 'static,
+        text: impl Fn(&Slice, u64) -> String + Send + 'static,
+    ) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(BOUNDS, 1, "the queue of the span file"));
-        let lines = Lines { out, broken: false };
+        let lines = Lines {
+            out,
+            text,
+            broken: false,
+        };
         // Ends when the queue is closed and empty, or when the time of a shutdown is up.
         let writer = Arc::clone(&queue);
         std::thread::Builder::new()
@@ -144,7 +175,7 @@ impl Drop for Handle {
     }
 }
 
-fn write_all<W: Write>(queue: &Queue, mut lines: Lines<W>) {
+fn write_all<W: Write, T: Fn(&Slice, u64) -> String>(queue: &Queue, mut lines: Lines<W, T>) {
     let _end = EndOnDrop(queue);
     loop {
         let front = queue.wait_for_work(AT_ONCE);
@@ -163,18 +194,18 @@ fn write_all<W: Write>(queue: &Queue, mut lines: Lines<W>) {
     }
 }
 
-struct Lines<W> {
+struct Lines<W, T> {
     out: W,
+    text: T,
     /// True if the last line may lack its end.
     broken: bool,
 }
 
-impl<W: Write> Lines<W> {
+impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
     fn write(&mut self, front: &Front) -> io::Result<()> {
         let mut lost = front.lost;
         for slice in &front.slices {
-            let mut line = json(std::slice::from_ref(slice), std::mem::take(&mut lost));
-            line.push('\n');
+            let mut line = (self.text)(slice, std::mem::take(&mut lost));
             if std::mem::replace(&mut self.broken, true) {
                 line.insert(0, '\n');
             }

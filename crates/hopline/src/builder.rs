@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use hopline_core::{
-    AlreadyInstalled, ParsePlanError, SamplingPlan, Sink, Tracer, TracerBuilder, notify,
+    AlreadyInstalled, Limits, ParsePlanError, Propagators, SamplingPlan, Sink, Tracer,
+    TracerBuilder, notify,
 };
 
 use crate::telemetry::Telemetry;
+use crate::variables::Variables;
 
 /// Starts telemetry for a service, as the environment says, and installs its tracer.
 ///
@@ -14,8 +16,10 @@ use crate::telemetry::Telemetry;
 ///
 /// # Errors
 ///
-/// A tracer is installed already; `HOPLINE_SAMPLING` is not a plan; the endpoint for spans is unusable.
-/// Other variables with bad values are announced and passed over.
+/// A tracer is installed already; `HOPLINE_SAMPLING` is not a plan; the endpoint for spans or a certificate
+/// is unusable. Other variables with bad values are announced and passed over.
+///
+/// One notice says where spans go and what the plan is.
 ///
 /// # Examples
 ///
@@ -52,8 +56,10 @@ pub fn builder(service: &str) -> Builder {
         tracer: Tracer::builder(),
         plan: None,
         override_plan: None,
+        limits: None,
+        sinks: 0,
         #[cfg(feature = "otlp")]
-        otlp: true,
+        otlp: Otlp::Variables,
         shutdown_timeout: Duration::from_secs(5),
     }
 }
@@ -66,9 +72,21 @@ pub struct Builder {
     tracer: TracerBuilder,
     plan: Option<SamplingPlan>,
     override_plan: Option<SamplingPlan>,
+    limits: Option<Limits>,
+    /// How many the application gave.
+    sinks: usize,
     #[cfg(feature = "otlp")]
-    otlp: bool,
+    otlp: Otlp,
     shutdown_timeout: Duration,
+}
+
+/// Which exporter there is to be.
+#[cfg(feature = "otlp")]
+#[derive(Debug)]
+enum Otlp {
+    Variables,
+    Given(hopline_otlp::Exporter),
+    Without,
 }
 
 impl Builder {
@@ -85,8 +103,15 @@ impl Builder {
     }
 
     /// Adds a receiver of finished spans.
-    pub fn sink(self, sink: impl Sink) -> Self {
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks += 1;
         self.configure(|tracer| tracer.sink(sink))
+    }
+
+    /// Bounds on what is recorded, but for those that a variable sets.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
     }
 
     /// Baggage members that become an attribute of every span; no other member does.
@@ -99,17 +124,27 @@ impl Builder {
         self.configure(TracerBuilder::error_messages)
     }
 
-    /// Changes what else a tracer has: limits, clock, ids. Plan and resource are set here and by variables.
+    /// Changes what else a tracer has, as its clock and ids. Plan, limits and resource are set here and by
+    /// variables.
     pub fn configure(mut self, change: impl FnOnce(TracerBuilder) -> TracerBuilder) -> Self {
         self.tracer = change(self.tracer);
         self
     }
 
-    /// Sends nothing over OTLP, whatever the variables say.
+    /// Sends spans by this exporter, whatever the variables say.
+    #[cfg(feature = "otlp")]
+    pub fn exporter(self, exporter: hopline_otlp::Exporter) -> Self {
+        Self {
+            otlp: Otlp::Given(exporter),
+            ..self
+        }
+    }
+
+    /// Sends nothing over OTLP and prints nothing on the console, whatever the variables say.
     pub fn without_otlp(self) -> Self {
         Self {
             #[cfg(feature = "otlp")]
-            otlp: false,
+            otlp: Otlp::Without,
             ..self
         }
     }
@@ -129,10 +164,12 @@ impl Builder {
         if Tracer::installed().is_some() {
             return Err(AlreadyInstalled.into());
         }
-        let telemetry = self.build()?;
-        if let Some(tracer) = telemetry.tracer() {
-            tracer.install()?;
+        let (telemetry, what) = self.build_from(&|name| std::env::var(name).ok())?;
+        match telemetry.tracer() {
+            Some(tracer) => tracer.install()?,
+            None => Tracer::waive(),
         }
+        notify("init", || what);
         Ok(telemetry)
     }
 
@@ -142,43 +179,100 @@ impl Builder {
     ///
     /// As [`init`], but for a tracer that is installed already.
     pub fn build(self) -> Result<Telemetry, InitError> {
-        self.build_from(&|name| std::env::var(name).ok())
+        let (telemetry, _) = self.build_from(&|name| std::env::var(name).ok())?;
+        Ok(telemetry)
     }
 
-    fn build_from(self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Telemetry, InitError> {
-        if variable("OTEL_SDK_DISABLED")
-            .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
-        {
-            notify("disabled", || {
-                "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on".to_owned()
-            });
-            return Ok(Telemetry::new(None, self.shutdown_timeout));
+    /// The telemetry, and what there is to say about it.
+    fn build_from(
+        self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Telemetry, String), InitError> {
+        let mut variables = Variables::new(variable);
+        Propagators::from_variables(variable).install();
+        let disabled = variables.is_true("OTEL_SDK_DISABLED");
+        let limits = variables.limits(self.limits);
+        variables.say_wrong();
+        if disabled {
+            let what = "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on";
+            return Ok((Telemetry::new(None, self.shutdown_timeout), what.to_owned()));
         }
         let said = match self.override_plan {
             Some(plan) => Some(plan),
             None => SamplingPlan::from_variables(variable).map_err(Problem::Plan)?,
         };
         let plan = said.or(self.plan).unwrap_or_default();
-        let tracer = self.tracer.plan(plan);
+        let shown_plan = plan.to_string();
+        let mut tracer = self.tracer.plan(plan);
+        if let Some(limits) = limits {
+            tracer = tracer.limits(limits);
+        }
+        let mut places = Vec::new();
         #[cfg(feature = "otlp")]
-        let tracer = {
-            let exporter = if self.otlp {
-                hopline_otlp::Exporter::from_env().map_err(Problem::Otlp)?
-            } else {
-                None
+        let (tracer, exporter) = {
+            let exporter = match self.otlp {
+                Otlp::Variables => {
+                    if let Some(sink) = console_asked_for(&variables)? {
+                        places.push("the console".to_owned());
+                        tracer = tracer.sink(sink);
+                    }
+                    hopline_otlp::Exporter::from_variables(variable).map_err(Problem::Otlp)?
+                }
+                Otlp::Given(exporter) => Some(exporter),
+                Otlp::Without => None,
             };
-            let tracer = tracer.resource(hopline_otlp::resource_from_env(&self.service));
-            match exporter {
-                Some(exporter) => tracer.sink(exporter),
-                None => tracer,
+            if let Some(exporter) = &exporter {
+                places.push(exporter.to_string());
+                tracer = tracer.sink(exporter.clone());
             }
+            let resource = hopline_otlp::resource_from_variables(&self.service, variable);
+            (tracer.resource(resource), exporter)
         };
         #[cfg(not(feature = "otlp"))]
         let tracer = {
-            let named = variable("OTEL_SERVICE_NAME").filter(|name| !name.trim().is_empty());
+            let named = variables.text("OTEL_SERVICE_NAME");
             tracer.service(named.as_deref().unwrap_or(&self.service))
         };
-        Ok(Telemetry::new(Some(tracer.build()), self.shutdown_timeout))
+        match self.sinks {
+            0 => {}
+            1 => places.push("a sink of the application".to_owned()),
+            more => places.push(format!("{more} sinks of the application")),
+        }
+        let tracer = tracer.build();
+        let service = tracer.resource().service_name();
+        let what = match places.is_empty() {
+            true => format!("spans of {service} go nowhere; plan: {shown_plan}"),
+            false => format!(
+                "spans of {service} go to {}; plan: {shown_plan}",
+                places.join(" and ")
+            ),
+        };
+        let telemetry = Telemetry::new(Some(tracer), self.shutdown_timeout);
+        #[cfg(feature = "otlp")]
+        let telemetry = telemetry.with_exporter(exporter);
+        Ok((telemetry, what))
+    }
+}
+
+/// The sink for `console` in `OTEL_TRACES_EXPORTER`; the exporter says what else is wrong with the list.
+#[cfg(feature = "otlp")]
+fn console_asked_for(variables: &Variables<'_>) -> Result<Option<impl Sink>, InitError> {
+    let list = variables.text("OTEL_TRACES_EXPORTER").unwrap_or_default();
+    let asked = list.split(',').any(|name| name.trim() == "console");
+    #[cfg(feature = "console")]
+    return Ok(asked
+        .then(crate::console::console)
+        .transpose()
+        .map_err(Problem::Console)?);
+    #[cfg(not(feature = "console"))]
+    {
+        if asked {
+            notify("console", || {
+                "OTEL_TRACES_EXPORTER names console: enable the feature `console` of hopline"
+                    .to_owned()
+            });
+        }
+        Ok(None::<hopline_otlp::FileSink>)
     }
 }
 
@@ -189,13 +283,19 @@ pub struct InitError(#[from] Problem);
 
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("telemetry was started twice: {0}")]
+    #[error(
+        "telemetry was started twice: {0}; keep what the first hopline::init returned, or use \
+         builder(…).build() and give layers their tracer by .tracer(…)"
+    )]
     Installed(#[from] AlreadyInstalled),
     #[error("HOPLINE_SAMPLING is not a sampling plan: {0}")]
     Plan(#[source] ParsePlanError),
     #[cfg(feature = "otlp")]
     #[error("spans cannot be exported: {0}")]
     Otlp(#[source] hopline_otlp::ConfigError),
+    #[cfg(feature = "console")]
+    #[error("spans cannot be printed: {0}")]
+    Console(#[source] std::io::Error),
 }
 
 impl InitError {
@@ -216,7 +316,14 @@ mod tests {
     use super::*;
 
     fn built(builder: Builder, variables: &[(&str, &str)]) -> Result<Telemetry, InitError> {
-        builder.without_otlp().build_from(&|name| {
+        said(builder.without_otlp(), variables).map(|(telemetry, _)| telemetry)
+    }
+
+    fn said(
+        builder: Builder,
+        variables: &[(&str, &str)],
+    ) -> Result<(Telemetry, String), InitError> {
+        builder.build_from(&|name| {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         })
@@ -281,5 +388,88 @@ mod tests {
         )
         .unwrap();
         assert!(telemetry.tracer().is_none());
+        let telemetry = built(builder("a"), &[("OTEL_SDK_DISABLED", "1")]).unwrap();
+        assert!(telemetry.tracer().is_some(), "only `true` is true");
+    }
+
+    #[test]
+    fn limits_of_variables_hold() {
+        let limits = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1");
+        let telemetry = built(builder("a"), &[limits]).unwrap();
+        let tracer = telemetry.tracer().unwrap();
+        let root = hopline_core::SpanBuilder::new("root").start_root(
+            Some(tracer),
+            hopline_core::Incoming::default(),
+            hopline_core::no_attrs,
+        );
+        root.set("a", 1);
+        root.set("b", 2);
+        assert_eq!(tracer.stats().lost_details, 1);
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn where_spans_go_is_said_in_a_line_without_secrets() {
+        let endpoint = (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://user:s3cret@127.0.0.1:9",
+        );
+        let plan = ("HOPLINE_SAMPLING", "* 5%; keep errors");
+        let name = ("OTEL_SERVICE_NAME", "orders");
+        let (_, what) = said(builder("a"), &[endpoint, plan, name]).unwrap();
+        assert_eq!(
+            what,
+            "spans of orders go to http://127.0.0.1:9/v1/traces (http/protobuf); plan: * 5%; keep errors"
+        );
+        let (_, what) = said(builder("a"), &[("OTEL_TRACES_EXPORTER", "none")]).unwrap();
+        assert_eq!(what, "spans of a go nowhere; plan: * 100%");
+    }
+
+    #[cfg(feature = "console")]
+    #[test]
+    fn several_places_are_several_sinks() {
+        let (telemetry, what) = said(
+            builder("a").sink(crate::console().unwrap()),
+            &[
+                ("OTEL_TRACES_EXPORTER", "console,otlp"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9"),
+            ],
+        )
+        .unwrap();
+        assert!(
+            what.contains(
+                "the console and http://127.0.0.1:9/v1/traces (http/protobuf) and a sink"
+            ),
+            "{what}"
+        );
+        assert_eq!(telemetry.exporter().unwrap().stats().given, 0);
+        let (telemetry, _) = said(builder("a"), &[("OTEL_TRACES_EXPORTER", "console")]).unwrap();
+        assert!(telemetry.exporter().is_none());
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn case_30_what_cannot_work_stops_the_start_and_says_why() {
+        for (variable, value, why) in [
+            ("HOPLINE_SAMPLING", "most", "`most`"),
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "localhost:4318",
+                "not an absolute http or https URL",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                "unix:///x",
+                "not an absolute http or https URL",
+            ),
+            (
+                "OTEL_EXPORTER_OTLP_CERTIFICATE",
+                "/nonexistent",
+                "/nonexistent",
+            ),
+        ] {
+            let error = said(builder("a"), &[(variable, value)]).unwrap_err();
+            assert!(error.to_string().contains(why), "{variable}: {error}");
+        }
     }
 }

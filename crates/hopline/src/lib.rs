@@ -52,11 +52,16 @@
 //! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | which [`SpanNames`] and [`OlderNames`] |
 
 mod builder;
+#[cfg(feature = "console")]
+mod console;
 mod signal;
 mod task;
 mod telemetry;
+mod variables;
 
 pub use builder::{Builder, InitError, builder, init};
+#[cfg(feature = "console")]
+pub use console::console;
 pub use hopline_core::*;
 pub use signal::shutdown_signal;
 pub use task::spawn;

@@ -18,7 +18,8 @@ pub struct CheckError {
 }
 
 impl CheckError {
-    pub(super) fn new(why: impl Into<String>) -> Self {
+    /// For those who have a reason of their own.
+    pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
 }
