@@ -14,7 +14,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message as _;
 
 use support::{
-    LONG, Receiver, Step, broken_answer, endless_answer, free_address, record, record_many,
+    LONG, Receiver, Step, broken_answer, dripping_answers, endless_answer, free_address, record,
+    record_many, resetting,
 };
 
 /// An exporter that sends nothing before it is asked to.
@@ -85,6 +86,37 @@ fn json_goes_out_as_json() {
     let received = receiver.received();
     assert_eq!(received[0].headers["content-type"], "application/json");
     assert_eq!(received[0].span_names(), ["one"]);
+}
+
+#[test]
+fn packed_requests_say_so_and_say_the_same() {
+    for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
+        let receiver = Receiver::start([]);
+        let exporter = patient(&receiver.url())
+            .protocol(protocol)
+            .gzip()
+            .build()
+            .unwrap();
+        let tracer = traced(&exporter);
+        let names = record_many(&tracer, 100);
+        tracer.shutdown(LONG).unwrap();
+        let received = receiver.received();
+        assert_eq!(received[0].headers["content-encoding"], "gzip");
+        assert_eq!(received[0].span_names(), names);
+    }
+}
+
+#[test]
+fn requests_hold_no_more_spans_than_told() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).spans_at_once(100).build().unwrap();
+    let tracer = traced(&exporter);
+    let names = record_many(&tracer, 530);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(530), names);
+    let sizes = receiver.received();
+    let sizes: Vec<usize> = sizes.iter().map(|one| one.span_names().len()).collect();
+    assert_eq!(sizes, [100, 100, 100, 100, 100, 30]);
 }
 
 #[test]
@@ -290,6 +322,37 @@ fn case_14_a_huge_answer_is_cut_off() {
 }
 
 #[test]
+fn case_14_an_answer_that_drips_has_no_more_time_than_any_other() {
+    let (address, dripping) = dripping_answers(1);
+    let exporter = patient(&format!("http://{address}"))
+        .timeout(Duration::from_millis(200))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    let start = Instant::now();
+    tracer.flush(LONG).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // it was taken: the head of the answer said so
+    assert_eq!(exporter.stats().sent, 1);
+    dripping.join().unwrap();
+}
+
+#[test]
+fn case_14_a_reset_before_the_answer_is_retried() {
+    let (address, resetting) = resetting(2);
+    let exporter = patient(&format!("http://{address}")).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(is_timeout(tracer.flush(Duration::from_millis(10))));
+    resetting.join().unwrap();
+    let receiver = Receiver::on(address, []);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(1), ["span"]);
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+}
+
+#[test]
 fn case_14_what_was_taken_is_not_sent_again_though_the_answer_breaks_off() {
     let exporter = patient(&format!("http://{}", broken_answer()))
         .build()
@@ -332,7 +395,10 @@ fn case_14_an_attempt_that_hangs_is_made_again() {
 #[test]
 fn case_15_a_request_over_64_mib_is_not_sent() {
     let receiver = Receiver::start([]);
-    let exporter = patient(&receiver.url()).build().unwrap();
+    let exporter = patient(&receiver.url())
+        .queue_bytes(200 << 20)
+        .build()
+        .unwrap();
     let bytes = 70 << 20;
     let limits = Limits {
         value_bytes: bytes,
@@ -354,6 +420,17 @@ fn case_15_a_request_over_64_mib_is_not_sent() {
     tracer.flush(LONG).unwrap();
     assert_eq!(receiver.await_spans(1), ["small"]);
     assert_eq!(receiver.received().len(), 1);
+
+    // together they would exceed it, each by itself does not
+    let text = "x".repeat(40 << 20);
+    let start = |name| {
+        SpanBuilder::new(name)
+            .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+    };
+    drop((start("one"), start("two")));
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(3), ["small", "one", "two"]);
+    assert_eq!(exporter.stats().rejected, 1);
 }
 
 #[test]

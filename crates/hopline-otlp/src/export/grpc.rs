@@ -51,9 +51,8 @@ impl Grpc {
         } else {
             endpoint
         };
-        let mut client = Client::new(endpoint.connect_lazy())
-            .max_decoding_message_size(MAX_ANSWER)
-            .accept_compressed(CompressionEncoding::Gzip);
+        // no packed answers: they are a few bytes, and what is not unpacked needs no cap of its own
+        let mut client = Client::new(endpoint.connect_lazy()).max_decoding_message_size(MAX_ANSWER);
         if settings.gzip {
             client = client.send_compressed(CompressionEncoding::Gzip);
         }
@@ -102,20 +101,24 @@ impl Grpc {
 fn judge(status: &Status) -> Reply {
     let after = retry_delay(status.details());
     let why = format!("the collector answered {:?}", status.code());
+    // with a cause it is this process's own: the connection failed, and the code says little
+    if std::error::Error::source(status).is_some() {
+        return Reply::Later {
+            after: None,
+            why: innermost(status),
+            refused: is_refused(status),
+        };
+    }
     match status.code() {
-        Code::Unavailable => {
-            let source = std::error::Error::source(status);
-            Reply::Later {
-                after,
-                // the words of an error in this process; a collector's are not shown, they may be of any length
-                why: source.map_or(why, |_| innermost(status)),
-                refused: is_refused(status),
-            }
+        // tonic's own words for an answer over the cap, under a code that would otherwise mean "again"
+        Code::OutOfRange if status.message().contains("message length too large") => {
+            Reply::Never("the answer exceeds 4 MiB".to_owned())
         }
         Code::Cancelled
         | Code::DeadlineExceeded
         | Code::Aborted
         | Code::OutOfRange
+        | Code::Unavailable
         | Code::DataLoss => Reply::Later {
             after,
             why,

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::VecDeque;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -11,10 +11,14 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, Uri};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer, no_attrs};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message as _;
 use tokio::sync::oneshot;
 
@@ -27,6 +31,8 @@ pub(crate) enum Step {
     Status(u16),
     RetryAfter(u16, String),
     Answer(&'static str, Vec<u8>),
+    /// The same, said to be packed by gzip.
+    Packed(Vec<u8>),
     Redirect(String),
     /// No answer, ever.
     Hang,
@@ -45,20 +51,66 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn decode(&self) -> ExportTraceServiceRequest {
+        let body = match self.headers.get("content-encoding") {
+            Some(encoding) if encoding == "gzip" => unpacked(&self.body),
+            _ => self.body.to_vec(),
+        };
         if self.headers["content-type"] == "application/json" {
-            serde_json::from_slice(&self.body).unwrap()
+            serde_json::from_slice(&body).unwrap()
         } else {
-            ExportTraceServiceRequest::decode(self.body.clone()).unwrap()
+            ExportTraceServiceRequest::decode(body.as_slice()).unwrap()
         }
     }
 
     pub(crate) fn span_names(&self) -> Vec<String> {
-        let groups = self.decode().resource_spans.into_iter();
-        let spans = groups
-            .flat_map(|group| group.scope_spans)
-            .flat_map(|scope| scope.spans);
-        spans.map(|span| span.name).collect()
+        span_names(&self.decode())
     }
+
+    /// How many spans were lost before it, as its scope says.
+    pub(crate) fn dropped(&self) -> Option<i64> {
+        dropped(&self.decode())
+    }
+}
+
+pub(crate) fn span_names(request: &ExportTraceServiceRequest) -> Vec<String> {
+    let scopes = request
+        .resource_spans
+        .iter()
+        .flat_map(|group| &group.scope_spans);
+    let spans = scopes.flat_map(|scope| &scope.spans);
+    spans.map(|span| span.name.clone()).collect()
+}
+
+pub(crate) fn dropped(request: &ExportTraceServiceRequest) -> Option<i64> {
+    let scopes = request
+        .resource_spans
+        .iter()
+        .flat_map(|group| &group.scope_spans);
+    let attributes = scopes.flat_map(|scope| &scope.scope.as_ref().unwrap().attributes);
+    let found: Vec<i64> = attributes
+        .map(|attribute| {
+            assert_eq!(attribute.key, "hopline.dropped");
+            let value = attribute.value.as_ref().unwrap().value.as_ref().unwrap();
+            let Value::IntValue(number) = value else {
+                panic!("{value:?}")
+            };
+            *number
+        })
+        .collect();
+    assert!(found.len() <= 1, "said once in a request: {found:?}");
+    found.first().copied()
+}
+
+pub(crate) fn packed(plain: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(plain).unwrap();
+    packed.finish().unwrap()
+}
+
+fn unpacked(packed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(packed).read_to_end(&mut plain).unwrap();
+    plain
 }
 
 /// A real OTLP/HTTP receiver, on a thread and a runtime of its own.
@@ -99,6 +151,7 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let app = Router::new()
             .fallback(receive)
+            .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -178,7 +231,10 @@ async fn receive(
     let step = {
         let mut state = shared.state.lock().unwrap();
         let step = state.script.pop_front().unwrap_or(Step::Status(200));
-        let taken = matches!(step, Step::Status(200) | Step::Answer(..));
+        let taken = matches!(
+            step,
+            Step::Status(200) | Step::Answer(..) | Step::Packed(..)
+        );
         state.received.push(Received {
             at: Instant::now(),
             uri,
@@ -199,6 +255,11 @@ async fn receive(
             .unwrap(),
         Step::Answer(content_type, body) => response
             .header("content-type", content_type)
+            .body(Body::from(body))
+            .unwrap(),
+        Step::Packed(body) => response
+            .header("content-type", "application/x-protobuf")
+            .header("content-encoding", "gzip")
             .body(Body::from(body))
             .unwrap(),
         Step::Redirect(to) => response
@@ -251,9 +312,41 @@ pub(crate) fn broken_answer() -> SocketAddr {
     address
 }
 
+/// Answers each of so many requests with a head and then a byte now and then, for ever.
+pub(crate) fn dripping_answers(requests: usize) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        for _ in 0..requests {
+            let (mut stream, _) = listener.accept().unwrap();
+            read_request(&mut stream);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4294967296\r\n\r\n")
+                .unwrap();
+            while stream.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    });
+    (address, thread)
+}
+
+/// Closes so many connections with a part of the request unread, which the peer sees as a reset, and then
+/// listens no more.
+pub(crate) fn resetting(connections: usize) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        for _ in 0..connections {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.read_exact(&mut [0; 10]).unwrap();
+        }
+    });
+    (address, thread)
+}
+
 /// Reads a head and the body its content-length tells.
 fn read_request(stream: &mut TcpStream) {
-    use std::io::Read as _;
     stream.set_read_timeout(Some(LONG)).unwrap();
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
@@ -289,6 +382,17 @@ impl Keep {
     pub(crate) fn batches(&self) -> Vec<Arc<Batch>> {
         self.0.lock().unwrap().clone()
     }
+}
+
+/// Ends a failed root span of this name.
+pub(crate) fn record_failed(tracer: &Tracer, name: &str) {
+    let span = SpanBuilder::new(hopline_core::Name::dynamic(name)).start_root(
+        Some(tracer),
+        Incoming::default(),
+        no_attrs,
+    );
+    span.fail("refused");
+    span.end();
 }
 
 /// Ends a root span of this name.

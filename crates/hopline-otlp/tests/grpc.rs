@@ -1,0 +1,410 @@
+//! OTLP over gRPC, against a real server on loopback that does as it is told.
+#![cfg(feature = "grpc")]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use hopline_core::Tracer;
+use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use tokio::sync::oneshot;
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
+use tonic::transport::Server;
+use tonic::{Code, Request, Response, Status};
+
+use support::{LONG, free_address, record, record_many, span_names};
+
+/// How the collector answers one call; with success where the script has ended.
+enum Step {
+    Fail(Status),
+    Partial(i64, String),
+    Hang,
+}
+
+#[derive(Clone)]
+struct Call {
+    at: Instant,
+    metadata: MetadataMap,
+    body: ExportTraceServiceRequest,
+}
+
+#[derive(Clone, Default)]
+struct Scripted(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Step>,
+    calls: Vec<Call>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Scripted {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let step = {
+            let mut state = self.0.0.lock().unwrap();
+            let (metadata, _, body) = request.into_parts();
+            state.calls.push(Call {
+                at: Instant::now(),
+                metadata,
+                body,
+            });
+            state.script.pop_front()
+        };
+        self.0.1.notify_all();
+        let partial_success = match step {
+            None => None,
+            Some(Step::Fail(status)) => return Err(status),
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Partial(rejected_spans, error_message)) => Some(ExportTracePartialSuccess {
+                rejected_spans,
+                error_message,
+            }),
+        };
+        Ok(Response::new(ExportTraceServiceResponse {
+            partial_success,
+        }))
+    }
+}
+
+/// A server on a thread and a runtime of its own.
+struct Collector {
+    address: SocketAddr,
+    scripted: Scripted,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collector {
+    fn start(script: impl IntoIterator<Item = Step>) -> Self {
+        Self::on(free_address(), script)
+    }
+
+    fn on(address: SocketAddr, script: impl IntoIterator<Item = Step>) -> Self {
+        let scripted = Scripted::default();
+        scripted.0.0.lock().unwrap().script.extend(script);
+        let service = TraceServiceServer::new(scripted.clone())
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    served = Server::builder().add_service(service).serve(address) => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            address,
+            scripted,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn exporter(&self) -> ExporterBuilder {
+        Exporter::builder()
+            .endpoint(format!("http://{}", self.address))
+            .protocol(Protocol::Grpc)
+            .schedule_delay(Duration::from_secs(3600))
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        self.scripted.0.0.lock().unwrap().calls.clone()
+    }
+
+    fn await_calls(&self, count: usize) {
+        let state = self.scripted.0.0.lock().unwrap();
+        let missing = |state: &mut State| state.calls.len() < count;
+        let waited = self.scripted.0.1.wait_timeout_while(state, LONG, missing);
+        assert!(!waited.unwrap().1.timed_out(), "{count} calls did not come");
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn traced(exporter: &Exporter) -> Tracer {
+    Tracer::builder()
+        .service("orders")
+        .sink(exporter.clone())
+        .build()
+}
+
+/// `google.rpc.Status` and what it may hold, as its `.proto` files have them.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<Delay>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Delay {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+fn with_delay(code: Code, seconds: i64, nanos: i32) -> Status {
+    let info = RetryInfo {
+        retry_delay: Some(Delay { seconds, nanos }),
+    };
+    let any = Any {
+        type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
+        value: info.encode_to_vec(),
+    };
+    let status = RpcStatus {
+        code: code as i32,
+        message: "later".to_owned(),
+        details: vec![any],
+    };
+    Status::with_details(code, "later", status.encode_to_vec().into())
+}
+
+#[test]
+fn each_span_arrives_once_with_headers_packed_or_not() {
+    for gzip in [false, true] {
+        let collector = Collector::start([]);
+        let exporter = collector.exporter().headers([("api-key", "s3cret")]);
+        let exporter = if gzip { exporter.gzip() } else { exporter };
+        let exporter = exporter.build().unwrap();
+        let tracer = traced(&exporter);
+        let names = record_many(&tracer, 700);
+        tracer.flush(LONG).unwrap();
+        let calls = collector.calls();
+        let found: Vec<String> = calls
+            .iter()
+            .flat_map(|call| span_names(&call.body))
+            .collect();
+        assert_eq!(found, names);
+        for call in &calls {
+            assert_eq!(call.metadata.get("api-key").unwrap(), "s3cret");
+            let packed = call
+                .metadata
+                .get("grpc-encoding")
+                .map(|value| value.to_str().unwrap());
+            assert_eq!(packed, gzip.then_some("gzip"));
+            let agent = call.metadata.get("user-agent").unwrap().to_str().unwrap();
+            assert!(agent.starts_with("hopline-otlp/"), "{agent}");
+        }
+        assert_eq!((exporter.stats().sent, exporter.stats().lost()), (700, 0));
+    }
+}
+
+#[test]
+fn case_12_exhausted_resources_are_final_unless_a_delay_is_named() {
+    let collector = Collector::start([Step::Fail(Status::resource_exhausted("quota"))]);
+    let exporter = collector.exporter().build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "refused");
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    assert_eq!((collector.calls().len(), exporter.stats().rejected), (1, 1));
+
+    let collector = Collector::start([Step::Fail(with_delay(
+        Code::ResourceExhausted,
+        0,
+        600_000_000,
+    ))]);
+    let exporter = collector.exporter().build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "later");
+    tracer.flush(LONG).unwrap();
+    let calls = collector.calls();
+    assert!(calls[1].at - calls[0].at >= Duration::from_millis(600));
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+}
+
+#[test]
+fn case_12_unavailable_waits_the_delay() {
+    let collector = Collector::start([Step::Fail(with_delay(Code::Unavailable, 1, 0))]);
+    let exporter = collector.exporter().build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "later");
+    tracer.flush(LONG).unwrap();
+    let calls = collector.calls();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0].body, calls[1].body);
+    assert!(calls[1].at - calls[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn case_12_only_the_codes_that_may_be_retried_are() {
+    let retried = [
+        Code::Cancelled,
+        Code::DeadlineExceeded,
+        Code::Aborted,
+        Code::OutOfRange,
+        Code::Unavailable,
+        Code::DataLoss,
+    ];
+    let final_ones = [
+        Code::Unknown,
+        Code::InvalidArgument,
+        Code::NotFound,
+        Code::AlreadyExists,
+        Code::PermissionDenied,
+        Code::FailedPrecondition,
+        Code::Unimplemented,
+        Code::Internal,
+        Code::Unauthenticated,
+    ];
+    for (codes, calls) in [(&retried[..], 2), (&final_ones[..], 1)] {
+        for code in codes {
+            let collector = Collector::start([Step::Fail(Status::new(*code, "no"))]);
+            let exporter = collector.exporter().build().unwrap();
+            let tracer = traced(&exporter);
+            record(&tracer, "span");
+            assert_eq!(tracer.flush(LONG).is_ok(), calls == 2, "{code:?}");
+            assert_eq!(collector.calls().len(), calls, "{code:?}");
+        }
+    }
+}
+
+#[test]
+fn case_12_huge_or_broken_details_end_the_attempt_and_nothing_else() {
+    let huge = Status::with_details(Code::ResourceExhausted, "x", vec![7; 8 << 20].into());
+    let broken = Status::with_details(Code::ResourceExhausted, "x", vec![0xff; 100].into());
+    let collector = Collector::start([Step::Fail(huge), Step::Fail(broken)]);
+    let exporter = collector
+        .exporter()
+        .give_up_after(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    for lost in [1, 2] {
+        record(&tracer, "lost");
+        assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+        assert_eq!(exporter.stats().lost(), lost);
+    }
+    record(&tracer, "taken");
+    tracer.flush(LONG).unwrap();
+    assert_eq!(exporter.stats().sent, 1);
+}
+
+#[test]
+fn case_13_partial_success_is_counted_and_not_retried() {
+    let collector = Collector::start([
+        Step::Partial(2, "too old".to_owned()),
+        Step::Partial(0, "slow down".to_owned()),
+    ]);
+    let exporter = collector.exporter().build().unwrap();
+    let tracer = traced(&exporter);
+    record_many(&tracer, 5);
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    record(&tracer, "warned");
+    tracer.flush(LONG).unwrap();
+    assert_eq!((exporter.stats().sent, exporter.stats().rejected), (4, 2));
+    assert_eq!(collector.calls().len(), 2);
+}
+
+#[test]
+fn case_14_an_answer_over_the_cap_is_not_retried() {
+    let collector = Collector::start([Step::Partial(0, "x".repeat(5 << 20))]);
+    let exporter = collector.exporter().build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    assert_eq!((collector.calls().len(), exporter.stats().rejected), (1, 1));
+}
+
+#[test]
+fn case_9_and_17_a_hung_collector_holds_nobody_and_one_that_comes_late_gets_all() {
+    let collector = Collector::start([Step::Hang, Step::Hang]);
+    let exporter = collector
+        .exporter()
+        .timeout(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(
+        tracer
+            .flush(Duration::from_millis(50))
+            .unwrap_err()
+            .is_timeout()
+    );
+    collector.await_calls(1);
+    let address = collector.address;
+    drop(collector);
+    record(&tracer, "meanwhile");
+    assert!(
+        tracer
+            .flush(Duration::from_millis(50))
+            .unwrap_err()
+            .is_timeout()
+    );
+    let collector = Collector::on(address, []);
+    tracer.flush(LONG).unwrap();
+    let names: Vec<String> = collector
+        .calls()
+        .iter()
+        .flat_map(|call| span_names(&call.body))
+        .collect();
+    assert_eq!(names, ["span", "meanwhile"]);
+
+    // and at the end nobody waits for one that is not there
+    drop(collector);
+    record(&tracer, "late");
+    let start = Instant::now();
+    assert!(!tracer.shutdown(LONG).unwrap_err().is_timeout());
+    assert!(start.elapsed() < LONG / 2);
+    assert_eq!(exporter.stats().abandoned, 1);
+}
+
+#[test]
+fn a_check_tells_what_is_wrong() {
+    let collector = Collector::start([Step::Fail(Status::unauthenticated("who?"))]);
+    let exporter = collector.exporter().build().unwrap();
+    let resource = || hopline_core::Resource::new("orders");
+    let error = exporter.check(resource()).unwrap_err().to_string();
+    assert!(error.contains("OTEL_EXPORTER_OTLP_HEADERS"), "{error}");
+    exporter.check(resource()).unwrap();
+    let calls = collector.calls();
+    assert_eq!(span_names(&calls[1].body), ["hopline.check"]);
+    drop(collector);
+    let error = exporter.check(resource()).unwrap_err().to_string();
+    assert!(error.contains("does a collector listen there?"), "{error}");
+    assert_eq!(exporter.stats().given, 0);
+}

@@ -1,0 +1,72 @@
+//! What a hostile answer costs in memory: a binary of its own with one test, since a process has one peak.
+#![cfg(all(feature = "http", target_os = "linux"))]
+
+mod support;
+
+use std::time::Duration;
+
+use hopline_core::Tracer;
+use hopline_otlp::Exporter;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceResponse,
+};
+use prost::Message as _;
+
+use support::{LONG, Receiver, Step, endless_answer, packed, record};
+
+#[test]
+fn case_14_a_bomb_costs_no_more_than_the_cap() {
+    let zeros = packed(&vec![0; 300 << 20]);
+    assert!(zeros.len() < 1 << 20);
+    let partial = ExportTracePartialSuccess {
+        rejected_spans: 1,
+        error_message: String::new(),
+    };
+    let answer = ExportTraceServiceResponse {
+        partial_success: Some(partial),
+    };
+    let receiver = Receiver::start([
+        Step::Packed(zeros),
+        Step::Packed(b"no gzip".to_vec()),
+        Step::Packed(packed(&answer.encode_to_vec())),
+    ]);
+    let exporter = Exporter::builder()
+        .endpoint(receiver.url())
+        .schedule_delay(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    let before = peak_memory();
+    for (ok, expected) in [(false, (0, 1)), (true, (1, 1)), (false, (1, 2))] {
+        record(&tracer, "span");
+        assert_eq!(tracer.flush(LONG).is_ok(), ok);
+        assert_eq!((exporter.stats().sent, exporter.stats().rejected), expected);
+    }
+    assert_eq!(receiver.received().len(), 3);
+
+    // and one that is really so long
+    let (address, answering) = endless_answer();
+    let exporter = Exporter::builder()
+        .endpoint(format!("http://{address}"))
+        .build()
+        .unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    record(&tracer, "span");
+    tracer.flush(LONG).unwrap_err();
+    assert_eq!(exporter.stats().rejected, 1);
+    answering.join().unwrap();
+
+    let more = peak_memory() - before;
+    assert!(more < 32 << 20, "{more} bytes more than before");
+}
+
+/// The most memory that this process ever had, in bytes.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kilobytes << 10
+}

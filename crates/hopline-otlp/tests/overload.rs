@@ -1,0 +1,174 @@
+//! What a full queue drops, and what it tells.
+#![cfg(feature = "http")]
+
+mod support;
+
+use std::time::Duration;
+
+use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer, attr};
+use hopline_otlp::{Exporter, ExporterBuilder};
+
+use support::{LONG, Receiver, Step, record, record_failed, record_many};
+
+/// One whose first attempt hangs until its time is up.
+fn stuck() -> (Receiver, ExporterBuilder) {
+    let receiver = Receiver::start([Step::Hang]);
+    let builder = Exporter::builder()
+        .endpoint(receiver.url())
+        .schedule_delay(Duration::from_millis(10))
+        .timeout(Duration::from_secs(2));
+    (receiver, builder)
+}
+
+/// Each trace is a batch of its own here: the second sink asks for that.
+fn traced(exporter: &Exporter, plan: SamplingPlan) -> Tracer {
+    Tracer::builder()
+        .plan(plan)
+        .sink(exporter.clone())
+        .sink(support::Keep::default())
+        .build()
+}
+
+#[test]
+fn case_16_failed_traces_are_dropped_last_and_the_newest_first() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(4).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    record(&tracer, "on its way");
+    receiver.await_requests(1);
+    for name in ["old", "newer", "newest"] {
+        record(&tracer, name);
+    }
+    record(&tracer, "no room");
+    assert_eq!(exporter.stats().dropped, 1);
+    for (name, dropped) in [
+        ("failed 1", 2),
+        ("failed 2", 3),
+        ("failed 3", 4),
+        ("failed 4", 5),
+    ] {
+        record_failed(&tracer, name);
+        assert_eq!(exporter.stats().dropped, dropped, "{name}");
+    }
+    tracer.flush(LONG).unwrap();
+    let expected = ["on its way", "failed 1", "failed 2", "failed 3"];
+    assert_eq!(receiver.await_spans(4), expected);
+    let stats = exporter.stats();
+    assert_eq!((stats.given, stats.sent, stats.lost()), (9, 4, 5));
+}
+
+#[test]
+fn case_16_slow_traces_are_dropped_last() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(2).build().unwrap();
+    let sampled = traced(&exporter, SamplingPlan::always());
+    let slow = traced(&exporter, "* 0%; keep slower 1ms".parse().unwrap());
+    record(&sampled, "on its way");
+    receiver.await_requests(1);
+    record(&sampled, "ordinary");
+    let start = std::time::SystemTime::now();
+    SpanBuilder::new("slow")
+        .start_time(start)
+        .start_root(Some(&slow), Incoming::default(), hopline_core::no_attrs)
+        .end_at(start + Duration::from_secs(1));
+    sampled.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(2), ["on its way", "slow"]);
+    assert_eq!(exporter.stats().dropped, 1);
+}
+
+#[test]
+fn case_16_of_a_batch_that_does_not_fit_the_failed_traces_stay() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(600).build().unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    record(&tracer, "on its way");
+    receiver.await_requests(1);
+    // two batches of 512, of which the queue takes one and the precious part of the other
+    for number in 0..1024 {
+        match number % 100 {
+            7 => record_failed(&tracer, &format!("failed {number}")),
+            _ => record(&tracer, "ordinary"),
+        }
+    }
+    tracer.flush(LONG).unwrap();
+    let names = receiver.await_spans(2);
+    let failed: Vec<&String> = names
+        .iter()
+        .filter(|name| name.starts_with("failed"))
+        .collect();
+    let expected: Vec<String> = (0..11)
+        .map(|hundred| format!("failed {}", hundred * 100 + 7))
+        .collect();
+    assert_eq!(failed, expected.iter().collect::<Vec<_>>());
+    let stats = exporter.stats();
+    assert_eq!((stats.given, stats.sent), (1025, names.len() as u64));
+    assert_eq!(stats.sent + stats.dropped, 1025);
+    assert!(stats.dropped >= 400, "{stats:?}");
+}
+
+#[test]
+fn case_16_bytes_are_bounded_too() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue_bytes(100_000).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    let text = "x".repeat(10_000);
+    let large = |name: &str| {
+        SpanBuilder::new(hopline_core::Name::dynamic(name))
+            .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+            .end();
+    };
+    large("on its way");
+    receiver.await_requests(1);
+    for number in 0..20 {
+        large(&number.to_string());
+    }
+    let stats = exporter.stats();
+    assert!((8..=9).contains(&stats.waiting), "{stats:?}");
+    assert_eq!(stats.waiting + stats.dropped, 21);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(exporter.stats().waiting, 0);
+}
+
+#[test]
+fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(2).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    record(&tracer, "on its way");
+    receiver.await_requests(1);
+    record_many(&tracer, 6);
+    tracer.flush(LONG).unwrap();
+    record(&tracer, "after");
+    tracer.flush(LONG).unwrap();
+    let told: Vec<Option<i64>> = receiver
+        .received()
+        .iter()
+        .map(|one| one.dropped())
+        .collect();
+    // the hung attempt and its repetition were encoded before the loss
+    assert_eq!(told, [None, None, Some(5), None]);
+    assert_eq!(exporter.stats().dropped, 5);
+}
+
+#[test]
+fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
+    let receiver = Receiver::start([Step::Status(400), Step::Status(400)]);
+    let exporter = Exporter::builder()
+        .endpoint(receiver.url())
+        .schedule_delay(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    for _ in 0..2 {
+        record_many(&tracer, 2);
+        tracer.flush(LONG).unwrap_err();
+    }
+    record(&tracer, "taken");
+    tracer.flush(LONG).unwrap();
+    let told: Vec<Option<i64>> = receiver
+        .received()
+        .iter()
+        .map(|one| one.dropped())
+        .collect();
+    assert_eq!(told, [None, Some(2), Some(4)]);
+}
