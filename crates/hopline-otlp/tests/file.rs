@@ -69,7 +69,7 @@ fn after_shutdown_spans_are_counted_as_dropped() {
     sink.shutdown(LONG).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
     record(&tracer, "late");
-    assert_eq!((sink.stats().dropped, sink.stats().given), (1, 0));
+    assert_eq!((sink.stats().dropped, sink.stats().given), (1, 1));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_path_that_cannot_be_written_is_an_error_at_once() {
 }
 
 #[test]
-fn a_reader_that_stops_blocks_nobody() {
+fn case_26_a_reader_that_stops_blocks_nobody() {
     let (mut reader, writer) = io::pipe().unwrap();
     let sink = FileSink::to_writer(writer).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
@@ -129,6 +129,87 @@ fn shutdown_gives_up_in_time_and_counts() {
     assert!(stats.abandoned > 0);
 }
 
+#[test]
+fn a_full_file_gives_way_and_the_oldest_goes() {
+    let path = TempPath::new();
+    let name = |age: usize| PathBuf::from(format!("{}.{age}", path.0.display()));
+    let _older = [TempPath(name(1)), TempPath(name(2)), TempPath(name(3))];
+    let line = {
+        let sink = FileSink::rotated(&path.0, u64::MAX, 0).unwrap();
+        let tracer = Tracer::builder().sink(sink).build();
+        record(&tracer, "0");
+        tracer.shutdown(LONG).unwrap();
+        fs::metadata(&path.0).unwrap().len()
+    };
+    // three lines fit; the one that is there counts, and is not touched
+    let sink = FileSink::rotated(&path.0, 3 * line + 10, 2).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    for number in 1..10 {
+        record(&tracer, &number.to_string());
+        tracer.flush(LONG).unwrap();
+        assert!(fs::metadata(&path.0).unwrap().len() <= 3 * line + 10);
+    }
+    assert_eq!(path.names(), ["9"]);
+    assert_eq!(TempPath::names(&_older[0]), ["6", "7", "8"]);
+    assert_eq!(TempPath::names(&_older[1]), ["3", "4", "5"]);
+    assert!(!name(3).exists());
+    assert_eq!((sink.stats().sent, sink.stats().lost()), (9, 0));
+}
+
+#[test]
+fn half_a_line_of_a_killed_process_spoils_no_other() {
+    let path = TempPath::new();
+    fs::write(&path.0, r#"{"resourceSpans":[{"#).unwrap();
+    let sink = FileSink::rotated(&path.0, u64::MAX, 1).unwrap();
+    let tracer = Tracer::builder().sink(sink).build();
+    record(&tracer, "whole");
+    tracer.shutdown(LONG).unwrap();
+    let text = fs::read_to_string(&path.0).unwrap();
+    let lines: Vec<_> = text.lines().map(decode_json).collect();
+    assert!(lines[0].as_ref().unwrap_err().is_syntax());
+    assert_eq!(lines[1].as_ref().unwrap()[0].name, "whole");
+}
+
+#[test]
+fn text_is_what_its_function_makes_of_the_spans() {
+    let out = FullOnce(Arc::new(Mutex::new((9, Vec::new()))));
+    let sink = FileSink::text_to(out.clone(), |spans| format!("{}!", spans[0].name)).unwrap();
+    let tracer = Tracer::builder().sink(sink).build();
+    record(&tracer, "one");
+    record(&tracer, "two");
+    tracer.shutdown(LONG).unwrap();
+    assert_eq!(out.0.lock().unwrap().1, b"one!two!");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn case_26_a_disk_that_is_really_full_loses_and_counts() {
+    let sink = FileSink::to_writer(
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap(),
+    )
+    .unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record_many(&tracer, 10);
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    assert_eq!((sink.stats().abandoned, sink.stats().sent), (10, 0));
+    let late = tracer.shutdown(LONG);
+    assert_eq!(late, Ok(()), "nothing more was lost");
+}
+
+#[test]
+fn case_26_a_closed_pipe_loses_and_counts() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let sink = FileSink::to_writer(writer).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record(&tracer, "nobody reads");
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    assert_eq!(sink.stats().abandoned, 1);
+}
+
 /// Takes half of the first line, then fails once.
 #[derive(Clone, Default)]
 struct FullOnce(Arc<Mutex<(usize, Vec<u8>)>>);
@@ -156,7 +237,7 @@ impl Write for FullOnce {
 }
 
 #[test]
-fn a_full_disk_costs_a_line_and_no_other() {
+fn case_26_a_full_disk_costs_a_line_and_no_other() {
     let disk = FullOnce::default();
     let sink = FileSink::to_writer(disk.clone()).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
@@ -165,6 +246,7 @@ fn a_full_disk_costs_a_line_and_no_other() {
     record(&tracer, "written");
     tracer.flush(LONG).unwrap();
     assert_eq!((sink.stats().abandoned, sink.stats().sent), (1, 1));
+    assert!(String::from_utf8_lossy(&disk.0.lock().unwrap().1).contains("hopline.dropped"));
     let text = String::from_utf8(disk.0.lock().unwrap().1.clone()).unwrap();
     let lines: Vec<_> = text.lines().map(decode_json).collect();
     assert!(lines[0].as_ref().unwrap_err().is_syntax());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ::http::HeaderMap;
+use ::http::uri::PathAndQuery;
 use bytes::{Buf as _, BufMut as _, Bytes};
-use http::HeaderMap;
-use http::uri::PathAndQuery;
 use tokio::time::{Instant, timeout_at};
 use tonic::client::Grpc as Client;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -13,6 +13,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::answer::{Partial, partial_success};
+#[cfg(feature = "tls")]
+use super::http;
 use super::problem::{ConfigError, Problem};
 use super::settings::Settings;
 #[cfg(feature = "tls")]
@@ -44,6 +46,10 @@ impl Grpc {
             .http2_max_header_list_size(MAX_HEADERS);
         #[cfg(feature = "tls")]
         let endpoint = if settings.endpoint.scheme() == "https" {
+            // tonic passes over what it cannot use, and would tell with the first call at best
+            http::trusting(reqwest::Client::builder(), &settings.trust)?
+                .build()
+                .map_err(|error| Problem::Certificate(innermost(&error)))?;
             let tls = trusting(&settings.trust, settings.timeout);
             endpoint
                 .tls_config(tls)

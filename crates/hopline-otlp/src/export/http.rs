@@ -190,24 +190,14 @@ fn failed(error: &reqwest::Error) -> Reply {
 }
 
 #[cfg(feature = "tls")]
-fn trusting(
+pub(super) fn trusting(
     mut client: reqwest::ClientBuilder,
     trust: &Trust,
 ) -> Result<reqwest::ClientBuilder, ConfigError> {
-    use reqwest::{Certificate, Identity};
-    let bad = |what: &str| Problem::Certificate(format!("{what} is not PEM that can be used"));
-    if let Some(pem) = &trust.authorities {
-        let found =
-            Certificate::from_pem_bundle(pem).map_err(|_| bad("the certificate to trust"))?;
-        if found.is_empty() {
-            return Err(bad("the certificate to trust").into());
-        }
-        client = client.tls_certs_only(found);
+    if let Some(authorities) = trust.authorities()? {
+        client = client.tls_certs_only(authorities);
     }
-    if let Some((certificate, key)) = &trust.client {
-        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
-        let identity =
-            Identity::from_pem(&pem).map_err(|_| bad("the client's certificate or key"))?;
+    if let Some(identity) = trust.identity()? {
         client = client.identity(identity);
     }
     Ok(client)

@@ -7,6 +7,8 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::shown;
+#[cfg(feature = "tls")]
+use super::problem::{ConfigError, Problem};
 use crate::queue::Bounds;
 
 /// How spans are written on the wire.
@@ -58,6 +60,35 @@ pub(crate) struct Trust {
     pub(crate) authorities: Option<Vec<u8>>,
     /// The client's certificate and its key.
     pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+#[cfg(feature = "tls")]
+impl Trust {
+    pub(super) fn authorities(&self) -> Result<Option<Vec<reqwest::Certificate>>, ConfigError> {
+        let Some(pem) = &self.authorities else {
+            return Ok(None);
+        };
+        match reqwest::Certificate::from_pem_bundle(pem) {
+            Ok(found) if !found.is_empty() => Ok(Some(found)),
+            _ => Err(unusable("the certificate to trust")),
+        }
+    }
+
+    pub(super) fn identity(&self) -> Result<Option<reqwest::Identity>, ConfigError> {
+        let Some((certificate, key)) = &self.client else {
+            return Ok(None);
+        };
+        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
+        let identity = reqwest::Identity::from_pem(&pem);
+        identity
+            .map(Some)
+            .map_err(|_| unusable("the client's certificate or key"))
+    }
+}
+
+#[cfg(feature = "tls")]
+fn unusable(what: &str) -> ConfigError {
+    Problem::Certificate(format!("{what} is not PEM that can be used")).into()
 }
 
 impl Settings {
