@@ -1,6 +1,8 @@
 //! The exporter against a real receiver on loopback.
 #![cfg(feature = "http")]
 
+#[path = "support/plans.rs"]
+mod plans;
 mod support;
 
 use std::collections::BTreeSet;
@@ -546,7 +548,7 @@ fn an_exporter_dropped_without_shutdown_still_sends() {
     let receiver = Receiver::start([]);
     let tracer = traced(&patient(&receiver.url()).queue(512).build().unwrap());
     let other = Tracer::builder()
-        .sink(support::Keep::default())
+        .sink(plans::Keep::default())
         .sink(patient(&receiver.url()).build().unwrap())
         .build();
     record(&other, "kept");

@@ -1,6 +1,8 @@
 //! What a full queue drops, and what it tells.
 #![cfg(feature = "http")]
 
+#[path = "support/plans.rs"]
+mod plans;
 mod support;
 
 use std::time::Duration;
@@ -25,7 +27,7 @@ fn traced(exporter: &Exporter, plan: SamplingPlan) -> Tracer {
     Tracer::builder()
         .plan(plan)
         .sink(exporter.clone())
-        .sink(support::Keep::default())
+        .sink(plans::Keep::default())
         .build()
 }
 

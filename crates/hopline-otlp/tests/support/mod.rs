@@ -1,4 +1,4 @@
-//! A collector that does as it is told, and a sink that keeps what it gets.
+//! A collector that does as it is told.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Response, Uri};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message as _;
@@ -365,22 +365,6 @@ fn read_request(stream: &mut TcpStream) {
         if request.len() >= head.len() + 4 + length.parse::<usize>().unwrap() {
             return;
         }
-    }
-}
-
-/// A sink that keeps the batches as they are.
-#[derive(Clone, Default)]
-pub(crate) struct Keep(Arc<Mutex<Vec<Arc<Batch>>>>);
-
-impl Sink for Keep {
-    fn accept(&self, batch: &Arc<Batch>) {
-        self.0.lock().unwrap().push(Arc::clone(batch));
-    }
-}
-
-impl Keep {
-    pub(crate) fn batches(&self) -> Vec<Arc<Batch>> {
-        self.0.lock().unwrap().clone()
     }
 }
 
