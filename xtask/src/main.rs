@@ -16,6 +16,7 @@ mod neighbours;
 mod postgres;
 mod process;
 mod rabbitmq;
+mod receivers;
 mod server;
 mod services;
 mod step;
@@ -42,6 +43,8 @@ cargo xtask COMMAND
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
+  receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
+                        each compared with what was recorded; installs both into a virtual environment
   help                  this text
 
 What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         ["fuzz", target] if !target.starts_with('-') => fuzz::run(FUZZ, Some(target)),
         ["w3c", "--suite", folder] => w3c::run(Path::new(folder)),
         ["bench", ref arguments @ ..] => bench::run(arguments),
+        ["receivers"] => receivers::run(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
