@@ -19,6 +19,7 @@ mod rabbitmq;
 mod receivers;
 mod server;
 mod services;
+mod soak;
 mod step;
 mod test;
 mod w3c;
@@ -45,6 +46,8 @@ cargo xtask COMMAND
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
+  soak [--minutes N]    a mixed load over the example on private servers under a rotating plan of faults, for an
+                        hour if not said otherwise; the report is target/soak.md
   help                  this text
 
 What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
@@ -74,6 +77,8 @@ fn main() -> ExitCode {
         ["w3c", "--suite", folder] => w3c::run(Path::new(folder)),
         ["bench", ref arguments @ ..] => bench::run(arguments),
         ["receivers"] => receivers::run(),
+        ["soak"] => soak::run("60"),
+        ["soak", "--minutes", minutes] => soak::run(minutes),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

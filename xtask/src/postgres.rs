@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::account::Account;
 use crate::interrupt::Interrupt;
-use crate::server::{Server, free_port, prepare};
+use crate::server::{Server, free_port, port_of, prepare};
 
 /// The variable that names a Postgres for the tests.
 pub(crate) const VARIABLE: &str = "HOPLINE_TEST_POSTGRES_URL";
@@ -91,7 +91,7 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
         postgres.args(["-c", setting]);
     }
     // SIGINT is its fast shutdown: clients are sent away, data files closed.
-    let process = server.spawn(&mut postgres, "INT", &log)?;
+    let process = server.spawn(postgres, "INT", &log)?;
     server.wait(process, Duration::from_secs(60), &log, interrupt, || {
         takes_connections(port)
     })?;
@@ -103,6 +103,14 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
 
 fn is_complete(bin: &Path) -> bool {
     bin.join("initdb").is_file() && bin.join("postgres").is_file()
+}
+
+/// Restarts one that [`start`] started, at this URL.
+pub(crate) fn restart(server: &mut Server, url: &str, interrupt: &Interrupt) -> Result<()> {
+    let port = port_of(url)?;
+    server.restart(Duration::from_secs(60), interrupt, || {
+        takes_connections(port)
+    })
 }
 
 /// A startup message is answered by `R` (authenticate) once the server takes connections, by `E` before that.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::Result;
 use crate::account::Account;
 use crate::interrupt::Interrupt;
-use crate::server::{Server, free_port};
+use crate::server::{Server, free_port, port_of};
 
 /// The variable that names a RabbitMQ for the tests.
 pub(crate) const VARIABLE: &str = "HOPLINE_TEST_AMQP_URL";
@@ -51,7 +51,7 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
     let mapper_port = free_port()?;
     let mut mapper = account.command(Path::new("epmd"), &dir);
     mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
-    let mapper = server.spawn(&mut mapper, "TERM", &dir.join("log/epmd"))?;
+    let mapper = server.spawn(mapper, "TERM", &dir.join("log/epmd"))?;
     server.wait(
         mapper,
         Duration::from_secs(20),
@@ -89,12 +89,18 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
              +S 2:2 +SDio 2 +sbwt none +sbwtdcpu none +sbwtdio none",
         );
     // The start script passes SIGTERM on to the machine below it and ends after it.
-    let process = server.spawn(&mut broker, "TERM", &log)?;
+    let process = server.spawn(broker, "TERM", &log)?;
     server.wait(process, Duration::from_secs(90), &log, interrupt, || {
         greets(port)
     })?;
 
     Ok((server, format!("amqp://guest:guest@127.0.0.1:{port}/%2f")))
+}
+
+/// Restarts one that [`start`] started, at this URL.
+pub(crate) fn restart(server: &mut Server, url: &str, interrupt: &Interrupt) -> Result<()> {
+    let port = port_of(url)?;
+    server.restart(Duration::from_secs(90), interrupt, || greets(port))
 }
 
 /// The protocol header of AMQP 0-9-1 is answered by a method frame, which begins with 1.

@@ -21,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) processes: Vec<(Process, String)>,
     /// Kept to collect their exit status, so that a stopped one leaves no zombie where nobody else would.
     children: Vec<Child>,
+    /// How the last of them is started again.
+    main: Option<(Command, PathBuf)>,
     left_running: bool,
 }
 
@@ -32,6 +34,7 @@ impl Server {
             dir,
             processes: Vec::new(),
             children: Vec::new(),
+            main: None,
             left_running: false,
         }
     }
@@ -39,10 +42,38 @@ impl Server {
     /// Starts one of its processes in the background, writing to `log`.
     pub(crate) fn spawn(
         &mut self,
-        command: &mut Command,
+        mut command: Command,
         signal: &str,
         log: &Path,
     ) -> Result<Process> {
+        let process = self.start(&mut command, signal, log)?;
+        self.main = Some((command, log.to_owned()));
+        Ok(process)
+    }
+
+    /// Stops its main process and starts it anew, on the same port and the same data.
+    pub(crate) fn restart(
+        &mut self,
+        limit: Duration,
+        interrupt: &Interrupt,
+        ready: impl Fn() -> bool,
+    ) -> Result<()> {
+        let (Some((mut command, log)), Some((process, signal))) =
+            (self.main.take(), self.processes.pop())
+        else {
+            return Err(format!("{} was not started", self.name).into());
+        };
+        process.stop(&signal, Duration::from_secs(30));
+        if let Some(mut child) = self.children.pop() {
+            child.try_wait()?;
+        }
+        let process = self.start(&mut command, &signal, &log)?;
+        self.wait(process, limit, &log, interrupt, ready)?;
+        self.main = Some((command, log));
+        Ok(())
+    }
+
+    fn start(&mut self, command: &mut Command, signal: &str, log: &Path) -> Result<Process> {
         let file = File::create(log)?;
         command.stdout(file.try_clone()?).stderr(file);
         let child = command
@@ -147,6 +178,13 @@ pub(crate) fn free_port() -> Result<u16> {
     Err("no free loopback port".into())
 }
 
+/// The port in a URL made here.
+pub(crate) fn port_of(url: &str) -> Result<u16> {
+    let port = url.rsplit_once(':').map_or("", |(_, rest)| rest);
+    let port = port.split_once('/').map_or(port, |(port, _)| port);
+    Ok(port.parse().map_err(|_| "the server's URL names no port")?)
+}
+
 fn tail(log: &Path) -> String {
     let bytes = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
@@ -170,9 +208,7 @@ mod tests {
     fn dropping_a_server_stops_it_and_deletes_its_folder() {
         let dir = temporary("drop");
         let mut server = Server::new("sleeper", dir.clone());
-        let process = server
-            .spawn(Command::new("sleep").arg("60"), "TERM", &dir.join("log"))
-            .unwrap();
+        let process = server.spawn(sleep(), "TERM", &dir.join("log")).unwrap();
         assert!(server.is_alive());
         drop(server);
         assert!(!process.is_alive());
@@ -180,22 +216,53 @@ mod tests {
     }
 
     #[test]
+    fn a_restarted_server_is_another_process_of_the_same_kind() {
+        let dir = temporary("restart");
+        let mut server = Server::new("sleeper", dir.clone());
+        let first = server.spawn(sleep(), "TERM", &dir.join("log")).unwrap();
+        let interrupt = Interrupt::default();
+        server
+            .restart(Duration::from_secs(10), &interrupt, || true)
+            .unwrap();
+        assert!(!first.is_alive());
+        assert!(server.is_alive());
+        assert_eq!(server.processes.len(), 1);
+        drop(server);
+        assert!(!dir.exists());
+    }
+
+    fn sleep() -> Command {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        command
+    }
+
+    #[test]
     fn a_server_that_ends_while_awaited_shows_its_log() {
         let dir = temporary("wait");
         let log = dir.join("log");
         let mut server = Server::new("brief", dir);
-        let process = server
-            .spawn(
-                Command::new("sh").args(["-c", "echo no room >&2; exit 1"]),
-                "TERM",
-                &log,
-            )
-            .unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no room >&2; exit 1"]);
+        let process = server.spawn(command, "TERM", &log).unwrap();
         let interrupt = Interrupt::default();
         let error = server
             .wait(process, Duration::from_secs(60), &log, &interrupt, || false)
             .unwrap_err();
         assert_eq!(error.to_string(), "brief did not start:\n  no room");
+    }
+
+    #[test]
+    fn a_port_stands_behind_the_host() {
+        assert_eq!(
+            port_of("postgres://test:test@127.0.0.1:5432/test").unwrap(),
+            5432
+        );
+        assert_eq!(
+            port_of("amqp://guest:guest@127.0.0.1:5672/%2f").unwrap(),
+            5672
+        );
+        assert!(port_of("postgres://test:test@localhost/test").is_err());
     }
 
     #[test]

@@ -65,6 +65,19 @@ impl Services {
             .map(|(variable, url, _)| (*variable, url.as_str()))
     }
 
+    /// Restarts the server that this variable names, on the same port and the same data.
+    pub(crate) fn restart(&mut self, variable: &str, interrupt: &Interrupt) -> Result<()> {
+        let named = self
+            .running
+            .iter_mut()
+            .find(|(known, ..)| *known == variable);
+        let (_, url, server) = named.ok_or_else(|| format!("{variable} was not started here"))?;
+        match variable {
+            postgres::VARIABLE => postgres::restart(server, url, interrupt),
+            _ => rabbitmq::restart(server, url, interrupt),
+        }
+    }
+
     /// Lets them outlive this command; `cargo xtask services stop` finds them by the file this writes.
     pub(crate) fn leave_running(mut self) -> Result<()> {
         let mut note =

@@ -96,7 +96,7 @@ fn service(interrupt: &Interrupt) -> Result<(Server, String)> {
     let mut server = Server::new("w3c-service", dir);
     let mut program = Command::new(target().join("debug/w3c-service"));
     program.args(["--port", &port.to_string()]).process_group(0);
-    let process = server.spawn(&mut program, "TERM", &log)?;
+    let process = server.spawn(program, "TERM", &log)?;
     let ready = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
     server.wait(process, Duration::from_secs(10), &log, interrupt, ready)?;
     Ok((server, format!("http://127.0.0.1:{port}/test")))

@@ -96,6 +96,11 @@ impl Service {
         })
     }
 
+    /// What records its spans and sends them.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// Waits until its work is done, which `stop` has ended, then writes its last spans.
     ///
     /// # Errors

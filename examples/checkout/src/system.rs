@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use hopline::SamplingPlan;
+use hopline::{SamplingPlan, Telemetry};
 use hopline_testing::amqp::Broker;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -101,6 +101,11 @@ impl System {
     /// The spans of all of them.
     pub fn collected(&self) -> &Collected {
         &self.environment.collected
+    }
+
+    /// The telemetry of each service.
+    pub fn telemetry(&self) -> impl Iterator<Item = &Telemetry> {
+        self.services.iter().map(Service::telemetry)
     }
 
     /// Stops all in good order: requests and messages under way are finished, all spans written.
