@@ -174,3 +174,52 @@ fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
         .collect();
     assert_eq!(told, [None, Some(2), Some(4)]);
 }
+
+/// What this thread has spent on a processor, in nanoseconds; others on the machine do not count.
+#[cfg(target_os = "linux")]
+fn spent() -> u64 {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    schedstat.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn case_16_a_full_queue_costs_the_request_no_more_than_one_with_room() {
+    const ROUNDS: usize = 20;
+    const SPANS: usize = 2_000;
+    let cost = |exporter: &Exporter| {
+        let tracer = Tracer::builder().sink(exporter.clone()).build();
+        let before = spent();
+        for number in 0..SPANS {
+            match number % 100 {
+                7 => record_failed(&tracer, "failed"),
+                _ => record(&tracer, "ordinary"),
+            }
+        }
+        spent() - before
+    };
+    let (full_receiver, builder) = stuck();
+    let full = builder.timeout(LONG).queue(2_000).build().unwrap();
+    let filler = Tracer::builder().sink(full.clone()).build();
+    record(&filler, "on its way");
+    full_receiver.await_requests(1);
+    while full.stats().dropped == 0 {
+        record(&filler, "filler");
+    }
+    let receiver = Receiver::start([]);
+    let roomy = Exporter::builder()
+        .endpoint(receiver.url())
+        .queue(1_000_000)
+        .queue_bytes(usize::MAX)
+        .build()
+        .unwrap();
+    // in turns, so that whatever else the machine does meets both
+    let rounds: Vec<(u64, u64)> = (0..ROUNDS).map(|_| (cost(&full), cost(&roomy))).collect();
+    let least = |of: fn(&(u64, u64)) -> u64| rounds.iter().map(of).min().unwrap();
+    let (at_ten_times, with_room) = (least(|round| round.0), least(|round| round.1));
+    assert!(full.stats().dropped as usize > ROUNDS * SPANS / 2);
+    assert!(
+        at_ten_times < 2 * with_room,
+        "{at_ten_times} ns against {with_room} ns for {SPANS} spans"
+    );
+}

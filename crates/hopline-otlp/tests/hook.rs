@@ -1,0 +1,39 @@
+//! A notice hook that panics: a binary of its own, since there is one hook in a process.
+#![cfg(feature = "http")]
+
+mod support;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hopline_core::{Tracer, set_notice_hook};
+use hopline_otlp::Exporter;
+
+use support::{Receiver, Step, record};
+
+static CALLED: AtomicU32 = AtomicU32::new(0);
+
+#[test]
+fn case_20_the_export_thread_goes_on_though_the_hook_panics() {
+    set_notice_hook(|_| {
+        CALLED.fetch_add(1, Ordering::Relaxed);
+        panic!("a hook's bug");
+    });
+    // an outage, its end, and a refusal: each is said
+    let receiver = Receiver::start([Step::Status(503), Step::Status(200), Step::Status(400)]);
+    let exporter = Exporter::builder()
+        .endpoint(receiver.url())
+        .schedule_delay(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    for (name, taken) in [("first", true), ("refused", false), ("last", true)] {
+        record(&tracer, name);
+        assert_eq!(tracer.flush(support::LONG).is_ok(), taken, "{name}");
+    }
+    assert_eq!(receiver.await_spans(2), ["first", "last"]);
+    assert_eq!(receiver.received().len(), 4, "no request was made anew");
+    assert_eq!(CALLED.load(Ordering::Relaxed), 3);
+    let stats = exporter.stats();
+    assert_eq!((stats.sent, stats.rejected, stats.lost()), (2, 1, 1));
+}

@@ -1,0 +1,71 @@
+//! What is said to whoever starts telemetry wrongly: a binary of its own, since there is one installed tracer.
+#![cfg(feature = "axum")]
+
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::routing::get;
+use hopline::axum::TraceLayer;
+use hopline::set_notice_hook;
+use hopline_testing::Spans;
+
+static SAID: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+fn said(kind: &str) -> Vec<String> {
+    let said = SAID.lock().unwrap();
+    let of_kind = said.iter().filter(|(known, _)| known == kind);
+    of_kind.map(|(_, message)| message.clone()).collect()
+}
+
+#[tokio::test]
+async fn misuse_is_said_once_in_words_that_name_the_fix() {
+    set_notice_hook(|notice| {
+        let said = (notice.kind.to_owned(), notice.message.to_owned());
+        SAID.lock().unwrap().push(said);
+    });
+    // a layer and no tracer
+    let app = Router::new()
+        .route("/", get(|| async { "ok" }))
+        .layer(TraceLayer::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    for _ in 0..3 {
+        assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
+    }
+    let advice = said("no-tracer");
+    assert_eq!(advice.len(), 1);
+    assert!(
+        advice[0].contains("hopline::init") && advice[0].contains(".tracer("),
+        "{advice:?}"
+    );
+
+    // the fix works, also for a layer that was built before
+    let spans = Spans::new();
+    let build = || hopline::builder("orders").without_otlp().sink(spans.sink());
+    let telemetry = build().init().unwrap();
+    assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
+    spans.wait_for(1, std::time::Duration::from_secs(5));
+    assert_eq!(
+        said("init"),
+        ["spans of orders go to a sink of the application; plan: * 100%"]
+    );
+
+    // twice
+    let error = build().init().unwrap_err();
+    assert!(error.is_already_installed());
+    let text = error.to_string();
+    assert!(
+        text.contains("started twice") && text.contains("build()"),
+        "{text}"
+    );
+
+    // nobody to check
+    #[cfg(feature = "otlp")]
+    {
+        let error = telemetry.check().await.unwrap_err().to_string();
+        assert!(error.contains("OTEL_TRACES_EXPORTER"), "{error}");
+    }
+    telemetry.shutdown().await.unwrap();
+    assert_eq!(said("no-tracer").len(), 1);
+}

@@ -1,0 +1,221 @@
+//! The end of telemetry, on every runtime and with every collector.
+#![cfg(feature = "otlp")]
+
+#[path = "../../hopline-otlp/tests/support/mod.rs"]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use hopline::otlp::Exporter;
+use hopline::{FlushError, Telemetry};
+use tokio::runtime::{Builder, Runtime};
+
+use support::{LONG, Receiver, Step, free_address, record};
+
+fn runtimes() -> Vec<(&'static str, Runtime)> {
+    let current = Builder::new_current_thread().enable_all().build();
+    let one = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let four = Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build();
+    vec![
+        ("current thread", current.unwrap()),
+        ("one worker", one.unwrap()),
+        ("four workers", four.unwrap()),
+    ]
+}
+
+fn telemetry(url: &str, limit: Duration) -> Telemetry {
+    let exporter = Exporter::builder()
+        .endpoint(url)
+        .schedule_delay(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    hopline::builder("orders")
+        .exporter(exporter)
+        .shutdown_timeout(limit)
+        .build()
+        .unwrap()
+}
+
+fn is_timeout(result: Result<(), FlushError>) -> bool {
+    result.unwrap_err().is_timeout()
+}
+
+#[test]
+fn case_17_shutdown_writes_all_on_every_runtime_also_inside_a_task() {
+    for (name, runtime) in runtimes() {
+        let receiver = Receiver::start([]);
+        let outside = telemetry(&receiver.url(), LONG);
+        let inside = telemetry(&receiver.url(), LONG);
+        runtime.block_on(async {
+            record(outside.tracer().unwrap(), "outside");
+            outside.shutdown().await.unwrap();
+            let task = tokio::spawn(async move {
+                record(inside.tracer().unwrap(), "inside");
+                inside.check().await.unwrap();
+                inside.shutdown().await
+            });
+            task.await.unwrap().unwrap();
+        });
+        let expected = ["outside", "hopline.check", "inside"];
+        assert_eq!(receiver.await_spans(3), expected, "{name}");
+    }
+}
+
+#[test]
+fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
+    let limit = Duration::from_millis(300);
+    for (name, runtime) in runtimes() {
+        let receiver = Receiver::start(std::iter::repeat_n(Step::Hang, 10));
+        let telemetry = telemetry(&receiver.url(), limit);
+        let exporter = telemetry.exporter().unwrap().clone();
+        let start = Instant::now();
+        runtime.block_on(async {
+            record(telemetry.tracer().unwrap(), "lost");
+            let waiting = tokio::spawn(telemetry.shutdown());
+            // the runtime's only thread is free meanwhile
+            let (mut turns, ended) = (0, Instant::now() + limit / 2);
+            while Instant::now() < ended {
+                tokio::task::yield_now().await;
+                turns += 1;
+            }
+            assert!(turns > 100, "{name}: {turns}");
+            assert!(is_timeout(waiting.await.unwrap()), "{name}");
+        });
+        assert!(
+            start.elapsed() < 10 * limit,
+            "{name}: {:?}",
+            start.elapsed()
+        );
+        assert_eq!(
+            (exporter.stats().abandoned, exporter.stats().waiting),
+            (1, 0)
+        );
+    }
+}
+
+#[test]
+fn case_17_flushes_and_shutdowns_at_once_all_end_and_a_second_one_is_fine() {
+    for (name, runtime) in runtimes() {
+        let receiver = Receiver::start([]);
+        let telemetry = telemetry(&receiver.url(), LONG);
+        let tracer = telemetry.tracer().unwrap().clone();
+        runtime.block_on(async {
+            record(&tracer, "span");
+            let flushes: Vec<_> = (0..4)
+                .map(|_| {
+                    let tracer = tracer.clone();
+                    tokio::spawn(async move { tracer.flush(LONG) })
+                })
+                .collect();
+            telemetry.shutdown().await.unwrap();
+            for flush in flushes {
+                flush.await.unwrap().unwrap();
+            }
+            tracer.shutdown(LONG).unwrap();
+            tracer.flush(LONG).unwrap();
+        });
+        assert_eq!(receiver.await_spans(1), ["span"], "{name}");
+    }
+}
+
+#[test]
+fn case_17_a_shutdown_that_nobody_waits_for_goes_on() {
+    let receiver = Receiver::start([]);
+    for (name, runtime) in runtimes() {
+        let telemetry = telemetry(&receiver.url(), LONG);
+        runtime.block_on(async {
+            record(telemetry.tracer().unwrap(), name);
+            let dropped = tokio::time::timeout(Duration::ZERO, telemetry.shutdown());
+            let _ = dropped.await;
+        });
+    }
+    let mut found = receiver.await_spans(3);
+    found.sort();
+    assert_eq!(found, ["current thread", "four workers", "one worker"]);
+}
+
+#[test]
+fn case_18_before_during_and_after_shutdown() {
+    let receiver = Receiver::start([]);
+    let telemetry = telemetry(&receiver.url(), LONG);
+    let tracer = telemetry.tracer().unwrap().clone();
+    let exporter = telemetry.exporter().unwrap().clone();
+    record(&tracer, "before");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let during = {
+        let tracer = tracer.clone();
+        std::thread::spawn(move || {
+            let mut ended = 0_u64;
+            while stopped.try_recv().is_err() {
+                record(&tracer, "during");
+                ended += 1;
+            }
+            ended
+        })
+    };
+    let runtime = Builder::new_current_thread().build().unwrap();
+    // what ends meanwhile may find the exporter closed: then it is counted
+    let _ = runtime.block_on(telemetry.shutdown());
+    stop.send(()).unwrap();
+    let ended = during.join().unwrap();
+    record(&tracer, "after");
+    let stats = exporter.stats();
+    let not_recorded = tracer.stats().after_shutdown;
+    assert!(not_recorded >= 1);
+    // each of them is somewhere; those between the tracer's end and the exporter's are in the tracer
+    let names = receiver.await_spans(stats.sent as usize);
+    assert_eq!(names.iter().filter(|name| *name == "before").count(), 1);
+    assert!(!names.contains(&"after".to_owned()));
+    assert_eq!(stats.given, stats.sent + stats.lost());
+    let total = stats.given + not_recorded;
+    assert!(
+        ended + 2 - total <= 1,
+        "{} ended, {stats:?}, {not_recorded}",
+        ended + 2
+    );
+}
+
+#[test]
+fn case_9_a_service_starts_and_serves_without_a_collector() {
+    let address = free_address();
+    let telemetry = telemetry(&format!("http://{address}"), Duration::from_secs(1));
+    let tracer = telemetry.tracer().unwrap().clone();
+    record(&tracer, "nobody listens");
+    let error = tracer.flush(Duration::from_millis(50)).unwrap_err();
+    assert!(error.is_timeout());
+    let receiver = Receiver::on(address, []);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(1), ["nobody listens"]);
+}
+
+#[test]
+fn case_21_the_exporter_makes_no_spans_of_its_own() {
+    let receiver = Receiver::start([Step::Status(503)]);
+    let telemetry = telemetry(&receiver.url(), LONG);
+    let tracer = telemetry.tracer().unwrap().clone();
+    let span = hopline::SpanBuilder::new("current").start_root(
+        Some(&tracer),
+        hopline::Incoming::default(),
+        hopline::no_attrs,
+    );
+    // also where a span is current on the thread that flushes
+    let mut span = span;
+    span.in_scope(|| {
+        record(&tracer, "span");
+        tracer.flush(LONG).unwrap();
+    });
+    span.end();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    runtime.block_on(telemetry.shutdown()).unwrap();
+    assert_eq!(receiver.await_spans(2), ["span", "current"]);
+    assert_eq!(tracer.stats().handed_over, 2);
+    for request in receiver.received() {
+        assert!(request.headers.get("traceparent").is_none());
+    }
+}
