@@ -23,7 +23,9 @@
 //! | `reqwest` | `hopline::reqwest` | `client.traced()`: a span for each call, trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
-//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP/HTTP collector; with `otlp-tls` over https as well |
+//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |
+//! | `otlp-spool` | `hopline::otlp` | spans of an outage are kept on disk |
+//! | `console` (default) | [`console`] | each trace as a tree on standard output |
 //!
 //! # Inside a service
 //!
@@ -40,15 +42,28 @@
 //! A task of its own keeps the trace by [`hopline::spawn`](spawn). [`Context::current`] is the request's
 //! span from anywhere: `Context::current().set("order.id", id)`.
 //!
+//! # Does it work?
+//!
+//! [`init`] says in one line where spans go and what the plan is. `telemetry.check().await` sends a test span and
+//! says why it did not arrive. `telemetry.exporter()` and `telemetry.tracer()` have counts of all that was sent
+//! and lost. What goes wrong later is said by [notices](set_notice_hook), at its start and at its end.
+//!
 //! # Variables
+//!
+//! All are read by [`init`]: what cannot work is its error, what is merely wrong is said by a notice and passed
+//! over.
 //!
 //! | variable | says |
 //! |---|---|
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who makes the spans; beats the argument of [`init`] |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_HEADERS`, `…_TIMEOUT`, `…_PROTOCOL` and their `TRACES` variants | where they go |
-//! | `OTEL_TRACES_EXPORTER=none` | nowhere |
+//! | `OTEL_TRACES_EXPORTER` | `otlp`, `console`, `none`, or a list |
+//! | `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `HOPLINE_SPOOL` | where they go and how: see `hopline::otlp` |
 //! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; beats [`Builder::plan`] |
 //! | `OTEL_SDK_DISABLED=true` | nothing is recorded; headers are still passed on |
+//! | `OTEL_PROPAGATORS` | which headers travel: `tracecontext`, `baggage`, both if not said, or `none` |
+//! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of a span |
+//! | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a text |
+//! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [`Limits`]; links have no attributes |
 //! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | which [`SpanNames`] and [`OlderNames`] |
 
 mod builder;
