@@ -11,7 +11,7 @@ use hopline_core::{Batch, FlushError, Sink, SpanData, notify};
 
 use crate::ExportStats;
 use crate::json::json;
-use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue};
+use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue, Rest};
 use crate::rotated::Rotated;
 use crate::slice::Slice;
 
@@ -126,7 +126,12 @@ impl FileSink {
         out: impl Write + Send + 'static,
         text: impl Fn(&Slice, u64) -> String + Send + 'static,
     ) -> io::Result<Self> {
-        let queue = Arc::new(Queue::new(BOUNDS, 1, "the queue of the span file"));
+        let queue = Arc::new(Queue::new(
+            BOUNDS,
+            1,
+            Rest::Counted,
+            "the queue of the span file",
+        ));
         let lines = Lines {
             out,
             text,

@@ -32,8 +32,20 @@ pub(crate) struct Queue {
     bounds: Bounds,
     /// From how many spans on the writer is woken.
     ample: usize,
+    /// The part of a shutdown's time that the writer needs for what it could not write.
+    rest: Rest,
     /// What it is, for notices.
     what: &'static str,
+}
+
+/// What a writer does with what is left at the end of a shutdown's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It is counted, which takes no time.
+    Counted,
+    /// It goes to disk.
+    #[cfg(feature = "spool")]
+    Spooled,
 }
 
 /// The most a queue holds.
@@ -87,7 +99,7 @@ pub(crate) enum Fate {
 
 impl Queue {
     /// A queue whose writer wants to be woken once `ample` spans wait.
-    pub(crate) fn new(bounds: Bounds, ample: usize, what: &'static str) -> Self {
+    pub(crate) fn new(bounds: Bounds, ample: usize, rest: Rest, what: &'static str) -> Self {
         Self {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -98,6 +110,7 @@ impl Queue {
             closing: tokio::sync::Notify::new(),
             bounds,
             ample,
+            rest,
             what,
         }
     }
@@ -214,8 +227,8 @@ impl Queue {
     /// Takes nothing any more, and waits until the writer has ended; fails for what is lost meanwhile.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let before = self.state().lost_on_the_way();
-        // a little earlier than asked, so that the rest is counted by the time this returns
-        self.close(timeout - (timeout / 10).min(Duration::from_millis(50)));
+        // a little earlier than asked, so that the rest is dealt with by the time this returns
+        self.close(timeout - self.rest.share_of(timeout));
         self.wait(timeout, before, |state| state.ended)
     }
 
@@ -371,6 +384,16 @@ impl Queue {
         let stats = &mut self.state().stats;
         stats.spooled -= spans.min(stats.spooled);
         stats.count(spans, fate);
+    }
+}
+
+impl Rest {
+    fn share_of(self, timeout: Duration) -> Duration {
+        match self {
+            Self::Counted => (timeout / 10).min(Duration::from_millis(50)),
+            #[cfg(feature = "spool")]
+            Self::Spooled => (timeout / 2).min(Duration::from_secs(1)),
+        }
     }
 }
 

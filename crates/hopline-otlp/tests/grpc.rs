@@ -403,8 +403,12 @@ fn a_check_tells_what_is_wrong() {
     exporter.check(resource()).unwrap();
     let calls = collector.calls();
     assert_eq!(span_names(&calls[1].body), ["hopline.check"]);
-    drop(collector);
-    let error = exporter.check(resource()).unwrap_err().to_string();
-    assert!(error.contains("does a collector listen there?"), "{error}");
     assert_eq!(exporter.stats().given, 0);
+    let nobody = Exporter::builder()
+        .endpoint(format!("http://{}", free_address()))
+        .protocol(Protocol::Grpc)
+        .build()
+        .unwrap();
+    let error = nobody.check(resource()).unwrap_err().to_string();
+    assert!(error.contains("does a collector listen there?"), "{error}");
 }

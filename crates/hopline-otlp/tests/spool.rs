@@ -139,7 +139,7 @@ fn what_a_shutdown_has_no_time_for_is_spooled() {
     record(&tracer, "on its way");
     receiver.await_requests(1);
     record(&tracer, "waiting");
-    tracer.shutdown(Duration::from_millis(300)).unwrap();
+    tracer.shutdown(Duration::from_secs(2)).unwrap();
     let stats = exporter.stats();
     assert_eq!((stats.spooled, stats.lost()), (2, 0));
     drop((tracer, exporter));

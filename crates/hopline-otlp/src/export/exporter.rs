@@ -141,7 +141,12 @@ impl Exporter {
             let _inside = runtime.enter();
             Arc::new(Transport::new(&settings)?)
         };
-        let queue = Queue::new(settings.bounds, settings.ample(), "the export queue");
+        let queue = Queue::new(
+            settings.bounds,
+            settings.ample(),
+            settings.rest(),
+            "the export queue",
+        );
         #[cfg(feature = "spool")]
         let spool = match &settings.spool {
             Some(spool) => {

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::endpoint::shown;
 #[cfg(feature = "tls")]
 use super::problem::{ConfigError, Problem};
-use crate::queue::Bounds;
+use crate::queue::{Bounds, Rest};
 
 /// How spans are written on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +116,14 @@ impl Settings {
     /// From how many spans on nobody waits for more; a small queue is emptied before it is full.
     pub(crate) fn ample(&self) -> usize {
         self.spans_at_once.min(self.bounds.spans.div_ceil(2))
+    }
+
+    pub(crate) fn rest(&self) -> Rest {
+        #[cfg(feature = "spool")]
+        if self.spool.is_some() {
+            return Rest::Spooled;
+        }
+        Rest::Counted
     }
 }
 
