@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 
-use hopline_core::{OlderNames, SpanNames, Tracer};
-use lapin::options::{
-    BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
-};
+use hopline_core::{Kind, OlderNames, SpanNames, Tracer};
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicPublishOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Confirmation, ExchangeKind, Queue};
+use lapin::{BasicProperties, Confirmation};
 
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
-use crate::error::PublishError;
+use crate::destination::Operation;
+use crate::error::{PublishError, error_type};
 use crate::gate::Gate;
-use crate::publish::{self, Publish};
+use crate::publish::{self, Message, Publish};
 use crate::settings::Settings;
+use crate::span::{InFlight, Subject};
 
 /// Adds `.traced()` to channels.
 pub trait ChannelExt {
     /// The same channel, with a span for every message.
+    ///
+    /// Trace a channel once and clone the traced one: which mandatory messages came back is known to it and its
+    /// clones together.
     fn traced(&self) -> Channel;
 }
 
@@ -69,6 +70,30 @@ impl Channel {
         self.with(|settings| settings.link_only = true)
     }
 
+    /// The same for dead letters alone, which may be processed long after the rest of their trace.
+    #[must_use]
+    pub fn link_dead_letters(self) -> Self {
+        self.with(|settings| settings.link_dead_letters = true)
+    }
+
+    /// Records the bytes of each message's body, as `messaging.message.body.size`.
+    #[must_use]
+    pub fn body_sizes(self) -> Self {
+        self.with(|settings| settings.body_sizes = true)
+    }
+
+    /// Writes the time of publishing into messages that have none, so that consumers know how long each waited.
+    #[must_use]
+    pub fn timestamps(self) -> Self {
+        self.with(|settings| settings.timestamps = true)
+    }
+
+    /// Records where the broker is, as `server.address` and `server.port`; a channel cannot tell.
+    #[must_use]
+    pub fn server(self, address: &str, port: u16) -> Self {
+        self.with(|settings| settings.server = Some((address.to_owned(), port)))
+    }
+
     /// lapin's own channel, by which nothing is traced.
     pub fn raw(&self) -> &lapin::Channel {
         &self.inner
@@ -87,7 +112,7 @@ impl Channel {
     ///
     /// # Cancellation
     ///
-    /// If it is dropped, whether the message was published is not known; its span ends without an error.
+    /// As [`Publish`].
     pub async fn basic_publish(
         &self,
         exchange: ShortString,
@@ -96,7 +121,15 @@ impl Channel {
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<Confirmation, PublishError> {
-        publish::publish(self, exchange, key, options, body, properties).await
+        let message = Message {
+            exchange,
+            key,
+            body,
+            options,
+            properties,
+            resend: false,
+        };
+        publish::publish(self, message).await
     }
 
     /// Starts to consume a queue. Set [`basic_qos`](Channel::basic_qos) first, or all of it comes at once.
@@ -115,13 +148,7 @@ impl Channel {
             .inner
             .basic_consume(queue.clone(), tag, options, arguments)
             .await?;
-        Ok(Consumer::new(
-            inner,
-            self.inner.clone(),
-            queue,
-            options.no_ack,
-            Arc::clone(&self.settings),
-        ))
+        Ok(Consumer::new(inner, self.clone(), queue, options.no_ack))
     }
 
     /// Fetches one message, if there is one.
@@ -129,166 +156,35 @@ impl Channel {
     /// # Errors
     ///
     /// As lapin's own.
+    ///
+    /// # Cancellation
+    ///
+    /// If it is dropped, a message may have been fetched: it comes back when the channel closes.
     pub async fn basic_get(
         &self,
         queue: ShortString,
         options: BasicGetOptions,
     ) -> lapin::Result<Option<Delivery>> {
-        let receive = Delivery::receive_span(&queue, &self.settings);
-        match self.inner.basic_get(queue.clone(), options).await {
-            Ok(Some(message)) => {
-                let delivery = Delivery::new(message.delivery, &queue, &self.settings);
-                if let Some(parent) = delivery.publisher() {
-                    receive.link(parent);
-                }
-                Ok(Some(delivery))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                let error_type = crate::error::error_type(&error);
-                receive.fail(&error_type);
-                Err(error)
-            }
-        }
+        let subject = Subject {
+            operation: Operation::Receive,
+            exchange: "",
+            key: "",
+            queue: Some(queue.as_str()),
+            links: &[],
+        };
+        let receive = InFlight::new(subject.start(Kind::Client, &self.settings));
+        let got = self.inner.basic_get(queue.clone(), options).await;
+        let got = got.map(|message| {
+            let delivery = message?.delivery;
+            let delivery = Delivery::new(delivery, &queue, options.no_ack, &self.settings);
+            delivery.describe_receive(&receive.context());
+            Some(delivery)
+        });
+        receive.ended(got, error_type)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
-    }
-}
-
-/// What is forwarded as it is; see lapin.
-impl Channel {
-    /// Declares a queue.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn queue_declare(
-        &self,
-        queue: ShortString,
-        options: QueueDeclareOptions,
-        arguments: FieldTable,
-    ) -> lapin::Result<Queue> {
-        self.inner.queue_declare(queue, options, arguments).await
-    }
-
-    /// Binds a queue to an exchange.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn queue_bind(
-        &self,
-        queue: ShortString,
-        exchange: ShortString,
-        key: ShortString,
-        options: QueueBindOptions,
-        arguments: FieldTable,
-    ) -> lapin::Result<()> {
-        self.inner
-            .queue_bind(queue, exchange, key, options, arguments)
-            .await
-    }
-
-    /// Drops the messages of a queue; gives how many there were.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn queue_purge(
-        &self,
-        queue: ShortString,
-        options: QueuePurgeOptions,
-    ) -> lapin::Result<u32> {
-        self.inner.queue_purge(queue, options).await
-    }
-
-    /// Deletes a queue; gives how many messages it had.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn queue_delete(
-        &self,
-        queue: ShortString,
-        options: QueueDeleteOptions,
-    ) -> lapin::Result<u32> {
-        self.inner.queue_delete(queue, options).await
-    }
-
-    /// Declares an exchange.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn exchange_declare(
-        &self,
-        exchange: ShortString,
-        kind: ExchangeKind,
-        options: ExchangeDeclareOptions,
-        arguments: FieldTable,
-    ) -> lapin::Result<()> {
-        self.inner
-            .exchange_declare(exchange, kind, options, arguments)
-            .await
-    }
-
-    /// Deletes an exchange.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn exchange_delete(
-        &self,
-        exchange: ShortString,
-        options: ExchangeDeleteOptions,
-    ) -> lapin::Result<()> {
-        self.inner.exchange_delete(exchange, options).await
-    }
-
-    /// Limits how many messages may be under way.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn basic_qos(
-        &self,
-        prefetch_count: u16,
-        options: BasicQosOptions,
-    ) -> lapin::Result<()> {
-        self.inner.basic_qos(prefetch_count, options).await
-    }
-
-    /// Stops a consumer.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn basic_cancel(
-        &self,
-        tag: ShortString,
-        options: BasicCancelOptions,
-    ) -> lapin::Result<()> {
-        self.inner.basic_cancel(tag, options).await
-    }
-
-    /// Has the broker confirm what is published.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn confirm_select(&self, options: ConfirmSelectOptions) -> lapin::Result<()> {
-        self.inner.confirm_select(options).await
-    }
-
-    /// Closes the channel.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn close(&self, code: u16, text: ShortString) -> lapin::Result<()> {
-        self.inner.close(code, text).await
     }
 }

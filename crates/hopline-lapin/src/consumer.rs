@@ -8,8 +8,9 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use lapin::types::ShortString;
 
+use crate::batch::Batch;
+use crate::channel::Channel;
 use crate::delivery::Delivery;
-use crate::settings::Settings;
 
 /// The messages of a queue, as a stream or for a [handler](Consumer::run).
 ///
@@ -18,26 +19,26 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Consumer {
     inner: lapin::Consumer,
-    pub(crate) channel: lapin::Channel,
+    pub(crate) channel: Channel,
     queue: ShortString,
     pub(crate) no_ack: bool,
-    settings: Arc<Settings>,
+    /// An error or the end that came behind the messages of a batch: lapin gives each once.
+    held: Option<Option<lapin::Result<Delivery>>>,
 }
 
 impl Consumer {
     pub(crate) fn new(
         inner: lapin::Consumer,
-        channel: lapin::Channel,
+        channel: Channel,
         queue: ShortString,
         no_ack: bool,
-        settings: Arc<Settings>,
     ) -> Self {
         Self {
             inner,
             channel,
             queue,
             no_ack,
-            settings,
+            held: None,
         }
     }
 
@@ -45,16 +46,75 @@ impl Consumer {
     pub fn tag(&self) -> ShortString {
         self.inner.tag()
     }
+
+    /// The messages in batches, each of what is there and at most so many, at least one.
+    ///
+    /// An error of the channel comes after the messages that came before it. The channel's prefetch should be as
+    /// many at least: a batch grows no larger than that.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn store(_: &[hopline_lapin::Delivery]) {}
+    /// # async fn run(consumer: hopline_lapin::Consumer) -> Result<(), lapin::Error> {
+    /// use futures_util::StreamExt;
+    /// use hopline_core::FutureExt;
+    ///
+    /// let mut batches = consumer.batches(100);
+    /// while let Some(batch) = batches.next().await {
+    ///     let batch = batch?;
+    ///     store(batch.deliveries()).in_span(batch.process_span()).await;
+    ///     batch.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batches(mut self, max: usize) -> impl Stream<Item = lapin::Result<Batch>> + Unpin {
+        futures_util::stream::poll_fn(move |cx| self.poll_batch(max, cx))
+    }
+
+    /// Takes what is there, in one go, so that nothing is lost if nobody polls again.
+    pub(crate) fn poll_batch(
+        &mut self,
+        max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<lapin::Result<Batch>>> {
+        let mut deliveries = Vec::new();
+        while deliveries.len() < max.max(1) {
+            match self.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(delivery))) => deliveries.push(delivery),
+                Poll::Ready(Some(Err(error))) if deliveries.is_empty() => {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                Poll::Ready(None) if deliveries.is_empty() => return Poll::Ready(None),
+                Poll::Ready(ended) => {
+                    self.held = Some(ended);
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if deliveries.is_empty() {
+            return Poll::Pending;
+        }
+        let settings = Arc::clone(&self.channel.settings);
+        Poll::Ready(Some(Ok(Batch::new(deliveries, settings))))
+    }
 }
 
 impl Stream for Consumer {
     type Item = lapin::Result<Delivery>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(held) = self.held.take() {
+            return Poll::Ready(held);
+        }
         let item = self.inner.poll_next_unpin(cx);
         item.map(|item| {
             item.map(|result| {
-                result.map(|delivery| Delivery::new(delivery, &self.queue, &self.settings))
+                result.map(|delivery| {
+                    Delivery::new(delivery, &self.queue, self.no_ack, &self.channel.settings)
+                })
             })
         })
     }

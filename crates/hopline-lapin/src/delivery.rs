@@ -1,16 +1,20 @@
 //! Messages that arrived.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use hopline_core::{Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv};
+use hopline_core::{Attr, Context, Incoming, Kind, Span, SpanContext, attr, semconv};
 use lapin::BasicProperties;
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::ShortString;
 
 use crate::carrier::TableExtractor;
-use crate::destination::{destination, span_name};
+use crate::destination::{Operation, destination};
+use crate::headers;
 use crate::outcome::Outcome;
+use crate::properties::{conversation_id, message_id, queue_time_ms};
 use crate::settings::Settings;
+use crate::span::Subject;
 
 /// A message that arrived, with the context in which it was published. Cloning it counts a reference.
 #[derive(Clone, Debug)]
@@ -20,6 +24,7 @@ pub struct Delivery(Arc<Inner>);
 struct Inner {
     delivery: lapin::message::Delivery,
     queue: ShortString,
+    no_ack: bool,
     incoming: Incoming,
     settings: Arc<Settings>,
 }
@@ -28,6 +33,7 @@ impl Delivery {
     pub(crate) fn new(
         delivery: lapin::message::Delivery,
         queue: &ShortString,
+        no_ack: bool,
         settings: &Arc<Settings>,
     ) -> Self {
         let headers = delivery.properties.headers().as_ref();
@@ -37,6 +43,7 @@ impl Delivery {
         Self(Arc::new(Inner {
             delivery,
             queue: queue.clone(),
+            no_ack,
             incoming,
             settings: Arc::clone(settings),
         }))
@@ -62,21 +69,28 @@ impl Delivery {
         self.0.delivery.routing_key.as_str()
     }
 
+    /// The queue it came from.
+    pub fn queue(&self) -> &str {
+        self.0.queue.as_str()
+    }
+
     /// The tag by which its channel knows it.
     pub fn delivery_tag(&self) -> u64 {
         self.0.delivery.delivery_tag
     }
 
-    /// True if it was delivered before, to whomever.
+    /// True if the broker delivered it before, to whomever.
     pub fn redelivered(&self) -> bool {
         self.0.delivery.redelivered
     }
 
-    /// How often it was delivered before, as far as the broker counts: quorum queues and dead letters exactly,
-    /// others only whether.
+    /// How often it was delivered before, as far as that is counted: by quorum queues, by dead-lettering, and by
+    /// the runner's [`max_retries`](crate::RunOptions::max_retries). Other queues only say whether.
     pub fn retry_count(&self) -> u64 {
-        let counted = self.properties().headers().as_ref().map_or(0, counted);
-        counted.max(u64::from(self.redelivered()))
+        let headers = self.properties().headers().as_ref();
+        headers
+            .map_or(0, headers::retries)
+            .max(u64::from(self.redelivered()))
     }
 
     /// The span in which it was published, if it says.
@@ -89,155 +103,142 @@ impl Delivery {
     /// Child of the publish span and linked to it, or with [`link_only`](crate::Channel::link_only) only linked.
     pub fn process_span(&self) -> Span {
         let Inner {
-            queue,
-            incoming,
-            settings,
-            ..
+            incoming, settings, ..
         } = &*self.0;
-        let from = destination(self.exchange(), self.routing_key(), Some(queue.as_str()));
-        let name = span_name(settings.names, "process", &from);
-        let links = incoming.parent.as_slice();
-        let builder = SpanBuilder::new(Name::dynamic(&name))
-            .kind(Kind::Consumer)
-            .links(links)
-            .destination(&from);
-        let parent = incoming.parent.clone().filter(|_| !settings.link_only);
+        let subject = Subject {
+            operation: Operation::Process,
+            exchange: self.exchange(),
+            key: self.routing_key(),
+            queue: Some(self.queue()),
+            links: incoming.parent.as_slice(),
+        };
+        let headers = self.properties().headers().as_ref();
+        let dead = headers.is_some_and(headers::are_of_a_dead_letter);
+        let only_link = settings.link_only || (settings.link_dead_letters && dead);
         let came = Incoming {
-            parent,
+            parent: incoming.parent.clone().filter(|_| !only_link),
             baggage: incoming.baggage.clone(),
         };
-        let span = builder.start_root(settings.tracer.as_ref(), came, || {
-            let retries = self.retry_count();
-            [
-                attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
-                attr("messaging.operation.name", Literal("process")),
-                attr("messaging.operation.type", Literal("process")),
-                attr(semconv::MESSAGING_DESTINATION_NAME, &from),
-                attr(
-                    "messaging.rabbitmq.destination.routing_key",
-                    self.routing_key(),
-                ),
-                attr(
-                    "messaging.rabbitmq.message.delivery_tag",
-                    self.delivery_tag(),
-                ),
-                attr(
-                    "messaging.message.id",
-                    self.properties()
-                        .message_id()
-                        .as_ref()
-                        .map(ShortString::as_str),
-                ),
-                attr(
-                    "messaging.message.conversation_id",
-                    self.properties()
-                        .correlation_id()
-                        .as_ref()
-                        .map(ShortString::as_str),
-                ),
-                attr(
-                    "hopline.messaging.redelivered",
-                    self.redelivered().then_some(true),
-                ),
-                attr("retry_count", (retries > 0).then_some(retries)),
-            ]
-        });
-        if settings.older_names.messaging {
-            let key = self.routing_key();
-            span.set_all(|| {
-                [
-                    attr("messaging.operation", Literal("process")),
-                    attr("messaging.rabbitmq.routing_key", key),
-                ]
-            });
-        }
+        let span = subject.start_root(Kind::Consumer, settings, came);
+        span.set_all(|| self.attributes());
         span
     }
 
-    /// Acknowledges it. False if its channel is gone or it was settled before.
+    /// Acknowledges it. False if its channel is gone, it was settled before, or its consumer asked for no
+    /// acknowledgements.
     ///
     /// # Errors
     ///
     /// As lapin's own.
     pub async fn ack(&self) -> lapin::Result<bool> {
-        self.0.delivery.ack(BasicAckOptions::default()).await
+        self.settle(Outcome::Ack).await
     }
 
-    /// Hands it back to its queue. False if its channel is gone or it was settled before.
+    /// Hands it back to its queue. False as for [`ack`](Delivery::ack).
     ///
     /// # Errors
     ///
     /// As lapin's own.
     pub async fn requeue(&self) -> lapin::Result<bool> {
-        self.0
-            .delivery
-            .nack(BasicNackOptions {
-                requeue: true,
-                multiple: false,
-            })
-            .await
+        self.settle(Outcome::Requeue).await
     }
 
-    /// Drops or dead-letters it. False if its channel is gone or it was settled before.
+    /// Drops or dead-letters it. False as for [`ack`](Delivery::ack).
     ///
     /// # Errors
     ///
     /// As lapin's own.
     pub async fn reject(&self) -> lapin::Result<bool> {
-        self.0
-            .delivery
-            .reject(BasicRejectOptions { requeue: false })
-            .await
+        self.settle(Outcome::Reject).await
     }
 
     pub(crate) async fn settle(&self, outcome: Outcome) -> lapin::Result<bool> {
-        match outcome {
-            Outcome::Ack => self.ack().await,
-            Outcome::Requeue => self.requeue().await,
-            Outcome::Reject => self.reject().await,
+        if self.0.no_ack {
+            // settled when it was sent: doing it again would cost the channel
+            return Ok(false);
         }
+        let delivery = &self.0.delivery;
+        match outcome {
+            Outcome::Ack => delivery.ack(BasicAckOptions::default()).await,
+            Outcome::Requeue => {
+                let options = BasicNackOptions {
+                    requeue: true,
+                    multiple: false,
+                };
+                delivery.nack(options).await
+            }
+            Outcome::Reject => delivery.reject(BasicRejectOptions { requeue: false }).await,
+        }
+    }
+
+    /// True if it waits for nobody's word: settled by somebody, or on arrival.
+    pub(crate) fn is_settled(&self) -> bool {
+        let delivery = &self.0.delivery;
+        self.0.no_ack || (!delivery.usable() && !delivery.poisoned())
     }
 
     /// False if the connection that brought it is gone: then it will be delivered again.
     pub(crate) fn is_usable(&self) -> bool {
-        self.0.delivery.usable()
+        self.0.no_ack || self.0.delivery.usable()
     }
 
-    pub(crate) fn receive_span(queue: &ShortString, settings: &Settings) -> Span {
-        let queue = queue.as_str();
-        let name = span_name(settings.names, "receive", queue);
-        let builder = SpanBuilder::new(Name::dynamic(&name))
-            .kind(Kind::Client)
-            .destination(queue);
-        builder.start(settings.tracer.as_ref(), || {
+    /// True if somebody had it before, as far as the broker or the runner says.
+    pub(crate) fn came_before(&self) -> bool {
+        let headers = self.properties().headers().as_ref();
+        self.redelivered() || headers.is_some_and(|headers| headers.contains_key(headers::RETRIES))
+    }
+
+    /// Completes the span of the `basic.get` that brought it.
+    pub(crate) fn describe_receive(&self, span: &Context) {
+        if let Some(publisher) = self.publisher() {
+            span.link(publisher);
+        }
+        let from = destination(self.exchange(), self.routing_key(), Some(self.queue()));
+        span.set_all(|| {
             [
-                attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
-                attr("messaging.operation.name", Literal("receive")),
-                attr("messaging.operation.type", Literal("receive")),
-                attr(semconv::MESSAGING_DESTINATION_NAME, queue),
+                attr(semconv::MESSAGING_DESTINATION_NAME, &from),
+                attr(
+                    "messaging.rabbitmq.destination.routing_key",
+                    self.routing_key(),
+                ),
             ]
-        })
+        });
+        span.set_all(|| self.attributes());
     }
-}
 
-/// What quorum queues and dead-letter queues have counted.
-fn counted(headers: &FieldTable) -> u64 {
-    let number = |value: Option<&AMQPValue>| match value {
-        Some(AMQPValue::LongLongInt(number)) => u64::try_from(*number).unwrap_or(0),
-        Some(AMQPValue::LongInt(number)) => u64::try_from(*number).unwrap_or(0),
-        _ => 0,
-    };
-    let headers = headers.inner();
-    let deaths = match headers.get("x-death") {
-        Some(AMQPValue::FieldArray(deaths)) => deaths
-            .as_slice()
-            .iter()
-            .map(|death| match death {
-                AMQPValue::FieldTable(death) => number(death.inner().get("count")),
-                _ => 0,
-            })
-            .fold(0, u64::saturating_add),
-        _ => 0,
-    };
-    deaths.saturating_add(number(headers.get("x-delivery-count")))
+    /// What it says of itself.
+    fn attributes(&self) -> [Attr<'_>; 8] {
+        let properties = self.properties();
+        let headers = properties.headers().as_ref();
+        let retries = self.retry_count();
+        let deliveries = headers.and_then(headers::delivery_count);
+        [
+            attr(
+                "messaging.rabbitmq.message.delivery_tag",
+                self.delivery_tag(),
+            ),
+            attr("messaging.message.id", message_id(properties)),
+            attr(
+                "messaging.message.conversation_id",
+                conversation_id(properties),
+            ),
+            attr(
+                "messaging.message.body.size",
+                self.0.settings.body_size(self.body()),
+            ),
+            attr(
+                "hopline.messaging.redelivered",
+                self.came_before().then_some(true),
+            ),
+            attr(
+                "hopline.messaging.delivery_count",
+                deliveries.map(|before| before.saturating_add(1)),
+            ),
+            attr(
+                "hopline.messaging.queue_time_ms",
+                queue_time_ms(properties, SystemTime::now()),
+            ),
+            attr("retry_count", (retries > 0).then_some(retries)),
+        ]
+    }
 }

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use hopline_core::SpanNames;
 
+/// What RabbitMQ calls queues for which it made up a name.
+const MADE_UP: [&str; 2] = ["amq.gen-", "amq.rabbitmq.reply-to"];
+
 /// `messaging.destination.name`: exchange, routing key and queue, without those that are empty or say nothing new.
 pub(crate) fn destination(exchange: &str, key: &str, queue: Option<&str>) -> String {
     let queue = queue.filter(|queue| *queue != key);
@@ -19,26 +22,66 @@ pub(crate) fn destination(exchange: &str, key: &str, queue: Option<&str>) -> Str
     }
 }
 
-/// The span's name. Names that a broker made up for a queue are not in it: there would be no end of them.
-pub(crate) fn span_name(
-    names: SpanNames,
-    operation: &'static str,
-    destination: &str,
-) -> Cow<'static, str> {
-    match (names, operation) {
-        (SpanNames::Hopline, "publish") => "publish.message".into(),
-        (SpanNames::Hopline, "receive") => "receive.message".into(),
-        (SpanNames::Hopline, _) => "process.message".into(),
-        (SpanNames::Conventions, operation) => {
-            let lasting = destination
-                .split(':')
-                .filter(|part| !part.starts_with("amq.gen-"))
-                .collect::<Vec<_>>();
-            if lasting.is_empty() {
-                operation.into()
-            } else {
-                format!("{operation} {}", lasting.join(":")).into()
-            }
+/// True for a queue whose name the broker made up: without meaning, and gone with its connection.
+pub(crate) fn is_made_up(queue: &str) -> bool {
+    MADE_UP.iter().any(|prefix| queue.starts_with(prefix))
+}
+
+/// What a span is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Publish,
+    PublishBatch,
+    Request,
+    Receive,
+    Process,
+    ProcessBatch,
+}
+
+impl Operation {
+    /// The span's name. Names that a broker made up for a queue are not in it: there would be no end of them.
+    pub(crate) fn span_name(self, names: SpanNames, destination: &str) -> Cow<'static, str> {
+        if names == SpanNames::Hopline {
+            return self.own_name().into();
+        }
+        let lasting: Vec<&str> = destination
+            .split(':')
+            .filter(|part| !is_made_up(part))
+            .collect();
+        if lasting.is_empty() {
+            self.label().into()
+        } else {
+            format!("{} {}", self.label(), lasting.join(":")).into()
+        }
+    }
+
+    fn own_name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish.message",
+            Self::PublishBatch => "publish.batch",
+            Self::Request => "request.message",
+            Self::Receive => "receive.message",
+            Self::Process => "process.message",
+            Self::ProcessBatch => "process.batch",
+        }
+    }
+
+    /// `messaging.operation.name`.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Publish | Self::PublishBatch => "publish",
+            Self::Request => "request",
+            Self::Receive => "receive",
+            Self::Process | Self::ProcessBatch => "process",
+        }
+    }
+
+    /// `messaging.operation.type`, of the conventions' few.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Publish | Self::PublishBatch | Self::Request => "send",
+            Self::Receive => "receive",
+            Self::Process | Self::ProcessBatch => "process",
         }
     }
 }
@@ -60,11 +103,12 @@ mod tests {
 
     #[test]
     fn made_up_names_are_not_in_span_names() {
-        let name = |destination| span_name(SpanNames::Conventions, "process", destination);
+        let name = |destination| Operation::Process.span_name(SpanNames::Conventions, destination);
         assert_eq!(name("shop:order.placed"), "process shop:order.placed");
         assert_eq!(name("amq.gen-JzTY20BRgKO"), "process");
+        assert_eq!(name("amq.rabbitmq.reply-to.g1h2.k"), "process");
         assert_eq!(
-            span_name(SpanNames::Hopline, "process", "x"),
+            Operation::Process.span_name(SpanNames::Hopline, "x"),
             "process.message"
         );
     }

@@ -1,6 +1,10 @@
 //! What can go wrong.
 
+use std::time::Duration;
+
 use lapin::ErrorKind;
+
+use crate::headers::MAX_HEADERS;
 
 /// A message that was not taken by the broker, as far as that is known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -15,6 +19,12 @@ pub enum PublishError {
     /// A name is longer than the 255 bytes of the protocol.
     #[error("the {0} is longer than 255 bytes")]
     NameTooLong(&'static str),
+    /// Its headers do not fit into a frame; sending them would close the connection.
+    #[error("the headers are larger than {MAX_HEADERS} bytes")]
+    HeadersTooLarge,
+    /// The message to reply to names no queue for replies.
+    #[error("the message asks for no reply")]
+    NoReplyTo,
     /// The channel or connection failed; whether the message arrived is not known.
     #[error(transparent)]
     Lapin(#[from] lapin::Error),
@@ -26,7 +36,34 @@ impl PublishError {
             Self::Unroutable => "unroutable".to_owned(),
             Self::Nacked => "nacked".to_owned(),
             Self::NameTooLong(_) => "name_too_long".to_owned(),
+            Self::HeadersTooLarge => "headers_too_large".to_owned(),
+            Self::NoReplyTo => "no_reply_to".to_owned(),
             Self::Lapin(error) => error_type(error),
+        }
+    }
+}
+
+/// A request that got no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The request was not taken by the broker.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// No reply came in time.
+    #[error("no reply came within {0:?}")]
+    TimedOut(Duration),
+    /// The channel is gone, and the replies that were to come with it.
+    #[error("the channel for replies is gone")]
+    Closed,
+}
+
+impl RequestError {
+    pub(crate) fn error_type(&self) -> String {
+        match self {
+            Self::Publish(error) => error.error_type(),
+            Self::TimedOut(_) => "timeout".to_owned(),
+            Self::Closed => "channel_closed".to_owned(),
         }
     }
 }

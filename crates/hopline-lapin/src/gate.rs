@@ -1,79 +1,367 @@
-//! One mandatory publish at a time.
+//! Which confirm a returned message belongs to.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use lapin::message::BasicReturnMessage;
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Confirmation, PublisherConfirm};
+use tokio::sync::{Notify, oneshot};
 
-/// Lets a mandatory publish be the only one of its channel that waits for a confirm.
+/// A publish that was sent or is about to be, up to the broker's answer.
+pub(crate) type Confirming =
+    Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send + 'static>>;
+
+/// Finds out which mandatory publishes of a channel came back.
 ///
-/// lapin pairs a returned message with whichever confirm comes next, so while a mandatory one waits no other
-/// may. A lock of tokio's, since it is held across the wait; bounded by the broker's answer, and by the
-/// connection's end. Other publishes share it.
+/// lapin gives a returned message to whichever confirm resolves next, so a single confirm says nothing. Mandatory
+/// publishes therefore go in groups: one takes members until the first of them is answered, and once all of them
+/// are, every return that belongs to the group has been given to somebody in it, and is told apart by what it
+/// carries. Publishes that are not mandatory go by themselves, but not at the same time as a group.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gate(Arc<Inner>);
+pub(crate) struct Gate(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    lock: Arc<RwLock<()>>,
-    /// A mandatory publish was dropped while it waited: its return may still come.
-    abandoned: AtomicBool,
+struct Shared {
+    // A plain lock: held to count, and to poll answers that nobody waits for, never across an await. A poisoned one
+    // is used as it is, since no code of the caller's runs under it.
+    state: Mutex<State>,
+    /// The state is another one: who waits looks again.
+    changed: Notify,
 }
 
-#[derive(Debug)]
-pub(crate) enum Pass {
-    Alone(
-        #[expect(dead_code, reason = "held")] OwnedRwLockWriteGuard<()>,
-        Watch,
-    ),
-    Shared(#[expect(dead_code, reason = "held")] OwnedRwLockReadGuard<()>),
+#[derive(Default)]
+struct State {
+    /// Publishes under way that are not mandatory.
+    others: usize,
+    /// Mandatory ones that wait for those to end; while there are, no more of those begin.
+    waiting: usize,
+    group: Option<Group>,
+    /// Publishes whose callers are gone, to be polled by who waits here. Bounded by what the callers had under way.
+    orphans: Vec<Confirming>,
+    /// A publish was dropped at a moment when its confirm was out of reach.
+    unseen: bool,
 }
 
-/// Notes if a publish is dropped before its answer came.
+/// Bounded by the publishes that the callers have under way at a time.
+#[derive(Default)]
+struct Group {
+    members: Vec<Member>,
+    unanswered: usize,
+    /// True once one is answered: from then on it takes no more.
+    closed: bool,
+    returned: Vec<BasicReturnMessage>,
+}
+
+/// A mandatory publish, as its return can be told by.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    gate: Gate,
-    answered: bool,
+pub(crate) struct Member {
+    pub(crate) exchange: ShortString,
+    pub(crate) key: ShortString,
+    pub(crate) properties: BasicProperties,
+    /// Whether it came back.
+    answer: Option<oneshot::Sender<bool>>,
+}
+
+impl Member {
+    pub(crate) fn new(
+        exchange: ShortString,
+        key: ShortString,
+        properties: BasicProperties,
+    ) -> Self {
+        Self {
+            exchange,
+            key,
+            properties,
+            answer: None,
+        }
+    }
 }
 
 impl Gate {
-    pub(crate) async fn pass(
+    /// Sends a mandatory publish; true if it came back.
+    ///
+    /// If it is dropped, its answer is waited for by those who publish next.
+    pub(crate) async fn mandatory(
         &self,
         channel: &lapin::Channel,
-        mandatory: bool,
-    ) -> lapin::Result<Pass> {
-        let lock = Arc::clone(&self.0.lock);
-        if !mandatory {
-            return Ok(Pass::Shared(lock.read_owned().await));
+        member: Member,
+        confirming: Confirming,
+    ) -> (lapin::Result<Confirmation>, bool) {
+        let _passed_on = PassOn(self);
+        let mut answer = self.join(channel, member).await;
+        let mut sent = Sent {
+            gate: self,
+            confirming: Some(confirming),
+            of_group: true,
+        };
+        let confirmation = sent.answer().await;
+        let returned = self.until(|_, cx| Pin::new(&mut answer).poll(cx)).await;
+        // the group is dropped with the gate only, which this borrows
+        (confirmation, returned.unwrap_or_default())
+    }
+
+    /// Lets a publish that is not mandatory pass.
+    pub(crate) async fn other(&self) -> Other<'_> {
+        let _passed_on = PassOn(self);
+        let free = |state: &mut State, _: &mut Context<'_>| {
+            if state.group.is_some() || state.waiting > 0 {
+                return Poll::Pending;
+            }
+            state.others += 1;
+            Poll::Ready(())
+        };
+        self.until(free).await;
+        Other {
+            gate: self,
+            seen: false,
         }
-        let guard = lock.write_owned().await;
-        if self.0.abandoned.load(SeqCst) {
-            // what comes back now belongs to nobody
-            channel.wait_for_confirms().await?;
-            self.0.abandoned.store(false, SeqCst);
+    }
+
+    /// Waits for a group that takes members.
+    async fn join(&self, channel: &lapin::Channel, member: Member) -> oneshot::Receiver<bool> {
+        let waiting = Waiting(self);
+        self.lock().waiting += 1;
+        let (sender, receiver) = oneshot::channel();
+        let mut member = Some(Member {
+            answer: Some(sender),
+            ..member
+        });
+        let joined = |state: &mut State, cx: &mut Context<'_>| {
+            if state.group.is_none() {
+                if state.unseen && state.others == 0 {
+                    state.unseen = false;
+                    state.orphans.push(all_confirmed(channel.clone()));
+                    state.poll_orphans(cx);
+                }
+                if state.others > 0 || !state.orphans.is_empty() {
+                    return Poll::Pending;
+                }
+            }
+            let group = state.group.get_or_insert_default();
+            if group.closed {
+                return Poll::Pending;
+            }
+            group.members.extend(member.take());
+            group.unanswered += 1;
+            Poll::Ready(())
+        };
+        self.until(joined).await;
+        drop(waiting);
+        receiver
+    }
+
+    /// Waits until `done`, and meanwhile for the answers that nobody else waits for.
+    async fn until<T>(&self, mut done: impl FnMut(&mut State, &mut Context<'_>) -> Poll<T>) -> T {
+        loop {
+            let mut changed = pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            let looked = poll_fn(|cx| {
+                let mut state = self.lock();
+                if state.poll_orphans(cx) {
+                    self.0.changed.notify_waiters();
+                }
+                match done(&mut state, cx) {
+                    Poll::Ready(value) => Poll::Ready(Some(value)),
+                    Poll::Pending => changed.as_mut().poll(cx).map(|()| None),
+                }
+            });
+            if let Some(value) = looked.await {
+                return value;
+            }
         }
-        Ok(Pass::Alone(
-            guard,
-            Watch {
-                gate: self.clone(),
-                answered: false,
-            },
-        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pass {
-    pub(crate) fn answered(&mut self) {
-        if let Self::Alone(_, watch) = self {
-            watch.answered = true;
+impl State {
+    /// True if that changed what others wait for.
+    fn poll_orphans(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut answers = Vec::new();
+        self.orphans
+            .retain_mut(|orphan| match orphan.as_mut().poll(cx) {
+                Poll::Ready(answer) => {
+                    answers.push(answer);
+                    false
+                }
+                Poll::Pending => true,
+            });
+        let any = !answers.is_empty();
+        for answer in &mut answers {
+            self.answered(answer);
+        }
+        any
+    }
+
+    /// One of the group was answered; after the last, all are told.
+    fn answered(&mut self, answer: &mut lapin::Result<Confirmation>) {
+        let Some(group) = &mut self.group else { return };
+        group.closed = true;
+        if let Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) = answer {
+            group.returned.extend(message.take());
+        }
+        group.unanswered -= 1;
+        if group.unanswered == 0
+            && let Some(group) = self.group.take()
+        {
+            group.finish();
         }
     }
 }
 
-impl Drop for Watch {
+impl Group {
+    fn finish(mut self) {
+        let returned = std::mem::take(&mut self.returned);
+        let mut next = 0;
+        for message in returned {
+            // in the order of publishing, mostly, so the next one is tried first
+            let from = |start: usize| (start..self.members.len()).chain(0..start);
+            let found = from(next)
+                .find(|at| self.members[*at].is(&message, true))
+                .or_else(|| from(next).find(|at| self.members[*at].is(&message, false)));
+            let Some(at) = found else { continue };
+            next = at + 1;
+            if let Some(answer) = self.members[at].answer.take() {
+                // who is gone does not want to know
+                let _ = answer.send(true);
+            }
+        }
+        for answer in self.members.into_iter().filter_map(|member| member.answer) {
+            let _ = answer.send(false);
+        }
+    }
+}
+
+impl Member {
+    /// Whether this is what came back; `exactly` with its headers, which hold the publish span's id.
+    fn is(&self, message: &BasicReturnMessage, exactly: bool) -> bool {
+        self.answer.is_some()
+            && self.key == message.routing_key
+            && self.exchange == message.exchange
+            && (!exactly || self.properties == message.properties)
+    }
+}
+
+/// One that is not mandatory, on its way.
+#[derive(Debug)]
+pub(crate) struct Other<'a> {
+    gate: &'a Gate,
+    /// Its confirm is in hand, or was never to come.
+    seen: bool,
+}
+
+impl Other<'_> {
+    /// Waits for its confirm; if dropped, others do.
+    pub(crate) async fn confirmed(
+        mut self,
+        confirm: lapin::Result<PublisherConfirm>,
+    ) -> lapin::Result<Confirmation> {
+        self.seen = true;
+        let mut sent = Sent {
+            gate: self.gate,
+            confirming: Some(Box::pin(confirm?)),
+            of_group: false,
+        };
+        sent.answer().await
+    }
+}
+
+/// On every way out it stands aside; nothing blocks, the lock is held for two counts.
+impl Drop for Other<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            self.gate.0.abandoned.store(true, SeqCst);
+        let mut state = self.gate.lock();
+        state.others -= 1;
+        state.unseen |= !self.seen;
+        if state.others == 0 {
+            self.gate.0.changed.notify_waiters();
         }
+    }
+}
+
+/// A publish whose answer is waited for.
+struct Sent<'a> {
+    gate: &'a Gate,
+    confirming: Option<Confirming>,
+    of_group: bool,
+}
+
+impl Sent<'_> {
+    async fn answer(&mut self) -> lapin::Result<Confirmation> {
+        let mut answer = match &mut self.confirming {
+            Some(confirming) => confirming.await,
+            None => Ok(Confirmation::NotRequested),
+        };
+        self.confirming = None;
+        if self.of_group {
+            let mut state = self.gate.lock();
+            state.answered(&mut answer);
+            if state.group.is_none() {
+                self.gate.0.changed.notify_waiters();
+            }
+        }
+        answer
+    }
+}
+
+/// Dropped before its answer came, it is left to the others.
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(confirming) = self.confirming.take() {
+            self.gate.lock().orphans.push(confirming);
+            self.gate.0.changed.notify_one();
+        }
+    }
+}
+
+/// Counts one that waits, until it has joined or is dropped.
+struct Waiting<'a>(&'a Gate);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.waiting -= 1;
+        // where a group is open, its end wakes them
+        if state.waiting == 0 && state.group.is_none() {
+            self.0.0.changed.notify_waiters();
+        }
+    }
+}
+
+/// Whoever stops waiting may have been the one whom the orphans' answers wake: another one takes over.
+struct PassOn<'a>(&'a Gate);
+
+impl Drop for PassOn<'_> {
+    fn drop(&mut self) {
+        if !self.0.lock().orphans.is_empty() {
+            self.0.0.changed.notify_one();
+        }
+    }
+}
+
+/// Ready when all that was published on the channel is answered; what came back then belongs to nobody.
+fn all_confirmed(channel: lapin::Channel) -> Confirming {
+    Box::pin(async move {
+        channel.wait_for_confirms().await?;
+        Ok(Confirmation::NotRequested)
+    })
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = self.group.as_ref().map(|group| group.members.len());
+        let mut state = f.debug_struct("State");
+        state
+            .field("others", &self.others)
+            .field("waiting", &self.waiting);
+        state
+            .field("group", &group)
+            .field("orphans", &self.orphans.len())
+            .finish()
     }
 }

@@ -64,26 +64,38 @@
 //! carries a context of its own keeps it, and the publish span links to that. It neither reconnects nor
 //! retries by itself; lapin's recovery works as before.
 
+mod batch;
 mod carrier;
 mod channel;
 mod consumer;
 mod delivery;
 mod destination;
 mod error;
+mod forward;
 mod gate;
+mod handle;
+mod headers;
+mod options;
 mod outcome;
+mod properties;
 mod publish;
+mod recovery;
+mod requests;
 mod run;
 mod settings;
+mod span;
 
+pub use batch::Batch;
 pub use carrier::{TableExtractor, TableInjector};
 pub use channel::{Channel, ChannelExt};
 pub use consumer::Consumer;
 pub use delivery::Delivery;
-pub use error::PublishError;
+pub use error::{PublishError, RequestError};
+pub use options::RunOptions;
 pub use outcome::Outcome;
 pub use publish::Publish;
-pub use run::{End, RunOptions};
+pub use requests::Requests;
+pub use run::End;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,21 +6,12 @@ pub enum Outcome {
     /// It was handled.
     #[default]
     Ack,
-    /// It goes back to its queue, to be delivered again.
+    /// It goes back to its queue, to be delivered again, as often as the runner
+    /// [allows](crate::RunOptions::max_retries).
     Requeue,
-    /// It is dropped, or dead-lettered if its queue says so.
+    /// It is given up: handed to where the runner [says](crate::RunOptions::dead_letter), else dropped, or
+    /// dead-lettered if its queue says so.
     Reject,
-}
-
-impl Outcome {
-    /// The value of `hopline.messaging.outcome`.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Ack => "ack",
-            Self::Requeue => "requeue",
-            Self::Reject => "reject",
-        }
-    }
 }
 
 impl From<()> for Outcome {

@@ -1,91 +1,23 @@
-//! Handlers, and what becomes of their messages.
+//! Handlers, one for each message or batch.
 
-use std::error::Error;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt};
-use hopline_core::{FutureExt, Literal};
-use lapin::options::BasicCancelOptions;
-use tokio::sync::Semaphore;
+use futures_util::StreamExt;
+use hopline_core::notify;
+use lapin::options::{BasicCancelOptions, ConfirmSelectOptions};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower_service::Service;
 
+use crate::batch::Batch;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
-use crate::error::error_type;
+use crate::handle::{BoxError, HandlerFn, Job, handle};
+use crate::options::RunOptions;
 use crate::outcome::Outcome;
-
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// How handlers are run.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use hopline_lapin::{Outcome, RunOptions};
-///
-/// let options = RunOptions::default().concurrency(4).on_error(Outcome::Requeue).timeout(Duration::from_secs(30));
-/// ```
-#[derive(Clone, Debug)]
-#[must_use = "options do nothing until they are given to `run`"]
-pub struct RunOptions {
-    concurrency: usize,
-    on_error: Outcome,
-    on_panic: Outcome,
-    timeout: Option<Duration>,
-    drain: Duration,
-}
-
-impl RunOptions {
-    /// How many messages are handled at once; 16 if not said. The channel's prefetch should be as many at least.
-    pub fn concurrency(mut self, messages: usize) -> Self {
-        self.concurrency = messages.max(1);
-        self
-    }
-
-    /// What becomes of a message whose handler fails or takes too long; it is rejected, if not said.
-    pub fn on_error(mut self, outcome: Outcome) -> Self {
-        self.on_error = outcome;
-        self
-    }
-
-    /// What becomes of a message whose handler panics; it is rejected, if not said.
-    pub fn on_panic(mut self, outcome: Outcome) -> Self {
-        self.on_panic = outcome;
-        self
-    }
-
-    /// How long a handler may take; as long as it wants, if not said.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
-        self
-    }
-
-    /// How long to wait at the end for handlers that run; 30 seconds if not said. What they have not settled
-    /// then is delivered again.
-    pub fn drain(mut self, limit: Duration) -> Self {
-        self.drain = limit;
-        self
-    }
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        let (on_error, on_panic) = (Outcome::Reject, Outcome::Reject);
-        Self {
-            concurrency: 16,
-            on_error,
-            on_panic,
-            timeout: None,
-            drain: Duration::from_secs(30),
-        }
-    }
-}
+use crate::recovery;
 
 /// Why a runner came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +33,9 @@ impl Consumer {
     /// returns.
     ///
     /// A panic ends the handling of its message only. When `shutdown` is ready, consuming stops, messages that
-    /// wait are handed back, and handlers that run are waited for; a message that the broker was sending at that
-    /// moment comes back when the channel closes. A delivery whose connection is gone is passed
-    /// over: it will come again.
+    /// wait are handed back (or handled, if they need no acknowledgement and would be lost), and handlers that run
+    /// are waited for; a message that the broker was sending at that moment comes back when the channel closes. A
+    /// delivery whose connection is gone is passed over: it will come again. Through lapin's recovery it goes on.
     ///
     /// # Errors
     ///
@@ -133,8 +65,12 @@ impl Consumer {
     /// # Errors
     ///
     /// As [`run`](Consumer::run).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`run`](Consumer::run).
     pub async fn run_service<S>(
-        mut self,
+        self,
         service: S,
         options: RunOptions,
         shutdown: impl Future<Output = ()>,
@@ -147,128 +83,170 @@ impl Consumer {
         S::Response: Send,
         S::Error: Send,
     {
-        // a permit for each handler, so no more tasks than that; they end with the set
-        let permits = Arc::new(Semaphore::new(options.concurrency));
-        let mut handlers = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        let end = loop {
-            while handlers.try_join_next().is_some() {}
-            let next = async {
-                // closed never, so there is always a permit to wait for
-                let permit = Arc::clone(&permits).acquire_owned().await.ok();
-                (permit, self.next().await)
-            };
-            let (permit, item) = tokio::select! {
-                biased;
-                () = &mut shutdown => break Ok(End::Shutdown),
-                next = next => next,
-            };
-            match item {
-                None => break Ok(End::Cancelled),
-                Some(Err(error)) => {
-                    let recovered = tokio::select! {
-                        biased;
-                        () = &mut shutdown => break Ok(End::Shutdown),
-                        recovered = self.channel.wait_for_recovery(error) => recovered,
-                    };
-                    if let Err(error) = recovered {
-                        break Err(error);
-                    }
-                }
-                Some(Ok(delivery)) if !self.no_ack && !delivery.is_usable() => {}
-                Some(Ok(delivery)) => {
-                    let (service, options, no_ack) =
-                        (service.clone(), options.clone(), self.no_ack);
-                    handlers.spawn(async move {
-                        handle(service, delivery, &options, no_ack).await;
-                        drop(permit);
-                    });
-                }
-            }
-        };
-        let finish = async {
-            if matches!(end, Ok(End::Shutdown)) {
-                self.hand_back().await;
-            }
-            while handlers.join_next().await.is_some() {}
-        };
-        // what is not done by then, a broker that does not answer included, is dropped with the set
-        let _ = tokio::time::timeout(options.drain, finish).await;
-        end
+        let next = |consumer: &mut Self, cx: &mut Context<'_>| consumer.poll_next_unpin(cx);
+        drive(self, next, service, options, shutdown).await
     }
 
-    /// Stops consuming and gives back what was fetched and not begun.
-    async fn hand_back(&mut self) {
-        // if the channel is gone the broker has them back already
-        let _ = self
-            .channel
-            .basic_cancel(self.tag(), BasicCancelOptions::default())
-            .await;
-        while let Some(Ok(delivery)) = self.next().await {
-            let _ = delivery.requeue().await;
+    /// Handles messages in [batches](Consumer::batches) by an async function; all of a batch have one outcome, but
+    /// those that the function settled itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Consumer::run).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`run`](Consumer::run).
+    pub async fn run_batches<F, Fut, R, E>(
+        self,
+        max: usize,
+        handler: F,
+        options: RunOptions,
+        shutdown: impl Future<Output = ()>,
+    ) -> lapin::Result<End>
+    where
+        F: FnMut(Batch) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: Into<Outcome> + Send + 'static,
+        E: Into<BoxError> + Send + 'static,
+    {
+        let next = move |consumer: &mut Self, cx: &mut Context<'_>| consumer.poll_batch(max, cx);
+        drive(self, next, HandlerFn(handler), options, shutdown).await
+    }
+
+    /// A consumer that could do harm says so.
+    async fn prepare(&self, options: &RunOptions) -> lapin::Result<()> {
+        let channel = &self.channel.inner;
+        let qos = channel.status().qos();
+        let limits = [qos.prefetch_count, qos.global_prefetch_count];
+        if !self.no_ack && limits.iter().flatten().all(|limit| *limit == 0) {
+            notify("prefetch", || {
+                "a consumer has no prefetch (basic_qos): its whole queue comes into memory at once"
+                    .to_owned()
+            });
         }
+        if options.publishes() && !channel.status().confirm() {
+            let options = ConfirmSelectOptions::default();
+            channel.confirm_select(options).await?;
+        }
+        Ok(())
     }
 }
 
-async fn handle<S>(mut service: S, delivery: Delivery, options: &RunOptions, no_ack: bool)
+/// The loop behind all runners.
+async fn drive<J, S>(
+    mut consumer: Consumer,
+    mut next: impl FnMut(&mut Consumer, &mut Context<'_>) -> Poll<Option<lapin::Result<J>>>,
+    service: S,
+    options: RunOptions,
+    shutdown: impl Future<Output = ()>,
+) -> lapin::Result<End>
 where
-    S: Service<Delivery, Response: Into<Outcome>, Error: Into<BoxError>>,
+    J: Job,
+    S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    S::Response: Send,
+    S::Error: Send,
 {
-    let span = delivery.process_span();
-    let request = delivery.clone();
-    let work = async {
-        std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-        service.call(request).await
+    consumer.prepare(&options).await?;
+    let drain = options.drain;
+    let mut handlers = Handlers {
+        permits: Arc::new(Semaphore::new(options.concurrency)),
+        running: JoinSet::new(),
+        channel: consumer.channel.clone(),
+        service,
+        options: Arc::new(options),
     };
-    let work = AssertUnwindSafe(work.in_context(span.context())).catch_unwind();
-    let result = match options.timeout {
-        Some(limit) => tokio::time::timeout(limit, work).await,
-        None => Ok(work.await),
+    let mut shutdown = pin!(shutdown);
+    let end = loop {
+        let item = async {
+            let permit = handlers.permit().await;
+            let item = std::future::poll_fn(|cx| next(&mut consumer, cx)).await;
+            (permit, item)
+        };
+        let (permit, item) = tokio::select! {
+            biased;
+            () = &mut shutdown => break Ok(End::Shutdown),
+            item = item => item,
+        };
+        match item {
+            None => break Ok(End::Cancelled),
+            Some(Err(error)) => {
+                let recovered = tokio::select! {
+                    biased;
+                    () = &mut shutdown => break Ok(End::Shutdown),
+                    recovered = recovery::wait(&consumer.channel.inner, error) => recovered,
+                };
+                if let Err(error) = recovered {
+                    break Err(error);
+                }
+            }
+            Some(Ok(job)) => handlers.spawn(permit, job),
+        }
     };
-    let outcome = match result {
-        Ok(Ok(Ok(response))) => response.into(),
-        Ok(Ok(Err(_))) => {
-            span.fail("handler_error");
-            options.on_error
+    let finish = async {
+        if matches!(end, Ok(End::Shutdown)) {
+            // if the channel is gone the broker has them back already
+            let cancel = consumer
+                .channel
+                .inner
+                .basic_cancel(consumer.tag(), BasicCancelOptions::default());
+            let _ = cancel.await;
+            if consumer.no_ack {
+                // nobody else will get them
+                while let Some(Ok(job)) = std::future::poll_fn(|cx| next(&mut consumer, cx)).await {
+                    let permit = handlers.permit().await;
+                    handlers.spawn(permit, job);
+                }
+            } else {
+                while let Some(Ok(delivery)) = consumer.next().await {
+                    let _ = delivery.requeue().await;
+                }
+            }
         }
-        Ok(Err(_)) => {
-            span.fail("panic");
-            options.on_panic
-        }
-        Err(_) => {
-            span.fail("timeout");
-            options.on_error
-        }
+        while handlers.running.join_next().await.is_some() {}
     };
-    span.set("hopline.messaging.outcome", Literal(outcome.label()));
-    if no_ack {
-        return;
-    }
-    match delivery.settle(outcome).await {
-        Ok(true) => {}
-        Ok(false) => span.fail("settle_lost"),
-        Err(error) => span.fail(&error_type(&error)),
-    }
+    // what is not done by then, a broker that does not answer included, is dropped with the set
+    let _ = tokio::time::timeout(drain, finish).await;
+    end
 }
 
-/// An async function as a service.
-#[derive(Clone)]
-struct HandlerFn<F>(F);
+/// What handles jobs, and what it handles now.
+struct Handlers<S> {
+    permits: Arc<Semaphore>,
+    /// A permit for each, so no more tasks than that; they end with the set.
+    running: JoinSet<()>,
+    channel: crate::Channel,
+    service: S,
+    options: Arc<RunOptions>,
+}
 
-impl<F, Fut, R, E> Service<Delivery> for HandlerFn<F>
-where
-    F: FnMut(Delivery) -> Fut,
-    Fut: Future<Output = Result<R, E>>,
-{
-    type Response = R;
-    type Error = E;
-    type Future = Fut;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
-        Poll::Ready(Ok(()))
+impl<S> Handlers<S> {
+    async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
+        while self.running.try_join_next().is_some() {}
+        // closed never, so there is always one to wait for
+        Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
-    fn call(&mut self, delivery: Delivery) -> Fut {
-        (self.0)(delivery)
+    fn spawn<J>(&mut self, permit: Option<OwnedSemaphorePermit>, job: J)
+    where
+        J: Job,
+        S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        S::Response: Send,
+        S::Error: Send,
+    {
+        // what comes from a connection that is gone will come again
+        let Some(job) = job.usable() else { return };
+        let (service, options) = (self.service.clone(), Arc::clone(&self.options));
+        let channel = self.channel.clone();
+        self.running.spawn(async move {
+            handle(service, job, &options, &channel).await;
+            drop(permit);
+        });
     }
 }

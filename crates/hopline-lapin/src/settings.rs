@@ -8,6 +8,10 @@ pub(crate) struct Settings {
     pub(crate) names: SpanNames,
     pub(crate) older_names: OlderNames,
     pub(crate) link_only: bool,
+    pub(crate) link_dead_letters: bool,
+    pub(crate) body_sizes: bool,
+    pub(crate) timestamps: bool,
+    pub(crate) server: Option<(String, u16)>,
 }
 
 impl Settings {
@@ -17,6 +21,22 @@ impl Settings {
             names: SpanNames::from_env(),
             older_names: OlderNames::from_env(),
             link_only: false,
+            link_dead_letters: false,
+            body_sizes: false,
+            timestamps: false,
+            server: None,
         }
+    }
+
+    pub(crate) fn server_address(&self) -> Option<&str> {
+        self.server.as_ref().map(|(address, _)| address.as_str())
+    }
+
+    pub(crate) fn server_port(&self) -> Option<u16> {
+        self.server.as_ref().map(|(_, port)| *port)
+    }
+
+    pub(crate) fn body_size(&self, body: &[u8]) -> Option<usize> {
+        self.body_sizes.then_some(body.len())
     }
 }

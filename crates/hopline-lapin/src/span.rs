@@ -1,0 +1,112 @@
+//! What all spans of this crate say from their start.
+
+use std::borrow::Cow;
+
+use hopline_core::{
+    Attr, Context, Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv,
+};
+
+use crate::destination::{Operation, destination, is_made_up};
+use crate::settings::Settings;
+
+/// What a span is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) exchange: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) queue: Option<&'a str>,
+    pub(crate) links: &'a [SpanContext],
+}
+
+impl Subject<'_> {
+    /// Starts it under what is current: for what the application does.
+    pub(crate) fn start(&self, kind: Kind, settings: &Settings) -> Span {
+        self.with(kind, settings, |builder, attrs| {
+            builder.start_in(&Context::current(), settings.tracer.as_ref(), || attrs)
+        })
+    }
+
+    /// Starts it as a local root: for what comes in.
+    pub(crate) fn start_root(&self, kind: Kind, settings: &Settings, incoming: Incoming) -> Span {
+        self.with(kind, settings, |builder, attrs| {
+            builder.start_root(settings.tracer.as_ref(), incoming, || attrs)
+        })
+    }
+
+    fn with(
+        &self,
+        kind: Kind,
+        settings: &Settings,
+        start: impl FnOnce(SpanBuilder<'_>, [Attr<'_>; 11]) -> Span,
+    ) -> Span {
+        let Self {
+            operation,
+            exchange,
+            key,
+            queue,
+            links,
+        } = *self;
+        let to = destination(exchange, key, queue);
+        let name = operation.span_name(settings.names, &to);
+        let name = match &name {
+            Cow::Borrowed(name) => Name::from(*name),
+            Cow::Owned(name) => Name::dynamic(name),
+        };
+        let builder = SpanBuilder::new(name).kind(kind).links(links);
+        let made_up = is_made_up(queue.unwrap_or(key)).then_some(true);
+        let older = |value| Some(value).filter(|_| settings.older_names.messaging);
+        let attrs = [
+            attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
+            attr("messaging.operation.name", Literal(operation.label())),
+            attr("messaging.operation.type", Literal(operation.kind())),
+            attr(semconv::MESSAGING_DESTINATION_NAME, &to),
+            attr("messaging.destination.anonymous", made_up),
+            attr("messaging.destination.temporary", made_up),
+            attr(
+                "messaging.rabbitmq.destination.routing_key",
+                (!key.is_empty()).then_some(key),
+            ),
+            attr(semconv::SERVER_ADDRESS, settings.server_address()),
+            attr(semconv::SERVER_PORT, settings.server_port()),
+            attr("messaging.operation", older(operation.label())),
+            attr("messaging.rabbitmq.routing_key", older(key)),
+        ];
+        start(builder.destination(&to), attrs)
+    }
+}
+
+/// The span of something that the caller waits for: dropped before its end, it says so.
+#[derive(Debug)]
+pub(crate) struct InFlight(Option<Span>);
+
+impl InFlight {
+    pub(crate) fn new(span: Span) -> Self {
+        Self(Some(span))
+    }
+
+    /// Failed by what went wrong, if something did, and at its end.
+    pub(crate) fn ended<T, E>(
+        mut self,
+        result: Result<T, E>,
+        error_type: impl FnOnce(&E) -> String,
+    ) -> Result<T, E> {
+        if let (Some(span), Err(error)) = (self.0.take(), &result) {
+            span.fail(&error_type(error));
+        }
+        result
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        self.0.as_ref().map(Span::context).unwrap_or_default()
+    }
+}
+
+/// Nobody waits any more.
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(span) = &self.0 {
+            span.cancel();
+        }
+    }
+}
