@@ -6,8 +6,9 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::connection;
 use super::state::State;
@@ -18,12 +19,23 @@ pub struct Broker {
     address: SocketAddr,
     shared: Arc<Shared>,
     listener: Option<JoinHandle<()>>,
+    clock: Option<JoinHandle<()>>,
 }
+
+/// A broker that answers nobody, until this is dropped; see [`Broker::stall`].
+#[derive(Debug)]
+#[must_use = "the broker goes on when it is dropped"]
+pub struct Stalled<'a>(
+    // the lock itself: whatever wants to change something waits for it
+    #[expect(dead_code, reason = "held")] MutexGuard<'a, State>,
+);
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// All there is: one lock, held for one frame, since tests want order more than speed.
     pub(super) state: Mutex<State>,
+    /// Wakes the clock; the condition is [`State::timed`], or that the broker stops.
+    pub(super) tick: Condvar,
     /// To be shut down with the broker; a connection takes itself out at its end.
     pub(super) sockets: Mutex<HashMap<u64, TcpStream>>,
     stopping: AtomicBool,
@@ -51,11 +63,16 @@ impl Broker {
         let accepting = Arc::clone(&shared);
         let thread = thread::Builder::new().name("amqp-broker".to_owned());
         let listener = thread.spawn(move || accept(&listener, &accepting))?;
-        Ok(Self {
+        let mut broker = Self {
             address,
-            shared,
+            shared: Arc::clone(&shared),
             listener: Some(listener),
-        })
+            clock: None,
+        };
+        // on an error the rest is stopped by dropping it
+        let thread = thread::Builder::new().name("amqp-clock".to_owned());
+        broker.clock = Some(thread.spawn(move || expire(&shared))?);
+        Ok(broker)
     }
 
     /// Where it listens.
@@ -66,6 +83,21 @@ impl Broker {
     /// Its URL for clients.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@{}/%2f", self.address)
+    }
+
+    /// Makes it answer nobody, as a broker that is overloaded: what clients send waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let broker = hopline_testing::amqp::Broker::start()?;
+    /// let stalled = broker.stall();
+    /// // … what is published now is not confirmed …
+    /// drop(stalled);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn stall(&self) -> Stalled<'_> {
+        Stalled(self.shared.state.lock())
     }
 
     /// Cuts all connections, as a broker that crashes does; its queues and messages stay, and new
@@ -87,6 +119,13 @@ impl Drop for Broker {
         if let Some(listener) = self.listener.take().filter(|_| woken) {
             let _ = listener.join();
         }
+        // under the lock, or the clock might go to sleep between its look and its wait
+        let state = self.shared.state.lock();
+        self.shared.tick.notify_all();
+        drop(state);
+        if let Some(clock) = self.clock.take() {
+            let _ = clock.join();
+        }
     }
 }
 
@@ -100,5 +139,17 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let thread = thread::Builder::new().name("amqp-connection".to_owned());
         // without a thread the client sees its connection closed
         let _ = thread.spawn(move || connection::serve(number, socket, &connection));
+    }
+}
+
+/// Gives up messages whose time is over, when it is.
+fn expire(shared: &Shared) {
+    let mut state = shared.state.lock();
+    while !shared.stopping.load(SeqCst) {
+        state.timed = false;
+        match state.expire(Instant::now()) {
+            Some(next) => drop(shared.tick.wait_until(&mut state, next)),
+            None => shared.tick.wait(&mut state),
+        }
     }
 }

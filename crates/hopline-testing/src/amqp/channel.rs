@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame};
 use amq_protocol::protocol::{AMQPClass, basic};
+use amq_protocol::types::ShortString;
 
 use super::message::Message;
 
@@ -24,10 +25,21 @@ pub(super) struct Channel {
     /// Delivered and not settled: by tag, with the queue they came from.
     pub(super) unacked: BTreeMap<u64, (String, Message)>,
     pub(super) prefetch: u16,
-    /// Confirms are on, and so many were sent.
-    pub(super) confirmed: Option<u64>,
+    pub(super) confirms: Option<Confirms>,
     /// A publish whose content is still arriving.
     pub(super) arriving: Option<Arriving>,
+    /// The consumer of replies that come past all queues.
+    pub(super) replies: Option<ShortString>,
+    /// What an empty name means.
+    pub(super) last_declared: String,
+}
+
+/// Confirms of a channel that has them on.
+#[derive(Debug, Default)]
+pub(super) struct Confirms {
+    published: u64,
+    /// Taken and not yet said so: how many.
+    unsaid: u64,
 }
 
 #[derive(Debug)]
@@ -45,8 +57,10 @@ impl Channel {
             last_tag: 0,
             unacked: BTreeMap::new(),
             prefetch: 0,
-            confirmed: None,
+            confirms: None,
             arriving: None,
+            replies: None,
+            last_declared: String::new(),
         }
     }
 
@@ -59,8 +73,8 @@ impl Channel {
         self.say(AMQPClass::Basic(method));
     }
 
-    pub(super) fn send(&self, method: basic::AMQPMethod, message: &Message) {
-        for frame in message.frames(self.number, method) {
+    pub(super) fn send(&self, method: basic::AMQPMethod, message: &Message, counted: bool) {
+        for frame in message.frames(self.number, method, counted) {
             let _ = self.out.send(frame);
         }
     }
@@ -72,5 +86,76 @@ impl Channel {
     pub(super) fn next_tag(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag
+    }
+
+    /// A publish was dealt with. That one was taken is said later, with those after it; that it was not, at once.
+    pub(super) fn confirm(&mut self, taken: bool) {
+        let Some(confirms) = &mut self.confirms else {
+            return;
+        };
+        confirms.published += 1;
+        if taken {
+            confirms.unsaid += 1;
+            return;
+        }
+        let nack = basic::Nack {
+            delivery_tag: confirms.published,
+            multiple: false,
+            requeue: false,
+        };
+        // those before it must be said first: a tag that `multiple` reaches is not to be said twice
+        let unsaid = confirms.unsaid;
+        confirms.unsaid = 0;
+        let last = confirms.published - 1;
+        self.acknowledge(last, unsaid);
+        self.basic(basic::AMQPMethod::Nack(nack));
+    }
+
+    /// Says what was taken: all of it in one word.
+    pub(super) fn flush_confirms(&mut self) {
+        if let Some(confirms) = &mut self.confirms {
+            let (last, unsaid) = (confirms.published, std::mem::take(&mut confirms.unsaid));
+            self.acknowledge(last, unsaid);
+        }
+    }
+
+    fn acknowledge(&self, delivery_tag: u64, count: u64) {
+        if count > 0 {
+            let multiple = count > 1;
+            self.basic(basic::AMQPMethod::Ack(basic::Ack {
+                delivery_tag,
+                multiple,
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_together_is_confirmed_in_one_word() {
+        let (out, said) = std::sync::mpsc::channel();
+        let mut channel = Channel::new(1, out);
+        channel.confirms = Some(Confirms::default());
+        for taken in [true, true, false, true] {
+            channel.confirm(taken);
+        }
+        channel.flush_confirms();
+        channel.flush_confirms();
+        let said: Vec<(u64, bool)> = said
+            .try_iter()
+            .map(|frame| match frame {
+                AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Ack(ack))) => {
+                    (ack.delivery_tag, ack.multiple)
+                }
+                AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Nack(nack))) => {
+                    (nack.delivery_tag, nack.multiple)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(said, [(2, true), (3, false), (4, false)]);
     }
 }

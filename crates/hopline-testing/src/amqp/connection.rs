@@ -78,10 +78,17 @@ fn read(
                 }
             };
             buffer.drain(..used);
-            if let Err(end) = methods::handle(&mut shared.state.lock(), number, frame, out) {
+            let mut state = shared.state.lock();
+            let handled = methods::handle(&mut state, number, frame, out);
+            if state.timed {
+                shared.tick.notify_one();
+            }
+            if let Err(end) = handled {
                 return Some(end);
             }
         }
+        // what came together is confirmed together, as brokers do
+        shared.state.lock().flush_confirms(number);
     }
 }
 

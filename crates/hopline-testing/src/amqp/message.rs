@@ -1,5 +1,7 @@
 //! Messages, and the frames they travel in.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame};
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::basic::{self, AMQPProperties};
@@ -17,15 +19,51 @@ pub(super) struct Message {
     pub(super) properties: AMQPProperties,
     pub(super) body: Vec<u8>,
     pub(super) redelivered: bool,
+    /// How often it came back to its queue.
+    pub(super) returns: u64,
+    pub(super) expires: Option<Instant>,
+}
+
+/// Why a message died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Death {
+    Rejected,
+    Expired,
+    TooMany,
+    DeliveryLimit,
+}
+
+impl Death {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::TooMany => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
 }
 
 impl Message {
-    /// The frames that carry it, behind the method that says why.
-    pub(super) fn frames(&self, channel: u16, method: basic::AMQPMethod) -> Vec<AMQPFrame> {
+    /// The frames that carry it, behind the method that says why; a count where its queue keeps one.
+    pub(super) fn frames(
+        &self,
+        channel: u16,
+        method: basic::AMQPMethod,
+        counted: bool,
+    ) -> Vec<AMQPFrame> {
+        let mut properties = self.properties.clone();
+        // from the second time on, as RabbitMQ 3 does
+        if counted && self.returns > 0 {
+            let mut headers = properties.headers().clone().unwrap_or_default();
+            let count = i64::try_from(self.returns).unwrap_or(i64::MAX);
+            headers.insert("x-delivery-count".into(), AMQPValue::LongLongInt(count));
+            properties = properties.with_headers(headers);
+        }
         let header = AMQPContentHeader {
             class_id: 60,
             body_size: self.body.len() as u64,
-            properties: self.properties.clone(),
+            properties,
         };
         let mut frames = vec![
             AMQPFrame::Method(channel, AMQPClass::Basic(method)),
@@ -36,43 +74,111 @@ impl Message {
         frames
     }
 
+    /// How long it may wait, by its own words; an error if they are none of the protocol's.
+    pub(super) fn time_to_live(&self) -> Result<Option<Duration>, String> {
+        let Some(text) = self.properties.expiration() else {
+            return Ok(None);
+        };
+        let millis = text.as_str().parse();
+        millis
+            .map(|millis| Some(Duration::from_millis(millis)))
+            .map_err(|_| format!("invalid expiration '{text}'"))
+    }
+
     /// Notes in `x-death` that it died in this queue: once more, or for the first time.
-    pub(super) fn died_in(&mut self, queue: &str) {
+    pub(super) fn died_in(&mut self, queue: &str, death: Death) {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
-        let mut deaths: Vec<FieldTable> = match headers.inner().get("x-death") {
-            Some(AMQPValue::FieldArray(deaths)) => {
-                deaths.as_slice().iter().filter_map(as_table).collect()
-            }
-            _ => Vec::new(),
-        };
-        let here = |death: &FieldTable| {
-            is_text(death, "queue", queue) && is_text(death, "reason", "rejected")
-        };
+        let mut deaths = deaths(&headers);
+        let reason = death.reason();
+        let here =
+            |death: &FieldTable| is_text(death, "queue", queue) && is_text(death, "reason", reason);
         let known = deaths.iter().position(here).map(|at| deaths.remove(at));
-        let mut death = known.unwrap_or_else(|| self.first_death(queue));
-        let count = match death.inner().get("count") {
+        let mut entry = known.unwrap_or_else(|| self.first_death(queue, reason));
+        let count = match entry.inner().get("count") {
             Some(AMQPValue::LongLongInt(count)) => count.saturating_add(1),
             _ => 1,
         };
-        death.insert("count".into(), AMQPValue::LongLongInt(count));
-        deaths.insert(0, death);
+        entry.insert("count".into(), AMQPValue::LongLongInt(count));
+        deaths.insert(0, entry);
         let deaths: Vec<AMQPValue> = deaths.into_iter().map(AMQPValue::FieldTable).collect();
         headers.insert("x-death".into(), AMQPValue::FieldArray(deaths.into()));
-        self.properties = self.properties.clone().with_headers(headers);
+        if !headers.contains_key("x-first-death-reason") {
+            let exchange = text(self.exchange.as_str());
+            headers.insert("x-first-death-reason".into(), text(reason));
+            headers.insert("x-first-death-queue".into(), text(queue));
+            headers.insert("x-first-death-exchange".into(), exchange);
+        }
+        self.properties = without_expiration(&self.properties).with_headers(headers);
         self.redelivered = false;
+        self.returns = 0;
+        self.expires = None;
     }
 
-    fn first_death(&self, queue: &str) -> FieldTable {
+    /// True if it came round to this queue again with nobody having rejected it on the way.
+    pub(super) fn goes_in_circles(&self, queue: &str) -> bool {
+        let headers = self.properties.headers().clone().unwrap_or_default();
+        let deaths = deaths(&headers);
+        let Some(last) = deaths
+            .iter()
+            .position(|death| is_text(death, "queue", queue))
+        else {
+            return false;
+        };
+        !deaths[..=last]
+            .iter()
+            .any(|death| is_text(death, "reason", "rejected"))
+    }
+
+    fn first_death(&self, queue: &str, reason: &str) -> FieldTable {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let mut death = FieldTable::default();
-        death.insert("reason".into(), text("rejected"));
+        death.insert("reason".into(), text(reason));
         death.insert("queue".into(), text(queue));
         death.insert("exchange".into(), text(self.exchange.as_str()));
         death.insert(
             "routing-keys".into(),
             AMQPValue::FieldArray(vec![text(self.key.as_str())].into()),
         );
+        death.insert(
+            "time".into(),
+            AMQPValue::Timestamp(now.unwrap_or_default().as_secs()),
+        );
+        if let Some(expiration) = self.properties.expiration() {
+            death.insert("original-expiration".into(), text(expiration.as_str()));
+        }
         death
     }
+}
+
+/// The protocol's library can set a property and not unset it.
+fn without_expiration(properties: &AMQPProperties) -> AMQPProperties {
+    if properties.expiration().is_none() {
+        return properties.clone();
+    }
+    let mut rest = AMQPProperties::default();
+    macro_rules! copy {
+        ($($from:ident => $to:ident,)*) => {
+            $(if let Some(value) = properties.$from().clone() {
+                rest = rest.$to(value);
+            })*
+        };
+    }
+    copy! {
+        content_type => with_content_type,
+        content_encoding => with_content_encoding,
+        headers => with_headers,
+        delivery_mode => with_delivery_mode,
+        priority => with_priority,
+        correlation_id => with_correlation_id,
+        reply_to => with_reply_to,
+        message_id => with_message_id,
+        timestamp => with_timestamp,
+        kind => with_type,
+        user_id => with_user_id,
+        app_id => with_app_id,
+        cluster_id => with_cluster_id,
+    }
+    rest
 }
 
 pub(super) fn text(text: &str) -> AMQPValue {
@@ -85,6 +191,15 @@ pub(super) fn argument(arguments: &FieldTable, name: &str) -> Option<String> {
         AMQPValue::LongString(value) => Some(value.to_string()),
         AMQPValue::ShortString(value) => Some(value.to_string()),
         _ => None,
+    }
+}
+
+fn deaths(headers: &FieldTable) -> Vec<FieldTable> {
+    match headers.inner().get("x-death") {
+        Some(AMQPValue::FieldArray(deaths)) => {
+            deaths.as_slice().iter().filter_map(as_table).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -3,15 +3,16 @@
 use std::sync::mpsc::Sender;
 
 use amq_protocol::frame::AMQPFrame;
-use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection, exchange, queue};
+use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection};
 use amq_protocol::types::{AMQPValue, FieldTable};
 
 use super::channel::{Arriving, ChannelId};
 use super::connection::End;
+use super::declare::{on_exchange, on_queue};
 use super::message::{MAX_BODY, MAX_FRAME, text};
-use super::queue::{Consumer, Queue};
-use super::routing::ExchangeKind;
-use super::state::{Binding, State};
+use super::publish::REPLY_TO;
+use super::queue::Consumer;
+use super::state::State;
 
 /// Does what a frame asks for. An error ends the connection.
 pub(super) fn handle(
@@ -59,11 +60,8 @@ pub(super) fn handle(
         }
         AMQPFrame::Method(number, AMQPClass::Channel(channel::AMQPMethod::Open(_))) => {
             state.open(at(number), out.clone());
-            answer(
-                state,
-                at(number),
-                AMQPClass::Channel(channel::AMQPMethod::OpenOk(channel::OpenOk {})),
-            );
+            let ok = channel::AMQPMethod::OpenOk(channel::OpenOk {});
+            answer(state, at(number), false, AMQPClass::Channel(ok));
         }
         // what a client sends before it knows that its channel was closed
         AMQPFrame::Method(number, _) if !state.channels.contains_key(&at(number)) => {}
@@ -115,187 +113,23 @@ fn on_channel(
             let ok = AMQPClass::Channel(channel::AMQPMethod::CloseOk(channel::CloseOk {}));
             let _ = out.send(AMQPFrame::Method(at.number, ok));
         }
-        AMQPClass::Confirm(confirm::AMQPMethod::Select(_)) => {
+        AMQPClass::Confirm(confirm::AMQPMethod::Select(select)) => {
             if let Some(channel) = state.channels.get_mut(&at) {
-                channel.confirmed.get_or_insert(0);
+                channel.confirms.get_or_insert_default();
             }
-            answer(
-                state,
-                at,
-                AMQPClass::Confirm(confirm::AMQPMethod::SelectOk(confirm::SelectOk {})),
-            );
+            let ok = confirm::AMQPMethod::SelectOk(confirm::SelectOk {});
+            answer(state, at, select.nowait, AMQPClass::Confirm(ok));
         }
-        AMQPClass::Exchange(method) => on_exchange(state, at, method),
-        AMQPClass::Queue(method) => on_queue(state, at, method),
-        AMQPClass::Basic(method) => on_basic(state, at, method),
-        AMQPClass::Channel(_) | AMQPClass::Confirm(_) => {}
-        _ => {
-            return Err(End::Error(
-                540,
-                "NOT_IMPLEMENTED - this broker does not do that".to_owned(),
-            ));
-        }
+        AMQPClass::Exchange(method) => return on_exchange(state, at, method),
+        AMQPClass::Queue(method) => return on_queue(state, at, method),
+        AMQPClass::Basic(method) => return on_basic(state, at, method),
+        AMQPClass::Channel(channel::AMQPMethod::CloseOk(_)) => {}
+        _ => return Err(not_implemented()),
     }
     Ok(())
 }
 
-fn on_exchange(state: &mut State, at: ChannelId, method: exchange::AMQPMethod) {
-    use exchange::AMQPMethod as Method;
-    match method {
-        Method::Declare(declare) => {
-            let (name, kind) = (declare.exchange.to_string(), declare.kind.as_str());
-            if declare.passive && !state.exchanges.contains_key(&name) {
-                return state.fail(
-                    at,
-                    404,
-                    format!("NOT_FOUND - no exchange '{name}' in vhost '/'"),
-                    40,
-                    10,
-                );
-            }
-            let Some(kind) =
-                ExchangeKind::parse(kind).or_else(|| state.exchanges.get(&name).copied())
-            else {
-                return state.fail(
-                    at,
-                    503,
-                    format!("COMMAND_INVALID - exchange type '{kind}' is not known"),
-                    40,
-                    10,
-                );
-            };
-            state.exchanges.entry(name).or_insert(kind);
-            answer(
-                state,
-                at,
-                AMQPClass::Exchange(Method::DeclareOk(exchange::DeclareOk {})),
-            );
-        }
-        Method::Delete(delete) => {
-            state.exchanges.remove(delete.exchange.as_str());
-            state
-                .bindings
-                .retain(|binding| binding.exchange != delete.exchange.as_str());
-            answer(
-                state,
-                at,
-                AMQPClass::Exchange(Method::DeleteOk(exchange::DeleteOk {})),
-            );
-        }
-        _ => {}
-    }
-}
-
-fn on_queue(state: &mut State, at: ChannelId, method: queue::AMQPMethod) {
-    use queue::AMQPMethod as Method;
-    let missing = |name: &str| format!("NOT_FOUND - no queue '{name}' in vhost '/'");
-    match method {
-        Method::Declare(declare) => {
-            let named = !declare.queue.as_str().is_empty();
-            let name = if named {
-                declare.queue.to_string()
-            } else {
-                state.new_name("amq.gen")
-            };
-            if declare.passive && !state.queues.contains_key(&name) {
-                return state.fail(at, 404, missing(&name), 50, 10);
-            }
-            let fresh = || Queue {
-                arguments: declare.arguments,
-                ..Queue::default()
-            };
-            let queue = state.queues.entry(name.clone()).or_insert_with(fresh);
-            let (message_count, consumer_count) =
-                (queue.ready.len() as u32, queue.consumers.len() as u32);
-            let ok = queue::DeclareOk {
-                queue: name.into(),
-                message_count,
-                consumer_count,
-            };
-            answer(state, at, AMQPClass::Queue(Method::DeclareOk(ok)));
-        }
-        Method::Bind(bind) => {
-            let (exchange, queue) = (bind.exchange.to_string(), bind.queue.to_string());
-            if !state.queues.contains_key(&queue) {
-                return state.fail(at, 404, missing(&queue), 50, 20);
-            }
-            if !state.exchanges.contains_key(&exchange) {
-                return state.fail(
-                    at,
-                    404,
-                    format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'"),
-                    50,
-                    20,
-                );
-            }
-            let binding = Binding {
-                exchange,
-                queue,
-                key: bind.routing_key.to_string(),
-            };
-            if !state.bindings.contains(&binding) {
-                state.bindings.push(binding);
-            }
-            answer(
-                state,
-                at,
-                AMQPClass::Queue(Method::BindOk(queue::BindOk {})),
-            );
-        }
-        Method::Unbind(unbind) => {
-            let (exchange, queue) = (unbind.exchange.to_string(), unbind.queue.to_string());
-            let gone = Binding {
-                exchange,
-                queue,
-                key: unbind.routing_key.to_string(),
-            };
-            state.bindings.retain(|binding| *binding != gone);
-            answer(
-                state,
-                at,
-                AMQPClass::Queue(Method::UnbindOk(queue::UnbindOk {})),
-            );
-        }
-        Method::Purge(purge) => {
-            let queue = state.queues.get_mut(purge.queue.as_str());
-            let message_count = queue.map_or(0, |queue| queue.ready.drain(..).count()) as u32;
-            answer(
-                state,
-                at,
-                AMQPClass::Queue(Method::PurgeOk(queue::PurgeOk { message_count })),
-            );
-        }
-        Method::Delete(delete) => {
-            let queue = state
-                .queues
-                .remove(delete.queue.as_str())
-                .unwrap_or_default();
-            state
-                .bindings
-                .retain(|binding| binding.queue != delete.queue.as_str());
-            for consumer in queue.consumers {
-                let cancel = basic::Cancel {
-                    consumer_tag: consumer.tag,
-                    nowait: true,
-                };
-                answer(
-                    state,
-                    consumer.channel,
-                    AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel)),
-                );
-            }
-            let message_count = queue.ready.len() as u32;
-            answer(
-                state,
-                at,
-                AMQPClass::Queue(Method::DeleteOk(queue::DeleteOk { message_count })),
-            );
-        }
-        _ => {}
-    }
-}
-
-fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) {
+fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Result<(), End> {
     use basic::AMQPMethod as Method;
     let basic = AMQPClass::Basic;
     match method {
@@ -303,8 +137,9 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) {
             if let Some(channel) = state.channels.get_mut(&at) {
                 channel.prefetch = qos.prefetch_count;
             }
-            answer(state, at, basic(Method::QosOk(basic::QosOk {})));
+            answer(state, at, false, basic(Method::QosOk(basic::QosOk {})));
         }
+        Method::Publish(publish) if publish.immediate => return Err(not_implemented()),
         Method::Publish(publish) => {
             if let Some(channel) = state.channels.get_mut(&at) {
                 channel.arriving = Some(Arriving {
@@ -314,97 +149,79 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) {
                 });
             }
         }
-        Method::Consume(consume) => {
-            let name = consume.queue.to_string();
-            if !state.queues.contains_key(&name) {
-                return state.fail(
-                    at,
-                    404,
-                    format!("NOT_FOUND - no queue '{name}' in vhost '/'"),
-                    60,
-                    20,
-                );
-            }
-            let named = !consume.consumer_tag.as_str().is_empty();
-            let tag = if named {
-                consume.consumer_tag
-            } else {
-                state.new_name("amq.ctag").into()
-            };
-            answer(
-                state,
-                at,
-                basic(Method::ConsumeOk(basic::ConsumeOk {
-                    consumer_tag: tag.clone(),
-                })),
-            );
-            if let Some(queue) = state.queues.get_mut(&name) {
-                queue.consumers.push_back(Consumer {
-                    channel: at,
-                    tag,
-                    no_ack: consume.no_ack,
-                });
-            }
-            state.dispatch(&name);
-        }
+        Method::Consume(consume) => on_consume(state, at, consume),
         Method::Cancel(cancel) => {
-            for queue in state.queues.values_mut() {
-                queue.consumers.retain(|consumer| {
-                    consumer.channel != at || consumer.tag != cancel.consumer_tag
-                });
-            }
-            answer(
-                state,
-                at,
-                basic(Method::CancelOk(basic::CancelOk {
-                    consumer_tag: cancel.consumer_tag,
-                })),
-            );
+            state.cancel(at, &cancel.consumer_tag);
+            let ok = basic::CancelOk {
+                consumer_tag: cancel.consumer_tag,
+            };
+            answer(state, at, cancel.nowait, basic(Method::CancelOk(ok)));
         }
-        Method::Get(get) => on_get(state, at, &get),
+        Method::Get(get) => {
+            let queue = state.usable_queue(at, get.queue.as_str(), 60, 70);
+            if let Some(queue) = queue {
+                state.get(at, &get, &queue);
+            }
+        }
         Method::Ack(ack) => state.settle(at, ack.delivery_tag, ack.multiple, None),
         Method::Nack(nack) => {
-            state.settle(at, nack.delivery_tag, nack.multiple, Some(nack.requeue))
+            state.settle(at, nack.delivery_tag, nack.multiple, Some(nack.requeue));
         }
         Method::Reject(reject) => {
-            state.settle(at, reject.delivery_tag, false, Some(reject.requeue))
+            state.settle(at, reject.delivery_tag, false, Some(reject.requeue));
         }
-        _ => {}
+        Method::Recover(_) => {
+            state.settle(at, 0, true, Some(true));
+            let ok = Method::RecoverOk(basic::RecoverOk {});
+            answer(state, at, false, basic(ok));
+        }
+        Method::CancelOk(_) => {}
+        _ => return Err(not_implemented()),
     }
+    Ok(())
 }
 
-fn on_get(state: &mut State, at: ChannelId, get: &basic::Get) {
-    let queue = get.queue.as_str();
-    if !state.queues.contains_key(queue) {
-        return state.fail(
-            at,
-            404,
-            format!("NOT_FOUND - no queue '{queue}' in vhost '/'"),
-            60,
-            70,
-        );
+fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
+    let named = !consume.consumer_tag.as_str().is_empty();
+    let tag = if named {
+        consume.consumer_tag
+    } else {
+        state.new_name("amq.ctag").into()
+    };
+    let ok = basic::AMQPMethod::ConsumeOk(basic::ConsumeOk {
+        consumer_tag: tag.clone(),
+    });
+    if consume.queue.as_str() == REPLY_TO {
+        let Some(channel) = state.channels.get_mut(&at) else {
+            return;
+        };
+        if channel.replies.is_some() || !consume.no_ack {
+            let text = "PRECONDITION_FAILED - reply consumer already set, or not no_ack";
+            return state.fail(at, 406, text.to_owned(), 60, 20);
+        }
+        channel.replies = Some(tag);
+        return answer(state, at, consume.nowait, AMQPClass::Basic(ok));
     }
-    let taken = state.take(queue);
-    let Some(channel) = state.channels.get_mut(&at) else {
+    let Some(name) = state.usable_queue(at, consume.queue.as_str(), 60, 20) else {
         return;
     };
-    let Some((message, message_count)) = taken else {
-        return channel.basic(basic::AMQPMethod::GetEmpty(basic::GetEmpty {}));
+    let Some(queue) = state.queues.get_mut(&name) else {
+        return;
     };
-    let delivery_tag = channel.next_tag();
-    let ok = basic::GetOk {
-        delivery_tag,
-        redelivered: message.redelivered,
-        exchange: message.exchange.clone(),
-        routing_key: message.key.clone(),
-        message_count,
-    };
-    channel.send(basic::AMQPMethod::GetOk(ok), &message);
-    if !get.no_ack {
-        channel
-            .unacked
-            .insert(delivery_tag, (queue.to_owned(), message));
+    let taken = queue.consumers.iter().any(|other| other.exclusive);
+    if taken || (consume.exclusive && !queue.consumers.is_empty()) {
+        let text = format!("ACCESS_REFUSED - queue '{name}' in vhost '/' in exclusive use");
+        return state.fail(at, 403, text, 60, 20);
     }
+    queue.had_consumer = true;
+    queue.consumers.push_back(Consumer {
+        channel: at,
+        tag,
+        no_ack: consume.no_ack,
+        exclusive: consume.exclusive,
+    });
+    answer(state, at, consume.nowait, AMQPClass::Basic(ok));
+    state.dispatch(&name);
 }
 
 fn arriving(state: &mut State, at: ChannelId) -> Option<&mut Arriving> {
@@ -427,10 +244,18 @@ fn complete(state: &mut State, at: ChannelId) {
     }
 }
 
-fn answer(state: &State, at: ChannelId, class: AMQPClass) {
-    if let Some(channel) = state.channels.get(&at) {
+/// Says so, unless the client does not want to hear.
+pub(super) fn answer(state: &State, at: ChannelId, nowait: bool, class: AMQPClass) {
+    if let Some(channel) = state.channels.get(&at).filter(|_| !nowait) {
         channel.say(class);
     }
+}
+
+pub(super) fn not_implemented() -> End {
+    End::Error(
+        540,
+        "NOT_IMPLEMENTED - this broker does not do that".to_owned(),
+    )
 }
 
 fn say(out: &Sender<AMQPFrame>, method: connection::AMQPMethod) {
@@ -444,6 +269,7 @@ fn greeting() -> connection::Start {
         "basic.nack",
         "consumer_cancel_notify",
         "per_consumer_qos",
+        "direct_reply_to",
     ] {
         capabilities.insert(capability.into(), AMQPValue::Boolean(true));
     }

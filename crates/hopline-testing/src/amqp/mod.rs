@@ -9,30 +9,47 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It answers as RabbitMQ does to: exchanges (direct, topic, fanout, the default one), queues, bindings,
-//! publishing with confirms and mandatory returns, consuming with prefetch, `basic.get`, ack, nack and
-//! reject with requeue, redelivery, dead-lettering with `x-death`, cancel when a queue is deleted, and
-//! channel errors (404 for what is not there, 406 for an unknown delivery tag).
+//! It answers as RabbitMQ does to:
+//!
+//! | what | how far |
+//! |---|---|
+//! | exchanges, bindings | direct, topic, fanout, the default one |
+//! | queues | named or with a made-up name, exclusive, auto-delete, `if_unused`, `if_empty`; a second declaration must say the same |
+//! | publishing | confirms, also `multiple`; mandatory returns, before their confirm |
+//! | consuming | prefetch, in turn, `no_ack`, exclusive; `basic.get`; cancel when the queue is deleted |
+//! | settling | ack, nack, reject, `multiple`, requeue at the front as redelivered; recover |
+//! | time to live | `x-message-ttl`, the message's own expiration, whichever is shorter; at the front of the queue only |
+//! | limits | `x-max-length`, `x-max-length-bytes`, `x-overflow` |
+//! | dead letters | `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-death` with counts, no circles |
+//! | `x-queue-type` = `quorum` | `x-delivery-count`, `x-delivery-limit`; it is no cluster |
+//! | requests | direct reply-to (`amq.rabbitmq.reply-to`) |
+//! | errors of a channel | 403, 404, 405, 406, 311 |
+//!
+//! A test can make it [stall](Broker::stall) and [cut its connections](Broker::cut_connections).
 //!
 //! # What it does not do
 //!
-//! No users, permissions or virtual hosts (any login is taken); nothing on disk; no TTL, priorities,
-//! length limits, headers exchanges, alternate exchanges, quorum queues or streams; no transactions,
-//! flow control or heartbeats of its own; confirms are sent one by one, never as `multiple`; `exclusive`
-//! and `auto-delete` are accepted and have no effect. It is no replacement for tests against RabbitMQ.
+//! No users, permissions or virtual hosts (any login is taken); nothing on disk, so no restart; no priorities,
+//! headers exchanges, alternate exchanges, bindings between exchanges, `x-expires`, `x-single-active-consumer`,
+//! auto-delete exchanges, streams or lazy queues; no transactions, flow control or heartbeats of its own; a global
+//! prefetch counts as one per channel. What it does not know ends the connection with 540 rather than in silence; an
+//! argument that it does not know is passed over. It is no replacement for tests against RabbitMQ.
 //!
 //! # Limits
 //!
 //! 100,000 messages in all queues together (more are nacked, or without confirms dropped), 16 MiB a
-//! message, 128 KiB a frame. One thread reads and one writes for each connection.
+//! message, 128 KiB a frame. One thread reads and one writes for each connection, one looks after time.
 
 mod broker;
 mod channel;
 mod connection;
+mod declare;
+mod deliver;
 mod message;
 mod methods;
+mod publish;
 mod queue;
 mod routing;
 mod state;
 
-pub use broker::Broker;
+pub use broker::{Broker, Stalled};

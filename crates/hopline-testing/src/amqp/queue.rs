@@ -1,17 +1,31 @@
-//! Queues.
+//! Queues, and what their arguments ask for.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
-use amq_protocol::types::{FieldTable, ShortString};
+use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
 
 use super::channel::ChannelId;
-use super::message::Message;
+use super::message::{Message, argument};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) ready: VecDeque<Message>,
     /// In turn: the first is the next to get a message.
     pub(super) consumers: VecDeque<Consumer>,
+    pub(super) declared: Declared,
+    rules: Rules,
+    /// An auto-delete queue goes with its last consumer, so not before it had one.
+    pub(super) had_consumer: bool,
+}
+
+/// What a second declaration has to say as well.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Declared {
+    pub(super) durable: bool,
+    pub(super) auto_delete: bool,
+    /// The connection that alone may use it, and with which it goes.
+    pub(super) owner: Option<u64>,
     pub(super) arguments: FieldTable,
 }
 
@@ -20,4 +34,169 @@ pub(super) struct Consumer {
     pub(super) channel: ChannelId,
     pub(super) tag: ShortString,
     pub(super) no_ack: bool,
+    pub(super) exclusive: bool,
+}
+
+/// The arguments that this broker knows.
+#[derive(Debug, Default)]
+struct Rules {
+    ttl: Option<Duration>,
+    max_length: Option<usize>,
+    max_bytes: Option<usize>,
+    overflow: Overflow,
+    dead_letter_exchange: Option<String>,
+    dead_letter_key: Option<String>,
+    quorum: bool,
+    delivery_limit: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Overflow {
+    #[default]
+    DropHead,
+    RejectPublish,
+    RejectPublishDlx,
+}
+
+/// Whether a full queue takes one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    Refused,
+    /// Refused, and to be dead-lettered.
+    DeadLettered,
+}
+
+impl Queue {
+    /// An argument that RabbitMQ would refuse is an error that names it.
+    pub(super) fn new(declared: Declared) -> Result<Self, String> {
+        let rules = Rules::read(&declared.arguments)?;
+        if rules.quorum && (!declared.durable || declared.auto_delete || declared.owner.is_some()) {
+            return Err(
+                "invalid property for quorum queue: not durable, exclusive or auto-delete"
+                    .to_owned(),
+            );
+        }
+        Ok(Self {
+            declared,
+            rules,
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn is_locked_for(&self, connection: u64) -> bool {
+        self.declared.owner.is_some_and(|owner| owner != connection)
+    }
+
+    pub(super) fn counts_deliveries(&self) -> bool {
+        self.rules.quorum
+    }
+
+    /// Whether a message that comes back for this time is to be given up.
+    pub(super) fn is_over_limit(&self, returns: u64) -> bool {
+        self.rules
+            .delivery_limit
+            .is_some_and(|limit| returns > limit)
+    }
+
+    /// Where its dead letters go, and under which key if that is another one.
+    pub(super) fn dead_letters(&self) -> Option<(String, Option<String>)> {
+        let exchange = self.rules.dead_letter_exchange.clone()?;
+        Some((exchange, self.rules.dead_letter_key.clone()))
+    }
+
+    /// When a message that arrives now expires: by the queue's time or its own, whichever is shorter.
+    pub(super) fn expiry(&self, own: Option<Duration>, now: Instant) -> Option<Instant> {
+        let shorter = match (self.rules.ttl, own) {
+            (Some(ttl), Some(own)) => Some(ttl.min(own)),
+            (ttl, own) => ttl.or(own),
+        };
+        now.checked_add(shorter?)
+    }
+
+    pub(super) fn room_for(&self, message: &Message) -> Room {
+        let fits = !self.is_over(self.ready.len() + 1, self.bytes() + message.body.len());
+        match self.rules.overflow {
+            Overflow::RejectPublish if !fits => Room::Refused,
+            Overflow::RejectPublishDlx if !fits => Room::DeadLettered,
+            _ => Room::Enough,
+        }
+    }
+
+    /// The oldest one, if there are more than the queue may hold.
+    pub(super) fn take_overflow(&mut self) -> Option<Message> {
+        let over = self.is_over(self.ready.len(), self.bytes());
+        if over { self.ready.pop_front() } else { None }
+    }
+
+    /// The first one, if its time is over; only the first is looked at, as in RabbitMQ.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Option<Message> {
+        let first = self.ready.front()?;
+        let over = first.expires.is_some_and(|at| at <= now);
+        if over { self.ready.pop_front() } else { None }
+    }
+
+    fn is_over(&self, count: usize, bytes: usize) -> bool {
+        let Rules {
+            max_length,
+            max_bytes,
+            ..
+        } = self.rules;
+        max_length.is_some_and(|max| count > max) || max_bytes.is_some_and(|max| bytes > max)
+    }
+
+    fn bytes(&self) -> usize {
+        if self.rules.max_bytes.is_none() {
+            return 0;
+        }
+        self.ready.iter().map(|message| message.body.len()).sum()
+    }
+}
+
+impl Rules {
+    fn read(arguments: &FieldTable) -> Result<Self, String> {
+        let number = |name: &str| match arguments.inner().get(name) {
+            None => Ok(None),
+            Some(value) => whole(value)
+                .map(Some)
+                .ok_or_else(|| format!("invalid arg '{name}'")),
+        };
+        let size = |name: &str| {
+            number(name).map(|number| number.and_then(|number| usize::try_from(number).ok()))
+        };
+        let overflow = match argument(arguments, "x-overflow").as_deref() {
+            None | Some("drop-head") => Overflow::DropHead,
+            Some("reject-publish") => Overflow::RejectPublish,
+            Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+            Some(_) => return Err("invalid arg 'x-overflow'".to_owned()),
+        };
+        let quorum = match argument(arguments, "x-queue-type").as_deref() {
+            None | Some("classic") => false,
+            Some("quorum") => true,
+            Some(_) => return Err("invalid arg 'x-queue-type'".to_owned()),
+        };
+        Ok(Self {
+            ttl: number("x-message-ttl")?.map(Duration::from_millis),
+            max_length: size("x-max-length")?,
+            max_bytes: size("x-max-length-bytes")?,
+            overflow,
+            dead_letter_exchange: argument(arguments, "x-dead-letter-exchange"),
+            dead_letter_key: argument(arguments, "x-dead-letter-routing-key"),
+            quorum,
+            delivery_limit: number("x-delivery-limit")?,
+        })
+    }
+}
+
+fn whole(value: &AMQPValue) -> Option<u64> {
+    match value {
+        AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::ShortInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::ShortShortInt(number) => u64::try_from(*number).ok(),
+        AMQPValue::LongUInt(number) => Some((*number).into()),
+        AMQPValue::ShortUInt(number) => Some((*number).into()),
+        AMQPValue::ShortShortUInt(number) => Some((*number).into()),
+        _ => None,
+    }
 }

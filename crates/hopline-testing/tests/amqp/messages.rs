@@ -1,39 +1,13 @@
-//! The in-process broker and RabbitMQ give the same answers.
-#![cfg(feature = "amqp")]
+//! Routing, confirms, consuming and settling.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hopline_testing::amqp::Broker;
 use lapin::options::*;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
-};
+use lapin::{BasicProperties, Confirmation, ExchangeKind};
 
-/// Runs each function against both.
-macro_rules! on_both {
-    ($($name:ident),* $(,)?) => {
-        mod in_process {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let broker = Broker::start().unwrap();
-                super::$name(channel(&broker.url()).await).await;
-            })*
-        }
-        mod rabbitmq {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let url = std::env::var("HOPLINE_TEST_AMQP_URL")
-                    .expect("HOPLINE_TEST_AMQP_URL is not set: run `cargo xtask services` and export what it prints");
-                super::$name(channel(&url).await).await;
-            })*
-        }
-    };
-}
+use crate::support::*;
 
 on_both!(
     the_default_exchange_routes_by_queue,
@@ -50,91 +24,7 @@ on_both!(
     large_bodies_come_whole,
 );
 
-async fn channel(url: &str) -> (Connection, Channel) {
-    let connection = Connection::connect(url, ConnectionProperties::default())
-        .await
-        .unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    channel
-        .confirm_select(ConfirmSelectOptions::default())
-        .await
-        .unwrap();
-    (connection, channel)
-}
-
-type Connected = (Connection, Channel);
-
-fn name(of: &str) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "hopline-{of}-{}-{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-async fn queue(channel: &Channel, arguments: FieldTable) -> String {
-    let name = name("queue");
-    channel
-        .queue_declare(
-            name.as_str().into(),
-            QueueDeclareOptions::default(),
-            arguments,
-        )
-        .await
-        .unwrap();
-    name
-}
-
-async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) -> Confirmation {
-    let options = BasicPublishOptions {
-        mandatory: true,
-        ..BasicPublishOptions::default()
-    };
-    let properties = BasicProperties::default();
-    channel
-        .basic_publish(exchange.into(), key.into(), options, body, properties)
-        .await
-        .unwrap()
-        .await
-        .unwrap()
-}
-
-async fn get(channel: &Channel, queue: &str) -> Option<lapin::message::BasicGetMessage> {
-    channel
-        .basic_get(queue.into(), BasicGetOptions::default())
-        .await
-        .unwrap()
-}
-
-async fn consume(channel: &Channel, queue: &str) -> lapin::Consumer {
-    channel
-        .basic_consume(
-            queue.into(),
-            "".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await
-        .unwrap()
-}
-
-async fn next(consumer: &mut lapin::Consumer) -> lapin::message::Delivery {
-    tokio::time::timeout(Duration::from_secs(10), consumer.next())
-        .await
-        .expect("no message in time")
-        .unwrap()
-        .unwrap()
-}
-
-async fn delete(channel: &Channel, queue: &str) {
-    channel
-        .queue_delete(queue.into(), QueueDeleteOptions::default())
-        .await
-        .unwrap();
-}
-
-async fn the_default_exchange_routes_by_queue((_connection, channel): Connected) {
+async fn the_default_exchange_routes_by_queue((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     publish(&channel, "", &queue, b"one").await;
     let message = get(&channel, &queue).await.unwrap();
@@ -147,7 +37,7 @@ async fn the_default_exchange_routes_by_queue((_connection, channel): Connected)
     delete(&channel, &queue).await;
 }
 
-async fn topics_and_fanouts_route_by_binding((_connection, channel): Connected) {
+async fn topics_and_fanouts_route_by_binding((_connection, channel, _url): Connected) {
     let (topic, fanout) = (name("topic"), name("fanout"));
     for (exchange, kind) in [
         (&topic, ExchangeKind::Topic),
@@ -203,7 +93,7 @@ async fn topics_and_fanouts_route_by_binding((_connection, channel): Connected) 
     }
 }
 
-async fn confirms_come_and_unroutable_messages_return((_connection, channel): Connected) {
+async fn confirms_come_and_unroutable_messages_return((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     assert!(matches!(
         publish(&channel, "", &queue, b"x").await,
@@ -220,7 +110,7 @@ async fn confirms_come_and_unroutable_messages_return((_connection, channel): Co
     delete(&channel, &queue).await;
 }
 
-async fn an_absent_exchange_closes_the_channel((_connection, channel): Connected) {
+async fn an_absent_exchange_closes_the_channel((_connection, channel, _url): Connected) {
     let properties = BasicProperties::default();
     let confirm = channel
         .basic_publish(
@@ -237,7 +127,7 @@ async fn an_absent_exchange_closes_the_channel((_connection, channel): Connected
     assert!(!channel.status().connected());
 }
 
-async fn prefetch_limits_what_is_under_way((_connection, channel): Connected) {
+async fn prefetch_limits_what_is_under_way((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     channel
         .basic_qos(2, BasicQosOptions::default())
@@ -267,7 +157,7 @@ async fn prefetch_limits_what_is_under_way((_connection, channel): Connected) {
     delete(&channel, &queue).await;
 }
 
-async fn requeued_messages_are_redelivered((_connection, channel): Connected) {
+async fn requeued_messages_are_redelivered((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     publish(&channel, "", &queue, b"x").await;
     let mut consumer = consume(&channel, &queue).await;
@@ -286,7 +176,7 @@ async fn requeued_messages_are_redelivered((_connection, channel): Connected) {
     delete(&channel, &queue).await;
 }
 
-async fn rejected_messages_die_and_are_counted((_connection, channel): Connected) {
+async fn rejected_messages_die_and_are_counted((_connection, channel, _url): Connected) {
     let dead = queue(&channel, FieldTable::default()).await;
     let mut arguments = FieldTable::default();
     arguments.insert(
@@ -343,7 +233,7 @@ async fn rejected_messages_die_and_are_counted((_connection, channel): Connected
     delete(&channel, &dead).await;
 }
 
-async fn what_a_channel_had_goes_back_when_it_closes((connection, channel): Connected) {
+async fn what_a_channel_had_goes_back_when_it_closes((connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     publish(&channel, "", &queue, b"x").await;
     let other = connection.create_channel().await.unwrap();
@@ -355,7 +245,7 @@ async fn what_a_channel_had_goes_back_when_it_closes((connection, channel): Conn
     delete(&channel, &queue).await;
 }
 
-async fn deleting_a_queue_ends_its_consumer((_connection, channel): Connected) {
+async fn deleting_a_queue_ends_its_consumer((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     let mut consumer = consume(&channel, &queue).await;
     delete(&channel, &queue).await;
@@ -366,7 +256,7 @@ async fn deleting_a_queue_ends_its_consumer((_connection, channel): Connected) {
     assert!(channel.status().connected());
 }
 
-async fn an_unknown_tag_closes_the_channel((_connection, channel): Connected) {
+async fn an_unknown_tag_closes_the_channel((_connection, channel, _url): Connected) {
     let _ = channel.basic_ack(99, BasicAckOptions::default()).await;
     let closed = tokio::time::timeout(Duration::from_secs(10), async {
         while channel.status().connected() {
@@ -376,7 +266,7 @@ async fn an_unknown_tag_closes_the_channel((_connection, channel): Connected) {
     closed.await.expect("the channel stayed open");
 }
 
-async fn get_takes_one_and_says_how_many_are_left((_connection, channel): Connected) {
+async fn get_takes_one_and_says_how_many_are_left((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     for body in [b"1", b"2", b"3"] {
         publish(&channel, "", &queue, body).await;
@@ -392,7 +282,7 @@ async fn get_takes_one_and_says_how_many_are_left((_connection, channel): Connec
     delete(&channel, &queue).await;
 }
 
-async fn large_bodies_come_whole((_connection, channel): Connected) {
+async fn large_bodies_come_whole((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     let body: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
     publish(&channel, "", &queue, &body).await;
@@ -400,39 +290,4 @@ async fn large_bodies_come_whole((_connection, channel): Connected) {
     assert_eq!(get(&channel, &queue).await.unwrap().data, body);
     assert_eq!(get(&channel, &queue).await.unwrap().data, b"");
     delete(&channel, &queue).await;
-}
-
-#[tokio::test]
-async fn any_bytes_are_answered_and_harm_nobody_else() {
-    let broker = Broker::start().unwrap();
-    for garbage in [
-        &b"GET / HTTP/1.1\r\n\r\n"[..],
-        &[0; 64],
-        b"AMQP\0\0\x09\x01\x01\0\0\xff\xff\xff\xff",
-        &[0xff; 300_000],
-    ] {
-        let mut socket = TcpStream::connect(broker.addr()).unwrap();
-        // the broker may hang up before it has read all
-        let _ = socket.write_all(garbage);
-        let _ = socket.shutdown(std::net::Shutdown::Write);
-        let _ = socket.read_to_end(&mut Vec::new());
-    }
-    the_default_exchange_routes_by_queue(channel(&broker.url()).await).await;
-}
-
-#[tokio::test]
-async fn a_broker_that_is_dropped_is_gone() {
-    let broker = Broker::start().unwrap();
-    let address = broker.addr();
-    let (_connection, channel) = channel(&broker.url()).await;
-    drop(broker);
-    assert!(TcpStream::connect(address).is_err());
-    let gone = channel
-        .queue_declare(
-            "q".into(),
-            QueueDeclareOptions::default(),
-            FieldTable::default(),
-        )
-        .await;
-    assert!(gone.is_err());
 }

@@ -1,0 +1,243 @@
+//! Exchanges and queues: declared, bound, emptied, deleted.
+
+use amq_protocol::protocol::{AMQPClass, exchange, queue};
+
+use super::channel::ChannelId;
+use super::connection::End;
+use super::methods::{answer, not_implemented};
+use super::queue::{Declared, Queue};
+use super::routing::ExchangeKind;
+use super::state::{Binding, State};
+
+pub(super) fn on_exchange(
+    state: &mut State,
+    at: ChannelId,
+    method: exchange::AMQPMethod,
+) -> Result<(), End> {
+    use exchange::AMQPMethod as Method;
+    match method {
+        Method::Declare(declare) => declare_exchange(state, at, &declare),
+        Method::Delete(delete) => {
+            let name = delete.exchange.as_str();
+            let bound = state.bindings.iter().any(|to| to.exchange == name);
+            if delete.if_unused && bound {
+                let text = format!("PRECONDITION_FAILED - exchange '{name}' in vhost '/' in use");
+                state.fail(at, 406, text, 40, 20);
+                return Ok(());
+            }
+            state.exchanges.remove(name);
+            state.bindings.retain(|binding| binding.exchange != name);
+            let ok = Method::DeleteOk(exchange::DeleteOk {});
+            answer(state, at, delete.nowait, AMQPClass::Exchange(ok));
+        }
+        _ => return Err(not_implemented()),
+    }
+    Ok(())
+}
+
+fn declare_exchange(state: &mut State, at: ChannelId, declare: &exchange::Declare) {
+    let name = declare.exchange.as_str();
+    let known = state.exchanges.get(name).copied();
+    if declare.passive && known.is_none() {
+        let text = format!("NOT_FOUND - no exchange '{name}' in vhost '/'");
+        return state.fail(at, 404, text, 40, 10);
+    }
+    if !declare.passive {
+        let kind = declare.kind.as_str();
+        let Some(kind) = ExchangeKind::parse(kind) else {
+            let text = format!("COMMAND_INVALID - exchange type '{kind}' is not known");
+            return state.fail(at, 503, text, 40, 10);
+        };
+        if known.is_some_and(|known| known != kind) {
+            let text = format!(
+                "PRECONDITION_FAILED - inequivalent arg 'type' for exchange '{name}' in vhost '/'"
+            );
+            return state.fail(at, 406, text, 40, 10);
+        }
+        if known.is_none() && name.starts_with("amq.") {
+            return state.fail(at, 403, reserved("exchange", name), 40, 10);
+        }
+        state.exchanges.insert(name.to_owned(), kind);
+    }
+    let ok = exchange::AMQPMethod::DeclareOk(exchange::DeclareOk {});
+    answer(state, at, declare.nowait, AMQPClass::Exchange(ok));
+}
+
+pub(super) fn on_queue(
+    state: &mut State,
+    at: ChannelId,
+    method: queue::AMQPMethod,
+) -> Result<(), End> {
+    use queue::AMQPMethod as Method;
+    match method {
+        Method::Declare(declare) => declare_queue(state, at, declare),
+        Method::Bind(bind) => {
+            let Some(queue) = state.usable_queue(at, bind.queue.as_str(), 50, 20) else {
+                return Ok(());
+            };
+            let exchange = bind.exchange.to_string();
+            if !state.exchanges.contains_key(&exchange) {
+                let text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
+                state.fail(at, 404, text, 50, 20);
+                return Ok(());
+            }
+            let binding = Binding {
+                exchange,
+                queue,
+                key: bind.routing_key.to_string(),
+            };
+            if !state.bindings.contains(&binding) {
+                state.bindings.push(binding);
+            }
+            let ok = Method::BindOk(queue::BindOk {});
+            answer(state, at, bind.nowait, AMQPClass::Queue(ok));
+        }
+        Method::Unbind(unbind) => {
+            let (exchange, queue) = (unbind.exchange.to_string(), unbind.queue.to_string());
+            let gone = Binding {
+                exchange,
+                queue,
+                key: unbind.routing_key.to_string(),
+            };
+            state.bindings.retain(|binding| *binding != gone);
+            let ok = Method::UnbindOk(queue::UnbindOk {});
+            answer(state, at, false, AMQPClass::Queue(ok));
+        }
+        Method::Purge(purge) => {
+            let name = state.usable_queue(at, purge.queue.as_str(), 50, 30);
+            let Some(queue) = name.and_then(|name| state.queues.get_mut(&name)) else {
+                return Ok(());
+            };
+            let message_count = queue.ready.drain(..).count() as u32;
+            let ok = Method::PurgeOk(queue::PurgeOk { message_count });
+            answer(state, at, purge.nowait, AMQPClass::Queue(ok));
+        }
+        Method::Delete(delete) => delete_queue(state, at, &delete),
+        _ => return Err(not_implemented()),
+    }
+    Ok(())
+}
+
+fn declare_queue(state: &mut State, at: ChannelId, declare: queue::Declare) {
+    let named = !declare.queue.as_str().is_empty();
+    let name = if named {
+        declare.queue.to_string()
+    } else {
+        state.new_name("amq.gen")
+    };
+    if declare.passive {
+        if state.usable_queue(at, &name, 50, 10).is_none() {
+            return;
+        }
+    } else if let Err((code, text)) = state.declare(at, &name, &declare) {
+        return state.fail(at, code, text, 50, 10);
+    }
+    state.expire_in(&name, std::time::Instant::now());
+    if let Some(channel) = state.channels.get_mut(&at) {
+        channel.last_declared.clone_from(&name);
+    }
+    let Some(queue) = state.queues.get(&name) else {
+        return;
+    };
+    let ok = queue::DeclareOk {
+        message_count: queue.ready.len() as u32,
+        consumer_count: queue.consumers.len() as u32,
+        queue: name.into(),
+    };
+    let ok = queue::AMQPMethod::DeclareOk(ok);
+    answer(state, at, declare.nowait, AMQPClass::Queue(ok));
+}
+
+fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
+    let name = delete.queue.as_str();
+    // one that is not there is deleted already
+    let mut message_count = 0;
+    if state.queues.contains_key(name) {
+        let Some(name) = state.usable_queue(at, name, 50, 40) else {
+            return;
+        };
+        let queue = state.queues.get(&name);
+        let used = queue.is_some_and(|queue| !queue.consumers.is_empty());
+        let filled = queue.is_some_and(|queue| !queue.ready.is_empty());
+        if (delete.if_unused && used) || (delete.if_empty && filled) {
+            let what = if used { "in use" } else { "not empty" };
+            let text = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/' {what}");
+            return state.fail(at, 406, text, 50, 40);
+        }
+        message_count = state.delete_queue(&name) as u32;
+    }
+    let ok = queue::AMQPMethod::DeleteOk(queue::DeleteOk { message_count });
+    answer(state, at, delete.nowait, AMQPClass::Queue(ok));
+}
+
+impl State {
+    /// The queue that this name means on this channel, unless it is absent or another connection's: then the
+    /// channel is closed.
+    pub(super) fn usable_queue(
+        &mut self,
+        at: ChannelId,
+        name: &str,
+        class_id: u16,
+        method_id: u16,
+    ) -> Option<String> {
+        let name = match self.channels.get(&at) {
+            Some(channel) if name.is_empty() => channel.last_declared.clone(),
+            _ => name.to_owned(),
+        };
+        let (code, text) = match self.queues.get(&name) {
+            Some(queue) if !queue.is_locked_for(at.connection) => return Some(name),
+            Some(_) => (405, locked(&name)),
+            None => (404, format!("NOT_FOUND - no queue '{name}' in vhost '/'")),
+        };
+        self.fail(at, code, text, class_id, method_id);
+        None
+    }
+
+    /// Makes it, or sees that it is as it is to be.
+    fn declare(
+        &mut self,
+        at: ChannelId,
+        name: &str,
+        declare: &queue::Declare,
+    ) -> Result<(), (u16, String)> {
+        let declared = Declared {
+            durable: declare.durable,
+            auto_delete: declare.auto_delete,
+            owner: declare.exclusive.then_some(at.connection),
+            arguments: declare.arguments.clone(),
+        };
+        let Some(queue) = self.queues.get(name) else {
+            if name.starts_with("amq.") && !declare.queue.as_str().is_empty() {
+                return Err((403, reserved("queue", name)));
+            }
+            let invalid = |text| {
+                (
+                    406,
+                    format!("PRECONDITION_FAILED - {text} for queue '{name}'"),
+                )
+            };
+            let queue = Queue::new(declared).map_err(invalid)?;
+            self.queues.insert(name.to_owned(), queue);
+            return Ok(());
+        };
+        if queue.is_locked_for(at.connection) {
+            return Err((405, locked(name)));
+        }
+        if queue.declared != declared {
+            let text =
+                format!("PRECONDITION_FAILED - inequivalent arg for queue '{name}' in vhost '/'");
+            return Err((406, text));
+        }
+        Ok(())
+    }
+}
+
+fn locked(name: &str) -> String {
+    format!(
+        "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'"
+    )
+}
+
+fn reserved(what: &str, name: &str) -> String {
+    format!("ACCESS_REFUSED - {what} name '{name}' contains reserved prefix 'amq.*'")
+}

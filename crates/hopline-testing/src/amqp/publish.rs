@@ -1,0 +1,209 @@
+//! Where published messages and dead letters go.
+
+use std::time::Instant;
+
+use amq_protocol::protocol::basic;
+
+use super::channel::{Arriving, ChannelId};
+use super::message::{Death, Message};
+use super::queue::Room;
+use super::state::{State, shortened};
+
+/// In all queues together, delivered ones not counted.
+const MAX_MESSAGES: usize = 100_000;
+
+/// Where a client that waits for replies says they are to go.
+pub(super) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+
+/// What became of a message that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Routed {
+    Queued,
+    Nowhere,
+    Full,
+}
+
+impl State {
+    /// A publish is complete.
+    pub(super) fn publish(&mut self, at: ChannelId, arriving: Arriving) {
+        let Arriving {
+            publish,
+            header,
+            body,
+        } = arriving;
+        let exchange = publish.exchange.as_str();
+        if !exchange.is_empty() && !self.exchanges.contains_key(exchange) {
+            let text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
+            return self.fail(at, 404, text, 60, 40);
+        }
+        let properties = header.map(|header| header.properties).unwrap_or_default();
+        let (exchange, key) = (publish.exchange.clone(), publish.routing_key.clone());
+        let mut message = Message {
+            exchange,
+            key,
+            properties,
+            body,
+            redelivered: false,
+            returns: 0,
+            expires: None,
+        };
+        if let Err(text) = message.time_to_live() {
+            return self.fail(at, 406, format!("PRECONDITION_FAILED - {text}"), 60, 40);
+        }
+        let asks = message.properties.reply_to().as_ref();
+        if asks.is_some_and(|to| to.as_str() == REPLY_TO) {
+            if self
+                .channels
+                .get(&at)
+                .is_none_or(|channel| channel.replies.is_none())
+            {
+                let text = "PRECONDITION_FAILED - fast reply consumer does not exist".to_owned();
+                return self.fail(at, 406, text, 60, 40);
+            }
+            let to = format!("{REPLY_TO}.{}.{}", at.connection, at.number);
+            message.properties = message.properties.with_reply_to(to.into());
+        }
+        let returned = publish.mandatory.then(|| message.clone());
+        let routed = self.route(message, false);
+        let Some(channel) = self.channels.get_mut(&at) else {
+            return;
+        };
+        if let Some(message) = returned.filter(|_| routed == Routed::Nowhere) {
+            let why = basic::Return {
+                reply_code: 312,
+                reply_text: "NO_ROUTE".into(),
+                exchange: publish.exchange,
+                routing_key: publish.routing_key,
+            };
+            channel.send(basic::AMQPMethod::Return(why), &message, false);
+        }
+        channel.confirm(routed != Routed::Full);
+    }
+
+    /// Passes on what its queue gives up, if that says where to.
+    pub(super) fn dead_letter(&mut self, name: &str, mut message: Message, death: Death) {
+        let letters = self.queues.get(name).and_then(|queue| queue.dead_letters());
+        let Some((exchange, key)) = letters else {
+            return;
+        };
+        message.died_in(name, death);
+        message.exchange = shortened(exchange);
+        if let Some(key) = key {
+            message.key = shortened(key);
+        }
+        // one that goes nowhere, in circles or to a full broker is gone: RabbitMQ keeps it no better
+        self.route(message, true);
+    }
+
+    /// Gives up what is over its time; gives when the next one is.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
+        let names: Vec<String> = self.queues.keys().cloned().collect();
+        for name in names {
+            self.expire_in(&name, now);
+        }
+        let heads = self.queues.values().filter_map(|queue| queue.ready.front());
+        heads.filter_map(|message| message.expires).min()
+    }
+
+    pub(super) fn expire_in(&mut self, name: &str, now: Instant) {
+        while let Some(message) = self
+            .queues
+            .get_mut(name)
+            .and_then(|queue| queue.take_expired(now))
+        {
+            self.dead_letter(name, message, Death::Expired);
+        }
+    }
+
+    fn route(&mut self, message: Message, dead: bool) -> Routed {
+        let (exchange, key) = (message.exchange.as_str(), message.key.as_str());
+        if exchange.is_empty() && key.starts_with(REPLY_TO) {
+            return self.reply(message);
+        }
+        let mut targets: Vec<String> = match self.exchanges.get(exchange) {
+            Some(kind) => {
+                let bound = self
+                    .bindings
+                    .iter()
+                    .filter(|to| to.exchange == exchange && kind.matches(&to.key, key));
+                bound.map(|binding| binding.queue.clone()).collect()
+            }
+            None if exchange.is_empty() => vec![key.to_owned()],
+            None => Vec::new(),
+        };
+        targets.sort();
+        targets.dedup();
+        targets.retain(|target| self.queues.contains_key(target));
+        targets.retain(|target| !dead || !message.goes_in_circles(target));
+        if targets.is_empty() {
+            return Routed::Nowhere;
+        }
+        let held: usize = self.queues.values().map(|queue| queue.ready.len()).sum();
+        if held + targets.len() > MAX_MESSAGES {
+            return Routed::Full;
+        }
+        let mut routed = Routed::Queued;
+        for target in targets {
+            if !self.enqueue(&target, message.clone()) {
+                routed = Routed::Full;
+            }
+        }
+        routed
+    }
+
+    /// False if the queue is full and takes nothing.
+    fn enqueue(&mut self, name: &str, mut message: Message) -> bool {
+        let now = Instant::now();
+        let Some(queue) = self.queues.get_mut(name) else {
+            return true;
+        };
+        match queue.room_for(&message) {
+            Room::Enough => {}
+            Room::Refused => return false,
+            Room::DeadLettered => {
+                self.dead_letter(name, message, Death::TooMany);
+                return false;
+            }
+        }
+        // what is not a number was refused when it was published
+        message.expires = queue.expiry(message.time_to_live().unwrap_or_default(), now);
+        self.timed |= message.expires.is_some();
+        queue.ready.push_back(message);
+        self.dispatch(name);
+        while let Some(oldest) = self
+            .queues
+            .get_mut(name)
+            .and_then(|queue| queue.take_overflow())
+        {
+            self.dead_letter(name, oldest, Death::TooMany);
+        }
+        self.expire_in(name, now);
+        true
+    }
+
+    /// A reply goes past all queues, to the channel that asked.
+    fn reply(&mut self, message: Message) -> Routed {
+        let mut numbers = message.key.as_str().rsplit('.').map(str::parse::<u64>);
+        let (Some(Ok(number)), Some(Ok(connection))) = (numbers.next(), numbers.next()) else {
+            return Routed::Nowhere;
+        };
+        let Ok(number) = u16::try_from(number) else {
+            return Routed::Nowhere;
+        };
+        let Some(channel) = self.channels.get_mut(&ChannelId { connection, number }) else {
+            return Routed::Nowhere;
+        };
+        let Some(consumer_tag) = channel.replies.clone() else {
+            return Routed::Nowhere;
+        };
+        let deliver = basic::Deliver {
+            consumer_tag,
+            delivery_tag: channel.next_tag(),
+            redelivered: false,
+            exchange: message.exchange.clone(),
+            routing_key: message.key.clone(),
+        };
+        channel.send(basic::AMQPMethod::Deliver(deliver), &message, false);
+        Routed::Queued
+    }
+}
