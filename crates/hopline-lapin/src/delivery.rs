@@ -88,9 +88,10 @@ impl Delivery {
     /// the runner's [`max_retries`](crate::RunOptions::max_retries). Other queues only say whether.
     pub fn retry_count(&self) -> u64 {
         let headers = self.properties().headers().as_ref();
-        headers
-            .map_or(0, headers::retries)
-            .max(u64::from(self.redelivered()))
+        let counted = headers.and_then(headers::delivery_count);
+        let here = counted.unwrap_or(u64::from(self.redelivered()));
+        let before = headers.map_or(0, headers::earlier_lives);
+        before.saturating_add(here)
     }
 
     /// The span in which it was published, if it says.

@@ -152,7 +152,10 @@ async fn give_up(
 async fn publish_again(delivery: &Delivery, retries: u64, channel: &Channel) -> Outcome {
     let properties = delivery.properties();
     let mut headers = properties.headers().clone().unwrap_or_default();
-    if headers::delivery_count(&headers).is_some() {
+    let counted = headers::delivery_count(&headers).is_some();
+    // the first time is told from others by `redelivered`, and only then is it seen whether the queue counts
+    let first = !delivery.redelivered() && !headers.contains_key(RETRIES);
+    if counted || first {
         return Outcome::Requeue;
     }
     let retries = i64::try_from(retries).unwrap_or(i64::MAX);

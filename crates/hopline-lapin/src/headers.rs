@@ -26,8 +26,8 @@ pub(crate) fn delivery_count(headers: &FieldTable) -> Option<u64> {
     number(headers.inner().get("x-delivery-count")?)
 }
 
-/// How often it died, was delivered again by a quorum queue, or was published again by a runner.
-pub(crate) fn retries(headers: &FieldTable) -> u64 {
+/// How often it died or was published again by a runner.
+pub(crate) fn earlier_lives(headers: &FieldTable) -> u64 {
     let deaths = match headers.inner().get(X_DEATH) {
         Some(AMQPValue::FieldArray(deaths)) => {
             let counts = deaths.as_slice().iter().filter_map(count);
@@ -36,8 +36,7 @@ pub(crate) fn retries(headers: &FieldTable) -> u64 {
         _ => 0,
     };
     let own = headers.inner().get(RETRIES).and_then(number).unwrap_or(0);
-    let counted = delivery_count(headers).unwrap_or(0);
-    own.saturating_add(counted).saturating_add(deaths)
+    own.saturating_add(deaths)
 }
 
 /// The time in milliseconds since the epoch that a broker's plugin wrote down.
@@ -182,9 +181,10 @@ mod tests {
             ("x-delivery-count", AMQPValue::LongUInt(4)),
             (RETRIES, AMQPValue::ShortShortUInt(1)),
         ]);
-        assert_eq!(retries(&headers), 7);
+        assert_eq!(earlier_lives(&headers), 3);
         assert_eq!(delivery_count(&headers), Some(4));
-        assert_eq!(retries(&table([("x-death", AMQPValue::Boolean(true))])), 0);
+        let wrong = table([("x-death", AMQPValue::Boolean(true))]);
+        assert_eq!(earlier_lives(&wrong), 0);
     }
 
     #[test]

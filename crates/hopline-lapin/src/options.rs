@@ -66,9 +66,9 @@ impl RunOptions {
 
     /// How often a message is requeued before it is given up as if it were rejected; without end, if not said.
     ///
-    /// Quorum queues count by themselves. For others, which do not, the runner publishes the message to its queue
-    /// again, with the count in its header `hopline-retry-count`, and acknowledges the first one: it then stands
-    /// behind the messages that wait. Confirms are turned on for this.
+    /// Quorum queues count by themselves. For others, which say no more than that a message came before, the runner
+    /// from the second time on publishes it to its queue again, with the count in its header `hopline-retry-count`,
+    /// and acknowledges the first one: it then stands behind the messages that wait. Confirms are turned on for this.
     pub fn max_retries(mut self, retries: u64) -> Self {
         self.max_retries = Some(retries);
         self
