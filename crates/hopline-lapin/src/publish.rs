@@ -396,7 +396,8 @@ impl Channel {
 
     /// Publishes a reply to this message: to the queue it names, under its correlation id.
     ///
-    /// Awaiting it fails with [`PublishError::NoReplyTo`] if it names none.
+    /// Awaiting it fails with [`PublishError::NoReplyTo`] if it names none. It is not to be mandatory where the other
+    /// side uses [`Requests`](crate::Requests): RabbitMQ delivers such a reply, and returns it as well.
     pub fn reply<'a>(&'a self, to: &'a Delivery, body: &'a [u8]) -> Publish<'a> {
         Publish::in_reply_to(self, to.properties(), body)
     }

@@ -19,6 +19,8 @@ pub(super) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Routed {
     Queued,
+    /// Delivered through no queue, which counts as not routed where somebody asks.
+    PastQueues,
     Nowhere,
     Full,
 }
@@ -68,7 +70,9 @@ impl State {
         let Some(channel) = self.channels.get_mut(&at) else {
             return;
         };
-        if let Some(message) = returned.filter(|_| routed == Routed::Nowhere) {
+        if let Some(message) =
+            returned.filter(|_| matches!(routed, Routed::Nowhere | Routed::PastQueues))
+        {
             let why = basic::Return {
                 reply_code: 312,
                 reply_text: "NO_ROUTE".into(),
@@ -204,6 +208,6 @@ impl State {
             routing_key: message.key.clone(),
         };
         channel.send(basic::AMQPMethod::Deliver(deliver), &message, false);
-        Routed::Queued
+        Routed::PastQueues
     }
 }

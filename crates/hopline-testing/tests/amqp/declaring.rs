@@ -308,7 +308,9 @@ async fn replies_go_straight_to_who_asked((connection, channel, _url): Connected
     let request = get(&channel, &queue).await.unwrap();
     let reply_to = request.properties.reply_to().clone().unwrap();
     assert!(reply_to.as_str().starts_with("amq.rabbitmq.reply-to."));
-    publish(&channel, "", reply_to.as_str(), b"answer").await;
+    let answered = publish(&channel, "", reply_to.as_str(), b"answer").await;
+    let returned = answered.take_message();
+    assert!(returned.is_some(), "mandatory, and through no queue");
     let reply = tokio::time::timeout(std::time::Duration::from_secs(10), replies.next());
     assert_eq!(reply.await.unwrap().unwrap().unwrap().data, b"answer");
     delete(&channel, &queue).await;
