@@ -10,6 +10,8 @@ mod account;
 mod apt;
 mod audit;
 mod bench;
+mod broker;
+mod chaos;
 mod fuzz;
 mod interrupt;
 mod neighbours;
@@ -30,24 +32,26 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone, the gate and the example, against a
-                        private Postgres and a private RabbitMQ; --keep leaves those two running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example and chaos in short,
+                        against a private Postgres and a private RabbitMQ; --keep leaves those two running
+  services              start both, print their URLs as `export` lines, stop them on Ctrl-C
+  services --detach     start both and leave them running (noted in target/services.env)
+  services stop         stop what --detach or --keep left running
   bench                 measure beside other tracing crates; benches/README.md says more, `bench --help` its options
   bench --gate          count instructions and allocations and compare them with the committed numbers;
                         --write after it writes those
   bench --soak SECONDS  full load: memory must stay flat, and the counts must add up
-  services              start both, print their URLs as `export` lines, stop them on Ctrl-C
-  services --detach     start both and leave them running (noted in target/services.env)
-  services stop         stop what --detach or --keep left running
-  neighbours            one trace through services of Python, Node and hopline; installs those two in target/
-  audit                 licences, bans and sources of every dependency, by cargo-deny
-  fuzz [--seconds N] [TARGET]
-                        one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
-  w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
-  receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
-                        each compared with what was recorded; installs both into a virtual environment
   soak [--minutes N]    a mixed load over the example on private servers under a rotating plan of faults, for an
                         hour if not said otherwise; the report is target/soak.md
+  chaos                 publishers and consumers whose RabbitMQ is killed five times: 50,000 messages, no loss
+  broker                a RabbitMQ that the calling program may kill and start again, by words on stdin
+  neighbours            one trace through services of Python, Node and hopline; installs those two in target/
+  receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
+                        each compared with what was recorded; installs both into a virtual environment
+  w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
+  fuzz [--seconds N] [TARGET]
+                        one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
+  audit                 licences, bans and sources of every dependency, by cargo-deny
   help                  this text
 
 What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
@@ -67,6 +71,8 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
+        ["broker"] => broker::serve(),
+        ["chaos"] => chaos::run(),
         ["audit"] => audit::run(),
         ["fuzz"] => fuzz::run(FUZZ, None),
         ["fuzz", "--seconds", time] => fuzz::seconds(time).and_then(|time| fuzz::run(time, None)),

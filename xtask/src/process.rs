@@ -46,6 +46,14 @@ impl Process {
         }
     }
 
+    /// Ends it at once, with all that it started: a crash, for those who are to survive one.
+    pub(crate) fn crash(self) {
+        if self.is_alive() {
+            signal_group(self.pid, "KILL");
+            self.ends_within(Duration::from_secs(10));
+        }
+    }
+
     pub(crate) fn ends_within(self, time: Duration) -> bool {
         let start = Instant::now();
         while self.is_alive() {

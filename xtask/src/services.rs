@@ -181,7 +181,7 @@ fn note_file() -> PathBuf {
 }
 
 /// A new folder for the servers' own ones.
-fn make_base() -> Result<PathBuf> {
+pub(crate) fn make_base() -> Result<PathBuf> {
     // The accounts that the servers run as under root need not be able to reach the checkout.
     let parent = if account::is_root() {
         std::env::temp_dir()
