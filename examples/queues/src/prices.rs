@@ -1,0 +1,51 @@
+//! A service that is asked through a queue, and who asks it.
+
+use hopline::lapin::{Channel, Delivery, End, PublishError, RequestError, Requests, RunOptions};
+use lapin::options::BasicConsumeOptions;
+use lapin::types::FieldTable;
+
+use crate::Result;
+
+/// Where to ask.
+pub const PRICES: &str = "prices";
+
+/// Answers what is asked until `shutdown`.
+///
+/// # Errors
+///
+/// The broker is gone.
+pub async fn serve(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<End> {
+    let consumer = channel
+        .basic_consume(
+            PRICES.into(),
+            "price-service".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    let answers = channel.clone();
+    let handler = move |request| answer(answers.clone(), request);
+    Ok(consumer
+        .run(handler, RunOptions::default(), shutdown)
+        .await?)
+}
+
+async fn answer(channel: Channel, request: Delivery) -> Result<(), PublishError> {
+    let price = match request.body() {
+        b"teapot" => "24.90",
+        b"cup" => "6.50",
+        _ => "unknown",
+    };
+    channel.reply(&request, price.as_bytes()).await?;
+    Ok(())
+}
+
+/// Asks for a price.
+///
+/// # Errors
+///
+/// Nobody answers.
+pub async fn ask(requests: &Requests, product: &str) -> Result<String, RequestError> {
+    let reply = requests.call("", PRICES, product.as_bytes()).await?;
+    Ok(String::from_utf8_lossy(reply.body()).into_owned())
+}

@@ -1,0 +1,69 @@
+//! A worker: sends mails, tries again what fails, and hands over what never works.
+
+use std::time::Duration;
+
+use hopline::lapin::{Channel, Delivery, End, Outcome, PublishError, RunOptions};
+use hopline::prelude::*;
+use hopline::span;
+use lapin::options::BasicConsumeOptions;
+use lapin::types::FieldTable;
+
+use crate::{Error, Result};
+
+/// Mails to be sent.
+pub const MAILS: &str = "mails";
+/// Mails that could not be sent, for somebody to look at.
+pub const FAILED: &str = "mails.failed";
+
+/// Asks for a mail to this address; ready when the broker has it.
+///
+/// # Errors
+///
+/// The broker does not take it.
+pub async fn order(channel: &Channel, to: &str) -> Result<(), PublishError> {
+    let mail = channel.publish("", MAILS, to.as_bytes());
+    mail.mandatory().persistent().await?;
+    Ok(())
+}
+
+/// Sends mails until `shutdown`, then finishes those it has begun.
+///
+/// # Errors
+///
+/// The broker is gone.
+pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<End> {
+    let consumer = channel
+        .basic_consume(
+            MAILS.into(),
+            "mail-worker".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    let options = RunOptions::default()
+        .concurrency(8)
+        .timeout(Duration::from_secs(10))
+        .on_error(Outcome::Requeue)
+        .max_retries(2)
+        .dead_letter("", FAILED)
+        .drain(Duration::from_secs(20));
+    Ok(consumer.run(handle, options, shutdown).await?)
+}
+
+/// `()` acknowledges the message; an error is what the options say of errors.
+async fn handle(delivery: Delivery) -> Result<(), Error> {
+    let to = std::str::from_utf8(delivery.body())?;
+    send(to, delivery.retry_count())
+        .in_span(span("smtp.send"))
+        .await
+}
+
+async fn send(to: &str, attempt: u64) -> Result<()> {
+    // what takes time in a real worker
+    tokio::task::yield_now().await;
+    match to {
+        _ if to.starts_with("nobody@") => Err("there is no such mailbox".into()),
+        _ if to.starts_with("busy@") && attempt == 0 => Err("try again later".into()),
+        _ => Ok(()),
+    }
+}
