@@ -58,16 +58,6 @@ impl Batch {
         span
     }
 
-    /// The same with only those; none if there are none.
-    pub(crate) fn retained(self, wanted: impl Fn(&Delivery) -> bool) -> Option<Self> {
-        if self.deliveries.iter().all(&wanted) {
-            return Some(self);
-        }
-        let rest = self.deliveries.iter().filter(|one| wanted(one));
-        let rest: Vec<Delivery> = rest.cloned().collect();
-        (!rest.is_empty()).then(|| Self::new(rest, self.settings))
-    }
-
     /// Acknowledges all that is not settled yet. False if the channel is gone, so that they come again.
     ///
     /// # Errors

@@ -15,7 +15,8 @@ use crate::delivery::Delivery;
 /// The messages of a queue, as a stream or for a [handler](Consumer::run).
 ///
 /// As a stream it cannot know when a message was handled: start [`Delivery::process_span`] and settle it there.
-/// It ends when the queue or the consumer is gone; an error of the channel comes before its end.
+/// It ends when the queue or the consumer is gone; an error of the channel comes before its end. What was fetched from
+/// a connection that is gone is passed over: nobody could settle it, and it will be delivered again.
 #[derive(Debug)]
 pub struct Consumer {
     inner: lapin::Consumer,
@@ -109,13 +110,23 @@ impl Stream for Consumer {
         if let Some(held) = self.held.take() {
             return Poll::Ready(held);
         }
-        let item = self.inner.poll_next_unpin(cx);
-        item.map(|item| {
-            item.map(|result| {
-                result.map(|delivery| {
-                    Delivery::new(delivery, &self.queue, self.no_ack, &self.channel.settings)
-                })
-            })
-        })
+        loop {
+            let item = std::task::ready!(self.inner.poll_next_unpin(cx));
+            return Poll::Ready(match item {
+                // its connection is gone, nobody can settle it, and it will be delivered again
+                Some(Ok(delivery)) if !self.no_ack && !delivery.usable() => continue,
+                Some(Ok(delivery)) => {
+                    let settings = &self.channel.settings;
+                    Some(Ok(Delivery::new(
+                        delivery,
+                        &self.queue,
+                        self.no_ack,
+                        settings,
+                    )))
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            });
+        }
     }
 }

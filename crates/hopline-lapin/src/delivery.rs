@@ -178,11 +178,6 @@ impl Delivery {
         self.0.no_ack || (!delivery.usable() && !delivery.poisoned())
     }
 
-    /// False if the connection that brought it is gone: then it will be delivered again.
-    pub(crate) fn is_usable(&self) -> bool {
-        self.0.no_ack || self.0.delivery.usable()
-    }
-
     /// True if somebody had it before, as far as the broker or the runner says.
     pub(crate) fn came_before(&self) -> bool {
         let headers = self.properties().headers().as_ref();

@@ -20,11 +20,9 @@ use crate::outcome::Outcome;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a handler is given.
-pub(crate) trait Job: Clone + Send + Sized + 'static {
+pub(crate) trait Job: Clone + Send + 'static {
     fn process_span(&self) -> Span;
     fn deliveries(&self) -> &[Delivery];
-    /// Without what cannot be settled any more; none if nothing is left.
-    fn usable(self) -> Option<Self>;
 }
 
 impl Job for Delivery {
@@ -35,10 +33,6 @@ impl Job for Delivery {
     fn deliveries(&self) -> &[Delivery] {
         std::slice::from_ref(self)
     }
-
-    fn usable(self) -> Option<Self> {
-        self.is_usable().then_some(self)
-    }
 }
 
 impl Job for Batch {
@@ -48,10 +42,6 @@ impl Job for Batch {
 
     fn deliveries(&self) -> &[Delivery] {
         Self::deliveries(self)
-    }
-
-    fn usable(self) -> Option<Self> {
-        self.retained(Delivery::is_usable)
     }
 }
 

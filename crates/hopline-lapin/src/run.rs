@@ -34,8 +34,8 @@ impl Consumer {
     ///
     /// A panic ends the handling of its message only. When `shutdown` is ready, consuming stops, messages that
     /// wait are handed back (or handled, if they need no acknowledgement and would be lost), and handlers that run
-    /// are waited for; a message that the broker was sending at that moment comes back when the channel closes. A
-    /// delivery whose connection is gone is passed over: it will come again. Through lapin's recovery it goes on.
+    /// are waited for; a message that the broker was sending at that moment comes back when the channel closes. Through
+    /// lapin's recovery it goes on.
     ///
     /// # Errors
     ///
@@ -240,8 +240,6 @@ impl<S> Handlers<S> {
         S::Response: Send,
         S::Error: Send,
     {
-        // what comes from a connection that is gone will come again
-        let Some(job) = job.usable() else { return };
         let (service, options) = (self.service.clone(), Arc::clone(&self.options));
         let channel = self.channel.clone();
         self.running.spawn(async move {
