@@ -1,7 +1,7 @@
 //! Installs Debian packages where they are missing.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
@@ -79,10 +79,17 @@ fn shell(
 
 /// Whether a program of this name is on PATH.
 pub(crate) fn on_path(program: &str) -> bool {
+    find_program(program).is_some()
+}
+
+/// Where a program of this name is: on PATH, or where a system keeps those of its own.
+pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/bin", "/usr/sbin"].map(Path::new);
-    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-        || system.iter().any(|dir| dir.join(program).is_file())
+    let system = ["/usr/bin", "/usr/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod broker;
 mod chaos;
 mod fuzz;
 mod interrupt;
+mod mariadb;
 mod neighbours;
 mod postgres;
 mod process;
@@ -33,9 +34,9 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example and chaos in short,
-                        against a private Postgres and a private RabbitMQ; --keep leaves those two running
-  services              start both, print their URLs as `export` lines, stop them on Ctrl-C
-  services --detach     start both and leave them running (noted in target/services.env)
+                        against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
+  services              start them, print their URLs as `export` lines, stop them on Ctrl-C
+  services --detach     start them and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
   bench                 measure beside other tracing crates; benches/README.md says more, `bench --help` its options
   bench --gate          count instructions and allocations and compare them with the committed numbers;
@@ -54,8 +55,8 @@ cargo xtask COMMAND
   audit                 licences, bans and sources of every dependency, by cargo-deny
   help                  this text
 
-What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL or
-HOPLINE_TEST_AMQP_URL is set, `test` uses that server and neither installs nor starts one.
+What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL,
+HOPLINE_TEST_MYSQL_URL or HOPLINE_TEST_AMQP_URL is set, `test` uses that server and neither installs nor starts one.
 ";
 
 /// How long `fuzz` runs each target if it is not told.

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use crate::interrupt::Interrupt;
 use crate::process::Process;
 use crate::server::Server;
-use crate::{Result, account, apt, postgres, rabbitmq};
+use crate::{Result, account, apt, mariadb, postgres, rabbitmq};
+
+/// The variables of all servers.
+pub(crate) const VARIABLES: [&str; 3] = [postgres::VARIABLE, mariadb::VARIABLE, rabbitmq::VARIABLE];
 
 /// Running servers by the variable that names each. Dropping stops them, see [`Server`].
 #[derive(Debug)]
@@ -25,14 +28,13 @@ impl Services {
         if variables.contains(&postgres::VARIABLE) && postgres::programs().is_none() {
             packages.push("postgresql");
         }
+        if variables.contains(&mariadb::VARIABLE) && mariadb::programs().is_none() {
+            packages.push("mariadb-server");
+        }
         if variables.contains(&rabbitmq::VARIABLE) && rabbitmq::program().is_none() {
             packages.push("rabbitmq-server");
         }
-        let instead = format!(
-            "install them, or set {} and {}",
-            postgres::VARIABLE,
-            rabbitmq::VARIABLE
-        );
+        let instead = format!("install them, or set {}", VARIABLES.join(", "));
         apt::install(&packages, &instead)
     }
 
@@ -46,6 +48,7 @@ impl Services {
             let begun = Instant::now();
             let (server, url) = match *variable {
                 postgres::VARIABLE => postgres::start(&services.base, interrupt)?,
+                mariadb::VARIABLE => mariadb::start(&services.base, interrupt)?,
                 _ => rabbitmq::start(&services.base, interrupt)?,
             };
             eprintln!(
@@ -111,10 +114,10 @@ impl Drop for Services {
     }
 }
 
-/// `cargo xtask services`: both servers until Ctrl-C.
+/// `cargo xtask services`: the servers until Ctrl-C.
 pub(crate) fn serve() -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    let services = start_both(&interrupt)?;
+    let services = start_all(&interrupt)?;
     print_exports(&services);
     eprintln!("xtask: Ctrl-C stops them");
     while !interrupt.arrived() {
@@ -130,7 +133,7 @@ pub(crate) fn serve() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask services --detach`: both servers, left running.
+/// `cargo xtask services --detach`: the servers, left running.
 pub(crate) fn detach() -> Result<()> {
     let note = Note::read();
     if !note.processes.is_empty() && note.processes.iter().all(|(process, _)| process.is_alive()) {
@@ -138,10 +141,10 @@ pub(crate) fn detach() -> Result<()> {
         print!("{}", note.exports);
         return Ok(());
     }
-    // What is left of an earlier pair goes first, since its note is about to be replaced.
+    // What is left of earlier ones goes first, since its note is about to be replaced.
     note.stop();
     let interrupt = Interrupt::listen()?;
-    let services = start_both(&interrupt)?;
+    let services = start_all(&interrupt)?;
     print_exports(&services);
     services.leave_running()
 }
@@ -159,11 +162,10 @@ pub(crate) fn stop() -> Result<()> {
     Ok(())
 }
 
-fn start_both(interrupt: &Interrupt) -> Result<Services> {
-    let both = [postgres::VARIABLE, rabbitmq::VARIABLE];
-    Services::install(&both)?;
+fn start_all(interrupt: &Interrupt) -> Result<Services> {
+    Services::install(&VARIABLES)?;
     interrupt.check()?;
-    Services::start(&both, interrupt)
+    Services::start(&VARIABLES, interrupt)
 }
 
 fn print_exports(services: &Services) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::interrupt::Interrupt;
-use crate::services::Services;
+use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
 use crate::{Result, apt, bench, cargo, chaos, postgres, rabbitmq};
 
@@ -29,6 +29,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("hopline-sqlx", &["--features", "postgres"]),
     ("hopline-sqlx", &["--features", "sqlite"]),
     ("hopline-sqlx", &["--features", "mysql"]),
+    ("hopline-sqlx", &["--features", "any"]),
 ];
 
 /// Runs all steps and prints the table; `keep` leaves the servers running.
@@ -43,13 +44,12 @@ pub(crate) fn run(keep: bool) -> Result<()> {
 }
 
 fn with_servers(steps: &mut Steps, keep: bool) -> Result<()> {
-    let variables = [postgres::VARIABLE, rabbitmq::VARIABLE];
     let given = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-    let mut urls: BTreeMap<&str, String> = variables
+    let mut urls: BTreeMap<&str, String> = VARIABLES
         .iter()
         .filter_map(|name| Some((*name, given(name)?)))
         .collect();
-    let wanted: Vec<&str> = variables
+    let wanted: Vec<&str> = VARIABLES
         .into_iter()
         .filter(|name| !urls.contains_key(name))
         .collect();
