@@ -26,6 +26,7 @@
 //! | what made it slow? | [`Trace::critical_path`], [`Trace::self_time`] |
 //! | where does the time of all requests go? | [`latency`] |
 //! | who calls whom, how often, with what errors? | [`service_map`] |
+//! | which statements are sent again and again? | [`repeated_statements`] |
 //! | is the tracing itself right? | [`self_check`] |
 //!
 //! It stores nothing, draws no colours and corrects no clocks: times are shown as they were recorded.
@@ -34,6 +35,7 @@ mod check;
 mod critical_path;
 mod latency;
 mod percentile;
+mod repeated;
 mod secrets;
 mod service_map;
 mod table;
@@ -43,6 +45,7 @@ mod tree;
 pub use check::{Check, Expectations, Finding, Report, self_check};
 pub use critical_path::Segment;
 pub use latency::{HopLatency, Latency, latency};
+pub use repeated::{Repeated, repeated_statements};
 pub use service_map::{Edge, Node, ServiceMap, service_map};
 pub use trace::{Trace, traces};
 pub use tree::TreeOptions;

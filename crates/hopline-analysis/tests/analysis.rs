@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hopline_analysis::{Expectations, Node, TreeOptions, latency, self_check, service_map, traces};
+use hopline_analysis::{
+    Expectations, Node, TreeOptions, latency, repeated_statements, self_check, service_map, traces,
+};
 use hopline_core::{
     Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags, TraceId,
 };
@@ -377,6 +379,67 @@ fn the_self_check_finds_what_is_wrong() {
     assert_eq!(report.findings().count(), 8, "{report}");
 }
 
+/// A list of orders, and the lines of each by a statement of its own.
+fn lines_one_by_one(orders: u64) -> Vec<SpanData> {
+    let query = |id: u64, summary: &str, text: &str, times| {
+        let attributes = [
+            ("db.system.name", "postgresql"),
+            ("db.namespace", "shop"),
+            ("db.query.summary", summary),
+            ("db.query.text", text),
+        ];
+        with(
+            span(id, 1, "orders", "db.query", Kind::Client, times),
+            &attributes,
+        )
+    };
+    let mut spans = vec![
+        span(1, 0, "orders", "GET /orders", Kind::Server, (0, 1_000)),
+        query(2, "SELECT orders", "SELECT id FROM orders", (0, 5)),
+    ];
+    spans.extend((0..orders).map(|order| {
+        let from = 5 + order * 10;
+        let text = "SELECT * FROM lines WHERE order_id = $1";
+        query(10 + order, "SELECT lines", text, (from, from + 15))
+    }));
+    spans
+}
+
+#[test]
+fn statements_sent_again_and_again_are_named_once() {
+    let spans = lines_one_by_one(12);
+    let found = repeated_statements(&spans, 3);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].statement.as_str(), found[0].count),
+        ("SELECT lines", 12)
+    );
+    // each overlaps the next by 5 ms, which count once
+    assert_eq!(found[0].nanos, (11 * 10 + 15) * MS);
+    assert_eq!(
+        found[0].to_string(),
+        "`GET /orders` of orders (trace 00000000000000000000000000000001, span 0000000000000001): it sent \
+         `SELECT lines` 12 times, 125 ms in all: one statement with all values would do"
+    );
+    assert_eq!(repeated_statements(&spans, 13).len(), 0);
+    assert_eq!(repeated_statements(&[], 0).len(), 0);
+}
+
+#[test]
+fn the_self_check_finds_repeated_statements() {
+    let report = |spans: &[SpanData], expected: &Expectations| self_check(spans, expected);
+    let expected = Expectations::new();
+    assert!(report(&lines_one_by_one(20), &expected).is_ok());
+    let found = report(&lines_one_by_one(21), &expected);
+    assert_eq!(found.findings().count(), 1, "{found}");
+    assert!(
+        found.to_string().contains("`SELECT lines` 21 times"),
+        "{found}"
+    );
+    let strict = Expectations::new().max_repeats(3);
+    assert_eq!(report(&lines_one_by_one(4), &strict).findings().count(), 1);
+}
+
 #[test]
 fn a_trace_as_deep_as_a_well_is_answered() {
     let spans: Vec<SpanData> = (1..100_000)
@@ -413,7 +476,7 @@ prop_compose! {
 proptest! {
     #[test]
     fn any_spans_are_answered(spans in any_spans()) {
-        let _ = (latency(&spans).to_string(), service_map(&spans).to_string(), self_check(&spans, &expected()).to_string());
+        let _ = (repeated_statements(&spans, 2), latency(&spans).to_string(), service_map(&spans).to_string(), self_check(&spans, &expected()).to_string());
         for trace in traces(&spans) {
             let drawn = trace.tree(&TreeOptions::snapshot());
             let shown = drawn.lines().filter(|line| *line != "(parent not received)").count();

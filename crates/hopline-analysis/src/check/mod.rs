@@ -24,6 +24,7 @@ pub struct Expectations {
     requests: Option<usize>,
     attributes: Vec<String>,
     max_spans: usize,
+    max_repeats: usize,
     database: Vec<String>,
     queue: Vec<String>,
 }
@@ -35,6 +36,7 @@ impl Expectations {
             requests: None,
             attributes: Vec::new(),
             max_spans: 50,
+            max_repeats: 20,
             database: Vec::new(),
             queue: Vec::new(),
         }
@@ -58,6 +60,14 @@ impl Expectations {
     #[must_use]
     pub fn max_spans(mut self, spans: usize) -> Self {
         self.max_spans = spans;
+        self
+    }
+
+    /// How often one span may send the same statement; 20 if not said. See
+    /// [`repeated_statements`](crate::repeated_statements).
+    #[must_use]
+    pub fn max_repeats(mut self, times: usize) -> Self {
+        self.max_repeats = times;
         self
     }
 
@@ -99,6 +109,7 @@ pub fn self_check(spans: &[SpanData], expected: &Expectations) -> Report {
             rules::times_fit(&traces),
             rules::no_secrets(&traces),
             rules::not_noisy(&traces, expected.max_spans),
+            rules::not_repeated(&traces, expected.max_repeats),
             rules::attributes_present(&traces, &expected.attributes),
         ],
     }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use hopline_core::{SpanData, SpanId, TraceId};
 
+use crate::repeated::Repeated;
+
 /// The verdicts of a self-check. Prints a line for each, and one for each finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -54,6 +56,15 @@ impl Finding {
         Self {
             span: Some(span),
             reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn repeated(repeated: &Repeated) -> Self {
+        let (service, name) = repeated.parent.clone();
+        let (trace, span) = repeated.ids;
+        Self {
+            span: Some((service, name, trace, span)),
+            reason: repeated.reason(),
         }
     }
 

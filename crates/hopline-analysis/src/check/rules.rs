@@ -3,6 +3,7 @@
 use hopline_core::{Kind, SpanData, semconv};
 
 use super::{Check, Finding};
+use crate::repeated::repeated_in;
 use crate::secrets;
 use crate::trace::Trace;
 
@@ -255,6 +256,22 @@ pub(super) fn not_noisy(traces: &[Trace<'_>], max: usize) -> Check {
     check(
         "traces are not noisy",
         format!("{most} spans at most"),
+        findings,
+    )
+}
+
+/// A query for a list, and one for each of its rows.
+pub(super) fn not_repeated(traces: &[Trace<'_>], max: usize) -> Check {
+    let repeated = repeated_in(traces, max.saturating_add(1));
+    let findings = repeated.iter().map(Finding::repeated);
+    let statements = count(
+        traces,
+        |span| span.attribute(semconv::DB_QUERY_TEXT).is_some(),
+        "statements",
+    );
+    check(
+        "no statement is sent again and again by one span",
+        statements,
         findings,
     )
 }

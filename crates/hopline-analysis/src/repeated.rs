@@ -1,0 +1,127 @@
+//! Statements that one span sends again and again (N+1).
+
+use std::collections::HashMap;
+use std::fmt;
+
+use hopline_core::{SpanData, SpanId, TraceId, semconv};
+
+use crate::percentile::duration;
+use crate::trace::{Trace, traces};
+
+/// A statement that one span sent several times, where one with all values could have done.
+///
+/// Prints as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The service and the name of the span that sent it.
+    pub parent: (String, String),
+    /// The trace and the span that sent it.
+    pub ids: (TraceId, SpanId),
+    /// The statement's summary, or its text where there is none.
+    pub statement: String,
+    /// How often it was sent.
+    pub count: usize,
+    /// How long all of it took, in nanoseconds; less than the sum where it went on at the same time.
+    pub nanos: u64,
+}
+
+/// Finds statements that a span sent at least so many times: what took longest first.
+///
+/// Statements are the same if their redacted texts are, so values do not matter. Only what a span sent itself
+/// counts, not what its children did; and only what has a text or a summary, which BEGIN and COMMIT have not.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::repeated_statements;
+/// use hopline_core::{SpanData, SpanId, TraceId};
+///
+/// let trace = TraceId::from_u128(1).unwrap();
+/// let mut spans = vec![SpanData::new("GET /orders", trace, SpanId::from_u64(1).unwrap())];
+/// for line in 2..7 {
+///     let mut query = SpanData::new("db.query", trace, SpanId::from_u64(line).unwrap());
+///     query.parent = SpanId::from_u64(1);
+///     query.attributes.push(("db.query.text".into(), "SELECT * FROM lines WHERE order_id = $1".into()));
+///     spans.push(query);
+/// }
+/// let found = repeated_statements(&spans, 5);
+/// assert_eq!((found.len(), found[0].count), (1, 5));
+/// ```
+pub fn repeated_statements(spans: &[SpanData], at_least: usize) -> Vec<Repeated> {
+    repeated_in(&traces(spans), at_least)
+}
+
+/// The same in traces that are joined already.
+pub(crate) fn repeated_in(traces: &[Trace<'_>], at_least: usize) -> Vec<Repeated> {
+    let mut found = Vec::new();
+    for trace in traces {
+        let spans = trace.spans();
+        for (index, parent) in spans.iter().enumerate() {
+            let mut by_statement: HashMap<&str, Vec<&SpanData>> = HashMap::new();
+            for child in trace.children(index).iter().map(|child| spans[*child]) {
+                if let Some(statement) = statement(child) {
+                    by_statement.entry(statement).or_default().push(child);
+                }
+            }
+            let often = by_statement
+                .into_values()
+                .filter(|sent| sent.len() >= at_least.max(2));
+            found.extend(often.map(|sent| Repeated::new(parent, &sent)));
+        }
+    }
+    found.sort_by(|a, b| (b.nanos, &a.statement, a.ids).cmp(&(a.nanos, &b.statement, b.ids)));
+    found
+}
+
+impl Repeated {
+    /// Of spans by start, of which there is one at least.
+    fn new(parent: &SpanData, sent: &[&SpanData]) -> Self {
+        let (mut nanos, mut until) = (0, 0);
+        for span in sent {
+            let start = span.start_unix_nanos.max(until);
+            nanos += span.end_unix_nanos.saturating_sub(start);
+            until = until.max(span.end_unix_nanos);
+        }
+        let name = sent.first().and_then(|first| {
+            first
+                .text(semconv::DB_QUERY_SUMMARY)
+                .or_else(|| first.text(semconv::DB_QUERY_TEXT))
+        });
+        Self {
+            parent: (parent.service().to_owned(), parent.name.clone()),
+            ids: (parent.trace_id, parent.span_id),
+            statement: name.unwrap_or_default().to_owned(),
+            count: sent.len(),
+            nanos,
+        }
+    }
+
+    /// What is wrong, said of the span that sent it.
+    pub(crate) fn reason(&self) -> String {
+        format!(
+            "it sent `{}` {} times, {} in all: one statement with all values would do",
+            self.statement,
+            self.count,
+            duration(self.nanos)
+        )
+    }
+}
+
+impl fmt::Display for Repeated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (service, name) = &self.parent;
+        let (trace, span) = self.ids;
+        let reason = self.reason();
+        write!(
+            f,
+            "`{name}` of {service} (trace {trace}, span {span}): {reason}"
+        )
+    }
+}
+
+/// What makes two statements the same.
+fn statement(span: &SpanData) -> Option<&str> {
+    span.text(semconv::DB_QUERY_TEXT)
+        .or_else(|| span.text(semconv::DB_QUERY_SUMMARY))
+        .filter(|statement| !statement.is_empty())
+}
