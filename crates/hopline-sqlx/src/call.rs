@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use hopline_core::SpanContext;
 use sqlx::error::BoxDynError;
-use sqlx::{Arguments as _, Database, Execute, SqlStr};
+use sqlx::{Arguments as _, AssertSqlSafe, Database, Execute, SqlSafeStr, SqlStr};
+
+use crate::database::Dialect;
 
 /// A statement that was taken apart to read its text, and runs as it would have.
 ///
@@ -28,6 +31,25 @@ impl<DB: Database> Call<DB> {
             arguments,
             persistent,
         }
+    }
+
+    /// Appends the span as a comment, for the database's own logs and statistics, in the form of sqlcommenter.
+    ///
+    /// A text that has a comment already stays as it is, and so does a prepared statement. The driver's cache of
+    /// statements is by text, so one with a comment of its own is not put there.
+    pub(crate) fn comment(&mut self, span: &SpanContext, dialect: Dialect) {
+        let text = self.text();
+        let has_comment = text.contains("/*")
+            || text.contains("--")
+            || (dialect == Dialect::MySql && text.contains('#'));
+        let statement = text.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+        if has_comment || statement.is_empty() || self.statement.is_some() {
+            return;
+        }
+        let text = format!("{statement} /*traceparent='{span}'*/");
+        // the application's own text, and a comment of nothing but digits and letters
+        self.sql = AssertSqlSafe(text).into_sql_str();
+        self.persistent = false;
     }
 
     pub(crate) fn text(&self) -> &str {

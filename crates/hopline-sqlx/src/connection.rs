@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, Error, Execute, Executor, SqlStr};
+use sqlx::{Connection as _, Error, Execute, Executor, SqlSafeStr, SqlStr};
 use sqlx_core::describe::Describe;
 
+use crate::annotated::{Annotated, Notes};
 use crate::call::Call;
 use crate::database::{Step, TracedDatabase};
 use crate::pool::Pool;
@@ -30,6 +31,7 @@ enum Inner<'c, DB: TracedDatabase> {
     Pooled(PoolConnection<DB>),
     Transaction(sqlx::Transaction<'c, DB>),
     Borrowed(&'c mut DB::Connection),
+    Owned(DB::Connection),
 }
 
 impl<'c, DB: TracedDatabase> Connection<'c, DB> {
@@ -44,6 +46,13 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     pub(crate) fn pooled(inner: PoolConnection<DB>, settings: Arc<Settings>) -> Self {
         Self {
             inner: Inner::Pooled(inner),
+            settings,
+        }
+    }
+
+    pub(crate) fn owned(inner: DB::Connection, settings: Arc<Settings>) -> Self {
+        Self {
+            inner: Inner::Owned(inner),
             settings,
         }
     }
@@ -64,7 +73,52 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
             Inner::Pooled(connection) => connection,
             Inner::Transaction(transaction) => transaction,
             Inner::Borrowed(connection) => connection,
+            Inner::Owned(connection) => connection,
         }
+    }
+
+    /// The next call's `db.operation.name`; an executor, which takes more of that kind.
+    pub fn operation<'a>(&mut self, operation: &'a str) -> Annotated<'a, &mut Self> {
+        Annotated::new(self).operation(operation)
+    }
+
+    /// The next call's `db.collection.name`; an executor, which takes more of that kind.
+    pub fn collection<'a>(&mut self, collection: &'a str) -> Annotated<'a, &mut Self> {
+        Annotated::new(self).collection(collection)
+    }
+
+    /// The next call's `db.query.summary`; an executor, which takes more of that kind.
+    pub fn summary<'a>(&mut self, summary: &'a str) -> Annotated<'a, &mut Self> {
+        Annotated::new(self).summary(summary)
+    }
+
+    /// Asks the database whether it is still there; a span `db.ping` where the pool has
+    /// [`connection_spans`](Pool::connection_spans).
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn ping(&mut self) -> Result<(), Error> {
+        let span = Pending::new(self.settings.connection_step(Control::PING));
+        span.end::<DB, _>(self.raw_mut().ping().await)
+    }
+
+    /// Takes it out of its pool for good, which may then open another one. It stays traced.
+    ///
+    /// One that is in a transaction or somebody else's stays what it is.
+    #[must_use = "a connection that is dropped is closed"]
+    pub fn detach(self) -> Self {
+        let Self { inner, settings } = self;
+        let inner = match inner {
+            Inner::Pooled(connection) => Inner::Owned(connection.detach()),
+            other => other,
+        };
+        Self { inner, settings }
+    }
+
+    /// True inside of a transaction.
+    pub fn is_in_transaction(&mut self) -> bool {
+        self.raw_mut().is_in_transaction()
     }
 
     /// Begins a transaction; inside of one, a savepoint.
@@ -85,6 +139,22 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         Ok(Transaction::new(begun, settings))
     }
 
+    /// Begins a transaction with a statement of one's own, such as `BEGIN ISOLATION LEVEL SERIALIZABLE`.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own; inside of a transaction it is one.
+    pub async fn begin_with(
+        &mut self,
+        statement: impl SqlSafeStr,
+    ) -> Result<Transaction<'_, DB>, Error> {
+        let statement = statement.into_sql_str();
+        let settings = Arc::clone(&self.settings);
+        let span = Pending::new(settings.begin_with(statement.as_str()));
+        let begun = span.end::<DB, _>(self.raw_mut().begin_with(statement).await)?;
+        Ok(Transaction::new(begun, settings))
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -101,8 +171,70 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
 impl<DB: TracedDatabase> fmt::Debug for Connection<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("system", &DB::SYSTEM)
+            .field("endpoint", &self.settings.endpoint)
             .finish_non_exhaustive()
+    }
+}
+
+impl<DB: TracedDatabase> Connection<'_, DB> {
+    pub(crate) fn many<'c, 'e, 'q: 'e, E>(
+        &'c mut self,
+        query: E,
+        notes: Notes<'_>,
+    ) -> BoxStream<'e, Result<Step<DB>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, DB>,
+    {
+        let mut call = Call::<DB>::new(query);
+        let span = self.settings.statement(&mut call, notes);
+        let steps = DB::connection_fetch_many(self.raw_mut(), call);
+        if !span.0.is_recording() {
+            return steps;
+        }
+        Box::pin(Recorded::new(steps, Record::<DB>::new(span)))
+    }
+
+    pub(crate) fn optional<'c, 'e, 'q: 'e, E>(
+        &'c mut self,
+        query: E,
+        notes: Notes<'_>,
+    ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, DB>,
+    {
+        let mut call = Call::<DB>::new(query);
+        let span = self.settings.statement(&mut call, notes);
+        let row = DB::connection_fetch_optional(self.raw_mut(), call);
+        if !span.0.is_recording() {
+            return row;
+        }
+        Box::pin(recorded_row(row, Record::<DB>::new(span)))
+    }
+
+    pub(crate) fn prepared<'c, 'e>(
+        &'c mut self,
+        sql: SqlStr,
+        parameters: &'e [DB::TypeInfo],
+        notes: Notes<'_>,
+    ) -> BoxFuture<'e, Result<DB::Statement, Error>>
+    where
+        'c: 'e,
+    {
+        let span = Pending::new(self.settings.prepare(sql.as_str(), notes));
+        let prepare = DB::connection_prepare_with(self.raw_mut(), sql, parameters);
+        Box::pin(async move { span.end::<DB, _>(prepare.await) })
+    }
+
+    pub(crate) fn described<'c, 'e>(
+        &'c mut self,
+        sql: SqlStr,
+    ) -> BoxFuture<'e, Result<Describe<DB>, Error>>
+    where
+        'c: 'e,
+    {
+        DB::connection_describe(self.raw_mut(), sql)
     }
 }
 
@@ -115,18 +247,7 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let call = Call::<DB>::new(query);
-        let span = self
-            .settings
-            .statement("db.query", call.text(), call.is_parameterised());
-        if !span.0.is_recording() {
-            return DB::connection_fetch_many(self.raw_mut(), call);
-        }
-        let record = Record::<DB>::new(span);
-        Box::pin(Recorded::new(
-            DB::connection_fetch_many(self.raw_mut(), call),
-            record,
-        ))
+        self.many(query, Notes::default())
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(
@@ -137,15 +258,7 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
         'c: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let call = Call::<DB>::new(query);
-        let span = self
-            .settings
-            .statement("db.query", call.text(), call.is_parameterised());
-        if !span.0.is_recording() {
-            return DB::connection_fetch_optional(self.raw_mut(), call);
-        }
-        let record = Record::<DB>::new(span);
-        recorded_row(DB::connection_fetch_optional(self.raw_mut(), call), record)
+        self.optional(query, Notes::default())
     }
 
     fn prepare_with<'e>(
@@ -156,16 +269,13 @@ impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
     where
         'c: 'e,
     {
-        let (span, _) = self.settings.statement("db.prepare", sql.as_str(), true);
-        let prepare = DB::connection_prepare_with(self.raw_mut(), sql, parameters);
-        let span = Pending::new(span);
-        Box::pin(async move { span.end::<DB, _>(prepare.await) })
+        self.prepared(sql, parameters, Notes::default())
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
     where
         'c: 'e,
     {
-        DB::connection_describe(self.raw_mut(), sql)
+        self.described(sql)
     }
 }

@@ -1,13 +1,13 @@
 //! How a statement's span ends.
 
-use std::borrow::Cow;
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hopline_core::{Context, Name, Span, attr, semconv};
+use hopline_core::{Name, Span, attr, semconv};
 use sqlx::{Either, Error};
 
 use crate::database::{Step, TracedDatabase};
+use crate::settings::Settings;
 
 /// Counts what comes back, and ends the span once: at the result's end, at an error, or when it is dropped half-way.
 pub(crate) struct Record<DB> {
@@ -16,7 +16,7 @@ pub(crate) struct Record<DB> {
     affected: Option<u64>,
     /// The statement changes rows; what a read reports as changed is not true.
     writes: bool,
-    wait: Option<Duration>,
+    wait: Waited,
     ended: bool,
     database: PhantomData<fn() -> DB>,
 }
@@ -28,19 +28,24 @@ impl<DB: TracedDatabase> Record<DB> {
             rows: 0,
             affected: None,
             writes,
-            wait: None,
+            wait: Waited::No,
             ended: false,
             database: PhantomData,
         }
     }
 
-    pub(crate) fn context(&self) -> &Context {
-        self.span.context_ref()
+    /// Runs with its span current, if there is one.
+    pub(crate) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        if self.span.is_recording() {
+            self.span.in_scope(work)
+        } else {
+            work()
+        }
     }
 
-    /// How long the pool let it wait for a connection.
-    pub(crate) fn waited(&mut self, wait: Duration) {
-        self.wait = Some(wait);
+    /// It waits for a connection from now on.
+    pub(crate) fn waiting(&mut self) -> Wait<'_> {
+        Wait::new(&self.span, &mut self.wait)
     }
 
     pub(crate) fn step(&mut self, step: &Step<DB>) {
@@ -78,10 +83,7 @@ impl<DB> Drop for Record<DB> {
                     "hopline.db.affected_rows",
                     self.affected.filter(|_| self.writes),
                 ),
-                attr(
-                    "hopline.db.pool_wait_ms",
-                    self.wait.map(|wait| wait.as_secs_f64() * 1e3),
-                ),
+                attr(POOL_WAIT, self.wait.millis()),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });
@@ -93,12 +95,22 @@ impl<DB> Drop for Record<DB> {
 /// Dropped before [`end`](Pending::end), which is when the call was, it says that the step was not completed.
 pub(crate) struct Pending {
     span: Span,
+    wait: Waited,
     ended: bool,
 }
 
 impl Pending {
     pub(crate) fn new(span: Span) -> Self {
-        Self { span, ended: false }
+        Self {
+            span,
+            wait: Waited::No,
+            ended: false,
+        }
+    }
+
+    /// It waits for a connection from now on.
+    pub(crate) fn waiting(&mut self) -> Wait<'_> {
+        Wait::new(&self.span, &mut self.wait)
     }
 
     pub(crate) fn end<DB: TracedDatabase, T>(
@@ -112,8 +124,65 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if !self.ended {
-            self.span.set("hopline.db.completed", false);
+        self.span.set_all(|| {
+            [
+                attr(POOL_WAIT, self.wait.millis()),
+                attr("hopline.db.completed", (!self.ended).then_some(false)),
+            ]
+        });
+    }
+}
+
+const POOL_WAIT: &str = "hopline.db.pool_wait_ms";
+
+/// How long the pool let a step wait for a connection.
+#[derive(Clone, Copy)]
+enum Waited {
+    No,
+    Since(Instant),
+    For(Duration),
+}
+
+impl Waited {
+    fn millis(self) -> Option<f64> {
+        let wait = match self {
+            Self::No => return None,
+            // given up
+            Self::Since(asked) => asked.elapsed(),
+            Self::For(wait) => wait,
+        };
+        Some(wait.as_secs_f64() * 1e3)
+    }
+}
+
+/// A wait for a connection that is going on.
+pub(crate) struct Wait<'a> {
+    span: &'a Span,
+    waited: &'a mut Waited,
+}
+
+impl<'a> Wait<'a> {
+    fn new(span: &'a Span, waited: &'a mut Waited) -> Self {
+        if span.is_recording() {
+            *waited = Waited::Since(Instant::now());
+        }
+        Self { span, waited }
+    }
+
+    /// It is over; `settings` are those of a pool where it may become a span.
+    pub(crate) fn over<DB: TracedDatabase, T>(
+        self,
+        settings: Option<&Settings>,
+        acquired: &Result<T, Error>,
+    ) {
+        let Waited::Since(asked) = *self.waited else {
+            return;
+        };
+        let wait = asked.elapsed();
+        *self.waited = Waited::For(wait);
+        let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
+        if let (Some(span), Err(error)) = (span, acquired) {
+            fail::<DB>(&span, error);
         }
     }
 }
@@ -123,24 +192,33 @@ fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
     if !span.is_recording() {
         return;
     }
-    let error_type: Cow<'static, str> = match error {
-        Error::Database(error) => match DB::status_code(&**error) {
-            Some(code) => {
-                span.set(semconv::DB_RESPONSE_STATUS_CODE, &code);
-                code.into()
+    let error_type = match error {
+        // a question that was answered
+        Error::RowNotFound => return,
+        Error::Database(error) => {
+            match DB::status_code(&**error) {
+                Some(code) => {
+                    span.set(semconv::DB_RESPONSE_STATUS_CODE, &code);
+                    span.fail(Name::dynamic(&code));
+                }
+                None => span.fail("_OTHER"),
             }
-            None => "_OTHER".into(),
-        },
-        Error::PoolTimedOut => "pool_timed_out".into(),
-        Error::PoolClosed => "pool_closed".into(),
-        Error::Io(_) => "io".into(),
-        Error::Tls(_) => "tls".into(),
-        Error::Protocol(_) => "protocol".into(),
-        Error::WorkerCrashed => "worker_crashed".into(),
-        _ => "_OTHER".into(),
+            return;
+        }
+        Error::PoolTimedOut => "pool_timed_out",
+        Error::PoolClosed => "pool_closed",
+        Error::Io(_) => "io",
+        Error::Tls(_) => "tls",
+        Error::Protocol(_) => "protocol",
+        Error::Configuration(_) => "configuration",
+        Error::InvalidArgument(_) | Error::Encode(_) => "encode",
+        Error::Decode(_) | Error::ColumnDecode { .. } => "decode",
+        Error::ColumnNotFound(_) | Error::ColumnIndexOutOfBounds { .. } => "column_not_found",
+        Error::TypeNotFound { .. } => "type_not_found",
+        Error::AnyDriverError(_) => "any_driver",
+        Error::WorkerCrashed => "worker_crashed",
+        Error::InvalidSavePointStatement | Error::BeginFailed => "begin",
+        _ => "_OTHER",
     };
-    match error_type {
-        Cow::Borrowed(class) => span.fail(class),
-        Cow::Owned(code) => span.fail(Name::dynamic(&code)),
-    }
+    span.fail(error_type);
 }

@@ -1,13 +1,17 @@
 //! What a pool's connections and transactions share.
 
 use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Kind, Literal, Name, OlderNames, Span, SpanBuilder, SpanNames, Tracer, attr, semconv,
+    Attr, Context, Kind, Literal, OlderNames, Span, SpanBuilder, SpanNames, Tracer, attr, semconv,
 };
+use sqlx::Database;
 
-use crate::database::{Dialect, Endpoint};
-use crate::redact::{Redacted, redact};
+use crate::annotated::Notes;
+use crate::call::Call;
+use crate::database::Endpoint;
+use crate::redact::{Redacted, Scratch};
 
 /// What is recorded of a statement's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,13 +28,16 @@ pub enum QueryText {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) system: &'static str,
-    pub(crate) dialect: Dialect,
     pub(crate) endpoint: Endpoint,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) names: SpanNames,
     pub(crate) older_names: OlderNames,
     pub(crate) text: QueryText,
+    pub(crate) only_with_parent: bool,
+    pub(crate) connection_spans: bool,
+    /// A wait for a connection is a span of its own from here on.
+    pub(crate) wait_spans: Option<Duration>,
+    pub(crate) comments: bool,
 }
 
 /// A step that is no statement of the application's: its default name, and the one of the conventions.
@@ -38,78 +45,165 @@ pub(crate) struct Settings {
 pub(crate) struct Control(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Control {
+    pub(crate) const ACQUIRE: Self = Self("db.acquire", "ACQUIRE");
     pub(crate) const BEGIN: Self = Self("db.begin", "BEGIN");
     pub(crate) const COMMIT: Self = Self("db.commit", "COMMIT");
-    pub(crate) const ROLLBACK: Self = Self("db.rollback", "ROLLBACK");
-    pub(crate) const SAVEPOINT: Self = Self("db.savepoint", "SAVEPOINT");
+    pub(crate) const CONNECT: Self = Self("db.connect", "CONNECT");
+    pub(crate) const PING: Self = Self("db.ping", "PING");
     pub(crate) const RELEASE: Self = Self("db.release", "RELEASE SAVEPOINT");
+    pub(crate) const ROLLBACK: Self = Self("db.rollback", "ROLLBACK");
     pub(crate) const ROLLBACK_TO: Self = Self("db.rollback_to", "ROLLBACK TO SAVEPOINT");
+    pub(crate) const SAVEPOINT: Self = Self("db.savepoint", "SAVEPOINT");
 }
 
 impl Settings {
     /// The span of a statement, and whether that changes rows. Its text is read only if the span is recorded.
-    pub(crate) fn statement(
+    pub(crate) fn statement<DB: Database>(
         &self,
-        name: &'static str,
-        sql: &str,
-        parameterised: bool,
+        call: &mut Call<DB>,
+        notes: Notes<'_>,
     ) -> (Span, bool) {
-        let span = self.start(name);
-        if !span.is_recording() {
-            return (span, false);
-        }
-        let Redacted {
-            text,
-            summary,
-            writes,
-        } = redact(sql, self.dialect);
-        let verbatim = (self.text == QueryText::VerbatimIfParameterised && parameterised)
-            .then(|| bounded(sql));
-        let text = (self.text != QueryText::Omitted).then(|| verbatim.as_deref().unwrap_or(&text));
-        if self.names == SpanNames::Conventions && !summary.is_empty() {
-            span.rename(Name::dynamic(&summary));
-        }
-        span.set_all(|| {
-            [
-                attr(semconv::DB_QUERY_TEXT, text),
-                attr(semconv::DB_QUERY_SUMMARY, summary.as_str()),
-            ]
-        });
-        if self.older_names.database {
-            span.set("db.statement", text);
+        let parameterised = call.is_parameterised();
+        let (span, writes) = self.text_span("db.query", call.text(), parameterised, notes);
+        if self.comments
+            && span.is_recording()
+            && let Some(context) = span.span_context()
+            && context.is_sampled()
+        {
+            call.comment(&context, self.endpoint.dialect);
         }
         (span, writes)
     }
 
+    /// The span of an explicit prepare.
+    pub(crate) fn prepare(&self, sql: &str, notes: Notes<'_>) -> Span {
+        self.text_span("db.prepare", sql, true, notes).0
+    }
+
     /// The span of BEGIN, COMMIT and the like.
     pub(crate) fn control(&self, control: Control) -> Span {
-        match self.names {
-            SpanNames::Hopline => self.start(control.0),
-            SpanNames::Conventions => self.start(control.1),
+        self.start(self.named(control), || self.endpoint.attributes())
+    }
+
+    /// The span of a BEGIN of the application's own.
+    pub(crate) fn begin_with(&self, sql: &str) -> Span {
+        let notes = Notes::default();
+        self.text_span(self.named(Control::BEGIN), sql, false, notes)
+            .0
+    }
+
+    /// The span of a step that only those see who ask for it.
+    pub(crate) fn connection_step(&self, control: Control) -> Span {
+        if self.connection_spans {
+            self.control(control)
+        } else {
+            Span::none()
         }
     }
 
-    fn start(&self, name: &'static str) -> Span {
-        let Endpoint {
-            address,
-            port,
-            namespace,
-        } = &self.endpoint;
+    /// The span of a wait for a connection that just ended, if it was long enough to have one.
+    pub(crate) fn waited(&self, below: &Context, wait: Duration) -> Option<Span> {
+        let long = self.wait_spans.is_some_and(|limit| wait >= limit);
+        if !long || !below.is_recording() {
+            return None;
+        }
+        let asked = SystemTime::now().checked_sub(wait)?;
+        let span = SpanBuilder::new(self.named(Control::ACQUIRE))
+            .kind(Kind::Client)
+            .start_time(asked)
+            .start_in(below, self.tracer.as_ref(), || self.endpoint.attributes());
+        Some(span)
+    }
+
+    fn named(&self, control: Control) -> &'static str {
+        match self.names {
+            SpanNames::Hopline => control.0,
+            SpanNames::Conventions => control.1,
+        }
+    }
+
+    fn text_span(
+        &self,
+        name: &'static str,
+        sql: &str,
+        parameterised: bool,
+        notes: Notes<'_>,
+    ) -> (Span, bool) {
+        let verbatim = (self.text == QueryText::VerbatimIfParameterised && parameterised)
+            .then(|| bounded(sql));
+        let mut redacted = None;
+        let span = {
+            let redacted = &mut redacted;
+            self.start(name, || {
+                let [system, namespace, address, port] = self.endpoint.attributes();
+                let read: &Redacted = redacted.insert(Scratch::of(sql, self.endpoint.dialect));
+                [
+                    system,
+                    namespace,
+                    address,
+                    port,
+                    attr(
+                        semconv::DB_QUERY_TEXT,
+                        self.text_of(read, verbatim.as_deref()),
+                    ),
+                    attr(
+                        semconv::DB_QUERY_SUMMARY,
+                        notes
+                            .summary
+                            .or((!read.summary.is_empty()).then_some(&*read.summary)),
+                    ),
+                    attr("db.operation.name", notes.operation),
+                    attr("db.collection.name", notes.collection),
+                    attr("db.stored_procedure.name", read.procedure()),
+                    // of one statement there is no batch
+                    attr(
+                        "db.operation.batch.size",
+                        read.statements.filter(|statements| *statements > 1),
+                    ),
+                ]
+            })
+        };
+        let Some(read) = redacted else {
+            return (span, false);
+        };
+        // not BEGIN, which has its name already
+        if self.names == SpanNames::Conventions && name.starts_with("db.") {
+            notes.rename(&span, &read.summary, self.endpoint.system);
+        }
+        if self.older_names.database {
+            span.set("db.statement", self.text_of(&read, verbatim.as_deref()));
+        }
+        (span, read.writes)
+    }
+
+    fn text_of<'t>(&self, read: &'t Redacted, verbatim: Option<&'t str>) -> Option<&'t str> {
+        match self.text {
+            QueryText::Omitted => None,
+            QueryText::Redacted | QueryText::VerbatimIfParameterised => {
+                Some(verbatim.unwrap_or(&read.text))
+            }
+        }
+    }
+
+    fn start<'v, const N: usize>(
+        &self,
+        name: &'static str,
+        attrs: impl FnOnce() -> [Attr<'v>; N],
+    ) -> Span {
+        if self.only_with_parent {
+            let current = Context::current();
+            if !current.is_recording() && current.span_context().is_none() {
+                return Span::none();
+            }
+        }
         let span = SpanBuilder::new(name)
             .kind(Kind::Client)
-            .start(self.tracer.as_ref(), || {
-                [
-                    attr(semconv::DB_SYSTEM_NAME, Literal(self.system)),
-                    attr(semconv::DB_NAMESPACE, namespace.as_deref()),
-                    attr(semconv::SERVER_ADDRESS, address.as_deref()),
-                    attr(semconv::SERVER_PORT, *port),
-                ]
-            });
+            .start(self.tracer.as_ref(), attrs);
         if self.older_names.database {
             span.set_all(|| {
                 [
-                    attr("db.system", Literal(self.system)),
-                    attr("db.name", namespace.as_deref()),
+                    attr("db.system", Literal(self.endpoint.system)),
+                    attr("db.name", self.endpoint.namespace.as_deref()),
                 ]
             });
         }

@@ -1,11 +1,11 @@
 //! Results on their way to the application.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use hopline_core::FutureExt;
 use pin_project_lite::pin_project;
 use sqlx::Error;
 
@@ -41,7 +41,7 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
         let record = this.record;
-        let item = record.context().clone().scope(|| this.inner.poll_next(cx));
+        let item = record.scope(|| this.inner.poll_next(cx));
         match &item {
             Poll::Ready(Some(Ok(step))) => record.step(step),
             Poll::Ready(Some(Err(error))) => record.fail(error),
@@ -53,22 +53,19 @@ where
 }
 
 /// One row or none, counted.
-pub(crate) fn recorded_row<'e, DB: TracedDatabase>(
-    inner: BoxFuture<'e, Result<Option<DB::Row>, Error>>,
+pub(crate) async fn recorded_row<DB: TracedDatabase>(
+    mut inner: BoxFuture<'_, Result<Option<DB::Row>, Error>>,
     mut record: Record<DB>,
-) -> BoxFuture<'e, Result<Option<DB::Row>, Error>> {
-    Box::pin(async move {
-        let context = record.context().clone();
-        let result = inner.in_context(context).await;
-        match &result {
-            Ok(row) => {
-                if row.is_some() {
-                    record.row();
-                }
-                record.finish();
+) -> Result<Option<DB::Row>, Error> {
+    let result = poll_fn(|cx| record.scope(|| inner.as_mut().poll(cx))).await;
+    match &result {
+        Ok(row) => {
+            if row.is_some() {
+                record.row();
             }
-            Err(error) => record.fail(error),
+            record.finish();
         }
-        result
-    })
+        Err(error) => record.fail(error),
+    }
+    result
 }

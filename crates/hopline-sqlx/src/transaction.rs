@@ -111,7 +111,7 @@ impl<DB: TracedDatabase> DerefMut for Transaction<'_, DB> {
 impl<DB: TracedDatabase> fmt::Debug for Transaction<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction")
-            .field("system", &DB::SYSTEM)
+            .field("connection", &self.connection)
             .field("nested", &self.nested)
             .finish_non_exhaustive()
     }

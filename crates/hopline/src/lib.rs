@@ -21,7 +21,7 @@
 //! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route |
 //! | `tower` | `hopline::tower` | the same for any tower HTTP service |
 //! | `reqwest` | `hopline::reqwest` | `client.traced()`: a span for each call, trace headers on it |
-//! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
+//! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
 //! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |
 //! | `otlp-spool` | `hopline::otlp` | spans of an outage are kept on disk |
@@ -91,6 +91,7 @@ pub use hopline_otlp as otlp;
 #[cfg(feature = "reqwest")]
 pub use hopline_reqwest as reqwest;
 #[cfg(any(
+    feature = "sqlx-any",
     feature = "sqlx-mysql",
     feature = "sqlx-postgres",
     feature = "sqlx-sqlite"
@@ -107,6 +108,7 @@ pub mod prelude {
     #[cfg(feature = "reqwest")]
     pub use hopline_reqwest::ClientExt as _;
     #[cfg(any(
+        feature = "sqlx-any",
         feature = "sqlx-mysql",
         feature = "sqlx-postgres",
         feature = "sqlx-sqlite"

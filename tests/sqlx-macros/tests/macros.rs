@@ -107,6 +107,41 @@ async fn over_a_pool() {
 }
 
 #[tokio::test]
+async fn over_what_the_application_describes() {
+    let (tracer, spans) = hopline_testing::tracer("orders");
+    let pool = pool(&tracer).await;
+
+    request(&tracer, async {
+        let none = sqlx::query!("SELECT id, customer FROM orders ORDER BY id")
+            .fetch_all(pool.operation("SELECT").summary("all orders"))
+            .await
+            .unwrap();
+        assert!(none.is_empty());
+        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let count = sqlx::query_scalar!("SELECT count(*) FROM orders")
+            .fetch_one(tx.collection("orders"))
+            .await
+            .unwrap();
+        assert_eq!(count, 0);
+        tx.commit().await.unwrap();
+    })
+    .await;
+
+    let queries = spans.named("db.query");
+    assert_eq!(
+        (
+            queries[0].text("db.operation.name"),
+            queries[0].text("db.query.summary"),
+            queries[1].text("db.collection.name"),
+        ),
+        (Some("SELECT"), Some("all orders"), Some("orders"))
+    );
+    spans
+        .one("db.begin")
+        .attribute("db.query.text", "BEGIN IMMEDIATE");
+}
+
+#[tokio::test]
 async fn over_a_connection() {
     let (tracer, spans) = hopline_testing::tracer("orders");
     let pool = pool(&tracer).await;

@@ -1,5 +1,7 @@
 //! What is to be known of a database product.
 
+#[cfg(feature = "any")]
+mod any;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -7,8 +9,11 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::borrow::Cow;
+
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
+use hopline_core::{Attr, Literal, attr, semconv};
 use sqlx::error::DatabaseError;
 use sqlx::{Connection, Database, Either, Error, SqlStr};
 use sqlx_core::describe::Describe;
@@ -28,15 +33,30 @@ pub enum Dialect {
     Other,
 }
 
-/// Where a database is, as its connect options say; never a password.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a database is and where, as its connect options say; never a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    /// The product, `db.system.name`.
+    pub system: &'static str,
+    /// How its statements are read.
+    pub dialect: Dialect,
     /// Its host, or the path of its socket.
     pub address: Option<String>,
     /// Its port, where it is not the product's usual one.
     pub port: Option<u16>,
     /// The name of the database.
     pub namespace: Option<String>,
+}
+
+impl Endpoint {
+    pub(crate) fn attributes(&self) -> [Attr<'_>; 4] {
+        [
+            attr(semconv::DB_SYSTEM_NAME, Literal(self.system)),
+            attr(semconv::DB_NAMESPACE, self.namespace.as_deref()),
+            attr(semconv::SERVER_ADDRESS, self.address.as_deref()),
+            attr(semconv::SERVER_PORT, self.port),
+        ]
+    }
 }
 
 /// One item of a result: what a statement did, or a row.
@@ -48,21 +68,20 @@ pub type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>
 /// `connection_…` functions forward to the driver's own `Executor`; they are here so that generic code needs
 /// no more than `DB: TracedDatabase`.
 pub trait TracedDatabase: Database {
-    /// The value of `db.system.name`.
-    const SYSTEM: &'static str;
-
-    /// How its statements are read.
-    const DIALECT: Dialect;
-
     /// Where connections with these options go.
     fn endpoint(options: &<Self::Connection as Connection>::Options) -> Endpoint;
+
+    /// False where what is stored goes with its connection, as in SQLite's memory.
+    fn outlives_connections(_options: &<Self::Connection as Connection>::Options) -> bool {
+        true
+    }
 
     /// Rows that a statement changed.
     fn rows_affected(result: &Self::QueryResult) -> u64;
 
     /// The most specific code that the product gives: SQLSTATE, or the vendor's own.
-    fn status_code(error: &(dyn DatabaseError + 'static)) -> Option<String> {
-        error.code().map(|code| code.into_owned())
+    fn status_code<'e>(error: &'e (dyn DatabaseError + 'static)) -> Option<Cow<'e, str>> {
+        error.code()
     }
 
     /// The driver's `Executor::fetch_many`.
@@ -92,7 +111,12 @@ pub trait TracedDatabase: Database {
 }
 
 /// The functions that are the same text for every driver, and by type different for each.
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(
+    feature = "any",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite"
+))]
 macro_rules! forward_to_driver {
     () => {
         fn rows_affected(result: &Self::QueryResult) -> u64 {
@@ -133,5 +157,10 @@ macro_rules! forward_to_driver {
         }
     };
 }
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(
+    feature = "any",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "sqlite"
+))]
 pub(crate) use forward_to_driver;

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB.
 
+use std::borrow::Cow;
+
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError};
 
@@ -8,9 +10,6 @@ use super::{Dialect, Endpoint, TracedDatabase, forward_to_driver};
 const DEFAULT_PORT: u16 = 3306;
 
 impl TracedDatabase for MySql {
-    const SYSTEM: &'static str = "mysql";
-    const DIALECT: Dialect = Dialect::MySql;
-
     fn endpoint(options: &MySqlConnectOptions) -> Endpoint {
         let socket = options.get_socket().map(|path| path.display().to_string());
         let port = socket
@@ -18,6 +17,8 @@ impl TracedDatabase for MySql {
             .then(|| options.get_port())
             .filter(|port| *port != DEFAULT_PORT);
         Endpoint {
+            system: "mysql",
+            dialect: Dialect::MySql,
             address: socket.or_else(|| Some(options.get_host().to_owned())),
             port,
             namespace: options.get_database().map(str::to_owned),
@@ -25,9 +26,9 @@ impl TracedDatabase for MySql {
     }
 
     /// The vendor's number, which says more than its SQLSTATE.
-    fn status_code(error: &(dyn DatabaseError + 'static)) -> Option<String> {
+    fn status_code<'e>(error: &'e (dyn DatabaseError + 'static)) -> Option<Cow<'e, str>> {
         let error = error.try_downcast_ref::<MySqlDatabaseError>()?;
-        Some(error.number().to_string())
+        Some(error.number().to_string().into())
     }
 
     forward_to_driver!();

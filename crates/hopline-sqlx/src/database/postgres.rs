@@ -7,9 +7,6 @@ use super::{Dialect, Endpoint, TracedDatabase, forward_to_driver};
 const DEFAULT_PORT: u16 = 5432;
 
 impl TracedDatabase for Postgres {
-    const SYSTEM: &'static str = "postgresql";
-    const DIALECT: Dialect = Dialect::Postgres;
-
     fn endpoint(options: &PgConnectOptions) -> Endpoint {
         let socket = options.get_socket().map(|path| path.display().to_string());
         let port = socket
@@ -17,6 +14,8 @@ impl TracedDatabase for Postgres {
             .then(|| options.get_port())
             .filter(|port| *port != DEFAULT_PORT);
         Endpoint {
+            system: "postgresql",
+            dialect: Dialect::Postgres,
             address: socket.or_else(|| Some(options.get_host().to_owned())),
             port,
             // as libpq: who names no database means the one of the user's name

@@ -1,7 +1,8 @@
 //! The tokens of a statement, by dialect.
 
 use crate::database::Dialect;
-use crate::redact::words::{BEFORE_NAME, is_one_of};
+use crate::redact::places::Places;
+use crate::redact::words::Word;
 
 /// A piece of a statement; what is a literal has no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(super) struct Token<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     /// A keyword or a bare name.
-    Word(&'a str),
+    Word(&'a str, Word),
     /// A name in quotes, with them.
     Name(&'a str),
     /// A value; never its text.
@@ -23,6 +24,8 @@ pub(super) enum Kind<'a> {
     Placeholder(&'a str),
     /// One or two characters of an operator, a bracket, a comma, …
     Symbol(&'a str),
+    /// A `-` or `+` that no operand stands before.
+    Sign(&'a str),
     /// Not to be told what it is, or not ended.
     Unclear,
 }
@@ -31,9 +34,11 @@ impl Token<'_> {
     /// Bytes of text that it becomes.
     pub(super) fn len(&self) -> usize {
         match self.kind {
-            Kind::Word(text) | Kind::Name(text) | Kind::Placeholder(text) | Kind::Symbol(text) => {
-                text.len()
-            }
+            Kind::Word(text, _)
+            | Kind::Name(text)
+            | Kind::Placeholder(text)
+            | Kind::Symbol(text)
+            | Kind::Sign(text) => text.len(),
             Kind::Literal | Kind::Unclear => 1,
         }
     }
@@ -44,20 +49,14 @@ pub(super) struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     dialect: Dialect,
-    /// What stood before, where that decides what something is.
-    before: Before,
-    /// The last word, and the one before it.
-    words: [&'a str; 2],
+    /// An operand stands before, so that a sign here is an operator, and a dot no begin of a number.
+    behind_operand: bool,
+    /// Where names stand, where double quotes may be those of a name or of a string.
+    places: Places,
+    /// Up to here, brackets are known to hold no quotes.
+    unquoted: usize,
     /// Once unclear, all that follows is.
     ended: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Operand,
-    /// A word behind which a table's name stands, or the dot in a name.
-    NameStarts,
-    Other,
 }
 
 impl<'a> Lexer<'a> {
@@ -67,8 +66,9 @@ impl<'a> Lexer<'a> {
             bytes: sql.as_bytes(),
             at: 0,
             dialect,
-            before: Before::Other,
-            words: [""; 2],
+            behind_operand: false,
+            places: Places::default(),
+            unquoted: 0,
             ended: false,
         }
     }
@@ -89,34 +89,16 @@ impl<'a> Lexer<'a> {
             Kind::Unclear
         };
         self.ended = kind == Kind::Unclear;
-        self.before = match kind {
-            Kind::Word(word) if self.starts_name(word) => Before::NameStarts,
-            Kind::Symbol(".") => Before::NameStarts,
-            Kind::Word(word) if is_keyword(word) => Before::Other,
-            Kind::Symbol(")" | "]")
-            | Kind::Word(_)
-            | Kind::Name(_)
-            | Kind::Literal
-            | Kind::Placeholder(_) => Before::Operand,
-            Kind::Symbol(_) | Kind::Unclear => Before::Other,
+        self.behind_operand = match kind {
+            Kind::Word(_, word) => !word.is_no_operand(),
+            Kind::Symbol(symbol) => matches!(symbol, ")" | "]"),
+            Kind::Name(_) | Kind::Literal | Kind::Placeholder(_) => true,
+            Kind::Sign(_) | Kind::Unclear => false,
         };
-        if let Kind::Word(word) = kind {
-            self.words = [word, self.words[0]];
+        if self.dialect == Dialect::Sqlite {
+            self.places.pass(kind);
         }
         Some(Token { kind, spaced })
-    }
-
-    /// A table's name stands behind this word: not behind `DISTINCT FROM`, nor an `EXISTS` that asks for rows.
-    fn starts_name(&self, word: &str) -> bool {
-        let [last, before] = self.words;
-        let is = |text: &str, wanted: &str| text.eq_ignore_ascii_case(wanted);
-        if is(word, "FROM") {
-            return !is(last, "DISTINCT");
-        }
-        if is(word, "EXISTS") {
-            return is(last, "IF") || (is(last, "NOT") && is(before, "IF"));
-        }
-        is_one_of(&BEFORE_NAME, word)
     }
 
     fn peek(&self, ahead: usize) -> u8 {
@@ -128,6 +110,9 @@ impl<'a> Lexer<'a> {
         loop {
             match (self.peek(0), self.peek(1)) {
                 (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c, _) => self.at += 1,
+                (0x80.., _) if blank_len(self.sql, self.at) > 0 => {
+                    self.at += blank_len(self.sql, self.at);
+                }
                 // MySQL wants a space behind it, or it is an operator twice
                 (b'-', b'-') if self.peek(2) > b' ' && self.dialect == Dialect::MySql => {
                     return true;
@@ -143,7 +128,8 @@ impl<'a> Lexer<'a> {
                 (b'#', _) if self.dialect == Dialect::MySql => {
                     self.skip_line();
                 }
-                (b'#', _) if self.dialect == Dialect::Other => return false,
+                // a comment somewhere, an operator elsewhere
+                (b'#', _) | (b'/', b'/') if self.dialect == Dialect::Other => return false,
                 (b'/', b'*') => {
                     if !self.skip_comment() {
                         return false;
@@ -168,6 +154,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn skip_comment(&mut self) -> bool {
+        // MySQL runs what stands in `/*! … */` and `/*M! … */`: strings in it may hold the comment's end
+        let runs = matches!(self.dialect, Dialect::MySql | Dialect::Other)
+            && (self.peek(2) == b'!' || (self.peek(2) == b'M' && self.peek(3) == b'!'));
         let mut depth = 0_usize;
         loop {
             match (self.peek(0), self.peek(1)) {
@@ -176,7 +165,7 @@ impl<'a> Lexer<'a> {
                     self.at += 2;
                 }
                 // nested or not, that is what the dialects differ in
-                (b'/', b'*') if self.dialect == Dialect::Other => return false,
+                (b'/', b'*') if runs || self.dialect == Dialect::Other => return false,
                 (b'*', b'/') => {
                     depth -= 1;
                     self.at += 2;
@@ -184,6 +173,18 @@ impl<'a> Lexer<'a> {
                         return true;
                     }
                 }
+                (quote @ (b'\'' | b'"' | b'`'), _) if runs => {
+                    let plain = self.closing(self.at + 1, quote, Backslash::Plain);
+                    let escaped = self.closing(self.at + 1, quote, Backslash::Escapes);
+                    match plain {
+                        // also as a comment, it does not end in there
+                        Some(end) if plain == escaped && !self.sql[self.at..end].contains("*/") => {
+                            self.at = end;
+                        }
+                        _ => return false,
+                    }
+                }
+                (b'#', _) | (b'-', b'-') if runs => return false,
                 _ if self.at >= self.bytes.len() => return false,
                 _ => self.at += 1,
             }
@@ -192,47 +193,60 @@ impl<'a> Lexer<'a> {
 
     /// None where it is not clear.
     fn kind(&mut self) -> Option<Kind<'a>> {
+        use Dialect::{MySql, Other, Postgres, Sqlite};
         let start = self.at;
         match self.peek(0) {
-            b'\'' => self.string(b'\'', self.dialect == Dialect::MySql),
+            b'\'' => self.string(b'\'', Escapes::ByDialect),
             b'"' => self.double_quoted(),
-            b'`' if self.dialect != Dialect::Postgres => self.quoted_name(b'`'),
-            b'[' if self.dialect == Dialect::Sqlite => {
-                self.at += self.bytes[start..].iter().position(|byte| *byte == b']')? + 1;
-                Some(Kind::Name(&self.sql[start..self.at]))
-            }
+            b'`' if self.dialect != Postgres => self.quoted_name(b'`'),
+            b'[' if matches!(self.dialect, Sqlite | Other) => self.bracket(),
             b'0'..=b'9' => Some(self.number()),
-            b'.' if self.peek(1).is_ascii_digit() && self.before != Before::Operand => {
-                Some(self.number())
-            }
+            b'.' if self.peek(1).is_ascii_digit() && !self.behind_operand => Some(self.number()),
             b'$' => self.dollar(),
             b'?' => Some(self.question_mark()),
-            b':' if self.peek(1) == b':' || self.peek(1) == b'=' => Some(self.symbol(2)),
+            b':' if matches!(self.peek(1), b':' | b'=') => Some(self.symbol(2)),
             b':' if starts_word(self.peek(1)) || self.is_numbered_marker() => Some(self.marker(1)),
-            b'@' if self.dialect != Dialect::Postgres && starts_word(self.peek(1)) => {
-                Some(self.marker(1))
-            }
-            b'@' if self.dialect == Dialect::MySql
-                && self.peek(1) == b'@'
-                && starts_word(self.peek(2)) =>
-            {
+            b'@' if self.dialect != Postgres && starts_word(self.peek(1)) => Some(self.marker(1)),
+            b'@' if self.dialect == MySql && self.peek(1) == b'@' && starts_word(self.peek(2)) => {
                 Some(self.marker(2))
             }
             byte if starts_word(byte) => self.word(),
+            // NULL, in MariaDB
+            b'\\'
+                if self.dialect == MySql
+                    && self.peek(1) == b'N'
+                    && !continues_word(self.peek(2)) =>
+            {
+                self.at += 2;
+                Some(Kind::Literal)
+            }
             b'|' if self.peek(1) == b'|' => Some(self.symbol(2)),
+            b'-' | b'+' if !self.behind_operand && !self.ends_operator() => {
+                self.at += 1;
+                Some(Kind::Sign(&self.sql[start..self.at]))
+            }
             b'(' | b')' | b',' | b';' | b'=' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%'
             | b'|' | b'&' | b'^' | b'!' | b'~' | b'#' | b'@' | b'.' | b':' | b'[' | b']' => {
                 Some(self.symbol(1))
             }
+            b'{' | b'}' if self.dialect == MySql => Some(self.symbol(1)),
             _ => None,
         }
     }
 
     /// `:1`, which Postgres does not have: there it is a slice's end.
     fn is_numbered_marker(&self) -> bool {
-        self.dialect != Dialect::Postgres
-            && self.peek(1).is_ascii_digit()
-            && self.before != Before::Operand
+        self.dialect != Dialect::Postgres && self.peek(1).is_ascii_digit() && !self.behind_operand
+    }
+
+    /// Postgres has operators that end with a sign, where one of some other characters is in them: `#-`, `@-@`.
+    fn ends_operator(&self) -> bool {
+        self.dialect == Dialect::Postgres
+            && self.bytes[self.at.saturating_sub(4)..self.at]
+                .iter()
+                .rev()
+                .take_while(|byte| b"+-*/<>=~!@#%^&|?".contains(byte))
+                .any(|byte| b"~!@#%^&|?".contains(byte))
     }
 
     fn symbol(&mut self, len: usize) -> Kind<'a> {
@@ -245,15 +259,14 @@ impl<'a> Lexer<'a> {
     fn marker(&mut self, sign: usize) -> Kind<'a> {
         let start = self.at;
         self.at += sign;
-        while continues_word(self.peek(0)) {
-            self.at += 1;
-        }
+        self.skip_word();
         Kind::Placeholder(&self.sql[start..self.at])
     }
 
     /// A placeholder, or in Postgres an operator of jsonb: kept either way.
     fn question_mark(&mut self) -> Kind<'a> {
-        if self.before == Before::Operand {
+        let operators = matches!(self.dialect, Dialect::Postgres | Dialect::Other);
+        if operators && self.behind_operand {
             return self.symbol(if matches!(self.peek(1), b'|' | b'&') {
                 2
             } else {
@@ -268,12 +281,12 @@ impl<'a> Lexer<'a> {
         Kind::Placeholder(&self.sql[start..self.at])
     }
 
-    /// A numbered marker, SQLite's named one, or Postgres' quotes `$tag$ … $tag$`.
+    /// A numbered marker, SQLite's named one, MySQL's name, or Postgres' quotes `$tag$ … $tag$`.
     fn dollar(&mut self) -> Option<Kind<'a>> {
         if self.dialect == Dialect::Sqlite && continues_word(self.peek(1)) {
             return Some(self.marker(1));
         }
-        if self.peek(1).is_ascii_digit() {
+        if self.peek(1).is_ascii_digit() && self.dialect != Dialect::MySql {
             let start = self.at;
             self.at += 1;
             while self.peek(0).is_ascii_digit() {
@@ -283,21 +296,26 @@ impl<'a> Lexer<'a> {
             return (!continues_word(self.peek(0)))
                 .then(|| Kind::Placeholder(&self.sql[start..self.at]));
         }
-        if !matches!(self.dialect, Dialect::Postgres | Dialect::Other) {
-            return None;
-        }
         let name = self.bytes[self.at + 1..]
             .iter()
             .take_while(|byte| continues_word(**byte) && **byte != b'$')
             .count();
         let end = self.at + 1 + name;
-        if self.bytes.get(end) != Some(&b'$') {
-            return None;
+        let closed = self.bytes.get(end) == Some(&b'$');
+        match self.dialect {
+            Dialect::MySql if !closed && name > 0 => {
+                let word = &self.sql[self.at..end];
+                self.at = end;
+                Some(Kind::Word(word, Word::Any))
+            }
+            Dialect::Postgres | Dialect::Other if closed => {
+                let tag = &self.sql[self.at..=end];
+                let body = self.sql[end + 1..].find(tag)?;
+                self.at = end + 1 + body + tag.len();
+                Some(Kind::Literal)
+            }
+            _ => None,
         }
-        let tag = &self.sql[self.at..=end];
-        let body = self.sql[end + 1..].find(tag)?;
-        self.at = end + 1 + body + tag.len();
-        Some(Kind::Literal)
     }
 
     /// A name in Postgres, a string in MySQL, and in SQLite a string where no column has that name.
@@ -306,8 +324,8 @@ impl<'a> Lexer<'a> {
         if self.dialect == Dialect::Postgres {
             return self.quoted_name(b'"');
         }
-        let literal = self.string(b'"', self.dialect == Dialect::MySql)?;
-        let named = self.before == Before::NameStarts || self.peek(0) == b'.';
+        let literal = self.string(b'"', Escapes::ByDialect)?;
+        let named = self.places.expects_name() || self.peek(0) == b'.';
         if self.dialect == Dialect::Sqlite && named {
             Some(Kind::Name(&self.sql[start..self.at]))
         } else {
@@ -321,21 +339,45 @@ impl<'a> Lexer<'a> {
         Some(Kind::Name(&self.sql[start..self.at]))
     }
 
+    /// A name in SQLite; elsewhere a list, or a name that could hold a quote.
+    fn bracket(&mut self) -> Option<Kind<'a>> {
+        let start = self.at;
+        if self.dialect == Dialect::Other && start < self.unquoted {
+            return Some(self.symbol(1));
+        }
+        let end = start + self.bytes[start..].iter().position(|byte| *byte == b']')? + 1;
+        if self.dialect == Dialect::Sqlite {
+            self.at = end;
+            return Some(Kind::Name(&self.sql[start..end]));
+        }
+        if self.sql[start..end].contains(['\'', '"', '`']) {
+            return None;
+        }
+        self.unquoted = end;
+        Some(self.symbol(1))
+    }
+
     /// From the quote at hand. A string that ends in two places, depending on a setting of the server, is unclear.
-    fn string(&mut self, quote: u8, escapes: bool) -> Option<Kind<'a>> {
+    fn string(&mut self, quote: u8, escapes: Escapes) -> Option<Kind<'a>> {
         let open = self.at + 1;
         let plain = || self.closing(open, quote, Backslash::Plain);
-        let end = match self.dialect {
-            Dialect::Sqlite => plain()?,
-            Dialect::MySql | Dialect::Other => {
+        let end = match (self.dialect, escapes) {
+            (Dialect::Sqlite, _) => plain()?,
+            // three quotes open a string somewhere
+            (Dialect::Other, _) if self.peek(1) == quote && self.peek(2) == quote => return None,
+            (Dialect::MySql | Dialect::Other, _) => {
                 let escaped = self.closing(open, quote, Backslash::Escapes)?;
                 if plain()? != escaped {
                     return None;
                 }
                 escaped
             }
-            Dialect::Postgres if escapes => self.closing(open, quote, Backslash::Escapes)?,
-            Dialect::Postgres => self.closing(open, quote, Backslash::Ambiguous)?,
+            (Dialect::Postgres, Escapes::Always) => {
+                self.closing(open, quote, Backslash::Escapes)?
+            }
+            (Dialect::Postgres, Escapes::ByDialect) => {
+                self.closing(open, quote, Backslash::Ambiguous)?
+            }
         };
         self.at = end;
         Some(Kind::Literal)
@@ -368,15 +410,13 @@ impl<'a> Lexer<'a> {
     /// With whatever letters are glued to it.
     fn number(&mut self) -> Kind<'a> {
         loop {
-            let byte = self.peek(0);
-            let signed = matches!(byte, b'e' | b'E')
-                && matches!(self.peek(1), b'+' | b'-')
-                && self.peek(2).is_ascii_digit();
-            if signed {
-                self.at += 2;
-            } else if (continues_word(byte) && byte != b'$')
-                || (byte == b'.' && self.peek(1) != b'.')
-            {
+            let start = self.at;
+            self.skip_word_until_dollar();
+            let exponent = self.at > start
+                && matches!(self.bytes[self.at - 1], b'e' | b'E')
+                && matches!(self.peek(0), b'+' | b'-')
+                && self.peek(1).is_ascii_digit();
+            if exponent || (self.peek(0) == b'.' && self.peek(1) != b'.') {
                 self.at += 1;
             } else {
                 return Kind::Literal;
@@ -386,28 +426,63 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Option<Kind<'a>> {
         let start = self.at;
-        while continues_word(self.peek(0)) {
-            self.at += 1;
-        }
+        self.skip_word();
         let word = &self.sql[start..self.at];
-        let prefix = |known: &[&str]| is_one_of(known, word);
-        match self.peek(0) {
-            b'\'' if prefix(&["E"]) => self.string(b'\'', true),
-            b'\''
-                if prefix(&["B", "X", "N"])
-                    || (word.starts_with('_') && self.dialect == Dialect::MySql) =>
-            {
-                self.string(b'\'', self.dialect == Dialect::MySql)
+        let next = self.peek(0);
+        if next == b'&' && matches!(self.peek(1), b'\'' | b'"') && word.eq_ignore_ascii_case("U") {
+            self.at += 1;
+            if self.peek(0) == b'\'' {
+                return self.string(b'\'', Escapes::ByDialect);
             }
-            b'&' if prefix(&["U"]) && matches!(self.peek(1), b'\'' | b'"') => {
-                self.at += 1;
-                if self.peek(0) == b'\'' {
-                    return self.string(b'\'', false);
+            self.at = self.closing(self.at + 1, b'"', Backslash::Plain)?;
+            return Some(Kind::Name(&self.sql[start..self.at]));
+        }
+        let charset = word.starts_with('_') && self.dialect == Dialect::MySql;
+        if charset && matches!(next, b'\'' | b'"') {
+            return self.string(next, Escapes::ByDialect);
+        }
+        if next == b'\'' {
+            let prefix =
+                |known: u8| word.len() == 1 && word.as_bytes()[0].eq_ignore_ascii_case(&known);
+            if prefix(b'E') {
+                return self.string(b'\'', Escapes::Always);
+            }
+            if prefix(b'B') || prefix(b'X') || prefix(b'N') {
+                return self.string(b'\'', Escapes::ByDialect);
+            }
+        }
+        if self.dialect == Dialect::Other {
+            // what is glued to quotes says somewhere how they are read, and a dollar may be one
+            let glued = matches!(next, b'\'' | b'"' | b'`');
+            if glued || word.contains('$') {
+                return None;
+            }
+        }
+        Some(Kind::Word(word, Word::of(word)))
+    }
+
+    fn skip_word(&mut self) {
+        self.skip_word_until_dollar();
+        while self.peek(0) == b'$' {
+            self.at += 1;
+            self.skip_word_until_dollar();
+        }
+    }
+
+    /// To the end of a word, or a dollar in it; what is blank in Unicode ends one, too.
+    fn skip_word_until_dollar(&mut self) {
+        loop {
+            match self.peek(0) {
+                b'$' => return,
+                0x80.. => {
+                    if blank_len(self.sql, self.at) > 0 {
+                        return;
+                    }
+                    self.at += char_len(self.sql, self.at);
                 }
-                self.at = self.closing(self.at + 1, b'"', Backslash::Plain)?;
-                Some(Kind::Name(&self.sql[start..self.at]))
+                byte if continues_word(byte) => self.at += 1,
+                _ => return,
             }
-            _ => Some(Kind::Word(word)),
         }
     }
 }
@@ -419,35 +494,10 @@ enum Backslash {
     Ambiguous,
 }
 
-/// Words that are no operand, so that what follows them is not behind one.
-fn is_keyword(word: &str) -> bool {
-    const KEYWORDS: [&str; 24] = [
-        "AND",
-        "AS",
-        "BETWEEN",
-        "BY",
-        "CASE",
-        "ELSE",
-        "HAVING",
-        "ILIKE",
-        "IN",
-        "IS",
-        "LIKE",
-        "LIMIT",
-        "NOT",
-        "OFFSET",
-        "ON",
-        "OR",
-        "RETURNING",
-        "SELECT",
-        "SET",
-        "THEN",
-        "USING",
-        "VALUES",
-        "WHEN",
-        "WHERE",
-    ];
-    is_one_of(&KEYWORDS, word)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    Always,
+    ByDialect,
 }
 
 fn starts_word(byte: u8) -> bool {
@@ -456,4 +506,19 @@ fn starts_word(byte: u8) -> bool {
 
 fn continues_word(byte: u8) -> bool {
     starts_word(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+/// Bytes of the character there.
+fn char_len(sql: &str, at: usize) -> usize {
+    sql[at..].chars().next().map_or(1, char::len_utf8)
+}
+
+/// Bytes of the blank beyond ASCII that stands there; 0 if none does.
+fn blank_len(sql: &str, at: usize) -> usize {
+    let blank = |c: &char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
+    sql[at..]
+        .chars()
+        .next()
+        .filter(blank)
+        .map_or(0, char::len_utf8)
 }

@@ -1,0 +1,55 @@
+//! Statements from standard input without their values, so that any corpus can be run through it.
+//!
+//! ```text
+//! $ echo '{"sql":"SELECT 1 FROM t","dialect":"postgresql"}' | cargo run -q -p hopline-sqlx --example redact
+//! {"summary":"SELECT t","text":"SELECT ? FROM t"}
+//! ```
+
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+
+use hopline_sqlx::{Dialect, redact};
+use serde_json::{Value, json};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        // who reads no further has seen enough
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("redact: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for (number, line) in io::stdin().lock().lines().enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (sql, dialect) = parse(&line)
+            .ok_or_else(|| io::Error::other(format!("line {} is no statement", number + 1)))?;
+        let redacted = redact(&sql, dialect);
+        writeln!(
+            out,
+            "{}",
+            json!({"text": redacted.text, "summary": redacted.summary})
+        )?;
+    }
+    out.flush()
+}
+
+fn parse(line: &str) -> Option<(String, Dialect)> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let dialect = match value["dialect"].as_str()? {
+        "postgresql" => Dialect::Postgres,
+        "mysql" => Dialect::MySql,
+        "sqlite" => Dialect::Sqlite,
+        "other" => Dialect::Other,
+        _ => return None,
+    };
+    Some((value["sql"].as_str()?.to_owned(), dialect))
+}

@@ -1,0 +1,72 @@
+//! What tracing allocates on top of sqlx: nothing where it is not recorded, one box of the stream where it is.
+
+mod support;
+
+use hopline_core::{SamplingPlan, Tracer};
+use hopline_sqlx::PoolExt;
+use sqlx::Executor;
+use sqlx::postgres::PgPoolOptions;
+
+const STATEMENT: &str = "SELECT id, name FROM (VALUES (1, 'hunter2'), (2, 'x')) AS people (id, name) WHERE id IN (1, 2, 3)";
+
+/// Allocations on this thread of one call, once all is warm: the smallest of several.
+macro_rules! allocations {
+    ($runtime:expr, $call:expr) => {{
+        let counts = (0..30).map(|_| {
+            allocation_counter::measure(|| {
+                $runtime.block_on(async { $call.await.map(drop).unwrap() })
+            })
+            .count_total
+        });
+        counts.min().unwrap()
+    }};
+}
+
+#[test]
+fn nothing_is_boxed_that_sqlx_does_not_box() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let raw = runtime.block_on(async {
+        // what the pool does in tasks of its own would be counted here and there
+        let options = PgPoolOptions::new()
+            .max_connections(2)
+            .test_before_acquire(false);
+        options.connect(&support::postgres_url()).await.unwrap()
+    });
+    let _context = runtime.enter();
+    let never = Tracer::builder()
+        .plan(SamplingPlan::always().others(0.0))
+        .build();
+    let always = Tracer::builder().build();
+    let unrecorded = raw.clone().traced().tracer(never);
+    let recorded = raw.clone().traced().tracer(always);
+
+    let by_pool = [
+        allocations!(runtime, (&raw).execute(STATEMENT)),
+        allocations!(runtime, unrecorded.execute(STATEMENT)),
+        allocations!(runtime, recorded.execute(STATEMENT)),
+    ];
+    let mut connections = runtime.block_on(async {
+        let one = raw.acquire().await.unwrap();
+        (one, unrecorded.acquire().await.unwrap())
+    });
+    let plain = allocations!(runtime, (&mut *connections.0).execute(STATEMENT));
+    let plain_row = allocations!(runtime, (&mut *connections.0).fetch_optional(STATEMENT));
+    let same = allocations!(runtime, connections.1.execute(STATEMENT));
+    let same_row = allocations!(runtime, connections.1.fetch_optional(STATEMENT));
+    drop(connections);
+    let mut connection = runtime.block_on(recorded.acquire()).unwrap();
+    let more = allocations!(runtime, connection.execute(STATEMENT));
+    let more_row = allocations!(runtime, connection.fetch_optional(STATEMENT));
+    let all = format!(
+        "pool {by_pool:?}, connection {plain} {same} {more}, one row {plain_row} {same_row} {more_row}"
+    );
+    assert_eq!((same, same_row), (plain, plain_row), "{all}");
+    assert_eq!((more, more_row), (plain + 1, plain_row + 1), "{all}");
+    assert!(
+        by_pool[1] <= by_pool[0] && by_pool[2] <= by_pool[0],
+        "{all}"
+    );
+}

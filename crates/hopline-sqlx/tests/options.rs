@@ -1,0 +1,409 @@
+//! What can be chosen, and what else a pool and its connections can do.
+
+#[macro_use]
+mod support;
+
+use std::time::Duration;
+
+use hopline_core::{FutureExt, Incoming, SamplingPlan, SpanBuilder, SpanNames, Tracer, no_attrs};
+use hopline_sqlx::{PoolExt, TracedDatabase};
+use hopline_testing::tracer;
+use sqlx::{Arguments, Connection as _, Executor};
+use support::{boolean, integer, last, mysql_url, open, postgres_url, safe};
+
+on_every_engine! {
+    async fn calls_are_described_by_the_application(pool, users, spans) {
+        let all = sqlx::query(sql("SELECT id FROM users", &users)).fetch_all(pool.operation("SELECT").collection("people")).await.unwrap();
+        assert!(all.is_empty());
+        let span = last(&spans);
+        assert_eq!((span.text("db.operation.name"), span.text("db.collection.name")), (Some("SELECT"), Some("people")));
+        assert_eq!(span.text("db.query.summary"), Some(format!("SELECT {users}").as_str()));
+
+        let named = pool.clone().span_names(SpanNames::Conventions);
+        let mut tx = named.begin().await.unwrap();
+        let none: Option<(i64,)> = sqlx::query_as(sql("SELECT id FROM users", &users)).fetch_optional(tx.summary("find person")).await.unwrap();
+        assert!(none.is_none());
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&mut *tx).await.unwrap();
+        tx.rollback().await.unwrap();
+        let names: Vec<String> = spans.take().into_iter().map(|span| span.name).collect();
+        assert_eq!(names, ["BEGIN", "find person", format!("SELECT {users}").as_str(), "ROLLBACK"]);
+
+        let mut connection = pool.acquire().await.unwrap();
+        connection.collection("people").prepare(sqlx::SqlSafeStr::into_sql_str(sql("SELECT id FROM users", &users))).await.unwrap();
+        assert_eq!(last(&spans).text("db.collection.name"), Some("people"));
+    }
+
+    async fn a_begin_of_ones_own_says_how(pool, users, spans) {
+        let mut tx = pool.begin_with(BEGIN).await.unwrap();
+        sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap();
+        assert!(tx.is_in_transaction());
+        tx.commit().await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        let mut tx = connection.begin_with(BEGIN).await.unwrap();
+        assert!(tx.begin_with(BEGIN).await.is_err(), "there is no savepoint of ones own");
+        tx.rollback().await.unwrap();
+        let begins = spans.named("db.begin");
+        assert_eq!(begins.iter().map(|span| (span.text("db.query.text"), span.is_error())).collect::<Vec<_>>(), [(Some(BEGIN), false), (Some(BEGIN), false), (Some(BEGIN), true)]);
+        assert!(begins[0].attribute("hopline.db.pool_wait_ms").is_some());
+        assert_eq!(begins[2].text("error.type"), Some("begin"));
+    }
+
+    async fn what_is_free_is_taken_without_waiting(pool, users, spans) {
+        // the connection that was there is closed, for it still logs
+        pool.acquire().await.unwrap().ping().await.unwrap();
+        while pool.num_idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let tx = pool.try_begin().await.unwrap().unwrap();
+        assert!(pool.try_begin().await.unwrap().is_none() && pool.try_acquire().is_none());
+        assert!(pool.try_begin_with(BEGIN).await.unwrap().is_none());
+        tx.rollback().await.unwrap();
+        while pool.num_idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut connection = pool.try_acquire().unwrap();
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&mut connection).await.unwrap();
+        let names: Vec<String> = spans.take().into_iter().map(|span| span.name).collect();
+        assert_eq!(names, ["db.begin", "db.rollback", "db.query"]);
+        assert_eq!(pool.size(), 1);
+    }
+
+    async fn connections_have_spans_where_asked_for(pool, users, spans) {
+        pool.acquire().await.unwrap().ping().await.unwrap();
+        assert!(spans.take().is_empty(), "noise, if nobody asks");
+        let asking = pool.clone().connection_spans();
+        let mut connection = asking.acquire().await.unwrap();
+        connection.ping().await.unwrap();
+        drop(connection);
+        let mut own = asking.connect().await.unwrap();
+        own.execute("SELECT 1").await.unwrap();
+        let names: Vec<String> = spans.take().into_iter().map(|span| span.name).collect();
+        assert_eq!(names, ["db.acquire", "db.ping", "db.connect", "db.query"]);
+        assert!(users.starts_with('t'));
+    }
+
+    async fn a_wait_is_a_span_from_a_threshold_on(pool, users, spans) {
+        let tracer = Tracer::builder().sink(spans.sink()).build();
+        let pool = pool.tracer(tracer.clone()).wait_spans(Duration::from_millis(5));
+        let held = pool.raw().acquire().await.unwrap();
+        let query = sqlx::query(sql("SELECT id FROM users", &users));
+        let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let query = async { query.execute(&pool).await.unwrap() }.in_span(root);
+        let release = async {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            drop(held);
+        };
+        tokio::join!(query, release);
+        let wait = spans.one("db.acquire").child_of("db.query").attribute("db.system.name", SYSTEM).succeeded();
+        assert!(wait.duration_nanos() > 5_000_000);
+        let millis = spans.one("db.query").attribute("hopline.db.pool_wait_ms", wait_of(&spans)).attribute("hopline.db.pool_wait_ms", wait_of(&spans));
+        assert!(millis.duration_nanos() >= wait.duration_nanos());
+
+        spans.take();
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
+        assert_eq!(spans.named("db.acquire").len(), 0, "it did not wait");
+    }
+
+    async fn only_what_has_a_parent_is_recorded_where_asked_for(pool, users, spans) {
+        let pool = pool.only_with_parent();
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(spans.take().is_empty());
+
+        let tracer = Tracer::builder().sink(spans.sink()).build();
+        let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        async { sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap() }.in_span(root).await;
+        assert_eq!(spans.take().len(), 2);
+    }
+
+    async fn a_comment_names_the_span_and_is_in_no_cache(pool, users, spans) {
+        let pool = pool.trace_comments();
+        let mut connection = pool.acquire().await.unwrap();
+        let cached = connection.raw_mut().cached_statements_size();
+        let query = || sqlx::query(sql("SELECT id FROM users WHERE id = $1; ", &users)).bind(1_i64);
+        query().fetch_all(&mut connection).await.unwrap();
+        assert_eq!(connection.raw_mut().cached_statements_size(), cached);
+        // what has a comment stays as it is, and is kept
+        let commented = || sqlx::query(sql("SELECT id /* by hand */ FROM users WHERE id = $1", &users)).bind(1_i64);
+        commented().fetch_all(&mut connection).await.unwrap();
+        if SYSTEM != "sqlite" {
+            assert_eq!(connection.raw_mut().cached_statements_size(), cached + 1);
+        }
+        drop(connection);
+        assert!(spans.take().iter().all(|span| !format!("{:?}", span.attributes).contains("traceparent")));
+
+        let unsampled = Tracer::builder().plan(SamplingPlan::always().others(0.0)).sink(spans.sink()).build();
+        sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool.tracer(unsampled)).await.unwrap();
+    }
+
+    async fn a_connection_that_is_detached_stays_traced(pool, users, spans) {
+        if SYSTEM == "sqlite" {
+            // in memory, the database would go with it
+            sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
+        } else {
+            let mut connection = pool.acquire().await.unwrap().detach();
+            sqlx::query(sql("SELECT id FROM users", &users)).execute(&mut connection).await.unwrap();
+            let mut tx = connection.begin().await.unwrap();
+            sqlx::query(sql("SELECT id FROM users", &users)).execute(&mut *tx).await.unwrap();
+            tx.rollback().await.unwrap();
+            assert_eq!(pool.size(), 0);
+        }
+        assert!(!spans.named("db.query").is_empty());
+    }
+
+    async fn statements_of_a_builder_with_arguments_of_its_own_run(pool, users, spans) {
+        // as sea-query and its like: the text and the values come separately, at run time
+        let insert = sql("INSERT INTO users (id, name) VALUES ($1, $2)", &users);
+        let arguments = arguments(pool.raw(), (7, "hunter2"));
+        sqlx::query_with(insert, arguments).execute(&pool).await.unwrap();
+        let span = last(&spans);
+        assert_eq!(integer(&span, "hopline.db.affected_rows"), Some(1));
+        assert_eq!(span.text("db.query.text"), Some(format!("INSERT INTO {users} (id, name) VALUES (?)").as_str()));
+    }
+
+    async fn several_statements_are_a_batch(pool, users, spans) {
+        sqlx::raw_sql(sql("INSERT INTO users (id) VALUES (1); INSERT INTO users (id) VALUES (2), (3)", &users)).execute(&pool).await.unwrap();
+        let span = last(&spans);
+        assert_eq!((integer(&span, "db.operation.batch.size"), integer(&span, "hopline.db.affected_rows")), (Some(2), Some(3)));
+        sqlx::raw_sql(sql("INSERT INTO users (id) VALUES (4);", &users)).execute(&pool).await.unwrap();
+        assert_eq!(integer(&last(&spans), "db.operation.batch.size"), None);
+    }
+}
+
+fn wait_of(spans: &hopline_testing::Spans) -> f64 {
+    let value = spans.named("db.query")[0]
+        .attribute("hopline.db.pool_wait_ms")
+        .unwrap()
+        .as_f64()
+        .unwrap();
+    assert!((5.0..5_000.0).contains(&value));
+    value
+}
+
+fn arguments<'a, DB>(_of: &sqlx::Pool<DB>, (id, name): (i64, &'a str)) -> DB::Arguments
+where
+    DB: sqlx::Database,
+    i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+    &'a str: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+{
+    let mut arguments = DB::Arguments::default();
+    arguments.add(id).unwrap();
+    arguments.add(name).unwrap();
+    arguments
+}
+
+/// What the server itself saw.
+#[tokio::test]
+async fn the_servers_see_the_comment() {
+    let root = SpanBuilder::new("request");
+    let (tracer, spans) = tracer("svc");
+    let postgres = open::<sqlx::Postgres>(&postgres_url())
+        .await
+        .traced()
+        .tracer(tracer.clone())
+        .trace_comments();
+    let mysql = open::<sqlx::MySql>(&mysql_url())
+        .await
+        .traced()
+        .tracer(tracer.clone())
+        .trace_comments();
+    let root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let seen = async {
+        let by_postgres: String =
+            sqlx::query_scalar("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+                .fetch_one(&postgres)
+                .await
+                .unwrap();
+        let by_mysql: String = sqlx::query_scalar(
+            "SELECT info FROM information_schema.processlist WHERE id = connection_id()",
+        )
+        .fetch_one(&mysql)
+        .await
+        .unwrap();
+        [by_postgres, by_mysql]
+    };
+    let seen = seen.in_span(root).await;
+    for (statement, span) in seen.iter().zip(spans.named("db.query")) {
+        let expected = format!(
+            " /*traceparent='00-{}-{}-01'*/",
+            span.trace_id, span.span_id
+        );
+        assert!(statement.ends_with(&expected), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn migrations_run_on_the_raw_pool() {
+    let folder = std::env::temp_dir().join(support::table());
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(
+        folder.join("1_users.sql"),
+        "CREATE TABLE users (id INTEGER)",
+    )
+    .unwrap();
+    let (tracer, spans) = tracer("svc");
+    let pool = open::<sqlx::Sqlite>("sqlite::memory:")
+        .await
+        .traced()
+        .tracer(tracer);
+    let migrator = sqlx::migrate::Migrator::new(folder.as_path())
+        .await
+        .unwrap();
+    migrator.run(pool.raw()).await.unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    pool.execute("SELECT id FROM users").await.unwrap();
+    assert_eq!(spans.take().len(), 1);
+}
+
+#[tokio::test]
+async fn any_is_what_its_url_names() {
+    for (url, system) in [
+        (postgres_url(), "postgresql"),
+        (mysql_url(), "mysql"),
+        (mysql_url().replace("mysql://", "mariadb://"), "mariadb"),
+    ] {
+        let (tracer, spans) = tracer("svc");
+        let pool = open::<sqlx::Any>(&url).await.traced().tracer(tracer);
+        pool.execute("SELECT 1").await.unwrap();
+        let span = last(&spans);
+        assert_eq!(
+            (
+                span.text("db.system.name"),
+                span.text("db.namespace"),
+                span.text("server.address")
+            ),
+            (Some(system), Some("test"), Some("127.0.0.1"))
+        );
+        assert!(integer(&span, "server.port").is_some());
+        let error = pool
+            .execute("SELECT nothing FROM nowhere")
+            .await
+            .unwrap_err();
+        let code = last(&spans).text("error.type").unwrap().to_owned();
+        assert_eq!(
+            code,
+            if system == "postgresql" {
+                "42P01"
+            } else {
+                "1146"
+            }
+        );
+        assert!(error.as_database_error().is_some());
+    }
+}
+
+/// MariaDB by MySQL's driver is told by the application, since the driver does not say it.
+#[tokio::test]
+async fn the_product_can_be_named() {
+    let (tracer, spans) = tracer("svc");
+    let pool = open::<sqlx::MySql>(&mysql_url())
+        .await
+        .traced()
+        .tracer(tracer)
+        .system("mariadb");
+    pool.execute("SELECT 1").await.unwrap();
+    assert_eq!(last(&spans).text("db.system.name"), Some("mariadb"));
+}
+
+#[tokio::test]
+async fn the_endpoint_is_as_configured() {
+    let (tracer, spans) = tracer("svc");
+    let pool = open::<sqlx::Postgres>(&postgres_url())
+        .await
+        .traced()
+        .tracer(tracer.clone());
+    pool.execute("SELECT 1").await.unwrap();
+    let span = last(&spans);
+    assert_eq!(
+        (
+            span.text("db.system.name"),
+            span.text("db.namespace"),
+            span.text("server.address")
+        ),
+        (Some("postgresql"), Some("test"), Some("127.0.0.1"))
+    );
+    assert!(integer(&span, "server.port").is_some());
+
+    let pool = open::<sqlx::Sqlite>("sqlite::memory:")
+        .await
+        .traced()
+        .tracer(tracer.clone());
+    pool.execute("SELECT 1").await.unwrap();
+    let span = last(&spans);
+    assert_eq!(
+        (
+            span.text("db.system.name"),
+            span.text("db.namespace"),
+            span.text("server.address")
+        ),
+        (Some("sqlite"), Some(":memory:"), None)
+    );
+
+    let file = std::env::temp_dir().join(support::table());
+    let pool = open::<sqlx::Sqlite>(&format!("sqlite:{}?mode=rwc", file.display()))
+        .await
+        .traced()
+        .tracer(tracer);
+    pool.execute("SELECT 1").await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(
+        last(&spans).text("db.namespace"),
+        file.file_name().unwrap().to_str()
+    );
+    let printed = format!("{pool:?}");
+    assert!(
+        !printed.contains("/tmp") && !printed.contains("test:test"),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn a_stored_procedure_is_named() {
+    let (tracer, spans) = tracer("svc");
+    let pool = open::<sqlx::Postgres>(&postgres_url())
+        .await
+        .traced()
+        .tracer(tracer);
+    let procedure = support::table();
+    pool.raw()
+        .execute(safe(&format!(
+            "CREATE PROCEDURE {procedure}(a int) LANGUAGE sql AS ''"
+        )))
+        .await
+        .unwrap();
+    sqlx::query(safe(&format!("CALL {procedure}($1)")))
+        .bind(1)
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.raw()
+        .execute(safe(&format!("DROP PROCEDURE {procedure}")))
+        .await
+        .unwrap();
+    let span = last(&spans);
+    assert_eq!(
+        (
+            span.text("db.stored_procedure.name"),
+            boolean(&span, "hopline.db.completed")
+        ),
+        (Some(procedure.as_str()), None)
+    );
+}
+
+/// One short bound is enough for code over any database.
+async fn by_database<DB: TracedDatabase>(pool: &hopline_sqlx::Pool<DB>) -> u64 {
+    let mut tx = pool.begin().await.unwrap();
+    let done = (&mut tx).execute("SELECT 1").await.unwrap();
+    tx.rollback().await.unwrap();
+    DB::rows_affected(&done)
+}
+
+#[tokio::test]
+async fn code_is_generic_over_databases_with_one_bound() {
+    by_database(&open::<sqlx::Postgres>(&postgres_url()).await.traced()).await;
+    by_database(&open::<sqlx::MySql>(&mysql_url()).await.traced()).await;
+    by_database(&open::<sqlx::Sqlite>("sqlite::memory:").await.traced()).await;
+    by_database(&open::<sqlx::Any>("sqlite::memory:").await.traced()).await;
+}

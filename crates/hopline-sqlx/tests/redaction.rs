@@ -1,0 +1,394 @@
+//! Statements without their values: what they become, and that no value is left.
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hopline_sqlx::{Dialect, redact};
+use proptest::prelude::*;
+use serde_json::Value;
+use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::tokenizer::{Token, Tokenizer};
+use support::ENGINES;
+use support::fuzz::{self, DIALECTS};
+use support::generate::{Generated, Generator, NUMBER, TEXT};
+
+/// One JSON object a line: dialect, statement, and the text and summary that it must have. `SECRET` and 4711 stand in
+/// for what must not be exported.
+const STATEMENTS: &str = include_str!("data/statements.jsonl");
+
+struct Case {
+    dialect: Dialect,
+    sql: String,
+    text: String,
+    summary: String,
+}
+
+fn cases() -> Vec<Case> {
+    let of = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+    STATEMENTS
+        .lines()
+        .map(|line| {
+            let value: Value = serde_json::from_str(line).unwrap();
+            Case {
+                dialect: dialect(value["dialect"].as_str().unwrap()),
+                sql: of(&value, "sql"),
+                text: of(&value, "text"),
+                summary: of(&value, "summary"),
+            }
+        })
+        .collect()
+}
+
+fn dialect(name: &str) -> Dialect {
+    let known = ENGINES.iter().find(|(known, _)| *known == name);
+    known.map_or(Dialect::Other, |(_, dialect)| *dialect)
+}
+
+#[test]
+fn statements_become_what_is_written_down() {
+    let cases = cases();
+    assert!(cases.len() > 265, "there are {}", cases.len());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let redacted = redact(&case.sql, case.dialect);
+        if (&redacted.text, &redacted.summary) != (&case.text, &case.summary) {
+            wrong.push(format!(
+                "{:?} {}\n  is     {} | {}\n  not as {} | {}",
+                case.dialect, case.sql, redacted.text, redacted.summary, case.text, case.summary
+            ));
+        }
+        for secret in ["SECRET", "4711"] {
+            assert!(
+                !case.text.contains(secret) && !case.summary.contains(secret),
+                "written down with a secret: {}",
+                case.sql
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whatever is missing of a statement at its end, what is there is not taken for something else.
+#[test]
+fn no_begin_of_a_statement_leaks() {
+    for case in cases() {
+        for (end, _) in case.sql.char_indices() {
+            let redacted = redact(&case.sql[..end], case.dialect);
+            let all = format!("{}|{}", redacted.text, redacted.summary);
+            assert!(
+                !all.contains("SECRET"),
+                "{:?} {} -> {all}",
+                case.dialect,
+                &case.sql[..end]
+            );
+        }
+    }
+}
+
+#[test]
+fn the_example_answers_line_by_line() {
+    // examples are built with the tests, into the folder beside theirs
+    let program = std::env::current_exe().unwrap();
+    let program = program
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples/redact");
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || input.write_all(STATEMENTS.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success());
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let answers: Vec<Value> = answers
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let expected: Vec<Value> = cases()
+        .iter()
+        .map(|case| serde_json::json!({"text": case.text, "summary": case.summary}))
+        .collect();
+    assert_eq!(answers, expected);
+}
+
+/// What fuzzing begins with, and each input that it found something with.
+#[test]
+fn the_seeds_of_fuzzing_hold() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/sqlx_redact");
+    let mut count = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        fuzz::redact_any(&std::fs::read(seed.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 100);
+}
+
+fn check(dialect: Dialect, generated: &Generated) {
+    let redacted = redact(&generated.sql, dialect);
+    let all = format!("{}|{}", redacted.text, redacted.summary).to_ascii_lowercase();
+    assert!(
+        !all.contains(TEXT) && !all.contains(NUMBER),
+        "{dialect:?} {}\n  -> {all}",
+        generated.sql
+    );
+    let cut = redacted.text.ends_with("?…");
+    assert_eq!(
+        cut, !generated.whole,
+        "{dialect:?} {}\n  -> {}",
+        generated.sql, redacted.text
+    );
+    assert!(!redacted.summary.is_empty() && redacted.summary.len() <= 255);
+}
+
+/// 100,000 of each dialect; [`engines`](../engines.rs) has the engines themselves say that such statements are valid.
+#[test]
+fn generated_statements_leak_nothing_and_are_not_cut() {
+    std::thread::scope(|scope| {
+        for (_, dialect) in ENGINES {
+            scope.spawn(move || {
+                let mut generator = Generator::new(dialect, 7);
+                for _ in 0..100_000 {
+                    check(dialect, &generator.statement());
+                }
+            });
+        }
+    });
+}
+
+/// What another tokenizer takes for literals and comments is nowhere among the words that are kept, and what it takes
+/// for words is kept in its order.
+#[test]
+fn another_tokenizer_sees_the_same_words() {
+    for (name, dialect) in ENGINES {
+        let mut generator = Generator::new(dialect, 11);
+        let generated = (0..4_000).map(|_| generator.statement().sql);
+        // blanks beyond ASCII are none to it
+        let blank = |c: char| c.is_whitespace() && !c.is_ascii() || c == '\u{feff}';
+        let plain = |sql: &String| !sql.contains(blank);
+        let written = cases()
+            .into_iter()
+            .filter(|case| case.dialect == dialect)
+            .map(|case| case.sql)
+            .filter(plain);
+        let (mut compared, mut refused) = (0, 0);
+        for sql in generated.chain(written) {
+            let text = redact(&sql, dialect).text;
+            let text = text.trim_end_matches("?…");
+            let (Some(all), Some(kept)) = (words(dialect, &sql), words(dialect, text)) else {
+                refused += 1;
+                continue;
+            };
+            let mut rest = all.iter();
+            for word in &kept {
+                assert!(
+                    rest.any(|other| other == word),
+                    "{name}: {word} of {sql}\n  -> {text}"
+                );
+            }
+            compared += 1;
+        }
+        assert!(
+            refused * 10 < compared,
+            "{name}: it refused {refused}, compared {compared}"
+        );
+    }
+}
+
+/// The words and names of a statement, as sqlparser has it.
+fn words(dialect: Dialect, sql: &str) -> Option<Vec<String>> {
+    let tokens = match dialect {
+        Dialect::Postgres => Tokenizer::new(&PostgreSqlDialect {}, sql)
+            .with_unescape(false)
+            .tokenize(),
+        Dialect::MySql => Tokenizer::new(&MySqlDialect {}, sql)
+            .with_unescape(false)
+            .tokenize(),
+        _ => Tokenizer::new(&SQLiteDialect {}, sql)
+            .with_unescape(false)
+            .tokenize(),
+    };
+    let word = |token| {
+        if let Token::Word(word) = token {
+            Some(word.value)
+        } else {
+            None
+        }
+    };
+    Some(tokens.ok()?.into_iter().filter_map(word).collect())
+}
+
+/// Input that is slow to read for those who look ahead again and again.
+fn hostile(size: usize) -> Vec<String> {
+    let rows = |row: &str| row.repeat(size / row.len());
+    let mut all: Vec<String> = [
+        "'",
+        "\"",
+        "`",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "$",
+        "$a$",
+        "$a",
+        "--",
+        "/*",
+        "*/",
+        "/*!",
+        "\\",
+        "'\\",
+        "E'",
+        "?",
+        ":",
+        "@",
+        "#",
+        ";",
+        ",",
+        ".",
+        "-",
+        "+-",
+        "1e",
+        "x",
+        "é",
+        "\u{a0}",
+        "\0",
+        "IN (",
+        "VALUES (",
+        "((1),",
+        "WITH a AS (",
+        "a,",
+        "a.",
+        "/**/",
+        "'a\\\\'",
+        "SET ",
+        "U&'",
+        "[a]",
+        "FROM a,",
+    ]
+    .iter()
+    .map(|piece| format!("SELECT {}", rows(piece)))
+    .collect();
+    all.push(format!(
+        "SELECT a FROM t WHERE b IN ({}'SECRET')",
+        rows("'SECRET', ")
+    ));
+    all.push(format!(
+        "SELECT a FROM t WHERE b IN ({}lower('SECRET'))",
+        rows("lower('SECRET'), ")
+    ));
+    all.push(format!(
+        "INSERT INTO t VALUES {}('SECRET')",
+        rows("('SECRET', 4711, now()), ")
+    ));
+    all.push(format!("SELECT {} FROM t", rows("'SECRET', ")));
+    all.push(format!(
+        "WITH {} x AS (SELECT 1) SELECT 1",
+        rows("w AS (SELECT 1), ")
+    ));
+    all
+}
+
+#[test]
+fn hostile_input_is_answered_bounded_and_leaks_nothing() {
+    for size in [10_000, 1_000_000] {
+        for sql in hostile(size) {
+            for dialect in DIALECTS {
+                let redacted = redact(&sql, dialect);
+                fuzz::check(dialect, &sql);
+                assert!(
+                    !redacted.text.contains("SECRET") && !redacted.text.contains("4711"),
+                    "{}",
+                    redacted.text
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_of_any_length_are_one_value() {
+    let list = format!(
+        "SELECT a FROM t WHERE b IN ({}'x') AND c = 1",
+        "'SECRET', ".repeat(2_000)
+    );
+    let rows = format!(
+        "INSERT INTO t VALUES {}('x', 2) RETURNING a",
+        "('SECRET', -1.5), ".repeat(1_500)
+    );
+    for dialect in DIALECTS {
+        assert_eq!(
+            redact(&list, dialect).text,
+            "SELECT a FROM t WHERE b IN (?) AND c = ?"
+        );
+        assert_eq!(
+            redact(&rows, dialect).text,
+            "INSERT INTO t VALUES (?) RETURNING a"
+        );
+    }
+}
+
+/// Eight times the input takes about eight times as long: in one run, the best of several, so that the machine's
+/// other work does not count. By the square it would be 64 times.
+#[test]
+fn time_grows_with_the_length() {
+    let best = |sql: &str, dialect| {
+        (0..7)
+            .map(|_| {
+                let start = Instant::now();
+                std::hint::black_box(redact(std::hint::black_box(sql), dialect));
+                start.elapsed()
+            })
+            .min()
+            .unwrap_or_default()
+    };
+    for (short, long) in hostile(4_000).into_iter().zip(hostile(32_000)) {
+        for dialect in DIALECTS {
+            let (short, took) = (best(&short, dialect), best(&long, dialect));
+            let bound = short.max(Duration::from_micros(20)) * 32;
+            assert!(
+                took < bound,
+                "{dialect:?} {}… took {took:?}, the short one {short:?}",
+                &long[..24]
+            );
+        }
+    }
+}
+
+fn any_dialect() -> impl Strategy<Value = Dialect> {
+    prop::sample::select(DIALECTS.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), dialect in any_dialect()) {
+        let sql = String::from_utf8_lossy(&bytes);
+        fuzz::check(dialect, &sql);
+        prop_assert!(redact(&sql, dialect).text.len() <= sql.len() * 2 + 8);
+    }
+
+    #[test]
+    fn sql_like_noise_is_answered(sql in "([a-zA-Z'\"`$\\\\?:;,.()\\[\\]*/#@ -]|--|/\\*|\\*/|[0-9]|SELECT|VALUES|FROM|IN|\\(|U&|é){0,80}", dialect in any_dialect()) {
+        fuzz::check(dialect, &sql);
+    }
+
+    /// A piece of another statement put into one, at any place.
+    #[test]
+    fn damaged_statements_keep_no_value(seed in 1_u64..u64::MAX, at in 0_usize..2_000, cut in 0_usize..40, which in 0_usize..3) {
+        let dialect = ENGINES[which].1;
+        let sql = Generator::new(dialect, seed).statement().sql;
+        let at = (0..=at % (sql.len() + 1)).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
+        let end = (at..=sql.len()).find(|end| *end >= at + cut && sql.is_char_boundary(*end)).unwrap_or(sql.len());
+        // what is taken away may turn a literal inside out, so what was one may be a word now
+        fuzz::check(dialect, &format!("{}{}", &sql[..at], &sql[end..]));
+    }
+}
