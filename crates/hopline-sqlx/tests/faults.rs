@@ -6,8 +6,8 @@ mod support;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use hopline_sqlx::{Pool, PoolExt, TracedDatabase};
-use hopline_testing::{Spans, tracer};
+use hopline_sqlx::PoolExt;
+use hopline_testing::tracer;
 use sqlx::pool::PoolOptions;
 use sqlx::{Error, Executor};
 use support::{boolean, integer, last, mysql_url, open, postgres_url, safe};
@@ -95,6 +95,8 @@ struct Server {
     sleep: &'static str,
     /// Names the session.
     session: &'static str,
+    /// Counts sessions of that name that are at it.
+    busy: &'static str,
     /// Ends a session of that name, as a server does that shuts down.
     end: &'static str,
     /// Ends statements that take longer than 50 ms.
@@ -108,6 +110,7 @@ fn postgres() -> Server {
         url: postgres_url(),
         sleep: "SELECT CAST(pg_sleep(20) AS text)",
         session: "SELECT CAST(pg_backend_pid() AS bigint)",
+        busy: "SELECT count(*) FROM pg_stat_activity WHERE pid = {} AND state = 'active' AND query LIKE '%pg_sleep%'",
         end: "SELECT pg_terminate_backend({})",
         limit: "SET statement_timeout = 50",
         limited: "57014",
@@ -119,10 +122,26 @@ fn mariadb() -> Server {
         url: mysql_url(),
         sleep: "SELECT CAST(SLEEP(20) AS char)",
         session: "SELECT CAST(CONNECTION_ID() AS signed)",
+        busy: "SELECT count(*) FROM information_schema.processlist WHERE id = {} AND info LIKE '%SLEEP%'",
         end: "KILL {}",
         limit: "SET max_statement_time = 0.05",
         limited: "1969",
     }
+}
+
+/// Waits until the session is at it.
+macro_rules! until_busy {
+    ($server:expr, $session:expr, $other:expr) => {
+        let busy = $server.busy.replace("{}", &$session.to_string());
+        while sqlx::query_scalar::<_, i64>(safe(&busy))
+            .fetch_one(&$other)
+            .await
+            .unwrap()
+            == 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
 }
 
 /// The same on both, by whichever driver.
@@ -143,6 +162,46 @@ macro_rules! on_servers {
     };
 }
 
+/// A way to a server that can be cut, as by a crash: no goodbye, the next connection is refused or not.
+struct Way {
+    cut: tokio::sync::watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(url: &str) -> (Self, String) {
+        let parsed = url.rsplit_once('@').unwrap().1;
+        let server: u16 = parsed
+            .split_once('/')
+            .unwrap()
+            .0
+            .rsplit_once(':')
+            .unwrap()
+            .1
+            .parse()
+            .unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (cut, _) = tokio::sync::watch::channel(false);
+        let cuts = cut.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut cut = cuts.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))
+                        .await
+                        .unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        let url = url.replace(&format!(":{server}/"), &format!(":{port}/"));
+        (Self { cut }, url)
+    }
+}
+
 on_servers! {
     async fn a_server_that_goes_away_in_a_query_is_an_error(server, pool, other, spans) {
         let mut connection = pool.acquire().await.unwrap();
@@ -151,7 +210,7 @@ on_servers! {
         let end = safe(&server.end.replace("{}", &session.to_string()));
         let query = async { connection.execute(server.sleep).await.unwrap_err() };
         let kill = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            until_busy!(server, session, other);
             other.execute(end).await.unwrap();
         };
         let (error, ()) = tokio::join!(query, kill);
@@ -205,82 +264,24 @@ on_servers! {
         assert!(started.elapsed() < Duration::from_secs(10) && span.duration_nanos() < 10_000_000_000);
         other.execute("SELECT 1").await.unwrap();
     }
-}
 
-/// A way to a server that can be cut, as by a crash: no goodbye, the next connection is refused or not.
-struct Way {
-    port: u16,
-    cut: tokio::sync::watch::Sender<bool>,
-}
-
-impl Way {
-    async fn to(url: &str) -> (Self, String) {
-        let parsed = url.rsplit_once('@').unwrap().1;
-        let server: u16 = parsed
-            .split_once('/')
-            .unwrap()
-            .0
-            .rsplit_once(':')
-            .unwrap()
-            .1
-            .parse()
-            .unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (cut, _) = tokio::sync::watch::channel(false);
-        let cuts = cut.clone();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut cut = cuts.subscribe();
-                tokio::spawn(async move {
-                    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))
-                        .await
-                        .unwrap();
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cut.changed() => {}
-                    }
-                });
-            }
-        });
-        let url = url.replace(&format!(":{server}/"), &format!(":{port}/"));
-        (Self { port, cut }, url)
-    }
-}
-
-async fn a_connection_that_breaks<DB: TracedDatabase>(
-    url: &str,
-    sleep: &'static str,
-) -> (Spans, Error, Pool<DB>)
-where
-    for<'e> &'e Pool<DB>: Executor<'e, Database = DB>,
-{
-    let (way, url) = Way::to(url).await;
-    assert!(way.port > 0);
-    let (tracer, spans) = tracer("svc");
-    let pool = open::<DB>(&url).await.traced().tracer(tracer);
-    (&pool).execute("SELECT 1").await.unwrap();
-    spans.take();
-    let (error, ()) = tokio::join!(
-        async { (&pool).execute(sleep).await.map(drop).unwrap_err() },
-        async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    async fn a_connection_that_breaks_in_a_query_is_an_error_of_that_class(server, pool, other, spans) {
+        let (way, url) = Way::to(&server.url).await;
+        let cut = database_of(pool.raw(), PoolOptions::new().max_connections(1)).connect(&url).await.unwrap();
+        let tracer = hopline_core::Tracer::builder().sink(spans.sink()).build();
+        let cut = cut.traced().tracer(tracer);
+        let session: i64 = sqlx::query_scalar(server.session).fetch_one(&cut).await.unwrap();
+        spans.take();
+        let query = async { cut.execute(server.sleep).await.unwrap_err() };
+        let breaks = async {
+            until_busy!(server, session, other);
             way.cut.send(true).unwrap();
-        }
-    );
-    (spans, error, pool)
-}
-
-#[tokio::test]
-async fn a_connection_that_breaks_in_a_query_is_an_error_of_that_class() {
-    let (spans, error, pool) =
-        a_connection_that_breaks::<sqlx::Postgres>(&postgres_url(), postgres().sleep).await;
-    assert!(matches!(error, Error::Io(_)), "{error}");
-    assert_eq!(last(&spans).text("error.type"), Some("io"));
-    pool.execute("SELECT 1").await.unwrap();
-    let (spans, error, pool) =
-        a_connection_that_breaks::<sqlx::MySql>(&mysql_url(), mariadb().sleep).await;
-    assert!(matches!(error, Error::Io(_)), "{error}");
-    assert_eq!(last(&spans).text("error.type"), Some("io"));
-    pool.execute("SELECT 1").await.unwrap();
+        };
+        let (error, ()) = tokio::join!(query, breaks);
+        assert!(matches!(error, Error::Io(_)), "{error}");
+        let span = last(&spans);
+        assert_eq!((span.text("error.type"), span.text("db.response.status_code")), (Some("io"), None));
+        cut.execute("SELECT 1").await.unwrap();
+        assert!(!last(&spans).is_error(), "the pool opens another connection");
+    }
 }
