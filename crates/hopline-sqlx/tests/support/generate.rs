@@ -48,6 +48,7 @@ pub struct Generator {
     state: u64,
     out: String,
     depth: usize,
+    defines: bool,
 }
 
 impl Generator {
@@ -57,15 +58,17 @@ impl Generator {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             out: String::new(),
             depth: 0,
+            defines: false,
         }
     }
 
     pub fn statement(&mut self) -> Generated {
         self.out.clear();
-        self.depth = 0;
+        (self.depth, self.defines) = (0, false);
         let (mut whole, mut prepare_only) = (true, false);
         match self.below(24) {
             0..=5 => self.select(),
+            6 if self.one_in(3) => self.window(),
             6 => self.union(),
             7..=9 => self.insert(),
             10 | 11 => self.update(),
@@ -91,7 +94,8 @@ impl Generator {
                 prepare_only = self.secret();
             }
         }
-        if self.one_in(6) {
+        // SQLite keeps the text of definitions, and cannot add to one that ends with a comment
+        if self.one_in(6) && !(self.dialect == Sqlite && self.defines) {
             self.comment();
         }
         Generated {
@@ -267,6 +271,19 @@ impl Generator {
             0..=3 => self.text_literal(),
             4 => self.name("name"),
             5 => self.call("upper", Self::text),
+            6 if self.dialect == Postgres => {
+                self.raw(" ('{\"zq9\": \"zq9\"}'::jsonb");
+                let operator =
+                    self.one_of(&[" ->> ", "->>", " #>> '{zq9}' || ", " #>>'{zq9,zq9}'||"]);
+                self.raw(operator);
+                self.text_literal();
+                self.raw(")");
+            }
+            6 if self.dialect == MySql => self.call("json_unquote", |this| {
+                this.call("json_extract", |this| {
+                    this.raw("'{\"zq9\": 770077}', '$.zq9'");
+                });
+            }),
             6 => {
                 self.word("coalesce");
                 self.raw("(");
@@ -342,6 +359,16 @@ impl Generator {
                 let operator = self.one_of(&["=", " <> ", " <", ">= "]);
                 self.raw(operator);
                 self.number();
+            }
+            2 if self.dialect == Postgres && self.one_in(3) => {
+                self.name("name");
+                self.raw("=");
+                self.word("ANY");
+                self.raw("(ARRAY[");
+                self.text_literal();
+                self.raw(",");
+                self.text_literal();
+                self.raw("])");
             }
             2 => self.list(),
             3 => {
@@ -506,6 +533,31 @@ impl Generator {
         }
     }
 
+    fn window(&mut self) {
+        self.word("SELECT");
+        self.word("count");
+        self.raw("(*)");
+        self.word("OVER");
+        self.raw(" (");
+        self.word("PARTITION BY");
+        self.raw(" name");
+        self.word("ORDER BY");
+        self.raw(" amount");
+        self.word("ROWS BETWEEN");
+        self.raw(" 770077");
+        self.word("PRECEDING AND CURRENT ROW");
+        self.raw("),");
+        self.word("CASE");
+        self.raw(" name");
+        self.word("WHEN");
+        self.text_literal();
+        self.word("THEN");
+        self.number_literal();
+        self.word("END");
+        self.word("FROM");
+        self.name("gen_t");
+    }
+
     fn union(&mut self) {
         for part in 0..2 + self.below(2) {
             if part > 0 {
@@ -545,7 +597,21 @@ impl Generator {
     }
 
     fn insert(&mut self) {
-        self.word("INSERT");
+        if self.dialect == MySql && self.one_in(6) {
+            let verb = self.one_of(&["INSERT INTO", "REPLACE INTO", "INSERT IGNORE", "REPLACE"]);
+            self.word(verb);
+            self.name("gen_t");
+            self.word("SET");
+            self.raw(" id=770077, name=");
+            self.text_literal();
+            return;
+        }
+        if self.dialect == Sqlite && self.one_in(6) {
+            let verb = self.one_of(&["INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE"]);
+            self.word(verb);
+        } else {
+            self.word("INSERT");
+        }
         self.word("INTO");
         self.name("gen_t");
         self.raw(" (id, name,amount)");
@@ -668,6 +734,7 @@ impl Generator {
 
     /// True if it cannot be undone.
     fn definition(&mut self) -> bool {
+        self.defines = true;
         match self.below(4) {
             0 => {
                 self.word("CREATE");
