@@ -12,7 +12,7 @@ use hopline_sqlx::{Dialect, redact};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    match run() {
+    match answer(io::stdin().lock(), io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         // who reads no further has seen enough
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -23,9 +23,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    for (number, line) in io::stdin().lock().lines().enumerate() {
+/// A line for each line.
+pub(crate) fn answer(statements: impl BufRead, out: impl Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    for (number, line) in statements.lines().enumerate() {
         let line = line?;
         if line.trim().is_empty() {
             continue;

@@ -1,9 +1,10 @@
 //! Statements without their values: what they become, and that no value is left.
 
+#[allow(dead_code, reason = "its own main is not called")]
+#[path = "../examples/redact.rs"]
+mod example;
 mod support;
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hopline_sqlx::{Dialect, redact};
@@ -90,25 +91,9 @@ fn no_begin_of_a_statement_leaks() {
 
 #[test]
 fn the_example_answers_line_by_line() {
-    // examples are built with the tests, into the folder beside theirs
-    let program = std::env::current_exe().unwrap();
-    let program = program
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/redact");
-    let mut child = Command::new(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || input.write_all(STATEMENTS.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success());
-    let answers = String::from_utf8(output.stdout).unwrap();
+    let mut answers = Vec::new();
+    example::answer(STATEMENTS.as_bytes(), &mut answers).unwrap();
+    let answers = String::from_utf8(answers).unwrap();
     let answers: Vec<Value> = answers
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -118,6 +103,10 @@ fn the_example_answers_line_by_line() {
         .map(|case| serde_json::json!({"text": case.text, "summary": case.summary}))
         .collect();
     assert_eq!(answers, expected);
+    for no_statement in ["{}", "SELECT 1", r#"{"sql":"SELECT 1","dialect":"oracle"}"#] {
+        let error = example::answer(no_statement.as_bytes(), Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "line 1 is no statement");
+    }
 }
 
 /// What fuzzing begins with, and each input that it found something with.

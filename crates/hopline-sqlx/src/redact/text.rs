@@ -61,6 +61,8 @@ enum Last {
     Word(Word),
     Literal,
     Dot,
+    /// The sign between a clause and its secret.
+    Assigns,
     Other,
 }
 
@@ -245,8 +247,8 @@ impl Text {
     }
 
     fn name(&mut self, name: &str, spaced: bool) -> Verdict {
-        let secret = self.statement == Statement::Definition
-            && matches!(self.last, Last::Word(last) if last.is_secretive());
+        let secret =
+            self.statement == Statement::Definition && is_secret_clause(self.last, Word::Any);
         if secret || self.statement == Statement::Begins {
             return Verdict::Cut;
         }
@@ -293,14 +295,13 @@ impl Text {
     }
 
     fn symbol(&mut self, symbol: &str, spaced: bool) -> Verdict {
-        let last = std::mem::replace(
-            &mut self.last,
-            if symbol == "." {
-                Last::Dot
-            } else {
-                Last::Other
-            },
-        );
+        let secretive = matches!(self.last, Last::Word(last) if last.is_secretive());
+        let next = match symbol {
+            "." => Last::Dot,
+            "=" if secretive => Last::Assigns,
+            _ => Last::Other,
+        };
+        let last = std::mem::replace(&mut self.last, next);
         match symbol {
             "(" => {
                 self.open(last, spaced);
@@ -413,9 +414,12 @@ impl Text {
     }
 }
 
-/// `PASSWORD abc`, where `password TEXT` is a column.
+/// `PASSWORD abc` and `PASSWORD = abc`, where `password TEXT` is a column.
 fn is_secret_clause(last: Last, word: Word) -> bool {
-    matches!(last, Last::Word(last) if last.is_secretive()) && !word.follows_column()
+    match last {
+        Last::Word(last) => last.is_secretive() && !word.follows_column(),
+        last => last == Last::Assigns,
+    }
 }
 
 /// What stands for all that is not kept.
