@@ -2,14 +2,10 @@
 
 use std::fmt;
 
-use futures_core::future::BoxFuture;
-use futures_core::stream::BoxStream;
 use hopline_core::{Name, Span};
-use sqlx::{Error, Execute, Executor, SqlStr};
-use sqlx_core::describe::Describe;
 
 use crate::connection::Connection;
-use crate::database::{Step, TracedDatabase};
+use crate::executor::impl_executor;
 use crate::pool::Pool;
 
 /// What the application says of a call.
@@ -100,51 +96,11 @@ impl<E> fmt::Debug for Annotated<'_, E> {
     }
 }
 
-/// The same text for what is shared and for what is borrowed mutably.
-macro_rules! execute_with_notes {
-    ($executor:ty) => {
-        impl<'c, DB: TracedDatabase> Executor<'c> for Annotated<'_, $executor> {
-            type Database = DB;
-
-            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step<DB>, Error>>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, DB>,
-            {
-                self.executor.many(query, self.notes)
-            }
-
-            fn fetch_optional<'e, 'q: 'e, E>(
-                self,
-                query: E,
-            ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
-            where
-                'c: 'e,
-                E: 'q + Execute<'q, DB>,
-            {
-                self.executor.optional(query, self.notes)
-            }
-
-            fn prepare_with<'e>(
-                self,
-                sql: SqlStr,
-                parameters: &'e [DB::TypeInfo],
-            ) -> BoxFuture<'e, Result<DB::Statement, Error>>
-            where
-                'c: 'e,
-            {
-                self.executor.prepared(sql, parameters, self.notes)
-            }
-
-            fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-            where
-                'c: 'e,
-            {
-                self.executor.described(sql)
-            }
-        }
-    };
-}
-
-execute_with_notes!(&'c Pool<DB>);
-execute_with_notes!(&'c mut Connection<'_, DB>);
+impl_executor!(Annotated<'_, &'c Pool<DB>>, |call| (
+    call.executor,
+    call.notes
+));
+impl_executor!(Annotated<'_, &'c mut Connection<'_, DB>>, |call| (
+    call.executor,
+    call.notes
+));

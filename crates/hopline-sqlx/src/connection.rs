@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, Error, Execute, Executor, SqlSafeStr, SqlStr};
+use sqlx::{Connection as _, Error, Execute, SqlSafeStr, SqlStr};
 use sqlx_core::describe::Describe;
 
 use crate::annotated::{Annotated, Notes};
 use crate::call::Call;
 use crate::database::{Step, TracedDatabase};
+use crate::executor::impl_executor;
 use crate::pool::Pool;
 use crate::record::{Pending, Record};
 use crate::settings::{Control, Settings};
@@ -238,44 +239,7 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
     }
 }
 
-// The other methods of `Executor` end in one of these, with every driver.
-impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Connection<'_, DB> {
-    type Database = DB;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step<DB>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.many(query, Notes::default())
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.optional(query, Notes::default())
-    }
-
-    fn prepare_with<'e>(
-        self,
-        sql: SqlStr,
-        parameters: &'e [DB::TypeInfo],
-    ) -> BoxFuture<'e, Result<DB::Statement, Error>>
-    where
-        'c: 'e,
-    {
-        self.prepared(sql, parameters, Notes::default())
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-    where
-        'c: 'e,
-    {
-        self.described(sql)
-    }
-}
+impl_executor!(&'c mut Connection<'_, DB>, |connection| (
+    connection,
+    Notes::default()
+));

@@ -105,12 +105,15 @@ mod annotated;
 mod call;
 mod connection;
 mod database;
+mod executor;
 mod pool;
 mod record;
 mod redact;
 mod settings;
+mod source;
 mod stream;
 mod transaction;
+mod wait;
 
 pub use annotated::Annotated;
 pub use call::Call;

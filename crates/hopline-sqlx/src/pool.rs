@@ -10,10 +10,8 @@ use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt;
 use hopline_core::{OlderNames, SpanNames, Tracer};
-use sqlx::pool::PoolConnection;
 use sqlx::{
-    ConnectOptions, Connection as _, Error, Execute, Executor, SqlSafeStr, SqlStr,
-    Transaction as Begun,
+    ConnectOptions, Connection as _, Error, Execute, SqlSafeStr, SqlStr, Transaction as Begun,
 };
 use sqlx_core::describe::Describe;
 
@@ -21,8 +19,10 @@ use crate::annotated::{Annotated, Notes};
 use crate::call::Call;
 use crate::connection::Connection;
 use crate::database::{Step, TracedDatabase};
-use crate::record::{Pending, Record, Wait};
+use crate::executor::impl_executor;
+use crate::record::{Pending, Record};
 use crate::settings::{Control, QueryText, Settings};
+use crate::source::Source;
 use crate::stream::{Recorded, recorded_row};
 use crate::transaction::Transaction;
 
@@ -405,87 +405,4 @@ impl<DB: TracedDatabase> fmt::Debug for Pool<DB> {
     }
 }
 
-/// Where a call gets its connection from.
-struct Source<DB: TracedDatabase> {
-    pool: sqlx::Pool<DB>,
-    loud: Option<Arc<AtomicU32>>,
-    /// Where waits may become spans.
-    settings: Option<Arc<Settings>>,
-}
-
-impl<DB: TracedDatabase> Source<DB> {
-    /// A connection; how long it took to get it is said of the span that waits.
-    async fn acquire(&self, wait: Wait<'_>) -> Result<PoolConnection<DB>, Error> {
-        if let Some(loud) = &self.loud {
-            self.close_loud(loud).await;
-        }
-        let connection = self.pool.acquire().await;
-        wait.over::<DB, _>(self.settings.as_deref(), &connection);
-        connection
-    }
-
-    /// Closes the connections that were opened before sqlx's events were turned off. They have 20 ms to come back
-    /// from what they do; one that is longer in use is left.
-    ///
-    /// They are closed in tasks of the pool's own, which it waits for with its limit of connections. If it is dropped
-    /// on the way, the next call goes on.
-    async fn close_loud(&self, loud: &AtomicU32) {
-        for _ in 0..20 {
-            while loud.load(Relaxed) > 0
-                && let Some(mut idle) = self.pool.try_acquire()
-            {
-                let one_less = loud.fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1));
-                if one_less.is_ok() {
-                    idle.close_on_drop();
-                }
-            }
-            if loud.load(Relaxed) == 0 {
-                return;
-            }
-            sqlx_core::rt::sleep(Duration::from_millis(1)).await;
-        }
-        loud.store(0, Relaxed);
-    }
-}
-
-// The other methods of `Executor` end in one of these, with every driver.
-impl<'p, DB: TracedDatabase> Executor<'p> for &'_ Pool<DB> {
-    type Database = DB;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step<DB>, Error>>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.many(query, Notes::default())
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.optional(query, Notes::default())
-    }
-
-    fn prepare_with<'e>(
-        self,
-        sql: SqlStr,
-        parameters: &'e [DB::TypeInfo],
-    ) -> BoxFuture<'e, Result<DB::Statement, Error>>
-    where
-        'p: 'e,
-    {
-        self.prepared(sql, parameters, Notes::default())
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-    where
-        'p: 'e,
-    {
-        self.described(sql)
-    }
-}
+impl_executor!(&'_ Pool<DB>, |pool| (pool, Notes::default()));

@@ -1,13 +1,12 @@
 //! How a statement's span ends.
 
 use std::marker::PhantomData;
-use std::time::{Duration, Instant};
 
 use hopline_core::{Name, Span, attr, semconv};
 use sqlx::{Either, Error};
 
 use crate::database::{Step, TracedDatabase};
-use crate::settings::Settings;
+use crate::wait::{POOL_WAIT, Wait, Waited};
 
 /// Counts what comes back, and ends the span once: at the result's end, at an error, or when it is dropped half-way.
 pub(crate) struct Record<DB> {
@@ -133,62 +132,8 @@ impl Drop for Pending {
     }
 }
 
-const POOL_WAIT: &str = "hopline.db.pool_wait_ms";
-
-/// How long the pool let a step wait for a connection.
-#[derive(Clone, Copy)]
-enum Waited {
-    No,
-    Since(Instant),
-    For(Duration),
-}
-
-impl Waited {
-    fn millis(self) -> Option<f64> {
-        let wait = match self {
-            Self::No => return None,
-            // given up
-            Self::Since(asked) => asked.elapsed(),
-            Self::For(wait) => wait,
-        };
-        Some(wait.as_secs_f64() * 1e3)
-    }
-}
-
-/// A wait for a connection that is going on.
-pub(crate) struct Wait<'a> {
-    span: &'a Span,
-    waited: &'a mut Waited,
-}
-
-impl<'a> Wait<'a> {
-    fn new(span: &'a Span, waited: &'a mut Waited) -> Self {
-        if span.is_recording() {
-            *waited = Waited::Since(Instant::now());
-        }
-        Self { span, waited }
-    }
-
-    /// It is over; `settings` are those of a pool where it may become a span.
-    pub(crate) fn over<DB: TracedDatabase, T>(
-        self,
-        settings: Option<&Settings>,
-        acquired: &Result<T, Error>,
-    ) {
-        let Waited::Since(asked) = *self.waited else {
-            return;
-        };
-        let wait = asked.elapsed();
-        *self.waited = Waited::For(wait);
-        let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
-        if let (Some(span), Err(error)) = (span, acquired) {
-            fail::<DB>(&span, error);
-        }
-    }
-}
-
 /// Marks a span by the error's code, or its class. Never its message, which may hold values.
-fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
+pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
     if !span.is_recording() {
         return;
     }

@@ -4,15 +4,14 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use futures_core::future::BoxFuture;
-use futures_core::stream::BoxStream;
 use hopline_core::{Context, no_attrs};
-use sqlx::{Error, Execute, Executor, SqlStr};
-use sqlx_core::describe::Describe;
+use sqlx::Error;
 use sqlx_core::transaction::TransactionManager;
 
+use crate::annotated::Notes;
 use crate::connection::Connection;
-use crate::database::{Step, TracedDatabase};
+use crate::database::TracedDatabase;
+use crate::executor::impl_executor;
 use crate::record::Pending;
 use crate::settings::{Control, Settings};
 
@@ -117,44 +116,8 @@ impl<DB: TracedDatabase> fmt::Debug for Transaction<'_, DB> {
     }
 }
 
-/// `.execute(&mut transaction)` as well as `.execute(&mut *transaction)`.
-impl<'c, DB: TracedDatabase> Executor<'c> for &'c mut Transaction<'_, DB> {
-    type Database = DB;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step<DB>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.connection.fetch_many(query)
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxFuture<'e, Result<Option<DB::Row>, Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, DB>,
-    {
-        self.connection.fetch_optional(query)
-    }
-
-    fn prepare_with<'e>(
-        self,
-        sql: SqlStr,
-        parameters: &'e [DB::TypeInfo],
-    ) -> BoxFuture<'e, Result<DB::Statement, Error>>
-    where
-        'c: 'e,
-    {
-        self.connection.prepare_with(sql, parameters)
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>>
-    where
-        'c: 'e,
-    {
-        self.connection.describe(sql)
-    }
-}
+// `.execute(&mut transaction)` as well as `.execute(&mut *transaction)`
+impl_executor!(&'c mut Transaction<'_, DB>, |transaction| (
+    transaction.connection,
+    Notes::default()
+));

@@ -1,0 +1,66 @@
+//! sqlx's `Executor`, for all that statements run on.
+
+/// Implements it for a type, whose value is taken apart into what runs statements and the notes on the call.
+///
+/// The methods of `Executor` that are not here end in one of these, with every driver.
+macro_rules! impl_executor {
+    ($executor:ty, |$this:ident| ($runs:expr, $notes:expr)) => {
+        impl<'c, DB: $crate::database::TracedDatabase> sqlx::Executor<'c> for $executor {
+            type Database = DB;
+
+            fn fetch_many<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> futures_core::stream::BoxStream<
+                'e,
+                Result<$crate::database::Step<DB>, sqlx::Error>,
+            >
+            where
+                'c: 'e,
+                E: 'q + sqlx::Execute<'q, DB>,
+            {
+                let $this = self;
+                $runs.many(query, $notes)
+            }
+
+            fn fetch_optional<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> futures_core::future::BoxFuture<'e, Result<Option<DB::Row>, sqlx::Error>>
+            where
+                'c: 'e,
+                E: 'q + sqlx::Execute<'q, DB>,
+            {
+                let $this = self;
+                $runs.optional(query, $notes)
+            }
+
+            fn prepare_with<'e>(
+                self,
+                sql: sqlx::SqlStr,
+                parameters: &'e [DB::TypeInfo],
+            ) -> futures_core::future::BoxFuture<'e, Result<DB::Statement, sqlx::Error>>
+            where
+                'c: 'e,
+            {
+                let $this = self;
+                $runs.prepared(sql, parameters, $notes)
+            }
+
+            fn describe<'e>(
+                self,
+                sql: sqlx::SqlStr,
+            ) -> futures_core::future::BoxFuture<
+                'e,
+                Result<sqlx_core::describe::Describe<DB>, sqlx::Error>,
+            >
+            where
+                'c: 'e,
+            {
+                let $this = self;
+                $runs.described(sql)
+            }
+        }
+    };
+}
+pub(crate) use impl_executor;

@@ -1,0 +1,64 @@
+//! How long a step waits for a connection.
+
+use std::time::{Duration, Instant};
+
+use hopline_core::Span;
+use sqlx::Error;
+
+use crate::database::TracedDatabase;
+use crate::record::fail;
+use crate::settings::Settings;
+
+pub(crate) const POOL_WAIT: &str = "hopline.db.pool_wait_ms";
+
+/// How long the pool let a step wait for a connection.
+#[derive(Clone, Copy)]
+pub(crate) enum Waited {
+    No,
+    Since(Instant),
+    For(Duration),
+}
+
+impl Waited {
+    pub(crate) fn millis(self) -> Option<f64> {
+        let wait = match self {
+            Self::No => return None,
+            // given up
+            Self::Since(asked) => asked.elapsed(),
+            Self::For(wait) => wait,
+        };
+        Some(wait.as_secs_f64() * 1e3)
+    }
+}
+
+/// A wait for a connection that is going on.
+pub(crate) struct Wait<'a> {
+    span: &'a Span,
+    waited: &'a mut Waited,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn new(span: &'a Span, waited: &'a mut Waited) -> Self {
+        if span.is_recording() {
+            *waited = Waited::Since(Instant::now());
+        }
+        Self { span, waited }
+    }
+
+    /// It is over; `settings` are those of a pool where it may become a span.
+    pub(crate) fn over<DB: TracedDatabase, T>(
+        self,
+        settings: Option<&Settings>,
+        acquired: &Result<T, Error>,
+    ) {
+        let Waited::Since(asked) = *self.waited else {
+            return;
+        };
+        let wait = asked.elapsed();
+        *self.waited = Waited::For(wait);
+        let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
+        if let (Some(span), Err(error)) = (span, acquired) {
+            fail::<DB>(&span, error);
+        }
+    }
+}
