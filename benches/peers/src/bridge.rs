@@ -1,66 +1,30 @@
 //! The `tracing` crate with tracing-opentelemetry, and the axum layer built on both.
 
 use axum_tracing_opentelemetry::middleware::OtelAxumLayer;
-use hopline_gate::requests::{SAMPLED, UNSAMPLED, requests, routes};
+use hopline_gate::requests::{requests, routes};
 use hopline_gate::trace::{Values, polls};
 use hopline_gate::{Case, Work};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Instrument, Span};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::names::*;
-use crate::otel::{flushed, installed};
+use crate::grid;
+use crate::names::{BRIDGE, BRIDGE_AXUM};
+use crate::sdk::current::{flushed, provider};
 use crate::threads::{Helper, on_workers};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (children, times) in CHILDREN {
-        for (sampler, group) in [
-            (Sampler::AlwaysOn, kept(children)),
-            (Sampler::AlwaysOff, not_recorded(children)),
-        ] {
-            let make = move |_: &_| traces(sampler.clone(), children);
-            cases.push(Case::new(name(group, BRIDGE), make).times(times));
-        }
-    }
-    cases.push(
-        Case::new(name(POLL, BRIDGE), |_| poll())
-            .over(POLL_BARE)
-            .times(1024),
-    );
-    cases.push(Case::new(name(SHARED, BRIDGE), |_| shared()).times(1000));
-    cases.push(Case::new(name(WORKERS, BRIDGE), |_| workers()).times(1024));
-    for (group, bare, sampler, parent) in [
-        (AXUM, AXUM_BARE, Sampler::AlwaysOn, None),
-        (
-            AXUM_PARENT,
-            AXUM_BARE_PARENT,
-            Sampler::AlwaysOn,
-            Some(SAMPLED),
-        ),
-        (AXUM_OFF, AXUM_BARE, Sampler::AlwaysOff, None),
-        (
-            AXUM_OFF_PARENT,
-            AXUM_BARE_PARENT,
-            Sampler::AlwaysOff,
-            Some(UNSAMPLED),
-        ),
-    ] {
-        let make = move |_: &_| layer(sampler.clone(), parent);
-        cases.push(
-            Case::new(name(group, BRIDGE_AXUM), make)
-                .over(bare)
-                .times(512),
-        );
-    }
+    let mut cases = grid::traces(BRIDGE, traces);
+    cases.extend(grid::threads([BRIDGE; 3], poll, shared, workers));
+    cases.extend(grid::requests(BRIDGE_AXUM, layer));
     cases
 }
 
 /// Makes every `tracing` span of the process an OpenTelemetry span.
-fn subscribed(sampler: Sampler) -> SdkTracerProvider {
-    let provider = installed(sampler);
+fn subscribed(sampled: bool) -> SdkTracerProvider {
+    let provider = provider(sampled);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
     tracing_subscriber::registry().with(layer).init();
     provider
@@ -87,8 +51,8 @@ fn root() -> Span {
     tracing::info_span!(parent: None, "root")
 }
 
-fn traces(sampler: Sampler, children: u64) -> Work {
-    let (provider, values) = (subscribed(sampler), Values::unknown());
+fn traces(sampled: bool, children: u64) -> Work {
+    let (provider, values) = (subscribed(sampled), Values::unknown());
     let trace = move || {
         let root = root();
         let _current = root.enter();
@@ -98,7 +62,7 @@ fn traces(sampler: Sampler, children: u64) -> Work {
 }
 
 fn poll() -> Work {
-    let provider = subscribed(Sampler::AlwaysOn);
+    let provider = subscribed(true);
     flushed(
         polls(std::future::pending::<()>().instrument(root())),
         provider,
@@ -106,7 +70,7 @@ fn poll() -> Work {
 }
 
 fn shared() -> Work {
-    let provider = subscribed(Sampler::AlwaysOn);
+    let provider = subscribed(true);
     let (values, helper) = (Values::unknown(), Helper::start());
     let work = Work::new(move |spans| {
         let root = root();
@@ -117,7 +81,7 @@ fn shared() -> Work {
 }
 
 fn workers() -> Work {
-    let (provider, values) = (subscribed(Sampler::AlwaysOn), Values::unknown());
+    let (provider, values) = (subscribed(true), Values::unknown());
     let work = on_workers(move || {
         let work = async move {
             (0..3).for_each(|_| child(&values));
@@ -129,8 +93,8 @@ fn workers() -> Work {
     flushed(work, provider)
 }
 
-fn layer(sampler: Sampler, parent: Option<&'static str>) -> Work {
-    let provider = subscribed(sampler);
+fn layer(sampled: bool, parent: Option<&'static str>) -> Work {
+    let provider = subscribed(sampled);
     flushed(
         requests(routes().layer(OtelAxumLayer::default()), parent),
         provider,

@@ -6,14 +6,13 @@ use hopline_gate::{Case, Work};
 use hopline_sqlx::PoolExt;
 use opentelemetry_0_32::Context;
 use opentelemetry_0_32::trace::{FutureExt as _, TraceContextExt, Tracer, TracerProvider};
-use opentelemetry_sdk_0_32::trace::Sampler;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Executor, Sqlite, SqlitePool};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::clients::{flushed, installed};
 use crate::names::name;
 use crate::ours::clocks;
+use crate::sdk::older::{flushed, provider};
 
 const GROUP: &str = "sqlx, an SQLite query in a sampled trace";
 const BARE: &str = "sqlx/bare, hopline";
@@ -87,7 +86,7 @@ async fn query<'c>(pool: impl Executor<'c, Database = Sqlite>) {
 }
 
 fn theirs(traced: bool) -> Work {
-    let provider = installed(Sampler::AlwaysOn);
+    let provider = provider(true);
     let tracer = provider.tracer("bench");
     let (runtime, raw) = pool();
     let pool = sqlx_otel::PoolBuilder::from(raw.clone()).build();

@@ -7,45 +7,25 @@ use fastrace::collector::{Config, Reporter, SpanRecord};
 use fastrace::future::FutureExt;
 use fastrace::prelude::{LocalSpan, Span, SpanContext};
 use fastrace_axum::FastraceLayer;
-use hopline_gate::requests::{SAMPLED, UNSAMPLED, requests, routes};
+use hopline_gate::requests::{requests, routes};
 use hopline_gate::trace::{Values, polls};
 use hopline_gate::{Case, Work};
 
+use crate::grid;
 use crate::names::*;
 use crate::threads::{Helper, on_workers};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
+    let mut cases = grid::traces(FAST_LOCAL, local_traces);
     for (children, times) in CHILDREN {
-        for (group, sampled) in [(kept(children), true), (not_recorded(children), false)] {
-            let make = move |_: &_| local_traces(sampled, children);
-            cases.push(Case::new(name(group, FAST_LOCAL), make).times(times));
-        }
         let make = move |_: &_| span_traces(children);
         cases.push(Case::new(name(kept(children), FAST_SPAN), make).times(times));
         let make = move |_: &_| cancelled_traces(children);
         cases.push(Case::new(name(discarded(children), FAST_LOCAL), make).times(times));
     }
-    cases.push(
-        Case::new(name(POLL, FAST), |_| poll())
-            .over(POLL_BARE)
-            .times(1024),
-    );
-    cases.push(Case::new(name(SHARED, FAST_SPAN), |_| shared()).times(1000));
-    cases.push(Case::new(name(WORKERS, FAST_LOCAL), |_| workers()).times(1024));
-    for (group, bare, sampled, parent) in [
-        (AXUM, AXUM_BARE, true, None),
-        (AXUM_PARENT, AXUM_BARE_PARENT, true, Some(SAMPLED)),
-        (AXUM_OFF, AXUM_BARE, false, None),
-        (AXUM_OFF_PARENT, AXUM_BARE_PARENT, false, Some(UNSAMPLED)),
-    ] {
-        let make = move |_: &_| layer(sampled, parent);
-        cases.push(
-            Case::new(name(group, FAST_AXUM), make)
-                .over(bare)
-                .times(512),
-        );
-    }
+    let names = [FAST, FAST_SPAN, FAST_LOCAL];
+    cases.extend(grid::threads(names, poll, shared, workers));
+    cases.extend(grid::requests(FAST_AXUM, layer));
     cases
 }
 

@@ -1,103 +1,23 @@
 //! The OpenTelemetry SDK, and its layer for tower.
 
-use hopline_gate::requests::{SAMPLED, UNSAMPLED, requests, routes};
+use hopline_gate::requests::{requests, routes};
 use hopline_gate::trace::{Values, polls};
 use hopline_gate::{Case, Work};
 use opentelemetry::trace::{FutureExt, Span, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_instrumentation_tower::http::server::LayerBuilder;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData,
-    SpanExporter,
-};
+use opentelemetry_sdk::trace::SdkTracer;
 
-use crate::names::*;
+use crate::grid;
+use crate::names::{OTEL, OTEL_TOWER};
+use crate::sdk::current::{flushed, provider};
 use crate::threads::{Helper, on_workers};
 
 pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (children, times) in CHILDREN {
-        for (sampler, group) in [
-            (Sampler::AlwaysOn, kept(children)),
-            (Sampler::AlwaysOff, not_recorded(children)),
-        ] {
-            let make = move |_: &_| traces(sampler.clone(), children);
-            cases.push(Case::new(name(group, OTEL), make).times(times));
-        }
-    }
-    cases.push(
-        Case::new(name(POLL, OTEL), |_| poll())
-            .over(POLL_BARE)
-            .times(1024),
-    );
-    cases.push(Case::new(name(SHARED, OTEL), |_| shared()).times(1000));
-    cases.push(Case::new(name(WORKERS, OTEL), |_| workers()).times(1024));
-    for (group, bare, sampler, parent) in [
-        (AXUM, AXUM_BARE, Sampler::AlwaysOn, None),
-        (
-            AXUM_PARENT,
-            AXUM_BARE_PARENT,
-            Sampler::AlwaysOn,
-            Some(SAMPLED),
-        ),
-        (AXUM_OFF, AXUM_BARE, Sampler::AlwaysOff, None),
-        (
-            AXUM_OFF_PARENT,
-            AXUM_BARE_PARENT,
-            Sampler::AlwaysOff,
-            Some(UNSAMPLED),
-        ),
-    ] {
-        let make = move |_: &_| layer(sampler.clone(), parent);
-        cases.push(
-            Case::new(name(group, OTEL_TOWER), make)
-                .over(bare)
-                .times(512),
-        );
-    }
+    let mut cases = grid::traces(OTEL, traces);
+    cases.extend(grid::threads([OTEL; 3], poll, shared, workers));
+    cases.extend(grid::requests(OTEL_TOWER, layer));
     cases
-}
-
-/// Takes spans and lets them go.
-#[derive(Debug, Default)]
-pub(crate) struct Discard;
-
-impl SpanExporter for Discard {
-    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-/// A provider as in a service, whose queue is large enough that nothing is dropped, and made cheap by that.
-pub(crate) fn provider(sampler: Sampler) -> SdkTracerProvider {
-    let config = BatchConfigBuilder::default()
-        .with_max_queue_size(16384)
-        .build();
-    let processor = BatchSpanProcessor::builder(Discard)
-        .with_batch_config(config)
-        .build();
-    SdkTracerProvider::builder()
-        .with_sampler(sampler)
-        .with_span_processor(processor)
-        .build()
-}
-
-/// The same for what takes its provider from the process, parents deciding first.
-pub(crate) fn installed(sampler: Sampler) -> SdkTracerProvider {
-    let provider = provider(Sampler::ParentBased(Box::new(sampler)));
-    opentelemetry::global::set_tracer_provider(provider.clone());
-    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-    provider
-}
-
-/// Waits for the thread that exports.
-pub(crate) fn flushed(work: Work, provider: SdkTracerProvider) -> Work {
-    work.settled_by(move || {
-        let flushed = provider.force_flush();
-        assert!(flushed.is_ok(), "{flushed:?}");
-    })
 }
 
 pub(crate) fn attributes(values: &Values) -> [KeyValue; 6] {
@@ -131,8 +51,8 @@ fn root(tracer: &SdkTracer) -> Context {
     Context::new().with_span(span)
 }
 
-fn traces(sampler: Sampler, children: u64) -> Work {
-    let (provider, values) = (provider(sampler), Values::unknown());
+fn traces(sampled: bool, children: u64) -> Work {
+    let (provider, values) = (provider(sampled), Values::unknown());
     let tracer = provider.tracer("bench");
     let trace = move || {
         let _current = root(&tracer).attach();
@@ -142,7 +62,7 @@ fn traces(sampler: Sampler, children: u64) -> Work {
 }
 
 fn poll() -> Work {
-    let provider = provider(Sampler::AlwaysOn);
+    let provider = provider(true);
     let root = root(&provider.tracer("bench"));
     flushed(
         polls(std::future::pending::<()>().with_context(root)),
@@ -151,11 +71,7 @@ fn poll() -> Work {
 }
 
 fn shared() -> Work {
-    let (provider, values, helper) = (
-        provider(Sampler::AlwaysOn),
-        Values::unknown(),
-        Helper::start(),
-    );
+    let (provider, values, helper) = (provider(true), Values::unknown(), Helper::start());
     let tracer = provider.tracer("bench");
     let work = Work::new(move |spans| {
         let (tracer, root) = (tracer.clone(), root(&tracer));
@@ -166,7 +82,7 @@ fn shared() -> Work {
 }
 
 fn workers() -> Work {
-    let (provider, values) = (provider(Sampler::AlwaysOn), Values::unknown());
+    let (provider, values) = (provider(true), Values::unknown());
     let tracer = provider.tracer("bench");
     let work = on_workers(move || {
         let (tracer, root) = (tracer.clone(), root(&tracer));
@@ -180,8 +96,8 @@ fn workers() -> Work {
     flushed(work, provider)
 }
 
-fn layer(sampler: Sampler, parent: Option<&'static str>) -> Work {
-    let provider = installed(sampler);
+fn layer(sampled: bool, parent: Option<&'static str>) -> Work {
+    let provider = provider(sampled);
     // fails on a wrong filter, and there is none
     let layer = LayerBuilder::builder().build().expect("a layer");
     flushed(requests(routes().layer(layer), parent), provider)

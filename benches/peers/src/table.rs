@@ -82,7 +82,7 @@ fn head(group: &str) -> String {
     let mut head = format!("{group:width$} {columns}", width = WHO + 2);
     for (ours, _) in clocks() {
         for (title, _) in RATIOS {
-            head += &format!("  {ours} ÷ {title}");
+            head += &format!("  {}", ratio_title(ours, title));
         }
     }
     head
@@ -97,7 +97,10 @@ fn row(results: &Results, case: &str, value: impl Fn(&str, Metric) -> Option<f64
     let mut row = format!("  {:WHO$} {}", who(case), columns.join(" "));
     for (ours, _) in clocks() {
         let ours_case = name(group(case), ours);
-        if ours_case == case || is_bare(case) || !results.cases.contains_key(&ours_case) {
+        if who(case).starts_with(HOPLINE)
+            || is_bare(case)
+            || !results.cases.contains_key(&ours_case)
+        {
             continue;
         }
         for (title, metric) in RATIOS {
@@ -105,11 +108,16 @@ fn row(results: &Results, case: &str, value: impl Fn(&str, Metric) -> Option<f64
             let ratio = ratio.map_or_else(String::new, |(ours, theirs)| {
                 format!("{:.2}", ours / theirs)
             });
-            let width = format!("{ours} ÷ {title}").chars().count();
+            let width = ratio_title(ours, title).chars().count();
             row += &format!("  {ratio:>width$}");
         }
     }
     row
+}
+
+/// hopline's cost over the row's: `÷ thread`, and `÷ thread, std clock` where hopline has that.
+fn ratio_title(ours: &str, title: &str) -> String {
+    format!("÷ {title}{}", ours.trim_start_matches(HOPLINE))
 }
 
 /// Groups as the cases are listed; traces by number of children within their kind.

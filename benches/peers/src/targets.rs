@@ -3,7 +3,6 @@
 use crate::Results;
 use crate::encoding::PROST;
 use crate::names::*;
-use crate::ours::clocks;
 use crate::results::{Metric, median};
 
 /// What is measured, what it must not exceed, and what it is.
@@ -35,130 +34,144 @@ pub fn print(results: &Results) {
 }
 
 impl Target {
+    fn new(what: impl Into<String>, limit: f64, is: Option<f64>) -> Self {
+        Self {
+            what: what.into(),
+            limit,
+            is,
+        }
+    }
+
     fn is_met(&self) -> bool {
         self.is.is_some_and(|is| is <= self.limit)
     }
 }
 
 fn targets(results: &Results) -> Vec<Target> {
-    let mut targets = Vec::new();
-    for (who, _) in clocks() {
-        targets.extend(of(who, Limits::of(who), results));
-    }
+    let mut targets = of_clock(HOPLINE, &TSC, results);
+    targets.extend(of_clock(HOPLINE_STD, &STD, results));
+    targets.extend(of_any_clock(results));
     targets
 }
 
-/// Limits that depend on the clock.
+/// What depends on how long it takes to read the clock.
 struct Limits {
     child_of_fastrace: f64,
     child_of_otel: f64,
     discarded_of_fastrace: f64,
 }
 
-impl Limits {
-    /// A reading of std's clock takes longer than the whole of the rest.
-    fn of(who: &str) -> Self {
-        if who == HOPLINE_STD {
-            Self {
-                child_of_fastrace: 0.45,
-                child_of_otel: 1.0 / 4.0,
-                discarded_of_fastrace: 0.45,
-            }
-        } else {
-            Self {
-                child_of_fastrace: 1.0 / 3.0,
-                child_of_otel: 1.0 / 6.0,
-                discarded_of_fastrace: 0.3,
-            }
-        }
-    }
+const TSC: Limits = Limits {
+    child_of_fastrace: 1.0 / 3.0,
+    child_of_otel: 1.0 / 6.0,
+    discarded_of_fastrace: 0.3,
+};
+const STD: Limits = Limits {
+    child_of_fastrace: 0.45,
+    child_of_otel: 1.0 / 4.0,
+    discarded_of_fastrace: 0.45,
+};
+
+fn of_clock(who: &str, limits: &Limits, results: &Results) -> Vec<Target> {
+    let thread = Metric::Thread;
+    let child = |of| child(results, of, thread);
+    let discarded = results.value(&name(discarded(5), who), thread);
+    vec![
+        Target::new(
+            format!(
+                "{who}: a child with six attributes, thread CPU, share of fastrace's LocalSpan"
+            ),
+            limits.child_of_fastrace,
+            ratio(child(who), child(FAST_LOCAL)),
+        ),
+        Target::new(
+            format!("{who}: the same, share of opentelemetry_sdk's"),
+            limits.child_of_otel,
+            ratio(child(who), child(OTEL)),
+        ),
+        Target::new(
+            format!(
+                "{who}: root + 5 recorded and discarded, share of fastrace's LocalSpan, which keeps them"
+            ),
+            limits.discarded_of_fastrace,
+            ratio(discarded, results.value(&name(kept(5), FAST_LOCAL), thread)),
+        ),
+    ]
 }
 
-fn of(who: &str, limits: Limits, results: &Results) -> Vec<Target> {
-    let value = |group: &str, of: &str, metric| results.value(&name(group, of), metric);
-    let child = |of: &str, metric| results.slope(&name(kept(1), of), &name(kept(5), of), metric);
-    let ratio = |ours: Option<f64>, theirs: Option<f64>| Some(ours? / theirs?);
-    let thread = Metric::Thread;
-    let target = |what: &str, limit: f64, is: Option<f64>| Target {
-        what: format!("{who}: {what}"),
-        limit,
-        is,
+fn of_any_clock(results: &Results) -> Vec<Target> {
+    let value = |group: &str, who: &str, metric| results.value(&name(group, who), metric);
+    let axum = |group| {
+        let cost = |who| value(group, who, Metric::Thread);
+        ratio(cost(HOPLINE), cost(FAST_AXUM))
     };
-    let axum = |group| ratio(value(group, who, thread), value(group, FAST_AXUM, thread));
     let beyond_axum = |group| {
-        let own = value(group, who, Metric::Allocations)?;
+        let own = value(group, HOPLINE, Metric::Allocations)?;
         Some(own - results.value("axum/empty layer", Metric::Allocations)?)
     };
-    let resident = |of| median(results.resident.get(of)?.clone());
+    let encoded = ratio(
+        value(AXUM, ENCODED, Metric::All),
+        value(AXUM, OTEL_TOWER, Metric::All),
+    );
+    let otlp = |who| value(OTLP, who, Metric::Thread);
+    let resident = results.resident.get(HOPLINE).cloned().and_then(median);
     vec![
-        target(
-            "a child with six attributes, thread CPU, share of fastrace's LocalSpan",
-            limits.child_of_fastrace,
-            ratio(child(who, thread), child(FAST_LOCAL, thread)),
-        ),
-        target(
-            "the same, share of opentelemetry_sdk's",
-            limits.child_of_otel,
-            ratio(child(who, thread), child(OTEL, thread)),
-        ),
-        target(
-            "the same, instructions",
+        Target::new(
+            "a child, instructions",
             600.0,
-            child(who, Metric::Instructions),
+            child(results, HOPLINE, Metric::Instructions),
         ),
         // a batch that is handed over is one allocation for 512 spans
-        target(
-            "the same, allocations",
+        Target::new(
+            "a child, allocations",
             0.01,
-            child(who, Metric::Allocations),
+            child(results, HOPLINE, Metric::Allocations),
         ),
-        target(
+        Target::new(
             "axum, sampled, over bare, share of fastrace-axum",
             0.4,
             axum(AXUM),
         ),
-        target(
+        Target::new(
             "the same, allocations beyond axum's own",
             0.01,
             beyond_axum(AXUM),
         ),
-        target(
-            "axum, sampled, all threads, with OTLP encoding, share of opentelemetry-instrumentation-tower without",
+        Target::new(
+            "the same, all threads, with OTLP encoding, share of opentelemetry-instrumentation-tower without",
             0.5,
-            ratio(
-                value(AXUM, &who.replace(HOPLINE, ENCODED), Metric::All),
-                value(AXUM, OTEL_TOWER, Metric::All),
-            ),
+            encoded,
         ),
-        target(
+        Target::new(
             "axum, not recorded, over bare, share of fastrace-axum",
             0.4,
             axum(AXUM_OFF),
         ),
-        target(
+        Target::new(
             "the same, allocations beyond axum's own",
             0.0,
             beyond_axum(AXUM_OFF),
         ),
-        target(
-            "root + 5 recorded and discarded, share of fastrace's LocalSpan",
-            limits.discarded_of_fastrace,
-            ratio(
-                value(&discarded(5), who, thread),
-                value(&kept(5), FAST_LOCAL, thread),
-            ),
-        ),
-        target(
+        Target::new(
             "OTLP encoding of a span, share of prost's",
             1.0 / 8.0,
-            ratio(value(OTLP, who, thread), value(OTLP, PROST, thread)),
+            ratio(otlp(HOPLINE), otlp(PROST)),
         ),
-        target(
+        Target::new(
             "10,000 traces of 6 spans in flight, resident bytes a span",
             400.0,
-            resident(HOPLINE),
+            resident,
         ),
     ]
+}
+
+/// The slope from a trace of one child to one of five.
+fn child(results: &Results, who: &str, metric: Metric) -> Option<f64> {
+    results.slope(&name(kept(1), who), &name(kept(5), who), metric)
+}
+
+fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
+    Some(ours? / theirs?)
 }
 
 #[cfg(test)]
