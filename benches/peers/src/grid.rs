@@ -19,18 +19,17 @@ pub(crate) fn traces(who: &str, make: fn(bool, u64) -> Work) -> Vec<Case> {
 
 /// Requests to an axum router in a layer, sampled or not, with this `traceparent` or none.
 pub(crate) fn requests(who: &str, make: fn(bool, Option<&'static str>) -> Work) -> Vec<Case> {
-    let variants = [
+    let mut cases = Vec::new();
+    for (group, bare, sampled, parent) in [
         (AXUM, AXUM_BARE, true, None),
         (AXUM_PARENT, AXUM_BARE_PARENT, true, Some(SAMPLED)),
         (AXUM_OFF, AXUM_BARE, false, None),
         (AXUM_OFF_PARENT, AXUM_BARE_PARENT, false, Some(UNSAMPLED)),
-    ];
-    let case =
-        |(group, bare, sampled, parent): (&str, &'static str, bool, Option<&'static str>)| {
-            let make = move |_: &_| make(sampled, parent);
-            Case::new(name(group, who), make).over(bare).times(512)
-        };
-    variants.into_iter().map(case).collect()
+    ] {
+        let make = move |_: &_| make(sampled, parent);
+        cases.push(Case::new(name(group, who), make).over(bare).times(512));
+    }
+    cases
 }
 
 /// A poll in a context, two threads on one trace, and four workers with traces of their own.
