@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
+use crate::attributes::Attributes;
 use crate::data::adjusted_count;
 use crate::queue::{Chunk, Part};
 use crate::record::{Dropped, Ends, EventRecord, LinkRecord, Marks, SpanRecord};
 use crate::shared::Shared;
-use crate::stored::{STATUS_MESSAGE, Stored, read_attrs};
+use crate::stored::{STATUS_MESSAGE, Stored};
 use crate::value::ValueRef;
 use crate::{
     EventData, Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
@@ -185,8 +186,8 @@ impl<'a> SpanView<'a> {
 
     /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        let view = *self;
-        distinct(move || view.batches().flat_map(move |index| view.of_batch(index)))
+        let records = &self.batch.chunk.records;
+        Attributes::new(records, self.from.batches, self.record.first_batch)
     }
 
     /// Its events.
@@ -291,11 +292,6 @@ impl<'a> SpanView<'a> {
         own.copied().unwrap_or_default()
     }
 
-    fn of_batch(&self, index: usize) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        let (attrs, text) = self.batch.chunk.records.of_batch(index);
-        read_attrs(attrs, text)
-    }
-
     /// Indices of its batches, following the chain.
     fn batches(&self) -> impl Iterator<Item = usize> + use<'a> {
         let Range { start, end } = self.from.batches..self.part.ends.batches;
@@ -341,14 +337,8 @@ impl<'a> EventView<'a> {
 
     /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        // an event without attributes has no batch: an index beyond all batches reads as none
-        let batch = self
-            .span
-            .from
-            .batches
-            .saturating_add(self.record.batch as usize);
-        let span = self.span;
-        distinct(move || span.of_batch(batch))
+        let records = &self.span.batch.chunk.records;
+        Attributes::new(records, self.span.from.batches, self.record.batch)
     }
 
     /// Attributes lost to a limit.
@@ -375,18 +365,6 @@ impl<'a> LinkView<'a> {
     pub fn span_context(&self) -> &'a SpanContext {
         &self.0.to
     }
-}
-
-/// Without values that a later one of the same key replaces. Spans have few attributes, so looking ahead is cheap.
-fn distinct<'a, I>(all: impl Fn() -> I) -> impl Iterator<Item = (&'a str, ValueRef<'a>)>
-where
-    I: Iterator<Item = (&'a str, ValueRef<'a>)>,
-{
-    let pairs = all().enumerate();
-    let replaced = move |at: usize, key: &str| all().skip(at + 1).any(|(later, _)| later == key);
-    pairs
-        .filter(move |(at, (key, _))| !replaced(*at, key))
-        .map(|(_, pair)| pair)
 }
 
 fn owned<'a>(

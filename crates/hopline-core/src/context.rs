@@ -66,6 +66,8 @@ pub struct Context {
     pub(crate) flags: TraceFlags,
     /// The ids are another process's: no span was started here yet.
     pub(crate) remote: bool,
+    /// Nothing is to be recorded in it, though no tracer decided so.
+    pub(crate) muted: bool,
     pub(crate) ids: Option<SpanIds>,
     /// Where spans are recorded only if there is baggage: the local trace has the tracestate.
     pub(crate) extras: Option<Arc<Extras>>,
@@ -85,6 +87,7 @@ impl Context {
         tracer: 0,
         flags: TraceFlags::NONE,
         remote: false,
+        muted: false,
         ids: None,
         extras: None,
     };
@@ -324,7 +327,9 @@ impl Context {
                 Standing::Free
             };
         }
-        if self.ids.is_some() && !self.remote {
+        if self.muted {
+            Standing::Muted
+        } else if self.ids.is_some() && !self.remote {
             Standing::Decided
         } else {
             Standing::Free
@@ -366,6 +371,8 @@ pub(crate) enum Standing {
     Recording,
     /// Not recorded, as was decided above it.
     Decided,
+    /// Not recorded, and what came in goes out unchanged.
+    Muted,
     /// Whatever is decided now.
     Free,
 }

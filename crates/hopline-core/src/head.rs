@@ -44,11 +44,17 @@ impl<'p> Head<'p> {
         };
         // only who begins a trace may say what its randomness is, and only if its id has none
         let own = (!random && parent.is_none()).then(|| randomness_of(trace_id));
+        let asked = shared.sampler.is_some() || plan.by_name;
+        // nobody looks at the whole name where neither is so
+        let joined = span.prefix.filter(|_| asked).map(|prefix| {
+            let name = span.name.as_str();
+            format!("{prefix} {name}")
+        });
         let input = SamplingInput {
             parent,
             randomness: own.or(came.randomness).unwrap_or(trace_id.randomness()),
             kind: span.kind,
-            name: span.name.as_str(),
+            name: joined.as_deref().unwrap_or(span.name.as_str()),
             method: span.method,
             path: span.path,
             route: span.route,

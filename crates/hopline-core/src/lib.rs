@@ -71,6 +71,7 @@
 //! It has no guards that could be held across an `.await`, sets no status "ok", and reads no
 //! environment variable but through functions that say so.
 
+mod attributes;
 mod baggage;
 mod batch;
 mod buffer;

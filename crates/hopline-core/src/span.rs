@@ -62,10 +62,13 @@ impl Span {
         }
     }
 
-    /// A span that records nothing and passes on what came in, for requests that are not to be recorded.
+    /// A span that records nothing and passes on what came in, for requests that are not to be recorded: what is
+    /// started in it records nothing either.
     pub fn unrecorded(incoming: Incoming) -> Self {
+        let mut context = Context::remote(incoming);
+        context.muted = true;
         Self {
-            context: Context::remote(incoming),
+            context,
             recorded: false,
         }
     }

@@ -39,6 +39,7 @@ use crate::{Incoming, Kind, ParentBranch, SpanContext, SpanId, Tracer};
 #[must_use = "a builder does nothing until it starts a span"]
 pub struct SpanBuilder<'a> {
     pub(crate) name: Name<'a>,
+    pub(crate) prefix: Option<&'static str>,
     pub(crate) kind: Kind,
     start: Option<SystemTime>,
     links: &'a [SpanContext],
@@ -54,6 +55,7 @@ impl<'a> SpanBuilder<'a> {
     pub fn new(name: impl Into<Name<'a>>) -> Self {
         Self {
             name: name.into(),
+            prefix: None,
             kind: Kind::Internal,
             start: None,
             links: &[],
@@ -62,6 +64,21 @@ impl<'a> SpanBuilder<'a> {
             route: None,
             destination: None,
         }
+    }
+
+    /// Begins the name with this and a space: they are put together where the name is recorded, if it is.
+    ///
+    /// ```
+    /// use hopline_core::{Incoming, Name, SpanBuilder, Tracer, no_attrs};
+    ///
+    /// let (tracer, route) = (Tracer::builder().build(), String::from("/orders/{id}"));
+    /// let builder = SpanBuilder::new(&route).prefix("GET"); // `GET /orders/{id}`
+    /// let _request = builder.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// ```
+    #[inline]
+    pub fn prefix(mut self, prefix: &'static str) -> Self {
+        self.prefix = Some(prefix);
+        self
     }
 
     /// Its role; [`Kind::Internal`] if not said.
@@ -185,6 +202,7 @@ impl<'a> SpanBuilder<'a> {
                 }
                 false
             }
+            Standing::Muted => false,
             Standing::Free => return self.start_elsewhere(context, tracer, attrs),
         };
         Span { context, recorded }
@@ -229,6 +247,7 @@ impl<'a> SpanBuilder<'a> {
             tracer: shared.number,
             flags: head.flags,
             remote: false,
+            muted: false,
             ids: None,
             extras,
         };
@@ -301,6 +320,7 @@ impl<'a> SpanBuilder<'a> {
     fn opening(&self, parent: Option<SpanId>, marks: Marks) -> Opening<'a> {
         Opening {
             name: self.name,
+            prefix: self.prefix,
             kind: self.kind,
             parent,
             marks,

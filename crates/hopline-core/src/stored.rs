@@ -156,11 +156,28 @@ impl Text {
         }
     }
 
+    /// A name of two parts with a space between them.
+    pub(crate) fn join(first: &str, second: &str, text: &mut String) -> Self {
+        let (at, len) = (text.len() as u32, (first.len() + 1 + second.len()) as u32);
+        text.push_str(first);
+        text.push(' ');
+        text.push_str(second);
+        Self::Copied { at, len }
+    }
+
     #[inline]
     pub(crate) fn of_name(name: Name<'_>, text: &mut String, base: usize) -> Self {
         match name.0 {
             NameKind::Static(name) => Self::Static(name),
             NameKind::Dynamic(name) => Self::copy(name, text, base),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Static(text) => text.len(),
+            Self::Copied { len, .. } => len as usize,
         }
     }
 
@@ -213,39 +230,26 @@ impl Attr<'_> {
     }
 }
 
-/// The records of a batch as key and value, without the status message.
-pub(crate) fn read_attrs<'a>(
-    records: &'a [AttrRecord],
-    text: &'a str,
-) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> {
-    let mut rest = records;
-    std::iter::from_fn(move || {
-        loop {
-            let (first, tail) = rest.split_first()?;
-            let (value, tail) = first.read(tail, text);
-            rest = tail;
-            let key = first.key.read(text);
-            if key != STATUS_MESSAGE {
-                return Some((key, value));
-            }
-        }
-    })
-}
-
 impl AttrRecord {
-    /// Its value, and the records behind it.
-    fn read<'a>(&self, tail: &'a [Self], text: &'a str) -> (ValueRef<'a>, &'a [Self]) {
-        let value = match self.value {
+    /// Those of the records behind it that are its values: an array's.
+    #[inline]
+    pub(crate) fn values<'a>(&self, behind: &'a [Self]) -> &'a [Self] {
+        match self.value {
+            Stored::Array(len) => behind.get(..len as usize).unwrap_or(behind),
+            _ => &[],
+        }
+    }
+
+    /// Its value, which is `values` if it is an array.
+    #[inline]
+    pub(crate) fn read<'a>(&self, values: &'a [Self], text: &'a str) -> ValueRef<'a> {
+        match self.value {
             Stored::Bool(value) => ValueRef::Bool(value != 0),
             Stored::I64(value) => ValueRef::I64(value),
             Stored::F64(value) => ValueRef::F64(value),
             Stored::Text(value) => ValueRef::Str(value.read(text)),
-            Stored::Array(len) => {
-                let (values, tail) = tail.split_at_checked(len as usize).unwrap_or((tail, &[]));
-                return (ValueRef::Array(ArrayRef { values, text }), tail);
-            }
-        };
-        (value, tail)
+            Stored::Array(_) => ValueRef::Array(ArrayRef { values, text }),
+        }
     }
 }
 
@@ -270,9 +274,7 @@ impl<'a> ArrayRef<'a> {
     /// The values in order; none of them is an array.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
         let text = self.text;
-        self.values
-            .iter()
-            .map(move |record| record.read(&[], text).0)
+        self.values.iter().map(move |record| record.read(&[], text))
     }
 }
 
@@ -305,6 +307,7 @@ pub(crate) fn truncated(text: &str, max: usize) -> &str {
 mod tests {
     use super::*;
     use crate::attr;
+    use crate::attributes::Attributes;
 
     #[test]
     fn values_come_back_as_they_went_in() {
@@ -324,8 +327,7 @@ mod tests {
         for attr in &attrs {
             records.push(attr, base, usize::MAX);
         }
-        let (attrs, text) = records.of_batch(0);
-        let read: Vec<String> = read_attrs(attrs, text)
+        let read: Vec<String> = Attributes::new(&records, 0, 0)
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         assert_eq!(

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Clock, Context, FutureExt, Incoming, Kind, Limits, ManualClock, SpanBuilder,
+    Baggage, Clock, Context, FutureExt, Incoming, Kind, Limits, ManualClock, Span, SpanBuilder,
     SpanContext, StatusData, TracerBuilder, attr, no_attrs, span,
 };
 use support::{PARENT, incoming, root, traced, unsampled};
@@ -228,6 +228,26 @@ impl ParseState for str {
     fn parse_state(&self) -> hopline_core::TraceState {
         hopline_core::TraceState::parse([self]).unwrap()
     }
+}
+
+#[test]
+fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
+    let (tracer, memory) = traced(|builder| builder);
+    for came_in in [Incoming::default(), incoming(PARENT)] {
+        let mut request = Span::unrecorded(came_in.clone());
+        request.in_scope(|| {
+            let call = SpanBuilder::new("call")
+                .kind(Kind::Client)
+                .start(Some(&tracer), no_attrs);
+            assert!(!call.is_recording());
+            let sent = call
+                .span_context()
+                .map(|sent| (sent.trace_id(), sent.span_id()));
+            let came = came_in.parent.map(|came| (came.trace_id(), came.span_id()));
+            assert_eq!(sent, came, "what came in goes out unchanged");
+        });
+    }
+    assert_eq!(memory.take(), []);
 }
 
 #[test]

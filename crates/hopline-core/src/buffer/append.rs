@@ -50,11 +50,14 @@ impl State {
 
     /// What the engine itself says of a span: a few attributes, which no limit on their number keeps out.
     pub(super) fn append_own(&mut self, at: usize, attrs: &[Attr<'_>]) {
-        let max_text = self
-            .shared
-            .as_deref()
-            .map_or(0, |shared| shared.limits.value_bytes);
-        match self.push_batch(attrs, max_text) {
+        let Some(limits) = self.shared.as_deref().map(|shared| shared.limits) else {
+            return;
+        };
+        let batch = match self.records.add(attrs, u16::MAX, &limits).0 {
+            NONE => self.push_batch(attrs, limits.value_bytes),
+            batch => batch,
+        };
+        match batch {
             NONE => self.drop_attrs(at, attrs.len()),
             batch => self.records.chain(at, batch, 0),
         }

@@ -43,11 +43,23 @@ pub(crate) enum Refused {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening<'a> {
     pub(crate) name: Name<'a>,
+    pub(crate) prefix: Option<&'static str>,
     pub(crate) kind: Kind,
     pub(crate) parent: Option<SpanId>,
     pub(crate) marks: Marks,
     pub(crate) start: Option<SystemTime>,
     pub(crate) links: &'a [SpanContext],
+}
+
+impl Opening<'_> {
+    /// What recording the name adds to the trace's text.
+    #[inline]
+    fn name_len(&self) -> usize {
+        match self.prefix {
+            None => self.name.copied_len(),
+            Some(prefix) => prefix.len() + 1 + self.name.as_str().len(),
+        }
+    }
 }
 
 /// What a local trace starts with.
@@ -166,7 +178,7 @@ impl State {
         }
         let full = self.records.spans.len() == self.records.spans.capacity();
         let room = !full || self.grow_spans();
-        if !room || !self.room_for_text(opening.name.copied_len()) {
+        if !room || !self.room_for_text(opening.name_len()) {
             self.lose_spans(1);
             return Err(Refused::Limit);
         }
@@ -179,7 +191,10 @@ impl State {
         };
         let at = self.records.spans.len();
         let limits = &shared.limits;
-        let name = Text::of_name(opening.name, &mut self.records.text, 0);
+        let name = match opening.prefix {
+            None => Text::of_name(opening.name, &mut self.records.text, 0),
+            Some(prefix) => Text::join(prefix, opening.name.as_str(), &mut self.records.text),
+        };
         let (batch, count) = self.records.add(attrs, limits.attributes_per_span, limits);
         self.records.spans.push(SpanRecord {
             name,

@@ -26,6 +26,8 @@ pub(crate) struct Active {
     branches: [Group; 4],
     /// True if a rule samples whatever a parent decided.
     always: bool,
+    /// True if a rule looks at names.
+    pub(crate) by_name: bool,
     allowance: Option<Allowance>,
 }
 
@@ -96,6 +98,7 @@ impl Active {
         let always = |group: &Group| group.share == Share::Always;
         Self {
             always: always(&others) || rules.iter().any(|(_, group)| always(group)),
+            by_name: rules.iter().any(|(rule, _)| rule.name.is_some()),
             allowance: budget.map(|budget| Allowance::new(budget, shares.into_iter())),
             keep,
             others,

@@ -1,0 +1,79 @@
+//! The attributes of a finished span or event, each key once.
+
+use crate::record::{NONE, Records};
+use crate::stored::{AttrRecord, STATUS_MESSAGE, Text};
+use crate::value::ValueRef;
+
+/// Goes through a chain of batches. Of a key that was given twice the later value counts, so each key is looked for
+/// among those that follow: spans have few attributes, and most keys differ in length already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attributes<'a> {
+    records: &'a Records,
+    /// Where the trace's batches begin.
+    origin: usize,
+    /// What is left of the batch at hand, and its text.
+    attrs: &'a [AttrRecord],
+    text: &'a str,
+    /// The next batch, counted from the origin.
+    next: u32,
+}
+
+impl<'a> Attributes<'a> {
+    /// Those of the batch at `first` and of all that are chained to it.
+    pub(crate) fn new(records: &'a Records, origin: usize, first: u32) -> Self {
+        Self {
+            records,
+            origin,
+            attrs: &[],
+            text: "",
+            next: first,
+        }
+    }
+
+    /// The next one, whether its key comes again or not.
+    #[inline]
+    fn any(&mut self) -> Option<(Text, &'a AttrRecord, &'a [AttrRecord])> {
+        loop {
+            if let Some((first, rest)) = self.attrs.split_first() {
+                let values = first.values(rest);
+                self.attrs = &rest[values.len()..];
+                return Some((first.key, first, values));
+            }
+            if self.next == NONE {
+                return None;
+            }
+            let at = self.origin + self.next as usize;
+            (self.attrs, self.text) = self.records.of_batch(at);
+            self.next = self
+                .records
+                .batches
+                .get(at)
+                .map_or(NONE, |batch| batch.next);
+        }
+    }
+
+    /// True if one of those that follow has this key.
+    fn comes_again(mut self, key: &str) -> bool {
+        while let Some((other, ..)) = self.any() {
+            if other.len() == key.len() && other.read(self.text) == key {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (key, record, values) = self.any()?;
+            let key = key.read(self.text);
+            if key != STATUS_MESSAGE && !self.comes_again(key) {
+                return Some((key, record.read(values, self.text)));
+            }
+        }
+    }
+}
