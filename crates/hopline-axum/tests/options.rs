@@ -11,7 +11,8 @@ use axum::routing::get;
 use hopline_axum::{TraceContext, TraceLayer, Trust};
 use hopline_core::{SamplingPlan, SpanContext};
 use hopline_testing::{Spans, tracer, tracer_with};
-use support::{BOTH, PARENT, Version, layer, one, serve, spans};
+use support::rules::{BOTH, Version};
+use support::{PARENT, layer, one, serve, spans};
 
 /// Answers with what it would send on: traceparent, tracestate, baggage.
 async fn passed_on(TraceContext(context): TraceContext) -> String {

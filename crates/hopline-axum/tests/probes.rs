@@ -11,7 +11,8 @@ use hopline_axum::TraceLayer;
 use hopline_reqwest::TraceMiddleware;
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::ClientWithMiddleware;
-use support::{BOTH, Version, integer, layer, serve, spans};
+use support::rules::{BOTH, Version};
+use support::{integer, layer, serve, spans};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -17,7 +17,8 @@ use hopline_testing::{assert_tree, tracer};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use support::{Version, integer, layer, one, serve, spans};
+use support::rules::Version;
+use support::{integer, layer, one, serve, spans};
 use tokio_tungstenite::tungstenite;
 
 /// A chat that says what it hears, on a span of its own that is linked to its request's.

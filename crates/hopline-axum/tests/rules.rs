@@ -10,25 +10,12 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use hopline_axum::{CurrentSpan, Redaction, RouteLayer, TraceLayer};
-use hopline_core::{Kind, OwnedValue, SpanData};
+use hopline_core::Kind;
 use hopline_testing::tracer;
 use reqwest::{Client, Method, RequestBuilder};
-use support::{BOTH, Version, layer, one, serve};
+use support::rules::{BOTH, Is, Version};
+use support::{layer, one, serve};
 
-/// What an attribute is to be.
-#[derive(Clone, Copy, Debug)]
-enum Is {
-    Text(&'static str),
-    Integer(i64),
-    Texts(&'static [&'static str]),
-    Absent,
-    /// Text of whatever kind.
-    SomeText,
-    /// A number of a port.
-    Port,
-    /// The version that the row is run in.
-    Version,
-}
 use Is::{Absent, Integer, Port, SomeText, Text, Texts};
 
 struct Row {
@@ -449,27 +436,9 @@ async fn check(row: &Row, version: Version) {
     assert!((1..=took).contains(&span.duration_nanos()), "{row_is}");
     for (key, is) in row.attributes {
         assert!(
-            fits(&span, key, *is, version),
+            is.fits(&span, key, version, &url),
             "{key} is to be {is:?}: {row_is}"
         );
-    }
-}
-
-fn fits(span: &SpanData, key: &str, is: Is, version: Version) -> bool {
-    match (is, span.attribute(key)) {
-        (Absent, found) => found.is_none(),
-        (Text(text), Some(OwnedValue::Text(found))) => text == found,
-        (SomeText, Some(OwnedValue::Text(found))) => !found.is_empty(),
-        (Integer(number), Some(OwnedValue::I64(found))) => number == *found,
-        (Port, Some(OwnedValue::I64(found))) => (1..=65_535).contains(found),
-        (Is::Version, Some(OwnedValue::Text(found))) => version.attribute() == found,
-        (Texts(texts), Some(OwnedValue::Array(found))) => {
-            let texts = texts
-                .iter()
-                .map(|text| OwnedValue::Text((*text).to_owned()));
-            texts.collect::<Vec<_>>() == *found
-        }
-        _ => false,
     }
 }
 

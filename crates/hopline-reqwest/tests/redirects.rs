@@ -14,7 +14,8 @@ use hopline_core::{Baggage, Context, FutureExt};
 use hopline_reqwest::{RedirectError, TraceMiddleware, UrlTemplate, builder};
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::{ClientWithMiddleware, Error};
-use support::{BOTH, Version, lines, serve, trace};
+use support::rules::{BOTH, Version};
+use support::{lines, serve, trace};
 
 /// `/to/{code}/{rest}` redirects to the rest by this code; anything else says how it was asked.
 fn app() -> Router {

@@ -10,25 +10,16 @@ use axum::body::Body;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::any;
 use futures_util::{StreamExt, stream};
-use hopline_core::{FutureExt, Kind, OwnedValue, SpanData};
+use hopline_core::{FutureExt, Kind};
 use hopline_reqwest::{Redaction, TraceMiddleware, Untraced, UrlTemplate};
 use hopline_testing::{Spans, tracer};
 use reqwest::Method;
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
-use support::{BOTH, Version, client, serve, trace};
+use support::rules::{BOTH, Is, Version};
+use support::{client, serve, trace};
 
-/// What an attribute is to be; `{url}` in a text is the server's.
-#[derive(Clone, Copy, Debug)]
-enum Is {
-    Text(&'static str),
-    Integer(i64),
-    Texts(&'static [&'static str]),
-    Absent,
-    Port,
-    Version,
-}
 use Is::{Absent, Integer, Port, Text, Texts};
 
 struct Row {
@@ -322,26 +313,9 @@ fn check(row: &Row, version: Version, url: &str, spans: &Spans, took: Duration) 
     assert!(!is.contains("hunter2"), "{is}");
     for (key, wanted) in row.attributes {
         assert!(
-            fits(&span, key, *wanted, version, url),
+            wanted.fits(&span, key, version, url),
             "{key} is to be {wanted:?}: {is}"
         );
-    }
-}
-
-fn fits(span: &SpanData, key: &str, is: Is, version: Version, url: &str) -> bool {
-    match (is, span.attribute(key)) {
-        (Absent, found) => found.is_none(),
-        (Text(text), Some(OwnedValue::Text(found))) => text.replace("{url}", url) == *found,
-        (Integer(number), Some(OwnedValue::I64(found))) => number == *found,
-        (Port, Some(OwnedValue::I64(found))) => (1..=65_535).contains(found),
-        (Is::Version, Some(OwnedValue::Text(found))) => version.attribute() == found,
-        (Texts(texts), Some(OwnedValue::Array(found))) => {
-            let texts = texts
-                .iter()
-                .map(|text| OwnedValue::Text((*text).to_owned()));
-            texts.collect::<Vec<_>>() == *found
-        }
-        _ => false,
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "../../../hopline-http/tests/rules/mod.rs"]
+pub(crate) mod rules;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -13,37 +16,6 @@ use tokio::net::TcpListener;
 
 /// A caller that is sampled.
 pub(crate) const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-
-/// The versions of HTTP that everything is done in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
-    Http1,
-    Http2,
-}
-
-pub(crate) const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
-
-impl Version {
-    /// A client that speaks it, without looking for proxies or following redirects.
-    pub(crate) fn client(self) -> reqwest::Client {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none());
-        let client = match self {
-            Self::Http1 => client.http1_only(),
-            Self::Http2 => client.http2_prior_knowledge(),
-        };
-        client.build().unwrap()
-    }
-
-    /// As spans say it.
-    pub(crate) fn attribute(self) -> &'static str {
-        match self {
-            Self::Http1 => "1.1",
-            Self::Http2 => "2",
-        }
-    }
-}
 
 /// Serves on a free port; gives its address.
 pub(crate) async fn serve(app: Router) -> String {

@@ -2,45 +2,16 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[path = "../../../hopline-http/tests/rules/mod.rs"]
+pub(crate) mod rules;
+
 use axum::Router;
 use axum::http::HeaderMap;
 use hopline_core::{OlderNames, Tracer};
 use hopline_reqwest::TraceMiddleware;
-use reqwest::redirect::Policy;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
-/// The versions of HTTP that everything is done in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
-    Http1,
-    Http2,
-}
-
-pub(crate) const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
-
-impl Version {
-    /// A client that speaks it, without looking for proxies or following redirects.
-    pub(crate) fn client(self) -> reqwest::Client {
-        self.configure(reqwest::Client::builder().redirect(Policy::none()))
-            .build()
-            .unwrap()
-    }
-
-    pub(crate) fn configure(self, client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-        match self {
-            Self::Http1 => client.no_proxy().http1_only(),
-            Self::Http2 => client.no_proxy().http2_prior_knowledge(),
-        }
-    }
-
-    /// As spans say it.
-    pub(crate) fn attribute(self) -> &'static str {
-        match self {
-            Self::Http1 => "1.1",
-            Self::Http2 => "2",
-        }
-    }
-}
+use rules::Version;
 
 pub(crate) fn trace(tracer: &Tracer) -> TraceMiddleware {
     TraceMiddleware::new()
