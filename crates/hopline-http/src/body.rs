@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::attribute;
-use crate::grpc::GrpcStatus;
+use crate::grpc::Status;
 
 pin_project! {
     /// An answer's body that may hold its call's span: it ends with the last frame, or fails with the body.
@@ -46,7 +46,7 @@ impl<B: Body> CallBody<B> {
 
 /// Records the status that headers or trailers of gRPC bring.
 pub(crate) fn grpc_status(span: &Span, headers: &HeaderMap) {
-    if let Some(status) = GrpcStatus::of(headers) {
+    if let Some(status) = Status::of(headers) {
         span.set(attribute::RPC_STATUS, Literal(status.name()));
         if status.is_client_error() {
             span.fail(status.name());

@@ -14,8 +14,7 @@ use crate::attribute;
 use crate::body::grpc_status;
 use crate::capture::Capture;
 use crate::carrier::HeaderInjector;
-use crate::extension::{ResendCount, UrlTemplate};
-use crate::grpc::{grpc_method, is_grpc};
+use crate::grpc::{self, is_grpc};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
 use crate::method::RequestMethod;
@@ -24,15 +23,20 @@ use crate::redact::Redaction;
 use crate::server_timing::is_kept;
 use crate::status::{fail_client, protocol_version};
 
+pub use crate::body::CallBody;
+pub use crate::extension::{ResendCount, Untraced, UrlTemplate};
+
 /// Client spans of HTTP and the headers that go with them: what an instrumentation of a client is made of.
 ///
 /// # Examples
 ///
 /// ```
-/// use hopline_http::{Answer, Call, ClientSpans};
+/// use hopline_http::client::{Answer, Call, ClientSpans};
 /// use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 ///
 /// let spans = ClientSpans::new().baggage_to(["billing.example.com"]);
+/// # let (tracer, seen) = hopline_testing::tracer("gateway");
+/// # let spans = spans.tracer(tracer);
 /// let mut headers = HeaderMap::new();
 /// let call = Call {
 ///     method: &Method::GET,
@@ -53,6 +57,8 @@ use crate::status::{fail_client, protocol_version};
 ///     heard: spans.hears("billing.example.com"),
 ///     headers: &HeaderMap::new(),
 /// });
+/// # drop(span);
+/// # hopline_testing::assert_tree(&seen.all(), "GET ▸ gateway  200");
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientSpans {
@@ -189,7 +195,7 @@ impl ClientSpans {
             .map(|template| template.0);
         let resent = call.extensions.get::<ResendCount>().map(|count| count.0);
         let grpc = is_grpc(call.version, call.headers)
-            .then(|| grpc_method(call.path))
+            .then(|| grpc::method(call.path))
             .flatten();
         let name = match grpc {
             Some(grpc) => SpanName::new(grpc, None),
@@ -286,7 +292,7 @@ impl ClientSpans {
         self.kept_by.contains(host)
     }
 
-    /// True if the span is to last as long as the answer's body, in a [`CallBody`](crate::CallBody).
+    /// True if the span is to last as long as the answer's body, in a [`CallBody`].
     ///
     /// It does where [that is wanted](Self::until_body_end), and for gRPC, whose outcome comes behind the body.
     pub fn lasts(&self, span: &Span, answer: &Answer<'_>) -> bool {

@@ -1,4 +1,15 @@
-//! gRPC, as far as it shows in HTTP.
+//! gRPC, as far as it shows in HTTP: its requests are of HTTP/2, and its outcome stands in headers or trailers.
+//!
+//! ```
+//! use hopline_http::grpc;
+//! use http::{HeaderMap, HeaderValue};
+//!
+//! assert_eq!(grpc::method("/shop.Orders/Get"), Some("shop.Orders/Get"));
+//! let mut trailers = HeaderMap::new();
+//! trailers.insert("grpc-status", HeaderValue::from_static("14"));
+//! let status = grpc::Status::of(&trailers).unwrap();
+//! assert_eq!((status.name(), status.is_server_error()), ("UNAVAILABLE", true));
+//! ```
 
 use http::{
     HeaderMap, Version,
@@ -30,9 +41,9 @@ const CODES: [&str; 17] = [
 
 /// How a gRPC call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrpcStatus(usize);
+pub struct Status(usize);
 
-impl GrpcStatus {
+impl Status {
     /// What the headers or trailers of an answer say.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let code = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
@@ -75,7 +86,7 @@ pub fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
 /// The method, such as `shop.Orders/Get`, of a path that has the form of one.
 ///
 /// The path is the caller's: a server knows only when it has answered whether there is such a method.
-pub fn grpc_method(path: &str) -> Option<&str> {
+pub fn method(path: &str) -> Option<&str> {
     let method = path.strip_prefix('/')?;
     let (service, name) = method.split_once('/')?;
     let word = |text: &str, dots| {
@@ -96,21 +107,18 @@ mod tests {
         let read = |text: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(GRPC_STATUS, HeaderValue::from_static(text));
-            GrpcStatus::of(&headers).map(GrpcStatus::name)
+            Status::of(&headers).map(Status::name)
         };
         assert_eq!(read("0"), Some("OK"));
         assert_eq!(read("16"), Some("UNAUTHENTICATED"));
         assert_eq!(read("17"), Some("UNKNOWN"));
         assert_eq!(read("-1"), None);
-        assert_eq!(GrpcStatus::of(&HeaderMap::new()), None);
+        assert_eq!(Status::of(&HeaderMap::new()), None);
     }
 
     #[test]
     fn only_methods_are_methods() {
-        assert_eq!(
-            grpc_method("/shop.v1.Orders/Get"),
-            Some("shop.v1.Orders/Get")
-        );
+        assert_eq!(method("/shop.v1.Orders/Get"), Some("shop.v1.Orders/Get"));
         for path in [
             "",
             "/",
@@ -122,7 +130,7 @@ mod tests {
             "/a/\u{1b}",
             "//b",
         ] {
-            assert_eq!(grpc_method(path), None, "{path}");
+            assert_eq!(method(path), None, "{path}");
         }
         let mut headers = HeaderMap::new();
         for (kind, is) in [

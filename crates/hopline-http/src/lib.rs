@@ -23,12 +23,23 @@
 //! | for | there is |
 //! |---|---|
 //! | contexts in header maps | [`HeaderExtractor`], [`HeaderInjector`] |
-//! | names and methods, of which there are few | [`SpanName`], [`RequestMethod`], [`grpc_method`] |
+//! | names and methods, of which there are few | [`SpanName`], [`RequestMethod`], [`grpc::method`] |
 //! | what is not recorded | [`Redaction`]; headers are recorded by [`Capture`] alone |
 //! | who is asked, and by whom | [`Host`], [`Forwarded`], [`IpText`], [`is_internal_host`] |
-//! | outcomes | [`fail_server`], [`GrpcStatus`] |
+//! | outcomes | [`fail_server`], [`grpc::Status`] |
 //! | what an answer says of its trace | [`announce_trace`], [`announce_kept`], [`is_kept`] |
-//! | a client's spans as a whole | [`ClientSpans`], with [`UrlTemplate`], [`Untraced`] and [`ResendCount`] in extensions |
+//! | a client's spans as a whole | [`client::ClientSpans`] |
+//!
+//! A call that [`client::ClientSpans`] records, as its example makes one:
+//!
+//! ```text
+//! GET ▸ gateway  200
+//! ```
+//!
+//! The names of attributes are in [`attribute`]; the tables of which stand on what are on the front pages of
+//! hopline-tower and hopline-reqwest. What is redacted can be [replaced](Redaction); what counts as a known method
+//! is up to `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`. It makes no requests, serves none, and holds no state but that
+//! list.
 //!
 //! The rules are those of the [OpenTelemetry semantic conventions for HTTP spans], v1.44.
 //!
@@ -39,10 +50,10 @@ pub mod attribute;
 mod body;
 mod capture;
 mod carrier;
-mod client;
+pub mod client;
 mod extension;
 mod forwarded;
-mod grpc;
+pub mod grpc;
 mod host;
 mod hosts;
 mod method;
@@ -55,13 +66,9 @@ mod server_timing;
 mod status;
 
 pub use address::IpText;
-pub use body::CallBody;
 pub use capture::Capture;
 pub use carrier::{HeaderExtractor, HeaderInjector};
-pub use client::{Answer, Call, ClientSpans};
-pub use extension::{ResendCount, Untraced, UrlTemplate};
 pub use forwarded::Forwarded;
-pub use grpc::{GrpcStatus, grpc_method, is_grpc};
 pub use host::{Host, is_internal_host};
 pub use method::RequestMethod;
 pub use name::SpanName;

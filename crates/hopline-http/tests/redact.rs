@@ -1,13 +1,13 @@
 //! URLs and hosts of any kind.
 
-use hopline_http::{Host, Redaction, SpanName, grpc_method, is_internal_host};
+use hopline_http::{Host, Redaction, SpanName, grpc, is_internal_host};
 use proptest::prelude::*;
 
 proptest! {
     #[test]
     fn anything_is_answered(text in any::<String>()) {
         let usual = Redaction::default();
-        let _ = (usual.query(&text), grpc_method(&text), Host::parse(&text), is_internal_host(&text), SpanName::new(&text, Some(&text)));
+        let _ = (usual.query(&text), grpc::method(&text), Host::parse(&text), is_internal_host(&text), SpanName::new(&text, Some(&text)));
         let once = usual.url(&text).into_owned();
         prop_assert_eq!(usual.url(&once), once.as_str(), "what is redacted stays so");
         let path = usual.path(&text).into_owned();

@@ -1,7 +1,7 @@
 //! Answers whose span lasts as long as their body.
 
 use hopline_core::Span;
-use hopline_http::CallBody;
+use hopline_http::client::CallBody;
 use reqwest::{Body, Response, ResponseBuilderExt};
 
 use crate::class;

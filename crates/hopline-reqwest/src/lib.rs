@@ -114,7 +114,9 @@ mod redirect;
 pub use builder::{Builder, builder};
 pub use client::ClientExt;
 #[doc(no_inline)]
-pub use hopline_http::{Redaction, Untraced, UrlTemplate};
+pub use hopline_http::Redaction;
+#[doc(no_inline)]
+pub use hopline_http::client::{Untraced, UrlTemplate};
 pub use middleware::TraceMiddleware;
 pub use redirect::RedirectError;
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use hopline_core::{Context, FutureExt, OlderNames, Tracer};
-use hopline_http::{Answer, Call, ClientSpans, Redaction, ResendCount, Untraced};
+use hopline_http::Redaction;
+use hopline_http::client::{Answer, Call, ClientSpans, ResendCount, Untraced};
 use http::{Extensions, HeaderMap, HeaderName};
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Middleware, Next, Result};

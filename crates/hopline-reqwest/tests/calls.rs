@@ -8,7 +8,7 @@ use axum::routing::get;
 use hopline_core::{Baggage, Context, FutureExt, Incoming, Kind, SpanBuilder, no_attrs};
 use hopline_reqwest::{TraceMiddleware, UrlTemplate};
 use hopline_testing::tracer;
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 /// A server that answers with the headers it got, one a line.
 async fn serve() -> String {
@@ -161,49 +161,4 @@ async fn baggage_goes_to_ones_own_hosts_only() {
             .await
             .contains("baggage: tenant_id=acme\n")
     );
-}
-
-/// Sends again what was not found, once.
-struct Again;
-
-#[async_trait::async_trait]
-impl Middleware for Again {
-    async fn handle(
-        &self,
-        request: reqwest::Request,
-        extensions: &mut http::Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<reqwest::Response> {
-        let again = request.try_clone().unwrap();
-        let first = next.clone().run(request, extensions).await?;
-        if first.status() == 404 {
-            next.run(again, extensions).await
-        } else {
-            Ok(first)
-        }
-    }
-}
-
-#[tokio::test]
-async fn attempts_are_counted_inside_a_retry_and_one_call_outside() {
-    let url = serve().await;
-    let (tracer, spans) = tracer("gateway");
-    let trace = || TraceMiddleware::new().tracer(tracer.clone());
-    let inside = ClientBuilder::new(reqwest::Client::new())
-        .with(Again)
-        .with(trace())
-        .build();
-    inside.get(format!("{url}/404")).send().await.unwrap();
-    let counts: Vec<_> = spans
-        .take()
-        .iter()
-        .map(|span| span.attribute("http.request.resend_count").cloned())
-        .collect();
-    assert_eq!(counts, [None, Some(1.into())]);
-    let outside = ClientBuilder::new(reqwest::Client::new())
-        .with(trace())
-        .with(Again)
-        .build();
-    outside.get(format!("{url}/404")).send().await.unwrap();
-    assert_eq!(spans.take().len(), 1);
 }

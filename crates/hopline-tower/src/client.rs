@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 
 use hopline_core::{OlderNames, Span, Tracer};
-use hopline_http::{Answer, Call, CallBody, ClientSpans, Host, Redaction, Untraced};
+use hopline_http::client::{Answer, Call, CallBody, ClientSpans, Untraced};
+use hopline_http::{Host, Redaction};
 use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Request, Response, Uri};

@@ -127,7 +127,9 @@ pub use body::ResponseBody;
 pub use client::{CallFuture, ClientLayer, TraceClient};
 pub use future::ResponseFuture;
 #[doc(no_inline)]
-pub use hopline_http::{Redaction, ResendCount, Untraced, UrlTemplate};
+pub use hopline_http::Redaction;
+#[doc(no_inline)]
+pub use hopline_http::client::{ResendCount, Untraced, UrlTemplate};
 pub use layer::TraceLayer;
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use hopline_core::{Literal, Name, Span, semconv};
-use hopline_http::{
-    GrpcStatus, SpanName, announce_kept, announce_trace, attribute, fail_server, is_grpc,
-};
+use hopline_http::grpc::{self, is_grpc};
+use hopline_http::{SpanName, announce_kept, announce_trace, attribute, fail_server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body;
@@ -200,7 +199,7 @@ fn is_sse(headers: &HeaderMap) -> bool {
 
 /// An answer of gRPC: the server knows the method, unless it says that it does not.
 fn grpc_head(span: &Span, method: Option<&str>, headers: &HeaderMap) {
-    let unknown = GrpcStatus::of(headers).is_some_and(GrpcStatus::is_unimplemented);
+    let unknown = grpc::Status::of(headers).is_some_and(grpc::Status::is_unimplemented);
     let method = method.filter(|_| !unknown);
     span.set(attribute::RPC_SYSTEM, Literal("grpc"));
     match method {
@@ -214,7 +213,7 @@ fn grpc_head(span: &Span, method: Option<&str>, headers: &HeaderMap) {
 }
 
 fn grpc_status(span: &Span, headers: &HeaderMap) {
-    if let Some(status) = GrpcStatus::of(headers) {
+    if let Some(status) = grpc::Status::of(headers) {
         span.set(attribute::RPC_STATUS, Literal(status.name()));
         if status.is_server_error() {
             span.fail(status.name());

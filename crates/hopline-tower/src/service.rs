@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context as Cx, Poll};
 
 use hopline_core::{Context, Incoming, Span, notify};
-use hopline_http::{HeaderExtractor, RequestMethod, grpc_method, is_grpc};
+use hopline_http::grpc::{self, is_grpc};
+use hopline_http::{HeaderExtractor, RequestMethod};
 use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -93,7 +94,7 @@ impl TraceLayer {
             Span::unrecorded(incoming)
         };
         let recording = span.is_recording();
-        let grpc = recording && is_grpc(request.version(), request.headers());
+        let is_grpc = recording && is_grpc(request.version(), request.headers());
         let root = Root {
             method: method.in_name(),
             head_only: request.method() == Method::HEAD,
@@ -106,10 +107,10 @@ impl TraceLayer {
                 Default::default()
             },
             cell: (recording && route.is_none()).then(RouteCell::default),
-            grpc: grpc
-                .then(|| grpc_method(request.uri().path()).map(Box::from))
+            grpc: is_grpc
+                .then(|| grpc::method(request.uri().path()).map(Box::from))
                 .flatten(),
-            is_grpc: grpc,
+            is_grpc,
             options: self
                 .options
                 .as_ref()
