@@ -328,8 +328,11 @@ async fn a_call_or_a_body_that_is_dropped_ends_without_an_error() {
             let _ = enter.send(());
             std::future::pending::<()>().await;
         };
-        let endless =
-            || async { Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>("abc"))) };
+        let endless = || async {
+            Body::from_stream(stream::repeat_with(|| {
+                Ok::<_, std::io::Error>(vec![b'x'; 65_536])
+            }))
+        };
         let app = Router::new()
             .route("/never", any(never))
             .route("/endless", any(endless));
