@@ -162,3 +162,31 @@ async fn baggage_goes_to_ones_own_hosts_only() {
             .contains("baggage: tenant_id=acme\n")
     );
 }
+
+/// For code that calls with a plain client.
+#[tokio::test]
+async fn headers_of_a_plain_call_are_those_of_the_current_span_by_the_same_policy() {
+    let (tracer, _spans) = tracer("gateway");
+    let context =
+        Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
+    let trace = TraceMiddleware::new().no_headers_to(["api.partner.example"]);
+    let headers = |url: &str| trace.headers(&url.parse().unwrap());
+    let mut span =
+        SpanBuilder::new("search")
+            .kind(Kind::Client)
+            .start_in(&context, Some(&tracer), no_attrs);
+    let sent = span.span_context().unwrap().to_string();
+    span.in_scope(|| {
+        let own = headers("http://search:9200/");
+        assert_eq!(own["traceparent"], sent.as_str());
+        assert_eq!(own["baggage"], "tenant_id=acme");
+        let foreign = headers("https://search.example/");
+        assert_eq!(foreign["traceparent"], sent.as_str());
+        assert!(!foreign.contains_key("baggage"));
+        assert!(headers("https://api.partner.example/").is_empty());
+    });
+    assert!(
+        headers("http://search:9200/").is_empty(),
+        "nothing is current"
+    );
+}

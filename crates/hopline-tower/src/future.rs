@@ -82,6 +82,8 @@ where
             let length = response.headers().get(CONTENT_LENGTH)?;
             length.to_str().ok()?.parse().ok()
         });
+        // behind the bytes of gRPC come trailers, which say how the call ended
+        let left = left.filter(|_| !root.is_grpc);
         Poll::Ready(Ok(
             response.map(|body| ResponseBody::new(body, Some(root)).until(left))
         ))

@@ -14,6 +14,6 @@ pub enum Trust {
     Link,
     /// It begins a trace of its own that says nothing of the caller.
     Restart,
-    /// It is not recorded, and nothing that the caller sent is passed on.
+    /// It is not recorded, by this layer or one further inside, and nothing that the caller sent is passed on.
     Ignore,
 }
