@@ -48,13 +48,16 @@ impl Middleware for Redirects {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
+        if self.most == 0 {
+            return next.run(request, extensions).await;
+        }
         let begun = Instant::now();
         let whole = request.timeout().copied();
         let mut followed = 0;
         loop {
             let sent = Copy::of(&request);
             let response = next.clone().run(request, extensions).await?;
-            let Some(url) = sent.leads_to(&response).filter(|_| self.most > 0) else {
+            let Some(url) = sent.leads_to(&response) else {
                 return Ok(response);
             };
             followed += 1;

@@ -77,15 +77,19 @@ where
             root.end();
         }
         let root = root.pass_on();
-        let hint = response.body().size_hint().exact();
-        let left = hint.or_else(|| {
-            let length = response.headers().get(CONTENT_LENGTH)?;
-            length.to_str().ok()?.parse().ok()
-        });
         // behind the bytes of gRPC come trailers, which say how the call ended
-        let left = left.filter(|_| !root.is_grpc);
+        let counts = root.recorded().is_some() && !root.is_grpc;
+        let left = counts.then(|| promised(&response)).flatten();
         Poll::Ready(Ok(
             response.map(|body| ResponseBody::new(body, Some(root)).until(left))
         ))
     }
+}
+
+/// How many bytes the head promises.
+fn promised<B: Body>(response: &Response<B>) -> Option<u64> {
+    response.body().size_hint().exact().or_else(|| {
+        let length = response.headers().get(CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
+    })
 }

@@ -52,27 +52,33 @@ impl Root {
         result
     }
 
+    /// The span, if there is something to be recorded on it.
+    #[inline]
+    pub(crate) fn recorded(&self) -> Option<&Span> {
+        self.span.as_ref().filter(|span| span.is_recording())
+    }
+
     /// The answer's head is there. True if nothing follows it.
     pub(crate) fn head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
-        if let Some(span) = &self.span {
+        if let Some(span) = self.recorded() {
             span.set(semconv::HTTP_RESPONSE_STATUS_CODE, status.as_u16());
             if self.older_names {
                 span.set(attribute::older::STATUS_CODE, status.as_u16());
             }
-            if self.is_grpc {
-                self.is_grpc = is_grpc(Version::HTTP_2, response.headers());
-                if self.is_grpc {
-                    grpc_head(span, self.grpc.take().as_deref(), response.headers());
-                    // it has a better name than its route
-                    self.cell = None;
-                }
+            if self.is_grpc && is_grpc(Version::HTTP_2, response.headers()) {
+                grpc_head(span, self.grpc.as_deref(), response.headers());
             }
             fail_server(span.context_ref(), status);
             // an answer of a known length is no stream, so its headers need no look
             if response.body().size_hint().exact().is_none() && is_sse(response.headers()) {
                 span.set(attribute::STREAM, Literal("sse"));
             }
+        }
+        if self.is_grpc {
+            self.is_grpc = is_grpc(Version::HTTP_2, response.headers());
+            // a method is a better name than a route
+            self.cell = self.cell.take().filter(|_| !self.is_grpc);
         }
         self.learn_route();
         if let Some(options) = self.options.take() {
@@ -100,7 +106,7 @@ impl Root {
 
     /// The body's trailers, which say how a gRPC call ended.
     pub(crate) fn trailers(&self, trailers: &HeaderMap) {
-        if let Some(span) = self.span.as_ref().filter(|_| self.is_grpc) {
+        if let Some(span) = self.recorded().filter(|_| self.is_grpc) {
             grpc_status(span, trailers);
         }
     }

@@ -131,9 +131,7 @@ impl TraceLayer {
 impl Root {
     /// Runs a hook of the application, if the request is recorded.
     pub(crate) fn tell(&self, hook: impl FnOnce(&Context)) {
-        let Some(span) = self.span.as_ref().filter(|span| span.is_recording()) else {
-            return;
-        };
+        let Some(span) = self.recorded() else { return };
         if catch_unwind(AssertUnwindSafe(|| hook(span.context_ref()))).is_err() {
             notify("hook", || {
                 "a hook of a TraceLayer panicked; its request goes on".to_owned()
