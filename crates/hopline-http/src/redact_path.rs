@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::redact::REDACTED;
+use crate::secret_key::is_one_of;
 
 /// How tokens of well-known services begin.
 const PREFIXES: [&str; 9] = [
@@ -85,27 +86,25 @@ fn is_secret(segment: &str, before: &str) -> bool {
 
 /// True if what follows this segment is a secret. Asked for every segment, so by length first.
 fn names_secret(segment: &[u8]) -> bool {
-    let words: &[&str] = match segment.len() {
-        3 => &["jwt", "otp"],
-        5 => &["token"],
-        6 => &["apikey", "bearer", "passwd", "secret", "tokens"],
-        7 => &["api-key", "api_key", "secrets", "session"],
-        8 => &["password"],
-        10 => &["credential", "magic-link"],
-        11 => &["credentials"],
-        12 => &["access-token", "access_token"],
-        13 => &["refresh-token", "refresh_token"],
+    let words: &[&[u8]] = match segment.len() {
+        3 => &[b"jwt", b"otp"],
+        5 => &[b"token"],
+        6 => &[b"apikey", b"bearer", b"passwd", b"secret", b"tokens"],
+        7 => &[b"api-key", b"api_key", b"secrets", b"session"],
+        8 => &[b"password"],
+        10 => &[b"credential", b"magic-link"],
+        11 => &[b"credentials"],
+        12 => &[b"access-token", b"access_token"],
+        13 => &[b"refresh-token", b"refresh_token"],
         14 => &[
-            "password-reset",
-            "password_reset",
-            "reset-password",
-            "reset_password",
+            b"password-reset",
+            b"password_reset",
+            b"reset-password",
+            b"reset_password",
         ],
         _ => return false,
     };
-    words
-        .iter()
-        .any(|word| word.as_bytes().eq_ignore_ascii_case(segment))
+    is_one_of(segment, words)
 }
 
 /// A part of the service's own paths, as `/password/reset` has one.

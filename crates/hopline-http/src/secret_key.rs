@@ -72,6 +72,12 @@ fn long_words(len: usize) -> &'static [&'static [u8]] {
     }
 }
 
-fn is_one_of(text: &[u8], words: &[&[u8]]) -> bool {
-    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+/// True if this is one of these small words, in any case. Most differ in their first letter, which is a cheap look.
+pub(crate) fn is_one_of(text: &[u8], words: &[&[u8]]) -> bool {
+    let Some(first) = text.first().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
+    words
+        .iter()
+        .any(|word| word.first() == Some(&first) && word.eq_ignore_ascii_case(text))
 }
