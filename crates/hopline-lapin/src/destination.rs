@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use hopline_core::SpanNames;
 
-/// What RabbitMQ calls queues for which it made up a name.
-const MADE_UP: [&str; 2] = ["amq.gen-", "amq.rabbitmq.reply-to"];
+/// What the reply queues of this crate begin with.
+pub(crate) const REPLIES: &str = "hopline.reply-";
+/// What queues begin with that are named by RabbitMQ, or by this crate.
+const MADE_UP: [&str; 3] = ["amq.gen-", "amq.rabbitmq.reply-to", REPLIES];
 
 /// `messaging.destination.name`: exchange, routing key and queue, without those that are empty or say nothing new.
 pub(crate) fn destination(exchange: &str, key: &str, queue: Option<&str>) -> String {
@@ -22,7 +24,7 @@ pub(crate) fn destination(exchange: &str, key: &str, queue: Option<&str>) -> Str
     }
 }
 
-/// True for a queue whose name the broker made up: without meaning, and gone with its connection.
+/// True for a queue whose name nobody chose: without meaning, and gone with its connection.
 pub(crate) fn is_made_up(queue: &str) -> bool {
     MADE_UP.iter().any(|prefix| queue.starts_with(prefix))
 }
@@ -39,7 +41,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// The span's name. Names that a broker made up for a queue are not in it: there would be no end of them.
+    /// The span's name. Names of queues that nobody chose are not in it: there would be no end of them.
     pub(crate) fn span_name(self, names: SpanNames, destination: &str) -> Cow<'static, str> {
         if names == SpanNames::Hopline {
             return self.own_name().into();

@@ -6,8 +6,10 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use hopline_core::TRACEPARENT;
 use lapin::message::BasicReturnMessage;
-use lapin::types::ShortString;
+use lapin::options::BasicPublishOptions;
+use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Confirmation, PublisherConfirm};
 use tokio::sync::{Notify, oneshot};
 
@@ -47,21 +49,25 @@ struct State {
 }
 
 /// Bounded by the publishes that the callers have under way at a time.
-#[derive(Default)]
 struct Group {
+    channel: lapin::Channel,
     members: Vec<Member>,
     unanswered: usize,
     /// True once one is answered: from then on it takes no more.
     closed: bool,
-    returned: Vec<BasicReturnMessage>,
+    /// Where to look first for the one that came back.
+    next: usize,
+    /// Something came back that is nobody's here: lapin keeps what came before a recovery, and gives it out first.
+    stray: bool,
 }
 
 /// A mandatory publish, as its return can be told by.
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) exchange: ShortString,
-    pub(crate) key: ShortString,
-    pub(crate) properties: BasicProperties,
+    exchange: ShortString,
+    key: ShortString,
+    /// Its context: mostly its own, as it holds the publish span's id.
+    context: Option<AMQPValue>,
     /// Whether it came back.
     answer: Option<oneshot::Sender<bool>>,
 }
@@ -70,12 +76,12 @@ impl Member {
     pub(crate) fn new(
         exchange: ShortString,
         key: ShortString,
-        properties: BasicProperties,
+        properties: &BasicProperties,
     ) -> Self {
         Self {
             exchange,
             key,
-            properties,
+            context: context(properties).cloned(),
             answer: None,
         }
     }
@@ -141,7 +147,7 @@ impl Gate {
                     return Poll::Pending;
                 }
             }
-            let group = state.group.get_or_insert_default();
+            let group = state.group.get_or_insert_with(|| Group::new(channel));
             if group.closed {
                 return Poll::Pending;
             }
@@ -203,35 +209,56 @@ impl State {
     fn answered(&mut self, answer: &mut lapin::Result<Confirmation>) {
         let Some(group) = &mut self.group else { return };
         group.closed = true;
-        if let Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) = answer {
-            group.returned.extend(message.take());
-        }
         group.unanswered -= 1;
-        if group.unanswered == 0
-            && let Some(group) = self.group.take()
-        {
+        let message = match answer {
+            Ok(Confirmation::Ack(message) | Confirmation::Nack(message)) => message.take(),
+            _ => None,
+        };
+        let came_back = message.is_some();
+        if let Some(message) = message {
+            group.returned(&message);
+        }
+        if group.unanswered > 0 {
+            return;
+        }
+        if group.stray && came_back {
+            // what was nobody's stood before others, which lapin still has: a probe draws one, until none is left
+            group.unanswered += 1;
+            let probe = probe(group.channel.clone());
+            self.orphans.push(probe);
+        } else if let Some(group) = self.group.take() {
             group.finish();
         }
     }
 }
 
 impl Group {
-    fn finish(mut self) {
-        let returned = std::mem::take(&mut self.returned);
-        let mut next = 0;
-        for message in returned {
-            // in the order of publishing, mostly, so the next one is tried first
-            let from = |start: usize| (start..self.members.len()).chain(0..start);
-            let found = from(next)
-                .find(|at| self.members[*at].is(&message, true))
-                .or_else(|| from(next).find(|at| self.members[*at].is(&message, false)));
-            let Some(at) = found else { continue };
-            next = at + 1;
-            if let Some(answer) = self.members[at].answer.take() {
-                // who is gone does not want to know
-                let _ = answer.send(true);
-            }
+    fn new(channel: &lapin::Channel) -> Self {
+        Self {
+            channel: channel.clone(),
+            members: Vec::new(),
+            unanswered: 0,
+            closed: false,
+            next: 0,
+            stray: false,
         }
+    }
+
+    /// Finds out whose this is: in the order of publishing, mostly, so the next one is tried first.
+    fn returned(&mut self, message: &BasicReturnMessage) {
+        let mut members = (self.next..self.members.len()).chain(0..self.next);
+        let Some(at) = members.find(|at| self.members[*at].is(message)) else {
+            self.stray = true;
+            return;
+        };
+        self.next = at + 1;
+        if let Some(answer) = self.members[at].answer.take() {
+            // who is gone does not want to know
+            let _ = answer.send(true);
+        }
+    }
+
+    fn finish(self) {
         for answer in self.members.into_iter().filter_map(|member| member.answer) {
             let _ = answer.send(false);
         }
@@ -239,13 +266,17 @@ impl Group {
 }
 
 impl Member {
-    /// Whether this is what came back; `exactly` with its headers, which hold the publish span's id.
-    fn is(&self, message: &BasicReturnMessage, exactly: bool) -> bool {
+    /// Whether this is what came back.
+    fn is(&self, message: &BasicReturnMessage) -> bool {
         self.answer.is_some()
             && self.key == message.routing_key
             && self.exchange == message.exchange
-            && (!exactly || self.properties == message.properties)
+            && self.context.as_ref() == context(&message.properties)
     }
+}
+
+fn context(properties: &BasicProperties) -> Option<&AMQPValue> {
+    properties.headers().as_ref()?.inner().get(TRACEPARENT)
 }
 
 /// One that is not mandatory, on its way.
@@ -301,7 +332,7 @@ impl Sent<'_> {
         if self.of_group {
             let mut state = self.gate.lock();
             state.answered(&mut answer);
-            if state.group.is_none() {
+            if state.group.is_none() || !state.orphans.is_empty() {
                 self.gate.0.changed.notify_waiters();
             }
         }
@@ -342,6 +373,16 @@ impl Drop for PassOn<'_> {
             self.0.0.changed.notify_one();
         }
     }
+}
+
+/// A message that goes nowhere and does not come back; its confirm draws what lapin holds.
+fn probe(channel: lapin::Channel) -> Confirming {
+    Box::pin(async move {
+        let (exchange, key) = (ShortString::default(), "hopline.probe".into());
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let confirm = channel.basic_publish(exchange, key, options, &[], properties);
+        confirm.await?.await
+    })
 }
 
 /// Ready when all that was published on the channel is answered; what came back then belongs to nobody.

@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use hopline_core::{FutureExt, Literal, Span};
 use lapin::types::AMQPValue;
 use tower_service::Service;
@@ -16,6 +18,9 @@ use crate::error::error_type;
 use crate::headers::{self, DEATH_QUEUE, DEATH_REASON, RETRIES};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
+
+/// Before a message that could not be handed over is requeued.
+const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -69,9 +74,10 @@ where
     };
     processing.failed(why);
     let mut done = outcome_label(outcome);
-    for delivery in job.deliveries() {
-        let settling = settle(delivery, outcome, why, options, channel);
-        match settling.in_context(processing.context()).await {
+    let all = job.deliveries().iter();
+    let settling = all.map(|delivery| settle(delivery, outcome, why, options, channel));
+    for settled in join_all(settling).in_context(processing.context()).await {
+        match settled {
             Ok(label) => done = label,
             Err(error_type) => processing.failed(Some(&error_type)),
         }
@@ -133,7 +139,8 @@ async fn give_up(
     if letter.await.is_ok() {
         return Ok((Outcome::Ack, "dead_letter"));
     }
-    // not lost: it comes again, and so does the attempt; the publish span says what is wrong
+    // not lost: it comes again, and so does the attempt, but not at full speed; the publish span says what is wrong
+    tokio::time::sleep(PAUSE).await;
     let _ = delivery.requeue().await;
     Err("dead_letter_failed".to_owned())
 }

@@ -44,14 +44,14 @@
 //! | `process.message` | `process {destination}` | CONSUMER | until the message is settled; child of its publish span, and linked to it |
 //! | `process.batch` | `process {destination}` | CONSUMER | until the [batch](Batch) is settled; a root, linked to the publish span of each message |
 //!
-//! Names that the broker made up (`amq.gen-…`, `amq.rabbitmq.reply-to…`) are in no span's name.
+//! Queue names that nobody chose (`amq.gen-…`, `amq.rabbitmq.reply-to…`, `hopline.reply-…`) are in no span's name.
 //!
 //! | attribute | value |
 //! |---|---|
 //! | `messaging.system` | `rabbitmq` |
 //! | `messaging.operation.name`, `messaging.operation.type` | `publish` and `send`, `request` and `send`, `receive` and `receive`, `process` and `process` |
 //! | `messaging.destination.name` | exchange, routing key and queue, joined by `:`; empty and repeated parts left out |
-//! | `messaging.destination.anonymous`, `messaging.destination.temporary` | `true`, where the broker made the queue's name up |
+//! | `messaging.destination.anonymous`, `messaging.destination.temporary` | `true`, where nobody chose the queue's name |
 //! | `messaging.rabbitmq.destination.routing_key`, `messaging.rabbitmq.message.delivery_tag` | as they are |
 //! | `messaging.message.id`, `messaging.message.conversation_id` | the message's id and correlation id, if it has them |
 //! | `messaging.message.body.size` | bytes, if [asked for](Channel::body_sizes) |
@@ -94,8 +94,8 @@
 //!
 //! It gives no way around itself but [`Channel::raw`]: nothing derefs to lapin's channel. A message that
 //! carries a context of its own keeps it, and the publish span links to that. It makes no spans for settling: the
-//! outcome is on the process span. It declares no queues of its own, and sets no prefetch: a consumer without one
-//! draws its whole queue into memory, and says so once.
+//! outcome is on the process span. It declares no queue but that for the replies to [`Requests`], and sets no
+//! prefetch: a consumer without one draws its whole queue into memory, and says so once.
 //!
 //! # What to know of lapin
 //!
@@ -103,6 +103,8 @@
 //!   payloads are private.
 //! * A broker that offers frames without a limit (`frame_max` 0; RabbitMQ does not) makes it ask for more memory than
 //!   there is: connect with `?frame_max=131072`.
+//! * After a recovery a channel takes messages before its queues and consumers are restored: in that moment one to a
+//!   queue that went with the connection is unroutable.
 //! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text instead and answers with an error.
 //! * Short strings in headers make RabbitMQ close the connection; they are sent as long ones here.
 //! * The runner, [`Requests`] and waiting for recovery need a tokio runtime; publishing and streams do not.

@@ -1,5 +1,6 @@
 //! How handlers are run.
 
+use std::io;
 use std::time::Duration;
 
 use crate::outcome::Outcome;
@@ -77,10 +78,21 @@ impl RunOptions {
     /// Where messages go that are given up, instead of being rejected: published, confirmed, then acknowledged.
     ///
     /// With the headers `hopline-dead-letter-reason` (the span's `error.type`, or `rejected`) and
-    /// `hopline-dead-letter-queue`. One that cannot be handed over is requeued. Confirms are turned on for this.
+    /// `hopline-dead-letter-queue`. One that cannot be handed over is requeued after a second. Confirms are turned on
+    /// for this. The runner refuses to start with a name that is longer than 255 bytes.
     pub fn dead_letter(mut self, exchange: &str, key: &str) -> Self {
         self.dead_letter = Some((exchange.to_owned(), key.to_owned()));
         self
+    }
+
+    /// An error for names that no message could be published to.
+    pub(crate) fn check(&self) -> lapin::Result<()> {
+        let names = self.dead_letter.as_ref();
+        if names.is_some_and(|(exchange, key)| exchange.len().max(key.len()) > 255) {
+            let text = "the exchange or routing key for dead letters is longer than 255 bytes";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text).into());
+        }
+        Ok(())
     }
 
     /// Whether the runner publishes by itself.

@@ -269,10 +269,12 @@ async fn send(channel: &Channel, message: &Message<'_>) -> Result<Confirmation, 
             .await;
         return match other.confirmed(confirm).await? {
             Confirmation::Nack(_) => Err(PublishError::Nacked),
-            taken => Ok(taken),
+            // nobody asked for returns: one that lapin gives here is another message's
+            Confirmation::Ack(_) => Ok(Confirmation::Ack(None)),
+            Confirmation::NotRequested => Ok(Confirmation::NotRequested),
         };
     }
-    let member = Member::new(exchange.clone(), key.clone(), properties.clone());
+    let member = Member::new(exchange.clone(), key.clone(), properties);
     // on its own feet, since it outlives this future if that is dropped
     let confirming = {
         let (inner, options, properties) = (inner.clone(), *options, properties.clone());
@@ -396,8 +398,8 @@ impl Channel {
 
     /// Publishes a reply to this message: to the queue it names, under its correlation id.
     ///
-    /// Awaiting it fails with [`PublishError::NoReplyTo`] if it names none. It is not to be mandatory where the other
-    /// side uses [`Requests`](crate::Requests): RabbitMQ delivers such a reply, and returns it as well.
+    /// Awaiting it fails with [`PublishError::NoReplyTo`] if it names none. If it is mandatory it fails where nobody
+    /// waits any more; but RabbitMQ returns mandatory replies by its direct reply-to in any case, having delivered them.
     pub fn reply<'a>(&'a self, to: &'a Delivery, body: &'a [u8]) -> Publish<'a> {
         Publish::in_reply_to(self, to.properties(), body)
     }

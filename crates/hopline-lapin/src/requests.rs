@@ -9,21 +9,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hopline_core::{FutureExt, Kind};
-use lapin::options::BasicConsumeOptions;
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use crate::channel::Channel;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
-use crate::destination::Operation;
+use crate::destination::{Operation, REPLIES};
 use crate::error::RequestError;
 use crate::recovery;
 use crate::span::{InFlight, Subject};
 
-/// RabbitMQ's own way: replies go straight to the channel that asked, through no queue.
-const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// How long an unused reply queue stays, should its process end between declaring and consuming it.
+const EXPIRES_MS: i32 = 600_000;
 
 /// Asks through a queue and waits for the reply. See [`Channel::requests`].
 ///
@@ -34,6 +34,9 @@ const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 #[derive(Debug)]
 pub struct Requests {
     channel: Channel,
+    /// A queue of its own, that goes with its consumer. Not RabbitMQ's direct reply-to: asking by that closes the
+    /// channel in the moment when lapin has recovered it and not yet its consumers.
+    replies: String,
     waiting: Arc<Waiting>,
     ids: Ids,
     timeout: Duration,
@@ -43,8 +46,8 @@ pub struct Requests {
 impl Channel {
     /// Prepares to send requests over this channel. Needs a tokio runtime.
     ///
-    /// Replies come by RabbitMQ's direct reply-to, which is per channel: prepare it once and share it. The channel
-    /// should have confirms on, so that a request which no queue takes fails at once.
+    /// Replies come through a queue of its own (`hopline.reply-…`), which is deleted with it: prepare it once and
+    /// share it. The channel should have confirms on, so that a request which no queue takes fails at once.
     ///
     /// # Errors
     ///
@@ -61,24 +64,32 @@ impl Channel {
     /// # }
     /// ```
     pub async fn requests(&self) -> lapin::Result<Requests> {
+        let ids = Ids::new();
+        let name = ids.queue();
+        // names made of an id fit
+        let queue = || ShortString::from(name.as_str());
+        let temporary = QueueDeclareOptions {
+            auto_delete: true,
+            ..QueueDeclareOptions::default()
+        };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES_MS));
+        self.queue_declare(queue(), temporary, arguments).await?;
         let options = BasicConsumeOptions {
             no_ack: true,
             ..BasicConsumeOptions::default()
         };
-        let replies = self.basic_consume(
-            REPLY_TO.into(),
-            ShortString::default(),
-            options,
-            FieldTable::default(),
-        );
+        let none = FieldTable::default();
+        let replies = self.basic_consume(queue(), ShortString::default(), options, none);
         let replies = replies.await?;
         let waiting = Arc::<Waiting>::default();
         // one task for all requests, which ends with the channel, or with what it serves
         let reader = tokio::spawn(read(replies, Arc::clone(&waiting)));
         Ok(Requests {
             channel: self.clone(),
+            replies: name,
             waiting,
-            ids: Ids::new(),
+            ids,
             timeout: Duration::from_secs(30),
             reader: reader.abort_handle(),
         })
@@ -139,7 +150,7 @@ impl Requests {
         let mut entry = self.waiting.enter(id).ok_or(RequestError::Closed)?;
         let reply = async {
             let request = self.channel.publish(exchange, key, body).mandatory();
-            request.correlation_id(id).reply_to(REPLY_TO).await?;
+            request.correlation_id(id).reply_to(&self.replies).await?;
             (&mut entry.reply).await.map_err(|_| RequestError::Closed)
         };
         let timed_out = RequestError::TimedOut(self.timeout);
@@ -252,6 +263,10 @@ impl Ids {
             prefix: RandomState::new().build_hasher().finish(),
             next: AtomicU64::new(1),
         }
+    }
+
+    fn queue(&self) -> String {
+        format!("{REPLIES}{:016x}", self.prefix)
     }
 
     fn next(&self) -> String {

@@ -39,7 +39,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// The channel failed and does not recover.
+    /// The channel failed and does not recover, or the options cannot be followed.
     ///
     /// # Cancellation
     ///
@@ -116,6 +116,7 @@ impl Consumer {
 
     /// A consumer that could do harm says so.
     async fn prepare(&self, options: &RunOptions) -> lapin::Result<()> {
+        options.check()?;
         let channel = &self.channel.inner;
         let qos = channel.status().qos();
         let limits = [qos.prefetch_count, qos.global_prefetch_count];

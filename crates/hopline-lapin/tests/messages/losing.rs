@@ -1,12 +1,16 @@
 //! Losing the broker: against the one that can be told to go.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hopline_core::SpanData;
 use hopline_lapin::{Delivery, End, PublishError, RunOptions};
 use hopline_testing::amqp::Broker;
 use lapin::ConnectionProperties;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::support::*;
@@ -65,7 +69,7 @@ async fn publishers_wait_for_recovery_and_resume() {
         .publish("", &setup.queue, b"in between")
         .mandatory();
     let mut publishing = Box::pin(message.resend().into_future());
-    let early = tokio::time::timeout(std::time::Duration::from_millis(50), &mut publishing);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut publishing);
     assert!(early.await.is_err());
     broker.cut_connections();
     drop(stalled);
@@ -145,6 +149,32 @@ async fn a_runner_goes_on_after_recovery() {
     assert_eq!(setup.waiting(&setup.queue).await, 0);
 }
 
+/// A reply that was on its way is lost with the connection, and the next one comes.
+#[tokio::test]
+async fn requests_work_again_after_recovery() {
+    let broker = Broker::start().unwrap();
+    let setup = recovering(&broker).await;
+    let requests = setup.channel.requests().await.unwrap();
+    let requests = requests.timeout(Duration::from_millis(500));
+    let channel = setup.channel.clone();
+    let handler = move |request: Delivery| {
+        let channel = channel.clone();
+        async move { channel.reply(&request, b"answer").await.map(drop) }
+    };
+    let consumer = setup.consume().await;
+    let running = consumer.run(handler, RunOptions::default(), std::future::pending());
+    let running = tokio::spawn(running);
+    assert!(requests.call("", &setup.queue, b"x").await.is_ok());
+    broker.cut_connections();
+    let again = async {
+        while requests.call("", &setup.queue, b"y").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(again).await;
+    running.abort();
+}
+
 /// Nothing is left open by a runner that nobody waits for.
 #[tokio::test]
 async fn a_runner_that_is_dropped_ends_its_spans() {
@@ -172,4 +202,71 @@ async fn a_runner_that_is_dropped_ends_its_spans() {
     process
         .attribute("error.type", "cancelled")
         .attribute("hopline.messaging.outcome", "abandoned");
+}
+
+/// lapin keeps a return whose confirm was lost with the connection, and gives it out with the next one.
+#[tokio::test]
+async fn a_return_without_its_confirm_is_nobodys() {
+    const NOWHERE: &str = "nowhere-at-all";
+    let broker = Broker::start().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(cut_behind_the_first_return(listener, broker.addr()));
+    let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
+    let properties = ConnectionProperties::default().enable_auto_recover();
+    let setup = Setup::with(&url, Kind::Classic, properties).await;
+    let lost = setup.channel.publish("", NOWHERE, b"x").mandatory().await;
+    setup
+        .channel
+        .wait_for_recovery(lost.unwrap_err())
+        .await
+        .unwrap();
+    let queue = setup.queue.as_str();
+    for keys in [[NOWHERE, NOWHERE, NOWHERE], [queue, NOWHERE, queue]] {
+        let messages = keys.map(|key| setup.channel.publish("", key, b"x").mandatory());
+        let results = in_time(setup.channel.publish_all(messages)).await;
+        for (key, result) in keys.iter().zip(results) {
+            let unroutable = matches!(result, Err(PublishError::Unroutable));
+            assert_eq!(unroutable, *key == NOWHERE, "{key}: {result:?}");
+        }
+    }
+}
+
+/// Passes everything on, but for what the broker says after the first message it returns: then it hangs up.
+async fn cut_behind_the_first_return(listener: TcpListener, broker: SocketAddr) {
+    let mut cut = false;
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_broker, mut to_broker) =
+            TcpStream::connect(broker).await.unwrap().into_split();
+        let sending = tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut from_client, &mut to_broker).await;
+        });
+        let mut left = None;
+        while let Some(frame) = next_frame(&mut from_broker).await {
+            to_client.write_all(&frame).await.unwrap();
+            // class 60, method 50: two more frames follow, the header and the body
+            if !cut && frame[0] == 1 && frame[7..11] == [0, 60, 0, 50] {
+                left = Some(2);
+            } else if let Some(left) = &mut left {
+                *left -= 1;
+                if *left == 0 {
+                    cut = true;
+                    break;
+                }
+            }
+        }
+        sending.abort();
+    }
+}
+
+/// A frame of the protocol: type, channel, length, content, end.
+async fn next_frame(from: &mut (impl AsyncReadExt + Unpin)) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 7];
+    from.read_exact(&mut frame).await.ok()?;
+    let length = u32::from_be_bytes(frame[3..7].try_into().unwrap()) as usize;
+    frame.resize(7 + length + 1, 0);
+    from.read_exact(&mut frame[7..]).await.ok()?;
+    Some(frame)
 }

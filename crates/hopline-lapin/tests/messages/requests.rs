@@ -27,7 +27,7 @@ async fn answering(setup: &Setup) -> (oneshot::Sender<()>, JoinHandle<lapin::Res
         let channel = channel.clone();
         async move {
             let answer = request.body().to_ascii_uppercase();
-            channel.reply(&request, &answer).await?;
+            channel.reply(&request, &answer).mandatory().await?;
             Ok::<_, PublishError>(())
         }
     };

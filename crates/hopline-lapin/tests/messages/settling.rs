@@ -16,6 +16,7 @@ rows!(
     a_reject_goes_where_the_queue_says,
     a_handler_may_settle_by_itself,
     a_limit_turns_confirms_on,
+    names_that_are_too_long_are_refused_at_the_start,
 );
 
 const OUTCOME: &str = "hopline.messaging.outcome";
@@ -205,5 +206,18 @@ async fn a_limit_turns_confirms_on(setup: Setup) {
         .spans
         .one("process.message")
         .attribute(OUTCOME, "reject");
+    setup.end().await;
+}
+
+async fn names_that_are_too_long_are_refused_at_the_start(setup: Setup) {
+    let long = "n".repeat(256);
+    for (exchange, key) in [(long.as_str(), ""), ("", long.as_str())] {
+        let consumer = setup.consume().await;
+        let options = RunOptions::default().dead_letter(exchange, key);
+        let refused = consumer.run(fail, options, std::future::pending()).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("longer than 255 bytes"), "{error}");
+    }
+    setup.until_unused().await;
     setup.end().await;
 }

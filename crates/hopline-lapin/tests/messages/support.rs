@@ -153,15 +153,30 @@ impl Setup {
 
     /// How many wait in a queue.
     pub(crate) async fn waiting(&self, queue: &str) -> u32 {
+        self.look_at(queue).await.message_count()
+    }
+
+    /// Waits until the consumers that were dropped are gone: RabbitMQ 3.10 fails if it is to delete a quorum queue
+    /// while one goes.
+    pub(crate) async fn until_unused(&self) {
+        let unused = async {
+            while self.look_at(&self.queue).await.consumer_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time(unused).await;
+    }
+
+    async fn look_at(&self, queue: &str) -> lapin::Queue {
         let passive = QueueDeclareOptions {
             passive: true,
             ..QueueDeclareOptions::default()
         };
         let channel = self.connection.create_channel().await.unwrap();
         let declared = channel.queue_declare(queue.into(), passive, FieldTable::default());
-        let count = declared.await.unwrap().message_count();
+        let looked_at = declared.await.unwrap();
         channel.close(200, "bye".into()).await.unwrap();
-        count
+        looked_at
     }
 
     pub(crate) async fn until_waiting(&self, queue: &str, count: u32) {
