@@ -1,28 +1,28 @@
 //! One broker, killed while a publisher waits for its confirm, while handlers run and before they answer.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hopline_chaos::{Rabbit, connect};
 use hopline_core::Tracer;
-use hopline_lapin::{Channel, ChannelExt, Delivery, End, PublishError, RunOptions};
+use hopline_lapin::{Channel, ChannelExt, Delivery, End, PublishError, RequestError, RunOptions};
 use hopline_testing::{Spans, tracer};
 use lapin::options::*;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
-const QUEUE: &str = "hopline-recovery";
+/// One broker for all, one test after the other: several would only wait for the processor. It ends with the process.
+static RABBIT: LazyLock<Mutex<Rabbit>> = LazyLock::new(|| Mutex::new(Rabbit::start().unwrap()));
 
-async fn start() -> Rabbit {
-    tokio::task::spawn_blocking(|| Rabbit::start().unwrap())
-        .await
-        .unwrap()
+async fn rabbit() -> MutexGuard<'static, Rabbit> {
+    tokio::task::block_in_place(|| &*RABBIT).lock().await
 }
 
-async fn channel(connection: &Connection, tracer: &Tracer) -> Channel {
+/// A channel with confirms and a prefetch, and this queue.
+async fn channel(connection: &Connection, tracer: &Tracer, queue: &str) -> Channel {
     let channel = connection.create_channel().await.unwrap();
     channel
         .confirm_select(ConfirmSelectOptions::default())
@@ -37,22 +37,22 @@ async fn channel(connection: &Connection, tracer: &Tracer) -> Channel {
         ..QueueDeclareOptions::default()
     };
     channel
-        .queue_declare(QUEUE.into(), durable, FieldTable::default())
+        .queue_declare(queue.into(), durable, FieldTable::default())
         .await
         .unwrap();
     channel.traced().tracer(tracer.clone())
 }
 
-async fn publish(channel: &Channel, body: &str) -> Result<(), PublishError> {
-    let message = channel.publish("", QUEUE, body.as_bytes()).mandatory();
+async fn publish(channel: &Channel, queue: &str, body: &str) -> Result<(), PublishError> {
+    let message = channel.publish("", queue, body.as_bytes()).mandatory();
     message.persistent().resend().await.map(drop)
 }
 
-async fn consume(channel: &Channel) -> hopline_lapin::Consumer {
+async fn consume(channel: &Channel, queue: &str) -> hopline_lapin::Consumer {
     let options = BasicConsumeOptions::default();
     let none = FieldTable::default();
     channel
-        .basic_consume(QUEUE.into(), "".into(), options, none)
+        .basic_consume(queue.into(), "".into(), options, none)
         .await
         .unwrap()
 }
@@ -70,12 +70,13 @@ fn process_spans(spans: &Spans) -> usize {
 /// lapin recovers: the runner goes on, the publisher waits and goes on, each delivery has its span.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_recovery_all_go_on() {
-    let mut rabbit = start().await;
+    const QUEUE: &str = "hopline-with-recovery";
+    let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
     let connection = connect(rabbit.url()).await.unwrap();
-    let channel = channel(&connection, &tracer).await;
+    let channel = channel(&connection, &tracer, QUEUE).await;
     for body in ["0", "1", "2", "3"] {
-        publish(&channel, body).await.unwrap();
+        publish(&channel, QUEUE, body).await.unwrap();
     }
     let (held, killed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (hold, wait) = (held.clone(), killed.clone());
@@ -95,7 +96,7 @@ async fn with_recovery_all_go_on() {
     };
     let done = Arc::new(Notify::new());
     let stop = done.clone();
-    let consumer = consume(&channel).await;
+    let consumer = consume(&channel, QUEUE).await;
     let options = RunOptions::default().concurrency(1);
     let running =
         tokio::spawn(consumer.run(handler, options, async move { stop.notified().await }));
@@ -104,7 +105,7 @@ async fn with_recovery_all_go_on() {
     let busy = channel.clone();
     let publishing = tokio::spawn(async move {
         for number in 4..200 {
-            publish(&busy, &number.to_string()).await?;
+            publish(&busy, QUEUE, &number.to_string()).await?;
         }
         Ok::<_, PublishError>(())
     });
@@ -171,16 +172,17 @@ async fn with_recovery_all_go_on() {
 /// lapin does not recover: all end, with errors and with their spans; a new connection finds what is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_recovery_all_end() {
-    let mut rabbit = start().await;
+    const QUEUE: &str = "hopline-without-recovery";
+    let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
     let connect = async |rabbit: &Rabbit| {
         let properties = ConnectionProperties::default();
         Connection::connect(rabbit.url(), properties).await.unwrap()
     };
     let connection = connect(&rabbit).await;
-    let first = channel(&connection, &tracer).await;
+    let first = channel(&connection, &tracer, QUEUE).await;
     for body in ["0", "1", "2"] {
-        publish(&first, body).await.unwrap();
+        publish(&first, QUEUE, body).await.unwrap();
     }
     let begun = Arc::new(Notify::new());
     let begin = begun.clone();
@@ -194,14 +196,14 @@ async fn without_recovery_all_end() {
             Ok::<_, Infallible>(())
         }
     };
-    let consumer = consume(&first).await;
+    let consumer = consume(&first, QUEUE).await;
     let options = RunOptions::default().concurrency(1);
     let running = tokio::spawn(consumer.run(handler, options, std::future::pending()));
     in_time(begun.notified()).await;
     tokio::task::block_in_place(|| rabbit.kill()).unwrap();
     let lost = in_time(async {
         loop {
-            if let Err(error) = publish(&first, "lost").await {
+            if let Err(error) = publish(&first, QUEUE, "lost").await {
                 return error;
             }
         }
@@ -214,9 +216,9 @@ async fn without_recovery_all_end() {
 
     tokio::task::block_in_place(|| rabbit.start_again()).unwrap();
     let connection = connect(&rabbit).await;
-    let second = channel(&connection, &tracer).await;
+    let second = channel(&connection, &tracer, QUEUE).await;
     let handler = |_| async { Ok::<_, Infallible>(()) };
-    let consumer = consume(&second).await;
+    let consumer = consume(&second, QUEUE).await;
     let shutdown = async {
         loop {
             let seen = spans.all().len();
@@ -229,5 +231,52 @@ async fn without_recovery_all_end() {
     let running = consumer.run(handler, RunOptions::default(), shutdown);
     assert_eq!(in_time(running).await.unwrap(), End::Shutdown);
     assert_eq!(process_spans(&spans), 4, "none is lost, and one came twice");
+    connection.close(200, "bye".into()).await.unwrap();
+}
+
+/// A request that was under way is lost with its connection; the next ones are answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_answered_again() {
+    const QUEUE: &str = "hopline-questions";
+    let mut rabbit = rabbit().await;
+    let (tracer, spans) = tracer("svc");
+    let connection = connect(rabbit.url()).await.unwrap();
+    let channel = channel(&connection, &tracer, QUEUE).await;
+    let answers = channel.clone();
+    let handler = move |question: Delivery| {
+        let answers = answers.clone();
+        async move { answers.reply(&question, question.body()).await.map(drop) }
+    };
+    let consumer = consume(&channel, QUEUE).await;
+    let running = consumer.run(handler, RunOptions::default(), std::future::pending());
+    let running = tokio::spawn(running);
+    let requests = channel.requests().await.unwrap();
+    let requests = requests.timeout(Duration::from_secs(2));
+    assert_eq!(requests.call("", QUEUE, b"1").await.unwrap().body(), b"1");
+    tokio::task::block_in_place(|| rabbit.kill().and_then(|()| rabbit.start_again())).unwrap();
+    let mut failed = 0;
+    let again = async {
+        loop {
+            match requests.call("", QUEUE, b"2").await {
+                Ok(answer) => return answer,
+                Err(RequestError::Publish(error @ PublishError::Lapin(_))) => {
+                    failed += 1;
+                    channel.wait_for_recovery(error).await.unwrap();
+                }
+                // no queue: lapin has the channel back, and not yet what was declared on it
+                Err(
+                    RequestError::TimedOut(_) | RequestError::Publish(PublishError::Unroutable),
+                ) => {
+                    failed += 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    assert_eq!(in_time(again).await.body(), b"2");
+    running.abort();
+    let asked = spans.named("request.message");
+    assert_eq!(asked.len(), failed + 2, "each has its span");
+    assert_eq!(asked.iter().filter(|span| span.is_error()).count(), failed);
     connection.close(200, "bye".into()).await.unwrap();
 }
