@@ -39,7 +39,11 @@ struct Shared {
 struct State {
     /// Publishes under way that are not mandatory.
     others: usize,
-    /// Mandatory ones that wait for those to end; while there are, no more of those begin.
+    /// Those that wait for a group to end.
+    others_waiting: usize,
+    /// So many of them may still go before the next group: as many as waited when the last one ended.
+    turns: usize,
+    /// Mandatory ones that wait for others to end; while there are, no more of those begin, but those whose turn it is.
     waiting: usize,
     group: Option<Group>,
     /// Publishes whose callers are gone, to be polled by who waits here. Bounded by what the callers had under way.
@@ -113,14 +117,18 @@ impl Gate {
     /// Lets a publish that is not mandatory pass.
     pub(crate) async fn other(&self) -> Other<'_> {
         let _passed_on = PassOn(self);
+        let waiting = OtherWaiting(self);
+        self.lock().others_waiting += 1;
         let free = |state: &mut State, _: &mut Context<'_>| {
-            if state.group.is_some() || state.waiting > 0 {
+            if state.group.is_some() || (state.waiting > 0 && state.turns == 0) {
                 return Poll::Pending;
             }
+            state.turns = state.turns.saturating_sub(1);
             state.others += 1;
             Poll::Ready(())
         };
         self.until(free).await;
+        drop(waiting);
         Other {
             gate: self,
             seen: false,
@@ -143,7 +151,9 @@ impl Gate {
                     state.orphans.push(all_confirmed(channel.clone()));
                     state.poll_orphans(cx);
                 }
-                if state.others > 0 || !state.orphans.is_empty() {
+                // who is gone needs no turn
+                let turns = state.turns.min(state.others_waiting);
+                if state.others > 0 || turns > 0 || !state.orphans.is_empty() {
                     return Poll::Pending;
                 }
             }
@@ -227,6 +237,7 @@ impl State {
             let probe = probe(group.channel.clone());
             self.orphans.push(probe);
         } else if let Some(group) = self.group.take() {
+            self.turns = self.others_waiting;
             group.finish();
         }
     }
@@ -359,6 +370,20 @@ impl Drop for Waiting<'_> {
         state.waiting -= 1;
         // where a group is open, its end wakes them
         if state.waiting == 0 && state.group.is_none() {
+            self.0.0.changed.notify_waiters();
+        }
+    }
+}
+
+/// The same for those that are not mandatory.
+struct OtherWaiting<'a>(&'a Gate);
+
+impl Drop for OtherWaiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.others_waiting -= 1;
+        // the last one of its turn: if it went, its end wakes the mandatory ones, else nobody would
+        if state.others_waiting == 0 && state.others == 0 {
             self.0.0.changed.notify_waiters();
         }
     }

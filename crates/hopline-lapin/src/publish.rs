@@ -21,6 +21,9 @@ use crate::properties::{conversation_id, message_id};
 use crate::recovery;
 use crate::span::{InFlight, Subject};
 
+/// How often a message is published again after its connection was lost.
+const MAX_RESENDS: u32 = 16;
+
 /// A message about to be published: `.await` does it. See [`Channel::publish`].
 ///
 /// # Errors
@@ -124,7 +127,8 @@ impl<'a> Publish<'a> {
     /// If the connection is lost, waits until lapin has recovered it and publishes the message again: at least
     /// once, so it may arrive twice. On connections without auto-recovery it fails as others do.
     ///
-    /// It waits as long as lapin tries; a limit is tokio's `timeout` around it. Needs a tokio runtime.
+    /// It waits as long as lapin tries; a limit is tokio's `timeout` around it. One that lost its connection for the
+    /// 17th time fails: it may be what the broker closes the connection for. Needs a tokio runtime.
     pub fn resend(mut self) -> Self {
         self.resend = true;
         self
@@ -232,7 +236,7 @@ pub(crate) async fn publish(
         let Err(PublishError::Lapin(error)) = result else {
             break result;
         };
-        if !message.resend {
+        if !message.resend || resent == MAX_RESENDS {
             break Err(error.into());
         }
         if let Err(error) = recovery::wait(&channel.inner, error).await {

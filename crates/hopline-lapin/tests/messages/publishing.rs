@@ -1,5 +1,7 @@
 //! Publishing: what the broker says of a message is in its span, and of no other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -20,6 +22,7 @@ rows!(
     what_is_not_taken_is_an_error,
     each_of_many_returns_finds_its_message,
     returns_find_their_message_while_others_are_dropped,
+    mandatory_ones_and_others_take_turns,
     a_refusal_is_an_error,
     names_that_are_too_long_are_errors,
     headers_of_every_kind_arrive,
@@ -115,6 +118,31 @@ async fn returns_find_their_message_while_others_are_dropped(setup: Setup) {
     );
     // and the channel goes on
     setup.publish(b"x").await;
+    setup.end().await;
+}
+
+/// Those who publish without a pause leave room for the rest.
+async fn mandatory_ones_and_others_take_turns(setup: Setup) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let busy: Vec<_> = (0..8)
+        .map(|_| {
+            let (channel, stop) = (setup.channel.clone(), stop.clone());
+            tokio::spawn(async move {
+                while !stop.load(SeqCst) {
+                    let lost = channel.publish("", NOWHERE, b"x").mandatory().await;
+                    assert!(matches!(lost, Err(PublishError::Unroutable)), "{lost:?}");
+                }
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let other = setup.channel.publish("", &setup.queue, b"x");
+        in_time(other.into_future()).await.unwrap();
+    }
+    stop.store(true, SeqCst);
+    for task in busy {
+        in_time(task).await.unwrap();
+    }
     setup.end().await;
 }
 
