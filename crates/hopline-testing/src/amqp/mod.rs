@@ -31,8 +31,8 @@
 //!
 //! No users, permissions or virtual hosts (any login is taken); nothing on disk, so no restart; no priorities,
 //! headers exchanges, alternate exchanges, bindings between exchanges, `x-expires`, `x-single-active-consumer`,
-//! auto-delete exchanges, streams or lazy queues; no transactions, flow control or heartbeats of its own; a global
-//! prefetch counts as one per channel. What it does not know ends the connection with 540 rather than in silence; an
+//! auto-delete exchanges, streams or lazy queues; no transactions, flow control or heartbeats of its own. A prefetch
+//! is counted for the channel, not for each of its consumers. What it does not know ends the connection with 540 rather than in silence; an
 //! argument that it does not know is passed over. It is no replacement for tests against RabbitMQ.
 //!
 //! # Limits
