@@ -128,6 +128,7 @@ fn span(out: &mut Writer, span: &SpanView<'_>) {
             for (key, value) in event.attributes() {
                 key_value(out, 3, key, value.into());
             }
+            out.uint(4, event.dropped_attributes().into());
         });
     }
     out.uint(12, span.dropped_events().into());

@@ -102,6 +102,7 @@ fn span(json: &mut Json, span: &SpanView<'_>) {
         json.list("attributes", event.attributes(), |json, (key, value)| {
             key_value(json, key, value.into())
         });
+        json.count("droppedAttributesCount", event.dropped_attributes());
     });
     json.count("droppedEventsCount", span.dropped_events());
     json.list("links", span.links(), |json, link| {

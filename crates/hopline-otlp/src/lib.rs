@@ -49,7 +49,7 @@
 //! | `trace_state` | the W3C tracestate the span carried |
 //! | `flags` | the W3C flags, and whether the parent (of a link: the other span) was in another process |
 //! | `status` | ERROR with its message, or absent |
-//! | `dropped_*_count` | of the span: what the tracer's limits cost |
+//! | `dropped_*_count` | what the tracer's limits cost, of a span and of an event |
 //!
 //! Encoding goes straight from the tracer's records to bytes, in one pass.
 //!

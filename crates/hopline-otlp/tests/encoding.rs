@@ -98,6 +98,7 @@ fn what_a_limit_cost_is_said() {
     let limits = Limits {
         attributes_per_span: 1,
         events_per_span: 1,
+        attributes_per_event: 2,
         links_per_span: 1,
         ..Limits::default()
     };
@@ -105,7 +106,7 @@ fn what_a_limit_cost_is_said() {
     let span = SpanBuilder::new("much").start_root(Some(&tracer), Incoming::default(), no_attrs);
     for number in 0..3 {
         span.set(&format!("key{number}"), number);
-        span.event("event", no_attrs);
+        span.event("event", || [attr("a", 1), attr("b", 2), attr("c", 3)]);
         span.link(&link(1, 1, false));
     }
     span.end();
@@ -119,10 +120,16 @@ fn what_a_limit_cost_is_said() {
         ],
         [2, 2, 2]
     );
-    assert_says(
-        &ExportTraceServiceRequest::decode(encode_protobuf(&batches).as_slice()).unwrap(),
-        &spans,
-    );
+    let binary = ExportTraceServiceRequest::decode(encode_protobuf(&batches).as_slice()).unwrap();
+    let text = serde_json::from_str(&encode_json(&batches)).unwrap();
+    for request in [&binary, &text] {
+        assert_says(request, &spans);
+        let event = &request.resource_spans[0].scope_spans[0].spans[0].events[0];
+        assert_eq!(
+            (event.attributes.len(), event.dropped_attributes_count),
+            (2, 1)
+        );
+    }
     assert_eq!(decode_json(&encode_json(&batches)).unwrap(), spans);
 }
 
