@@ -6,7 +6,7 @@ use hopline_core::{Batch, Kind, Resource, SpanView};
 
 use crate::any::Any;
 use crate::proto::{Writer, field_len, varint_len};
-use crate::slice::{Slice, by_resource};
+use crate::slice::{Part, by_resource};
 
 /// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, in one pass over the records.
 ///
@@ -31,16 +31,16 @@ use crate::slice::{Slice, by_resource};
 /// assert!(bytes.windows(16).any(|part| part == b"GET /orders/{id}"));
 /// ```
 pub fn encode_protobuf(batches: &[Arc<Batch>]) -> Vec<u8> {
-    protobuf(&Slice::all(batches), 0)
+    protobuf(batches, 0)
 }
 
 /// The same for parts of batches, and for how many spans were lost before them.
-pub(crate) fn protobuf(slices: &[Slice], lost: u64) -> Vec<u8> {
-    let spans: usize = slices.iter().map(Slice::len).sum();
+pub(crate) fn protobuf<P: Part>(parts: &[P], lost: u64) -> Vec<u8> {
+    let spans: usize = parts.iter().map(Part::len).sum();
     let mut out = Writer::with_capacity(HEAD_BYTES + spans * SPAN_BYTES);
     // said once in a request, or a reader that adds it up would count it several times
     let mut lost = (lost > 0).then_some(lost);
-    for same in by_resource(slices) {
+    for same in by_resource(parts) {
         // ExportTraceServiceRequest.resource_spans
         out.message(1, LONG, |out| resource_spans(out, same, lost.take()));
     }
@@ -82,8 +82,8 @@ const LONG: usize = 3;
 const HEAD_BYTES: usize = 512;
 const SPAN_BYTES: usize = 384;
 
-fn resource_spans(out: &mut Writer, slices: &[Slice], lost: Option<u64>) {
-    if let Some(first) = slices.first() {
+fn resource_spans<P: Part>(out: &mut Writer, parts: &[P], lost: Option<u64>) {
+    if let Some(first) = parts.first() {
         out.message(1, MIDDLE, |out| resource(out, first.resource()));
     }
     out.message(2, LONG, |out| {
@@ -94,7 +94,7 @@ fn resource_spans(out: &mut Writer, slices: &[Slice], lost: Option<u64>) {
                 key_value(out, 3, DROPPED, Any::I64(lost.cast_signed()));
             }
         });
-        for view in slices.iter().flat_map(Slice::spans) {
+        for view in parts.iter().flat_map(Part::spans) {
             out.message(2, MIDDLE, |out| span(out, &view));
         }
     });

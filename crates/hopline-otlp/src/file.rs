@@ -13,7 +13,7 @@ use crate::ExportStats;
 use crate::json::json;
 use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue, Rest};
 use crate::rotated::Rotated;
-use crate::slice::Slice;
+use crate::slice::{Part as _, Slice};
 
 /// A [`Sink`] that writes OTLP JSON lines: each line one `ExportTraceServiceRequest`, as the
 /// OpenTelemetry file exporter writes it and [`decode_json`](crate::decode_json) reads it.

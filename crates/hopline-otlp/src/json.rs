@@ -7,7 +7,7 @@ use hopline_core::{Batch, Resource, SpanView};
 
 use crate::any::Any;
 use crate::encode::{DROPPED, SCOPE_NAME, SCOPE_VERSION, STATUS_ERROR, kind_number, span_flags};
-use crate::slice::{Slice, by_resource};
+use crate::slice::{Part, by_resource};
 
 /// Encodes spans as an OTLP `ExportTraceServiceRequest` in JSON, on one line without a line break.
 ///
@@ -33,12 +33,12 @@ use crate::slice::{Slice, by_resource};
 /// # Ok::<(), hopline_otlp::DecodeError>(())
 /// ```
 pub fn encode_json(batches: &[Arc<Batch>]) -> String {
-    json(&Slice::all(batches), 0)
+    json(batches, 0)
 }
 
 /// The same for parts of batches, and for how many spans were lost before them.
-pub(crate) fn json(slices: &[Slice], lost: u64) -> String {
-    let spans: usize = slices.iter().map(Slice::len).sum();
+pub(crate) fn json<P: Part>(parts: &[P], lost: u64) -> String {
+    let spans: usize = parts.iter().map(Part::len).sum();
     // said once in a request, or a reader that adds it up would count it several times
     let mut lost = (lost > 0).then_some(lost);
     let mut json = Json {
@@ -46,19 +46,19 @@ pub(crate) fn json(slices: &[Slice], lost: u64) -> String {
         comma: false,
     };
     json.object(|json| {
-        json.list("resourceSpans", by_resource(slices), |json, same| {
+        json.list("resourceSpans", by_resource(parts), |json, same| {
             resource_spans(json, same, lost.take())
         });
     });
     json.out
 }
 
-fn resource_spans(json: &mut Json, slices: &[Slice], lost: Option<u64>) {
-    if let Some(first) = slices.first() {
+fn resource_spans<P: Part>(json: &mut Json, parts: &[P], lost: Option<u64>) {
+    if let Some(first) = parts.first() {
         json.key("resource");
         json.object(|json| resource(json, first.resource()));
     }
-    let spans = || slices.iter().flat_map(Slice::spans);
+    let spans = || parts.iter().flat_map(Part::spans);
     json.list("scopeSpans", [()], |json, ()| {
         json.key("scope");
         json.object(|json| {

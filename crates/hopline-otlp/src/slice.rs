@@ -1,6 +1,5 @@
 //! Some of a batch's spans.
 
-use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,24 +19,39 @@ impl Slice {
             places,
         }
     }
+}
 
-    pub(crate) fn whole(batch: &Arc<Batch>) -> Self {
-        Self::new(batch, iter::once(0..batch.len()).collect())
+/// Spans of one resource: a batch, or a slice of one.
+pub(crate) trait Part {
+    fn len(&self) -> usize;
+    fn resource(&self) -> &Arc<Resource>;
+    fn spans(&self) -> impl Iterator<Item = SpanView<'_>>;
+}
+
+impl Part for Arc<Batch> {
+    fn len(&self) -> usize {
+        Batch::len(self)
     }
 
-    pub(crate) fn all(batches: &[Arc<Batch>]) -> Vec<Self> {
-        batches.iter().map(Self::whole).collect()
+    fn resource(&self) -> &Arc<Resource> {
+        Batch::resource(self)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
+        Batch::spans(self)
+    }
+}
+
+impl Part for Slice {
+    fn len(&self) -> usize {
         count(&self.places)
     }
 
-    pub(crate) fn resource(&self) -> &Arc<Resource> {
+    fn resource(&self) -> &Arc<Resource> {
         self.batch.resource()
     }
 
-    pub(crate) fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
+    fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
         let mut places = self.places.iter();
         let mut now = places.next();
         self.batch
@@ -57,9 +71,9 @@ pub(crate) fn count(places: &[Range<usize>]) -> usize {
     places.iter().map(Range::len).sum()
 }
 
-/// Runs of slices whose batches share a resource.
-pub(crate) fn by_resource(slices: &[Slice]) -> impl Iterator<Item = &[Slice]> {
-    slices.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
+/// Runs of parts that share a resource.
+pub(crate) fn by_resource<P: Part>(parts: &[P]) -> impl Iterator<Item = &[P]> {
+    parts.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
 }
 
 /// Where the traces are that are to be lost last: one of their spans failed, or they were kept though not

@@ -9,7 +9,6 @@ use hopline_core::{Batch, Incoming, Resource, Sink, SpanBuilder, Tracer, no_attr
 
 use super::Exporter;
 use super::transport::Reply;
-use crate::slice::Slice;
 
 /// The collector did not take a test span, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Exporter {
     /// ```
     pub fn check(&self, resource: Resource) -> Result<(), CheckError> {
         let (runtime, transport, timeout) = self.sender();
-        let body = transport.encode(&Slice::all(&test_span(resource)), 0);
+        let body = transport.encode(&test_span(resource), 0);
         let message = transport.message(body).map_err(CheckError::new)?;
         let (done, reply) = mpsc::channel();
         let sending = Arc::clone(transport);

@@ -15,7 +15,7 @@ use super::problem::ConfigError;
 use super::settings::{Protocol, Settings};
 use crate::encode::protobuf;
 use crate::json::json;
-use crate::slice::Slice;
+use crate::slice::Part;
 
 /// Sends requests to one endpoint.
 #[derive(Debug)]
@@ -76,10 +76,10 @@ impl Transport {
         })
     }
 
-    pub(super) fn encode(&self, slices: &[Slice], lost: u64) -> Vec<u8> {
+    pub(super) fn encode<P: Part>(&self, parts: &[P], lost: u64) -> Vec<u8> {
         match self.protocol {
-            Protocol::HttpJson => json(slices, lost).into_bytes(),
-            _ => protobuf(slices, lost),
+            Protocol::HttpJson => json(parts, lost).into_bytes(),
+            _ => protobuf(parts, lost),
         }
     }
 
