@@ -1,6 +1,8 @@
 //! The exporter against a real receiver on loopback.
 #![cfg(feature = "http")]
 
+#[path = "support/patient.rs"]
+mod patient;
 #[path = "support/plans.rs"]
 mod plans;
 mod support;
@@ -9,23 +11,17 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use hopline_core::{FlushError, Incoming, Limits, Sink as _, SpanBuilder, Tracer, attr};
-use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
+use hopline_otlp::{Exporter, Protocol};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
 use prost::Message as _;
 
+use patient::patient;
 use support::{
     LONG, Receiver, Step, broken_answer, dripping_answers, endless_answer, free_address, record,
     record_many, resetting,
 };
-
-/// An exporter that sends nothing before it is asked to.
-fn patient(url: &str) -> ExporterBuilder {
-    Exporter::builder()
-        .endpoint(url)
-        .schedule_delay(Duration::from_secs(3600))
-}
 
 fn traced(exporter: &Exporter) -> Tracer {
     Tracer::builder()

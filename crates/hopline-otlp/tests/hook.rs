@@ -1,14 +1,15 @@
 //! A notice hook that panics: a binary of its own, since there is one hook in a process.
 #![cfg(feature = "http")]
 
+#[path = "support/patient.rs"]
+mod patient;
 mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use hopline_core::{Tracer, set_notice_hook};
-use hopline_otlp::Exporter;
 
+use patient::patient;
 use support::{Receiver, Step, record};
 
 static CALLED: AtomicU32 = AtomicU32::new(0);
@@ -21,11 +22,7 @@ fn case_20_the_export_thread_goes_on_though_the_hook_panics() {
     });
     // an outage, its end, and a refusal: each is said
     let receiver = Receiver::start([Step::Status(503), Step::Status(200), Step::Status(400)]);
-    let exporter = Exporter::builder()
-        .endpoint(receiver.url())
-        .schedule_delay(Duration::from_secs(3600))
-        .build()
-        .unwrap();
+    let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     for (name, taken) in [("first", true), ("refused", false), ("last", true)] {
         record(&tracer, name);

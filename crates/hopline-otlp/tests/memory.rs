@@ -1,9 +1,9 @@
 //! What a hostile answer costs in memory: a binary of its own with one test, since a process has one peak.
 #![cfg(all(feature = "http", target_os = "linux"))]
 
+#[path = "support/patient.rs"]
+mod patient;
 mod support;
-
-use std::time::Duration;
 
 use hopline_core::Tracer;
 use hopline_otlp::Exporter;
@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message as _;
 
+use patient::patient;
 use support::{LONG, Receiver, Step, endless_answer, packed, record};
 
 #[test]
@@ -30,11 +31,7 @@ fn case_14_a_bomb_costs_no_more_than_the_cap() {
         Step::Packed(b"no gzip".to_vec()),
         Step::Packed(packed(&answer.encode_to_vec())),
     ]);
-    let exporter = Exporter::builder()
-        .endpoint(receiver.url())
-        .schedule_delay(Duration::from_secs(3600))
-        .build()
-        .unwrap();
+    let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     let before = peak_memory();
     for (ok, expected) in [(false, (0, 1)), (true, (1, 1)), (false, (1, 2))] {

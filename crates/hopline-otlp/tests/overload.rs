@@ -1,6 +1,8 @@
 //! What a full queue drops, and what it tells.
 #![cfg(feature = "http")]
 
+#[path = "support/patient.rs"]
+mod patient;
 #[path = "support/plans.rs"]
 mod plans;
 mod support;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer, attr};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
+use patient::patient;
 use support::{LONG, Receiver, Step, record, record_failed, record_many};
 
 /// One whose first attempt hangs until its time is up.
@@ -131,6 +134,12 @@ fn case_16_bytes_are_bounded_too() {
     assert_eq!(exporter.stats().waiting, 0);
 }
 
+/// How many spans were lost before each request, as it says.
+fn told(receiver: &Receiver) -> Vec<Option<i64>> {
+    let received = receiver.received();
+    received.iter().map(support::Received::dropped).collect()
+}
+
 #[test]
 fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
     let (receiver, builder) = stuck();
@@ -142,11 +151,7 @@ fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
     tracer.flush(LONG).unwrap();
     record(&tracer, "after");
     tracer.flush(LONG).unwrap();
-    let told: Vec<Option<i64>> = receiver
-        .received()
-        .iter()
-        .map(|one| one.dropped())
-        .collect();
+    let told = told(&receiver);
     // the hung attempt and its repetition were encoded before the loss
     assert_eq!(told, [None, None, Some(5), None]);
     assert_eq!(exporter.stats().dropped, 5);
@@ -155,11 +160,7 @@ fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
 #[test]
 fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
     let receiver = Receiver::start([Step::Status(400), Step::Status(400)]);
-    let exporter = Exporter::builder()
-        .endpoint(receiver.url())
-        .schedule_delay(Duration::from_secs(3600))
-        .build()
-        .unwrap();
+    let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     for _ in 0..2 {
         record_many(&tracer, 2);
@@ -167,11 +168,7 @@ fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
     }
     record(&tracer, "taken");
     tracer.flush(LONG).unwrap();
-    let told: Vec<Option<i64>> = receiver
-        .received()
-        .iter()
-        .map(|one| one.dropped())
-        .collect();
+    let told = told(&receiver);
     assert_eq!(told, [None, Some(2), Some(4)]);
 }
 

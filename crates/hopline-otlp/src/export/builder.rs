@@ -166,7 +166,8 @@ impl ExporterBuilder {
     ///
     /// A request that does not arrive at once is written there, packed, and is sent when the collector
     /// answers again, by this process or by the next one that is given the folder. So the spans of an outage
-    /// survive a restart, and those for which a shutdown has no time do. Each is sent once, but for a
+    /// survive a restart, and those for which a shutdown has no time do; for a flush, what is on disk is out.
+    /// Each is sent once, but for a
     /// process killed between the collector's answer and the removal of the file. When the folder is full,
     /// spans wait in memory as they would without it. A file that cannot be read is renamed to `….corrupt`;
     /// the last 8 of these stay. One process at a time can use a folder.
