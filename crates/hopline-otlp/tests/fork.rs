@@ -1,0 +1,48 @@
+//! What a fork does to an exporter, in a real child.
+#![cfg(all(unix, feature = "http"))]
+
+#[path = "support/patient.rs"]
+mod patient;
+mod support;
+
+use std::time::Duration;
+
+use fork::{Fork, fork, waitpid};
+use hopline_core::{Tracer, reseed_after_fork};
+
+use patient::patient;
+use support::{LONG, Receiver, record};
+
+// The only test of this binary: a child has the thread that forked and no other.
+#[test]
+fn case_23_a_child_exports_what_it_builds_itself_and_nothing_of_its_parent() {
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = Tracer::builder().sink(exporter.clone()).build();
+    record(&tracer, "before");
+    let child = match fork().unwrap() {
+        Fork::Child => {
+            let right = in_child(&tracer, &receiver.url());
+            // the parent's test harness is not to go on here as well
+            std::process::exit(i32::from(!right));
+        }
+        Fork::Parent(child) => child,
+    };
+    assert_eq!(waitpid(child).unwrap(), 0);
+    assert_eq!(receiver.await_spans(1), ["child"]);
+    tracer.shutdown(LONG).unwrap();
+    assert_eq!(receiver.await_spans(2), ["child", "before"]);
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+}
+
+/// True if the inherited exporter is dead but holds nobody, and one built here works.
+fn in_child(inherited: &Tracer, url: &str) -> bool {
+    reseed_after_fork();
+    record(inherited, "to nowhere");
+    let waited = inherited.flush(Duration::from_millis(100));
+    let own = patient(url).build().unwrap();
+    let tracer = Tracer::builder().sink(own.clone()).build();
+    record(&tracer, "child");
+    let sent = tracer.shutdown(LONG);
+    waited.is_err_and(|error| error.is_timeout()) && sent.is_ok() && own.stats().sent == 1
+}
