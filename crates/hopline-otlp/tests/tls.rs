@@ -229,3 +229,79 @@ fn case_30_what_is_no_certificate_stops_the_start_over_grpc_too() {
         .build()
         .unwrap_err();
 }
+
+#[cfg(feature = "grpc")]
+mod grpc {
+    use hopline_otlp::Protocol;
+    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+        TraceService, TraceServiceServer,
+    };
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+    };
+    use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+    use tonic::{Request, Response, Status};
+
+    use super::*;
+
+    struct TakesAll;
+
+    #[tonic::async_trait]
+    impl TraceService for TakesAll {
+        async fn export(
+            &self,
+            _: Request<ExportTraceServiceRequest>,
+        ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+            Ok(Response::new(ExportTraceServiceResponse::default()))
+        }
+    }
+
+    #[test]
+    fn certificates_hold_over_grpc_too() {
+        let (own, client, other) = (signed("localhost"), signed("orders"), signed("localhost"));
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(
+                own.certificate.pem(),
+                own.key.serialize_pem(),
+            ))
+            .client_ca_root(Certificate::from_pem(client.authority.pem()));
+        let address = support::free_address();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let mut server = Server::builder().tls_config(tls).unwrap();
+                let server = server.add_service(TraceServiceServer::new(TakesAll));
+                tokio::select! {
+                    served = server.serve(address) => served.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        let to = |authority: &Signed| {
+            Exporter::builder()
+                .endpoint(format!("https://localhost:{}", address.port()))
+                .protocol(Protocol::Grpc)
+                .certificate(authority.authority.pem())
+        };
+        let showing = |builder: ExporterBuilder| {
+            builder.client_certificate(client.certificate.pem(), client.key.serialize_pem())
+        };
+        let resource = || Resource::new("orders");
+        let known = showing(to(&own)).build().unwrap();
+        let tracer = Tracer::builder().sink(known.clone()).build();
+        record(&tracer, "span");
+        // the server may not listen yet, which is retried
+        tracer.flush(LONG).unwrap();
+        assert_eq!((known.stats().sent, known.stats().lost()), (1, 0));
+        let stranger = to(&own).build().unwrap();
+        stranger.check(resource()).unwrap_err();
+        let mistaken = showing(to(&other)).build().unwrap();
+        mistaken.check(resource()).unwrap_err();
+        drop(stop);
+        thread.join().unwrap();
+    }
+}
