@@ -18,7 +18,6 @@ use crate::grpc::{self, is_grpc};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
 use crate::method::RequestMethod;
-use crate::name::SpanName;
 use crate::redact::Redaction;
 use crate::server_timing::is_kept;
 use crate::status::{fail_client, protocol_version};
@@ -197,12 +196,13 @@ impl ClientSpans {
         let grpc = is_grpc(call.version, call.headers)
             .then(|| grpc::method(call.path))
             .flatten();
-        let name = match grpc {
-            Some(grpc) => SpanName::new(grpc, None),
-            None => SpanName::new(method.in_name(), template),
+        let builder = match (grpc, template) {
+            (Some(grpc), _) => SpanBuilder::new(Name::dynamic(grpc)),
+            (None, Some(template)) => SpanBuilder::new(template).prefix(method.in_name()),
+            (None, None) => SpanBuilder::new(method.in_name()),
         };
-        let builder = SpanBuilder::new(Name::dynamic(name.as_str())).kind(Kind::Client);
         let builder = builder
+            .kind(Kind::Client)
             .method(call.method.as_str())
             .path(call.path)
             .route(template);

@@ -14,10 +14,16 @@ pub struct Host<'a> {
 impl<'a> Host<'a> {
     /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; `None` for anything else.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+        // by bytes, since every request has one of these
+        let place = |wanted: u8| move |byte: &u8| *byte == wanted;
+        let user = text.as_bytes().iter().rposition(place(b'@'));
+        let text = user.and_then(|at| text.get(at + 1..)).unwrap_or(text);
         let (address, port) = match text.strip_prefix('[') {
             Some(rest) => rest.split_once(']')?,
-            None => text.split_at(text.find(':').unwrap_or(text.len())),
+            None => {
+                let colon = text.as_bytes().iter().position(place(b':'));
+                text.split_at(colon.unwrap_or(text.len()))
+            }
         };
         let port = match port {
             "" => None,

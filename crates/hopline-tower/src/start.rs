@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use hopline_core::{Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv};
 use hopline_http::{
-    Forwarded, Host, IpText, Redaction, RequestMethod, SpanName, attribute, protocol_version,
+    Forwarded, Host, IpText, Redaction, RequestMethod, attribute, protocol_version,
 };
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderMap, Request, Uri};
@@ -23,10 +23,11 @@ impl TraceLayer {
         links: &[SpanContext],
     ) -> Span {
         let (sent, uri, headers) = (request.method(), request.uri(), request.headers());
-        let name = SpanName::new(method.in_name(), route);
-        let builder = SpanBuilder::new(Name::dynamic(name.as_str()))
-            .kind(Kind::Server)
-            .links(links);
+        let builder = match route {
+            Some(route) => SpanBuilder::new(Name::dynamic(route)).prefix(method.in_name()),
+            None => SpanBuilder::new(method.in_name()),
+        };
+        let builder = builder.kind(Kind::Server).links(links);
         let builder = builder.method(sent.as_str()).path(uri.path()).route(route);
 
         let options = self.options.as_deref();
