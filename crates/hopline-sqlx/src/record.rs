@@ -167,3 +167,47 @@ pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
     };
     span.fail(error_type);
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use hopline_core::{Kind, SpanBuilder, no_attrs};
+    use sqlx::Sqlite;
+
+    use super::*;
+
+    #[test]
+    fn errors_are_classes_and_never_messages() {
+        let message = || "hunter2".to_owned();
+        for (error, class) in [
+            (Error::PoolTimedOut, Some("pool_timed_out")),
+            (Error::PoolClosed, Some("pool_closed")),
+            (Error::Io(std::io::Error::other(message())), Some("io")),
+            (Error::Tls(message().into()), Some("tls")),
+            (Error::Protocol(message()), Some("protocol")),
+            (
+                Error::Configuration(message().into()),
+                Some("configuration"),
+            ),
+            (Error::Encode(message().into()), Some("encode")),
+            (Error::Decode(message().into()), Some("decode")),
+            (Error::ColumnNotFound(message()), Some("column_not_found")),
+            (Error::WorkerCrashed, Some("worker_crashed")),
+            (Error::BeginFailed, Some("begin")),
+            // a question that was answered
+            (Error::RowNotFound, None),
+        ] {
+            let (tracer, spans) = hopline_testing::tracer("svc");
+            let span = SpanBuilder::new("db.query")
+                .kind(Kind::Client)
+                .start(Some(&tracer), no_attrs);
+            fail::<Sqlite>(&span, &error);
+            span.end();
+            let span = &spans.all()[0];
+            assert_eq!(
+                (span.text("error.type"), span.is_error()),
+                (class, class.is_some())
+            );
+            assert!(!format!("{span:?}").contains("hunter2"));
+        }
+    }
+}
