@@ -101,12 +101,21 @@ impl<'a> Lexer<'a> {
         Some(Token { kind, spaced })
     }
 
+    #[inline]
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
     /// Space and comments. False if a comment does not end, or not for certain.
+    #[inline]
     fn skip_blank(&mut self) -> bool {
+        if PLAIN[usize::from(self.peek(0))] {
+            return true;
+        }
+        if self.peek(0) == b' ' && PLAIN[usize::from(self.peek(1))] {
+            self.at += 1;
+            return true;
+        }
         loop {
             match (self.peek(0), self.peek(1)) {
                 (b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c, _) => self.at += 1,
@@ -196,6 +205,7 @@ impl<'a> Lexer<'a> {
         use Dialect::{MySql, Other, Postgres, Sqlite};
         let start = self.at;
         match self.peek(0) {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word(),
             b'\'' => self.string(b'\'', Escapes::ByDialect),
             b'"' => self.double_quoted(),
             b'`' if self.dialect != Postgres => self.quoted_name(b'`'),
@@ -470,19 +480,16 @@ impl<'a> Lexer<'a> {
     }
 
     /// To the end of a word, or a dollar in it; what is blank in Unicode ends one, too.
+    #[inline]
     fn skip_word_until_dollar(&mut self) {
         loop {
-            match self.peek(0) {
-                b'$' => return,
-                0x80.. => {
-                    if blank_len(self.sql, self.at) > 0 {
-                        return;
-                    }
-                    self.at += char_len(self.sql, self.at);
-                }
-                byte if continues_word(byte) => self.at += 1,
-                _ => return,
+            let rest = &self.bytes[self.at..];
+            let plain = rest.iter().take_while(|byte| PLAIN[usize::from(**byte)]);
+            self.at += plain.count();
+            if self.peek(0) < 0x80 || blank_len(self.sql, self.at) > 0 {
+                return;
             }
+            self.at += char_len(self.sql, self.at);
         }
     }
 }
@@ -500,6 +507,18 @@ enum Escapes {
     ByDialect,
 }
 
+/// Letters, digits and the underscore.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        plain[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    plain
+};
+
+#[inline]
 fn starts_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }

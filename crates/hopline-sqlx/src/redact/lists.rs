@@ -18,7 +18,7 @@ pub(super) enum List {
 }
 
 /// The brackets that are open, and how far the items in them have come.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
     levels: [Level; MAX_DEPTH],
     depth: usize,
@@ -26,7 +26,7 @@ pub(super) struct Lists {
     active: usize,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Level {
     list: List,
     /// Rows of VALUES stand here, outside of brackets of their own.
@@ -39,7 +39,7 @@ struct Level {
 }
 
 /// An item of a list, from behind its comma.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Item {
     /// Where in the text it begins, its comma included.
     start: usize,
@@ -80,9 +80,22 @@ pub(super) enum Edit {
 }
 
 impl Lists {
-    /// True if something may become shorter here, so that tokens must be told.
-    pub(super) fn is_active(&self) -> bool {
+    /// True if something may become shorter here, so that tokens count.
+    #[inline]
+    fn is_active(&self) -> bool {
         self.active > 0 || self.level().rows
+    }
+
+    /// Forgets all that is open, and keeps the memory: a level is made anew when it opens.
+    pub(super) fn clear(&mut self) {
+        self.levels[0] = Level::default();
+        (self.depth, self.active) = (0, 0);
+    }
+
+    /// True if rows of VALUES stand here.
+    #[inline]
+    pub(super) fn in_rows(&self) -> bool {
+        self.level().rows
     }
 
     /// True at the begin of an item of a set: a bracket that opens here is a row's.
@@ -92,13 +105,19 @@ impl Lists {
     }
 
     /// A value, or a word that stands for one, whose text begins there.
+    #[inline]
     pub(super) fn value(&mut self, at: usize) {
-        self.token(at, 1, false);
+        if self.is_active() {
+            self.token(at, 1, false);
+        }
     }
 
     /// Any other token, which makes its item more than a value.
+    #[inline]
     pub(super) fn other(&mut self, at: usize, text: &str) {
-        self.token(at, hash(text), true);
+        if self.is_active() {
+            self.token(at, hash(text), true);
+        }
     }
 
     /// VALUES: rows follow at this depth.
@@ -184,11 +203,7 @@ impl Lists {
 
     /// A row of VALUES ends without a bracket of its own.
     pub(super) fn end_row(&mut self) -> Edit {
-        if self.level().rows {
-            self.end_item()
-        } else {
-            Edit::Stay
-        }
+        self.end_item()
     }
 
     fn level(&self) -> &Level {
@@ -196,7 +211,7 @@ impl Lists {
     }
 
     fn token(&mut self, at: usize, shape: u64, mixed: bool) {
-        if self.depth >= MAX_DEPTH || !self.is_active() {
+        if self.depth >= MAX_DEPTH {
             return;
         }
         let item = &mut self.levels[self.depth].item;

@@ -13,6 +13,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 
 use crate::database::Dialect;
+use crate::redact::lists::Lists;
 
 /// A statement without its values, and in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,21 +71,21 @@ const MAX_INPUT: usize = 32 * 1024;
 /// assert_eq!(redact("ALTER USER app PASSWORD hunter2", Dialect::Postgres).text, "ALTER USER ?…");
 /// ```
 pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
-    let mut redacted = Redacted::default();
-    redact_into(&mut redacted, sql, dialect);
-    redacted
+    let mut memory = Memory::default();
+    memory.redact(sql, dialect);
+    memory.redacted
 }
 
 /// A redacted statement in memory that this thread uses again: recording one allocates nothing.
 ///
 /// Given back when it is dropped. Taken twice at a time, the second is new; a few KiB at most are kept.
-pub(crate) struct Scratch(Redacted);
+pub(crate) struct Scratch(Option<Box<Memory>>);
 
 thread_local! {
-    static USED: Cell<Redacted> = const { Cell::new(EMPTY) };
+    static USED: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
 }
 
-const EMPTY: Redacted = Redacted {
+static EMPTY: Redacted = Redacted {
     text: String::new(),
     summary: String::new(),
     writes: false,
@@ -92,13 +93,27 @@ const EMPTY: Redacted = Redacted {
     calls: false,
 };
 
+/// What reading a statement needs.
+#[derive(Default)]
+struct Memory {
+    redacted: Redacted,
+    lists: Lists,
+}
+
+impl Memory {
+    fn redact(&mut self, sql: &str, dialect: Dialect) {
+        redact_into(&mut self.redacted, &mut self.lists, sql, dialect);
+    }
+}
+
 impl Scratch {
     /// Redacts into memory that was used before.
     pub(crate) fn of(sql: &str, dialect: Dialect) -> Self {
         // while the thread ends there is none
-        let mut scratch = Self(USED.try_with(Cell::take).unwrap_or_default());
-        redact_into(&mut scratch.0, sql, dialect);
-        scratch
+        let used = USED.try_with(Cell::take).unwrap_or_default();
+        let mut memory = used.unwrap_or_default();
+        memory.redact(sql, dialect);
+        Self(Some(memory))
     }
 }
 
@@ -106,19 +121,20 @@ impl Deref for Scratch {
     type Target = Redacted;
 
     fn deref(&self) -> &Redacted {
-        &self.0
+        // taken by nothing but its drop
+        self.0.as_ref().map_or(&EMPTY, |memory| &memory.redacted)
     }
 }
 
 impl Drop for Scratch {
     /// Nothing waits here, and it runs on every way out.
     fn drop(&mut self) {
-        let redacted = std::mem::take(&mut self.0);
-        let _ = USED.try_with(|used| used.set(redacted));
+        let memory = self.0.take();
+        let _ = USED.try_with(|used| used.set(memory));
     }
 }
 
-fn redact_into(redacted: &mut Redacted, sql: &str, dialect: Dialect) {
+fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str, dialect: Dialect) {
     let mut input = sql;
     if sql.len() > MAX_INPUT {
         let mut end = MAX_INPUT;
@@ -127,7 +143,7 @@ fn redact_into(redacted: &mut Redacted, sql: &str, dialect: Dialect) {
         }
         input = &sql[..end];
     }
-    let mut text = text::Text::new(std::mem::take(&mut redacted.text), input);
+    let mut text = text::Text::new(std::mem::take(&mut redacted.text), lists, input);
     let mut summary = summary::Summary::new(std::mem::take(&mut redacted.summary));
     let mut lexer = lexer::Lexer::new(input, dialect);
     let mut whole = input.len() == sql.len();

@@ -15,11 +15,11 @@ pub(super) enum Verdict {
     Cut,
 }
 
-pub(super) struct Text {
+pub(super) struct Text<'m> {
     out: String,
     statement: Statement,
     last: Last,
-    lists: Lists,
+    lists: &'m mut Lists,
     /// Where signs begin that belong to a value if one follows, and whether a space stood before them.
     sign: Option<(usize, bool)>,
     /// CREATE, ALTER or DROP, while that matters.
@@ -66,16 +66,17 @@ enum Last {
     Other,
 }
 
-impl Text {
-    /// Writes into this text, whose memory is used again.
-    pub(super) fn new(mut out: String, sql: &str) -> Self {
+impl<'m> Text<'m> {
+    /// Writes into this text, whose memory is used again, as that of the lists is.
+    pub(super) fn new(mut out: String, lists: &'m mut Lists, sql: &str) -> Self {
         out.clear();
+        lists.clear();
         out.reserve(sql.len().min(MAX_OUTPUT) + MARK.len() + 1);
         Self {
             out,
             statement: Statement::New,
             last: Last::Other,
-            lists: Lists::default(),
+            lists,
             sign: None,
             verb: Word::Any,
             options: 0,
@@ -323,7 +324,7 @@ impl Text {
                 self.out.truncate(self.out.trim_end().len());
                 self.out.push(';');
                 self.statement = Statement::New;
-                self.lists = Lists::default();
+                self.lists.clear();
                 (self.options, self.copied) = (0, 0);
             }
             "," => {
@@ -397,7 +398,11 @@ impl Text {
     }
 
     /// Something other than one more row follows.
+    #[inline]
     fn end_rows(&mut self) {
+        if !self.lists.in_rows() {
+            return;
+        }
         let edit = self.lists.end_row();
         self.edit(edit);
         self.lists.end_rows();
@@ -405,7 +410,7 @@ impl Text {
 
     /// Answers where it begins.
     fn put(&mut self, piece: &str, spaced: bool) -> usize {
-        if spaced && !self.out.is_empty() && !self.out.ends_with(' ') {
+        if spaced && !matches!(self.out.as_bytes().last(), None | Some(b' ')) {
             self.out.push(' ');
         }
         let at = self.out.len();

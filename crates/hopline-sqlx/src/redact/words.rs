@@ -10,7 +10,9 @@ macro_rules! words {
             $($word,)*
         }
 
-        const ALL: &[(u128, Word)] = &[$((key(stringify!($word).as_bytes()), Word::$word),)*];
+        const ALL: &[(u128, u8, Word)] = &[
+            $((key(stringify!($word).as_bytes()), stringify!($word).len() as u8, Word::$word),)*
+        ];
     };
 }
 
@@ -30,7 +32,7 @@ words! {
     Partitions Passphrase Password Plan Policy Primary Procedure Query
     Read Recursive References Refresh Regexp Reindex Release Rename Repeatable Replace Returning Right Rlike Role
     Rollback Row
-    Savepoint Schema Secret Select Sequence Serializable Set Show Similar Smallint Snapshot Some Spatial Start String
+    Savepoint Schema Secret Select Sequence Serializable Set Show Similar Smallint Snapshot Spatial Start String
     Table Temp Temporary Text Then Tinytext To Traditional Transaction Tree Trigger True Truncate Type
     Uncommitted Union Unique Unlisten Unlock Unlogged Update Use User Using Uuid
     Vacuum Value Values Varbinary Varchar Verbose Via View Virtual
@@ -41,14 +43,22 @@ use Word::*;
 
 impl Word {
     /// In any case of letters.
+    #[inline]
     pub(super) fn of(word: &str) -> Self {
-        if word.len() < 2 || word.len() > 16 {
+        if word.len() < 2 || word.len() > LONGEST {
             return Any;
         }
         let key = key(word.as_bytes());
-        match SORTED.binary_search_by_key(&key, |(known, _)| *known) {
-            Ok(at) => SORTED[at].1,
-            Err(_) => Any,
+        let mut at = slot(key);
+        loop {
+            let (known, len, meaning) = TABLE[at];
+            if known == key && usize::from(len) == word.len() {
+                return meaning;
+            }
+            if known == 0 {
+                return Any;
+            }
+            at = (at + 1) % SLOTS;
         }
     }
 
@@ -276,7 +286,6 @@ impl Word {
                 | Rlike
                 | Select
                 | Set
-                | Some
                 | Then
                 | Using
                 | Values
@@ -297,31 +306,54 @@ impl Word {
     }
 }
 
-/// By key, so that they can be searched.
-const SORTED: [(u128, Word); ALL.len()] = {
-    let mut sorted = [(0, Any); ALL.len()];
-    let mut at = 0;
-    while at < ALL.len() {
-        let mut to = at;
-        while to > 0 && sorted[to - 1].0 > ALL[at].0 {
-            sorted[to] = sorted[to - 1];
-            to -= 1;
+const LONGEST: usize = 16;
+
+/// More than twice as many as there are words, so that few share one.
+const SLOTS: usize = 512;
+
+/// Each word at the slot of its key, or in the next one that was free. There are free ones, so a search ends.
+static TABLE: [(u128, u8, Word); SLOTS] = {
+    let mut table = [(0, 0, Any); SLOTS];
+    let mut word = 0;
+    while word < ALL.len() {
+        let mut at = slot(ALL[word].0);
+        while table[at].0 != 0 {
+            at = (at + 1) % SLOTS;
         }
-        sorted[to] = ALL[at];
-        at += 1;
+        table[at] = ALL[word];
+        word += 1;
     }
-    sorted
+    table
 };
 
-/// At most 16 letters as one number, in upper case.
+#[inline]
+const fn slot(key: u128) -> usize {
+    // turned, for the two halves of a short word are the same
+    let folded = (key as u64) ^ ((key >> 64) as u64).rotate_left(29);
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+}
+
+/// 2 to 16 bytes as one number, letters in upper case; nothing else becomes a letter by that. Of one length, no two
+/// words have the same: its begin and its end, which overlap where it is short.
+#[inline]
 const fn key(word: &[u8]) -> u128 {
-    let mut key = 0_u128;
-    let mut at = 0;
-    while at < word.len() {
-        key = key << 8 | word[at].to_ascii_uppercase() as u128;
-        at += 1;
-    }
-    key
+    const UPPER: u128 = u128::from_ne_bytes([0xdf; LONGEST]);
+    let (first, last) = if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        (
+            u32::from_le_bytes(*first) as u64,
+            u32::from_le_bytes(*last) as u64,
+        )
+    } else if let (Some(first), Some(last)) = (word.first_chunk(), word.last_chunk()) {
+        (
+            u16::from_le_bytes(*first) as u64,
+            u16::from_le_bytes(*last) as u64,
+        )
+    } else {
+        (0, 0)
+    };
+    (first as u128 | (last as u128) << 64) & UPPER
 }
 
 #[cfg(test)]
@@ -330,17 +362,41 @@ mod tests {
 
     #[test]
     fn every_word_is_found_in_any_case() {
-        for (known, word) in ALL {
+        for (known, len, word) in ALL {
             let text = format!("{word:?}");
-            assert_eq!(key(text.as_bytes()), *known);
+            assert_eq!(
+                (key(text.as_bytes()), text.len()),
+                (*known, usize::from(*len))
+            );
             assert_eq!(Word::of(&text), *word);
             assert_eq!(Word::of(&text.to_ascii_lowercase()), *word);
             assert_eq!(Word::of(&format!("{text}x")), Any);
         }
     }
 
+    /// Whose begin and end are those of a word, and which is longer than it.
+    #[test]
+    fn what_overlaps_is_told_apart() {
+        for text in [
+            "ININ",
+            "AAAA",
+            "AAAAA",
+            "SELECTSELECT",
+            "ANALYZEANALYZE",
+            "F\u{12}ROM",
+            "_N",
+            "I\u{4e}",
+        ] {
+            let expected = if text == "I\u{4e}" { In } else { Any };
+            assert_eq!(Word::of(text), expected, "{text}");
+        }
+    }
+
     #[test]
     fn no_word_stands_twice() {
-        assert!(SORTED.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for (at, (_, _, word)) in ALL.iter().enumerate() {
+            assert!(ALL[..at].iter().all(|(_, _, earlier)| earlier != word));
+        }
+        assert!(ALL.len() * 2 < SLOTS);
     }
 }
