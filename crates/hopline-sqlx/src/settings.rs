@@ -136,7 +136,8 @@ impl Settings {
             let redacted = &mut redacted;
             self.start(name, || {
                 let [system, namespace, address, port] = self.endpoint.attributes();
-                let read: &Redacted = redacted.insert(Scratch::of(sql, self.endpoint.dialect));
+                let read: &Redacted =
+                    redacted.insert(Scratch::of(sql, self.endpoint.dialect, parameterised));
                 [
                     system,
                     namespace,

@@ -9,6 +9,8 @@ use sqlx::postgres::PgPoolOptions;
 
 const STATEMENT: &str = "SELECT id, name FROM (VALUES (1, 'hunter2'), (2, 'x')) AS people (id, name) WHERE id IN (1, 2, 3)";
 
+const BOUND: &str = "SELECT id FROM (VALUES (1), (2)) AS people (id) WHERE id = $1";
+
 /// Allocations on this thread of one call, once all is warm: the smallest of several.
 macro_rules! allocations {
     ($runtime:expr, $call:expr) => {{
@@ -56,15 +58,28 @@ fn nothing_is_boxed_that_sqlx_does_not_box() {
     let plain_row = allocations!(runtime, (&mut *connections.0).fetch_optional(STATEMENT));
     let same = allocations!(runtime, connections.1.execute(STATEMENT));
     let same_row = allocations!(runtime, connections.1.fetch_optional(STATEMENT));
+    let bound = || sqlx::query(BOUND).bind(1_i32);
+    let plain_bound = allocations!(runtime, bound().execute(&mut *connections.0));
+    let same_bound = allocations!(runtime, bound().execute(&mut connections.1));
     drop(connections);
     let mut connection = runtime.block_on(recorded.acquire()).unwrap();
     let more = allocations!(runtime, connection.execute(STATEMENT));
     let more_row = allocations!(runtime, connection.fetch_optional(STATEMENT));
+    let more_bound = allocations!(runtime, bound().execute(&mut connection));
     let all = format!(
-        "pool {by_pool:?}, connection {plain} {same} {more}, one row {plain_row} {same_row} {more_row}"
+        "pool {by_pool:?}, connection {plain} {same} {more}, one row {plain_row} {same_row} {more_row}, \
+         bound {plain_bound} {same_bound} {more_bound}"
     );
-    assert_eq!((same, same_row), (plain, plain_row), "{all}");
-    assert_eq!((more, more_row), (plain + 1, plain_row + 1), "{all}");
+    assert_eq!(
+        (same, same_row, same_bound),
+        (plain, plain_row, plain_bound),
+        "{all}"
+    );
+    assert_eq!(
+        (more, more_row, more_bound),
+        (plain + 1, plain_row + 1, plain_bound + 1),
+        "{all}"
+    );
     assert!(
         by_pool[1] <= by_pool[0] && by_pool[2] <= by_pool[0],
         "{all}"

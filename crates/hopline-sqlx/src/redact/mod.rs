@@ -3,17 +3,16 @@
 mod lexer;
 mod lists;
 mod places;
+mod scratch;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
 mod words;
 
-use std::cell::Cell;
-use std::ops::Deref;
-
 use crate::database::Dialect;
 use crate::redact::lists::Lists;
+pub(crate) use crate::redact::scratch::Scratch;
 
 /// A statement without its values, and in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,67 +70,9 @@ const MAX_INPUT: usize = 32 * 1024;
 /// assert_eq!(redact("ALTER USER app PASSWORD hunter2", Dialect::Postgres).text, "ALTER USER ?…");
 /// ```
 pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
-    let mut memory = Memory::default();
-    memory.redact(sql, dialect);
-    memory.redacted
-}
-
-/// A redacted statement in memory that this thread uses again: recording one allocates nothing.
-///
-/// Given back when it is dropped. Taken twice at a time, the second is new; a few KiB at most are kept.
-pub(crate) struct Scratch(Option<Box<Memory>>);
-
-thread_local! {
-    static USED: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
-}
-
-static EMPTY: Redacted = Redacted {
-    text: String::new(),
-    summary: String::new(),
-    writes: false,
-    statements: None,
-    calls: false,
-};
-
-/// What reading a statement needs.
-#[derive(Default)]
-struct Memory {
-    redacted: Redacted,
-    lists: Lists,
-}
-
-impl Memory {
-    fn redact(&mut self, sql: &str, dialect: Dialect) {
-        redact_into(&mut self.redacted, &mut self.lists, sql, dialect);
-    }
-}
-
-impl Scratch {
-    /// Redacts into memory that was used before.
-    pub(crate) fn of(sql: &str, dialect: Dialect) -> Self {
-        // while the thread ends there is none
-        let used = USED.try_with(Cell::take).unwrap_or_default();
-        let mut memory = used.unwrap_or_default();
-        memory.redact(sql, dialect);
-        Self(Some(memory))
-    }
-}
-
-impl Deref for Scratch {
-    type Target = Redacted;
-
-    fn deref(&self) -> &Redacted {
-        // taken by nothing but its drop
-        self.0.as_ref().map_or(&EMPTY, |memory| &memory.redacted)
-    }
-}
-
-impl Drop for Scratch {
-    /// Nothing waits here, and it runs on every way out.
-    fn drop(&mut self) {
-        let memory = self.0.take();
-        let _ = USED.try_with(|used| used.set(memory));
-    }
+    let mut redacted = Redacted::default();
+    redact_into(&mut redacted, &mut Lists::default(), sql, dialect);
+    redacted
 }
 
 fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str, dialect: Dialect) {
