@@ -176,6 +176,15 @@ on_every_engine! {
     }
 }
 
+/// What a span says of the database: product, name, address.
+fn place_of(span: &hopline_core::SpanData) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (
+        span.text("db.system.name"),
+        span.text("db.namespace"),
+        span.text("server.address"),
+    )
+}
+
 fn arguments<'a, DB>(_of: &sqlx::Pool<DB>, (id, name): (i64, &'a str)) -> DB::Arguments
 where
     DB: sqlx::Database,
@@ -263,11 +272,7 @@ async fn any_is_what_its_url_names() {
         pool.execute("SELECT 1").await.unwrap();
         let span = last(&spans);
         assert_eq!(
-            (
-                span.text("db.system.name"),
-                span.text("db.namespace"),
-                span.text("server.address")
-            ),
+            place_of(&span),
             (Some(system), Some("test"), Some("127.0.0.1"))
         );
         assert!(integer(&span, "server.port").is_some());
@@ -311,11 +316,7 @@ async fn the_endpoint_is_as_configured() {
     pool.execute("SELECT 1").await.unwrap();
     let span = last(&spans);
     assert_eq!(
-        (
-            span.text("db.system.name"),
-            span.text("db.namespace"),
-            span.text("server.address")
-        ),
+        place_of(&span),
         (Some("postgresql"), Some("test"), Some("127.0.0.1"))
     );
     assert!(integer(&span, "server.port").is_some());
@@ -326,14 +327,7 @@ async fn the_endpoint_is_as_configured() {
         .tracer(tracer.clone());
     pool.execute("SELECT 1").await.unwrap();
     let span = last(&spans);
-    assert_eq!(
-        (
-            span.text("db.system.name"),
-            span.text("db.namespace"),
-            span.text("server.address")
-        ),
-        (Some("sqlite"), Some(":memory:"), None)
-    );
+    assert_eq!(place_of(&span), (Some("sqlite"), Some(":memory:"), None));
 
     let file = std::env::temp_dir().join(support::table());
     let pool = open::<sqlx::Sqlite>(&format!("sqlite:{}?mode=rwc", file.display()))
