@@ -91,7 +91,7 @@ fn all_green(text: &str) {
         .lines()
         .filter(|line| line.starts_with(['✓', '✗']))
         .collect();
-    assert_eq!(verdicts.len(), 11, "{text}");
+    assert_eq!(verdicts.len(), 12, "{text}");
     assert!(verdicts.iter().all(|line| line.starts_with('✓')), "{text}");
     assert!(
         text.contains("Latency per hop") && text.contains("Service map"),
