@@ -14,12 +14,16 @@ mod baggage;
 mod lines;
 mod plan;
 mod server_timing;
+#[path = "../../../crates/hopline-sqlx/tests/support/fuzz.rs"]
+#[expect(unreachable_pub, reason = "the tests of hopline-sqlx use more of it")]
+mod sqlx;
 mod traceparent;
 mod tracestate;
 
 pub use baggage::baggage;
 pub use plan::plan;
 pub use server_timing::server_timing;
+pub use sqlx::redact_any as sqlx_redact;
 pub use traceparent::traceparent;
 pub use tracestate::tracestate;
 
@@ -31,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("baggage", baggage),
     ("plan", plan),
     ("server_timing", server_timing),
+    ("sqlx_redact", sqlx_redact),
     ("traceparent", traceparent),
     ("tracestate", tracestate),
 ];

@@ -78,7 +78,7 @@ impl State {
         records.dropped.append(&mut open.dropped);
         records.text.push_str(&open.text);
         self.base = next.wrapping_sub(moved.len() as u32);
-        self.moved = moved;
+        self.moved = moved.into();
     }
 
     /// What the span at this place is called.

@@ -67,7 +67,7 @@ impl State {
             }
             // a context that is held for ever may start any number of spans
             self.base = self.base.wrapping_add(self.records.spans.len() as u32);
-            self.moved.clear();
+            self.moved = Box::default();
             self.records.clear();
             // and need not hold the memory that a root's trace took
             records = (decided && held).then(|| Box::new(std::mem::take(&mut self.records)));

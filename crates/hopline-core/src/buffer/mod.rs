@@ -98,7 +98,7 @@ pub(crate) struct State {
     /// in one trace, or an old context would write to a stranger's span.
     base: u32,
     /// Indices of those that stand first because they were open at a cut.
-    moved: Vec<u32>,
+    moved: Box<[u32]>,
     /// When what has ended is let go next, if the local root has not ended by then.
     cut_at: Tick,
     lost_spans: u32,
@@ -123,7 +123,7 @@ impl State {
             due: false,
             open: 0,
             base: 0,
-            moved: Vec::new(),
+            moved: Box::default(),
             cut_at: Tick::ZERO,
             lost_spans: 0,
             discarded: 0,
@@ -329,7 +329,7 @@ impl State {
     pub(crate) fn recycle(&mut self) -> Option<(Arc<Shared>, u32)> {
         let shared = self.shared.take()?;
         self.records.clear();
-        self.moved.clear();
+        self.moved = Box::default();
         Some((shared, self.discarded))
     }
 
@@ -353,5 +353,15 @@ impl Drop for State {
             shared.budget.give(self.records.capacity_bytes());
             shared.pool.discard(self.discarded);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_that_is_held_for_ever_is_small() {
+        assert!(size_of::<State>() <= 312, "{}", size_of::<State>());
     }
 }

@@ -7,7 +7,7 @@ use crate::stored::AttrRecord;
 /// What a small trace needs: a request with a few calls.
 const FIRST_SPANS: usize = 6;
 const FIRST_ATTRS: usize = 32;
-const FIRST_BATCHES: usize = 8;
+const FIRST_BATCHES: usize = 6;
 const FIRST_TEXT: usize = 256;
 
 impl State {
