@@ -8,7 +8,7 @@ use crate::stored::AttrRecord;
 const FIRST_SPANS: usize = 6;
 const FIRST_ATTRS: usize = 32;
 const FIRST_BATCHES: usize = 6;
-const FIRST_TEXT: usize = 256;
+const FIRST_TEXT: usize = 240;
 
 impl State {
     /// True if there is room for so many attributes in one batch, and for so much text.

@@ -109,6 +109,7 @@ impl Active {
     }
 
     /// `said` is what the parent's tracestate says.
+    #[inline(always)] // into the one place that asks, or what is asked is written to memory and read again
     pub(crate) fn choose(
         &self,
         input: &SamplingInput<'_>,
@@ -146,6 +147,7 @@ impl Active {
     }
 
     /// By a probability: the group's, no higher than what is known, lowered by the budget.
+    #[inline]
     fn chance<'a>(
         &'a self,
         group: &'a Group,
