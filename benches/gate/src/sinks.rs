@@ -11,7 +11,7 @@ use hopline_core::{Batch, Batching, FlushError, Sink};
 use hopline_otlp::encode_protobuf;
 
 /// Batches that may wait for their encoding.
-const WAITING: usize = 64;
+const WAITING: usize = 16;
 
 /// Takes full batches and lets them go.
 #[derive(Clone, Copy, Debug)]
