@@ -1,12 +1,17 @@
-//! Messages published to a broker on loopback, each until its confirm.
+//! Messages published to a broker on loopback, each until its confirm, and messages consumed and acknowledged.
 
+use futures_util::StreamExt;
 use hopline_core::FutureExt;
+use hopline_gate::requests::{SAMPLED, UNSAMPLED};
 use hopline_gate::trace::{Fate, root};
 use hopline_gate::{Case, Work};
 use hopline_lapin::ChannelExt;
 use hopline_testing::amqp::Broker;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
 };
@@ -16,11 +21,23 @@ use crate::Result;
 use crate::names::name;
 use crate::ours::clocks;
 
-const GROUP: &str = "lapin, a publish in a sampled trace";
-const BARE: &str = "lapin/bare, hopline";
+const PUBLISH: &str = "lapin, a publish in a sampled trace";
+const PUBLISH_BARE: &str = "lapin/bare, a publish";
+const CONSUME: &str = "lapin, a message consumed, sampled";
+const CONSUME_OFF: &str = "lapin, a message consumed, not recorded";
+const CONSUME_BARE: &str = "lapin/bare, a message consumed";
 const EXCHANGE: &str = "bench";
+const QUEUE: &str = "bench";
+/// More messages than a case has at a time.
+const PREFETCH: u16 = 1024;
 
 pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = publishers();
+    cases.extend(consumers());
+    cases
+}
+
+fn publishers() -> Vec<Case> {
     let (_, first) = clocks().swap_remove(0);
     let bare = move |_: &_| {
         let (link, tracer) = (Link::open(), Fate::Kept.tracer(&first));
@@ -28,12 +45,14 @@ pub(crate) fn cases() -> Vec<Case> {
             let link = &link; // all of it, so that nothing of it is dropped here
             link.runtime.block_on(async {
                 for _ in 0..times {
-                    publish(&link.channel).in_span(root(&tracer)).await;
+                    publish(&link.channel, EXCHANGE, BasicProperties::default())
+                        .in_span(root(&tracer))
+                        .await;
                 }
             });
         })
     };
-    let mut cases = vec![Case::new(BARE, bare).times(64)];
+    let mut cases = vec![Case::new(PUBLISH_BARE, bare).times(64)];
     for (who, clock) in clocks() {
         let ours = move |_: &_| {
             let (link, tracer) = (Link::open(), Fate::Kept.tracer(&clock));
@@ -43,21 +62,91 @@ pub(crate) fn cases() -> Vec<Case> {
                 link.runtime.block_on(async {
                     for _ in 0..times {
                         let publish =
-                            async { channel.publish(EXCHANGE, "key", b"7").await.is_ok() };
+                            async { channel.publish(EXCHANGE, QUEUE, b"7").await.is_ok() };
                         assert!(publish.in_span(root(&tracer)).await);
                     }
                 });
             })
         };
-        cases.push(Case::new(name(GROUP, who), ours).over(BARE).times(64));
+        cases.push(
+            Case::new(name(PUBLISH, who), ours)
+                .over(PUBLISH_BARE)
+                .times(64),
+        );
     }
     cases
 }
 
-async fn publish(channel: &Channel) {
-    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+/// Messages with a `traceparent`, which those who consume them bare receive as well.
+fn consumers() -> Vec<Case> {
+    let bare = |_: &_| {
+        let link = Link::open();
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consumer = link
+            .channel
+            .basic_consume(QUEUE.into(), "".into(), options, arguments);
+        // fails where the broker is gone, which ends a measurement rightly
+        let mut consumer = link.runtime.block_on(consumer).expect("a consumer");
+        consumed(link, SAMPLED, async move || {
+            let Some(Ok(delivery)) = consumer.next().await else {
+                return false;
+            };
+            matches!(delivery.ack(BasicAckOptions::default()).await, Ok(true))
+        })
+    };
+    let mut cases = vec![Case::new(CONSUME_BARE, bare).times(64)];
+    for (group, fate, parent) in [
+        (CONSUME, Fate::Kept, SAMPLED),
+        (CONSUME_OFF, Fate::NotRecorded, UNSAMPLED),
+    ] {
+        for (who, clock) in clocks() {
+            let ours = move |_: &_| {
+                let link = Link::open();
+                let channel = link.channel.clone().traced().tracer(fate.tracer(&clock));
+                let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+                let consumer = channel.basic_consume(QUEUE.into(), "".into(), options, arguments);
+                // as above
+                let mut consumer = link.runtime.block_on(consumer).expect("a consumer");
+                consumed(link, parent, async move || {
+                    let Some(Ok(delivery)) = consumer.next().await else {
+                        return false;
+                    };
+                    let acked = delivery.ack().in_span(delivery.process_span()).await;
+                    matches!(acked, Ok(true)) && delivery.publisher().is_some()
+                })
+            };
+            cases.push(
+                Case::new(name(group, who), ours)
+                    .over(CONSUME_BARE)
+                    .times(64),
+            );
+        }
+    }
+    cases
+}
+
+/// Takes one message after the other, when all of them are with the broker.
+fn consumed(
+    link: Link,
+    parent: &'static str,
+    mut next: impl AsyncFnMut() -> bool + 'static,
+) -> Work {
+    Work::new(move |times| {
+        let link = &link; // all of it, so that nothing of it is dropped here
+        link.runtime.block_on(async {
+            link.fill(times, parent).await;
+            for _ in 0..times {
+                assert!(next().await);
+            }
+        });
+    })
+}
+
+/// To an exchange, by the key that is the queue's name too.
+async fn publish(channel: &Channel, exchange: &str, properties: BasicProperties) {
+    let options = BasicPublishOptions::default();
     let sent = channel
-        .basic_publish(EXCHANGE.into(), "key".into(), options, b"7", properties)
+        .basic_publish(exchange.into(), QUEUE.into(), options, b"7", properties)
         .await;
     let confirm = match sent {
         Ok(confirm) => confirm.await,
@@ -69,7 +158,8 @@ async fn publish(channel: &Channel) {
     );
 }
 
-/// A channel with confirms, to an exchange that nothing is bound to: messages are confirmed and gone.
+/// A channel with confirms, to an exchange that nothing is bound to, where messages are confirmed and gone, and to a
+/// queue.
 struct Link {
     channel: Channel,
     runtime: Runtime,
@@ -81,6 +171,21 @@ impl Link {
     fn open() -> Self {
         // fails where there are no free ports or threads, which ends a measurement rightly
         Self::connect().expect("a channel")
+    }
+
+    /// Publishes so many messages to the queue, on the runtime's own thread: the calling one only waits.
+    async fn fill(&self, messages: u64, parent: &'static str) {
+        let channel = self.channel.clone();
+        let filled = self.runtime.spawn(async move {
+            let mut headers = FieldTable::default();
+            headers.insert("traceparent".into(), AMQPValue::LongString(parent.into()));
+            let properties = BasicProperties::default().with_headers(headers);
+            for _ in 0..messages {
+                publish(&channel, "", properties.clone()).await;
+            }
+        });
+        // panics where a publish did, which ends a measurement rightly
+        filled.await.expect("messages in the queue");
     }
 
     fn connect() -> Result<Self> {
@@ -106,6 +211,13 @@ impl Link {
                     options,
                     FieldTable::default(),
                 )
+                .await?;
+            let options = QueueDeclareOptions::default();
+            channel
+                .queue_declare(QUEUE.into(), options, FieldTable::default())
+                .await?;
+            channel
+                .basic_qos(PREFETCH, BasicQosOptions::default())
                 .await?;
             Ok::<_, lapin::Error>((connection, channel))
         })?;
