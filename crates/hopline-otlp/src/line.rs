@@ -147,7 +147,7 @@ impl Line {
             };
             entry.thinned = true;
             // a part of it may have gone out already
-            let kept = common(&entry.places, &precious(&entry.batch));
+            let kept = common(&entry.places, &precious(&entry.batch, bounds.slow));
             self.spans -= count(&entry.places) - count(&kept);
             entry.places = kept;
             if entry.places.is_empty() {

@@ -48,11 +48,13 @@ pub(crate) enum Rest {
     Spooled,
 }
 
-/// The most a queue holds.
+/// The most a queue holds, and what of it goes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
     pub(crate) spans: usize,
     pub(crate) bytes: usize,
+    /// How long a trace's local root takes that is slow.
+    pub(crate) slow: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +74,9 @@ struct State {
     reported: u64,
     told: u64,
 }
+
+/// What is slow if nobody says: the limit of the recommended sampling plan.
+pub(crate) const SLOW: Duration = Duration::from_secs(1);
 
 /// The oldest spans, as many as make one request; they stay in the queue until they are settled.
 #[derive(Debug)]
@@ -140,7 +145,7 @@ impl Queue {
     /// Takes what is to be lost last of a batch for which there is no room.
     #[cold]
     fn offer_over(&self, batch: &Arc<Batch>) {
-        let places = precious(batch);
+        let places = precious(batch, self.bounds.slow);
         let (all, wanted) = (batch.len(), count(&places));
         let mut state = self.state();
         let mut cost = Vec::new();
@@ -165,7 +170,7 @@ impl Queue {
         self.settled.notify_all();
         if first {
             notify("otlp-loss", || {
-                let Bounds { spans, bytes } = self.bounds;
+                let Bounds { spans, bytes, .. } = self.bounds;
                 format!(
                     "{} is full ({spans} spans or {bytes} bytes): new spans are being lost, those of failed and slow traces last",
                     self.what

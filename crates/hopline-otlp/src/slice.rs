@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hopline_core::{Batch, Resource, SpanView};
 
@@ -76,9 +77,10 @@ pub(crate) fn by_resource<P: Part>(parts: &[P]) -> impl Iterator<Item = &[P]> {
     parts.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
 }
 
-/// Where the traces are that are to be lost last: one of their spans failed, or they were kept though not
-/// sampled, which is for an error, for being slow, or because somebody asked for it.
-pub(crate) fn precious(batch: &Batch) -> Vec<Range<usize>> {
+/// Where the traces are that are to be lost last: one of their spans failed, their local root took as long as
+/// `slow` or longer, or they were kept though not sampled, which is for an error, for being slow by the plan,
+/// or because somebody asked for it. Of a trace in several batches each is judged by itself.
+pub(crate) fn precious(batch: &Batch, slow: Duration) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut start = 0;
     let mut good = false;
@@ -97,8 +99,16 @@ pub(crate) fn precious(batch: &Batch) -> Vec<Range<usize>> {
             close(start..at, good);
             (start, good, trace) = (at, false, Some(span.trace_id()));
         }
-        good |= span.is_error() || !span.flags().is_sampled();
+        good |= span.is_error() || !span.flags().is_sampled() || is_slow_root(&span, slow);
     }
     close(start..batch.len(), good);
     found
+}
+
+fn is_slow_root(span: &SpanView<'_>, slow: Duration) -> bool {
+    let took = || {
+        span.end_unix_nanos()
+            .saturating_sub(span.start_unix_nanos())
+    };
+    span.is_local_root() && Duration::from_nanos(took()) >= slow
 }

@@ -7,9 +7,9 @@ mod patient;
 mod plans;
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer, attr};
+use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer, attr, no_attrs};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
 use patient::patient;
@@ -32,6 +32,15 @@ fn traced(exporter: &Exporter, plan: SamplingPlan) -> Tracer {
         .sink(exporter.clone())
         .sink(plans::Keep::default())
         .build()
+}
+
+/// A trace of one span that says it took so long.
+fn record_long(tracer: &Tracer, name: &'static str, took: Duration) {
+    let start = SystemTime::now();
+    SpanBuilder::new(name)
+        .start_time(start)
+        .start_root(Some(tracer), Incoming::default(), no_attrs)
+        .end_at(start + took);
 }
 
 #[test]
@@ -62,23 +71,60 @@ fn case_16_failed_traces_are_dropped_last_and_the_newest_first() {
     assert_eq!((stats.given, stats.sent, stats.lost()), (9, 4, 5));
 }
 
+/// The plan says what of an unsampled trace is slow, the exporter what of a sampled one.
 #[test]
 fn case_16_slow_traces_are_dropped_last() {
+    let unsampled = || "* 0%; keep slower 1ms".parse().unwrap();
+    for (limit, plan, took, kept) in [
+        (None, unsampled(), 1, true),
+        (None, SamplingPlan::always(), 1_000, true),
+        (None, SamplingPlan::always(), 999, false),
+        (Some(300), SamplingPlan::always(), 300, true),
+        (Some(300), SamplingPlan::always(), 299, false),
+    ] {
+        let (receiver, builder) = stuck();
+        let builder = match limit {
+            Some(limit) => builder.drop_slower_last(Duration::from_millis(limit)),
+            None => builder,
+        };
+        let exporter = builder.queue(2).build().unwrap();
+        let sampled = traced(&exporter, SamplingPlan::always());
+        record(&sampled, "on its way");
+        receiver.await_requests(1);
+        record(&sampled, "ordinary");
+        let slow = traced(&exporter, plan);
+        record_long(&slow, "long", Duration::from_millis(took));
+        sampled.flush(LONG).unwrap();
+        let second = if kept { "long" } else { "ordinary" };
+        assert_eq!(receiver.await_spans(2), ["on its way", second], "{took} ms");
+        assert_eq!(exporter.stats().dropped, 1);
+    }
+}
+
+/// Only the local root is measured; its trace stays with all its spans.
+#[test]
+fn case_16_a_slow_trace_stays_whole_and_a_long_child_makes_none() {
     let (receiver, builder) = stuck();
-    let exporter = builder.queue(2).build().unwrap();
-    let sampled = traced(&exporter, SamplingPlan::always());
-    let slow = traced(&exporter, "* 0%; keep slower 1ms".parse().unwrap());
-    record(&sampled, "on its way");
+    let exporter = builder.queue(3).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    record(&tracer, "on its way");
     receiver.await_requests(1);
-    record(&sampled, "ordinary");
-    let start = std::time::SystemTime::now();
-    SpanBuilder::new("slow")
-        .start_time(start)
-        .start_root(Some(&slow), Incoming::default(), hopline_core::no_attrs)
-        .end_at(start + Duration::from_secs(1));
-    sampled.flush(LONG).unwrap();
-    assert_eq!(receiver.await_spans(2), ["on its way", "slow"]);
-    assert_eq!(exporter.stats().dropped, 1);
+    let start = SystemTime::now();
+    let trace = |names: [&'static str; 2], took: [u64; 2]| {
+        let root = SpanBuilder::new(names[0]).start_time(start);
+        let root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let child = SpanBuilder::new(names[1]).start_time(start);
+        let child = child.start_in(root.context_ref(), None, no_attrs);
+        child.end_at(start + Duration::from_secs(took[1]));
+        root.end_at(start + Duration::from_secs(took[0]));
+    };
+    trace(["short", "long child"], [0, 5]);
+    trace(["slow", "short child"], [2, 0]);
+    tracer.flush(LONG).unwrap();
+    let mut names = receiver.await_spans(3);
+    names.sort();
+    assert_eq!(names, ["on its way", "short child", "slow"]);
+    assert_eq!(exporter.stats().dropped, 2);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub struct ExporterBuilder {
     timeout: Option<Duration>,
     queue: Option<usize>,
     queue_bytes: Option<usize>,
+    slow: Option<Duration>,
     spans_at_once: Option<usize>,
     schedule_delay: Option<Duration>,
     give_up_after: Option<Duration>,
@@ -60,6 +61,7 @@ impl ExporterBuilder {
             timeout: None,
             queue: None,
             queue_bytes: None,
+            slow: None,
             spans_at_once: None,
             schedule_delay: None,
             give_up_after: None,
@@ -144,6 +146,16 @@ impl ExporterBuilder {
         self
     }
 
+    /// From which duration of its local root on a trace is slow: where the queue is full, it is dropped last,
+    /// as traces that failed are, whether the plan sampled it or kept it for that. 1 second by default, the
+    /// limit of [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended); a plan with another
+    /// `keep slower` has that limit said here too, since an exporter does not see plans. It has no effect
+    /// on what is recorded.
+    pub fn drop_slower_last(mut self, limit: Duration) -> Self {
+        self.slow = Some(limit);
+        self
+    }
+
     /// How many spans go out in one request at the most; 512 by default.
     pub fn spans_at_once(mut self, spans: usize) -> Self {
         self.spans_at_once = Some(spans.max(1));
@@ -197,6 +209,7 @@ impl ExporterBuilder {
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.bounds.spans = self.queue.unwrap_or(settings.bounds.spans);
         settings.bounds.bytes = self.queue_bytes.unwrap_or(settings.bounds.bytes);
+        settings.bounds.slow = self.slow.unwrap_or(settings.bounds.slow);
         settings.spans_at_once = self.spans_at_once.unwrap_or(settings.spans_at_once);
         settings.schedule_delay = self.schedule_delay.unwrap_or(settings.schedule_delay);
         settings.give_up_after = self.give_up_after.unwrap_or(settings.give_up_after);

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::endpoint::shown;
 #[cfg(feature = "tls")]
 use super::problem::{ConfigError, Problem};
-use crate::queue::{Bounds, Rest};
+use crate::queue::{Bounds, Rest, SLOW};
 
 /// How spans are written on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +105,7 @@ impl Settings {
             bounds: Bounds {
                 spans: 2048,
                 bytes: 32 << 20,
+                slow: SLOW,
             },
             spans_at_once: 512,
             give_up_after: Duration::from_secs(300),
