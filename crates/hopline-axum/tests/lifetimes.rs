@@ -458,7 +458,7 @@ async fn check(row: &Row, version: Version) {
 }
 
 #[tokio::test]
-async fn every_way_to_end_has_one_outcome_in_both_versions() {
+async fn case_19_every_way_to_end_has_one_outcome_in_both_versions() {
     for version in BOTH {
         for row in rows() {
             check(&row, version).await;

@@ -288,7 +288,7 @@ fn hostile(size: usize) -> Vec<String> {
 }
 
 #[test]
-fn hostile_input_is_answered_bounded_and_leaks_nothing() {
+fn case_29_hostile_input_is_answered_bounded_and_leaks_nothing() {
     for size in [10_000, 1_000_000] {
         for sql in hostile(size) {
             for dialect in DIALECTS {
@@ -305,7 +305,7 @@ fn hostile_input_is_answered_bounded_and_leaks_nothing() {
 }
 
 #[test]
-fn lists_of_any_length_are_one_value() {
+fn case_29_lists_of_any_length_are_one_value() {
     let list = format!(
         "SELECT a FROM t WHERE b IN ({}'x') AND c = 1",
         "'SECRET', ".repeat(2_000)
@@ -329,7 +329,7 @@ fn lists_of_any_length_are_one_value() {
 /// Eight times the input takes about eight times as long: in one run, the best of several, so that the machine's
 /// other work does not count. By the square it would be 64 times.
 #[test]
-fn time_grows_with_the_length() {
+fn case_29_time_grows_with_the_length() {
     let best = |sql: &str, dialect| {
         (0..7)
             .map(|_| {
@@ -359,7 +359,7 @@ fn any_dialect() -> impl Strategy<Value = Dialect> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), dialect in any_dialect()) {
+    fn case_29_any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), dialect in any_dialect()) {
         let sql = String::from_utf8_lossy(&bytes);
         fuzz::check(dialect, &sql);
         prop_assert!(redact(&sql, dialect).text.len() <= sql.len() * 2 + 8);
@@ -372,7 +372,7 @@ proptest! {
 
     /// A piece of another statement put into one, at any place.
     #[test]
-    fn damaged_statements_keep_no_value(seed in 1_u64..u64::MAX, at in 0_usize..2_000, cut in 0_usize..40, which in 0_usize..3) {
+    fn case_29_damaged_statements_keep_no_value(seed in 1_u64..u64::MAX, at in 0_usize..2_000, cut in 0_usize..40, which in 0_usize..3) {
         let dialect = ENGINES[which].1;
         let sql = Generator::new(dialect, seed).statement().sql;
         let at = (0..=at % (sql.len() + 1)).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
