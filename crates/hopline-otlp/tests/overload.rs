@@ -229,7 +229,7 @@ fn spent() -> u64 {
 #[test]
 fn case_16_a_full_queue_costs_the_request_no_more_than_one_with_room() {
     const ROUNDS: usize = 20;
-    const SPANS: usize = 2_000;
+    const SPANS: usize = 10_000;
     let cost = |exporter: &Exporter| {
         let tracer = Tracer::builder().sink(exporter.clone()).build();
         let before = spent();
@@ -258,11 +258,12 @@ fn case_16_a_full_queue_costs_the_request_no_more_than_one_with_room() {
         .unwrap();
     // in turns, so that whatever else the machine does meets both
     let rounds: Vec<(u64, u64)> = (0..ROUNDS).map(|_| (cost(&full), cost(&roomy))).collect();
-    let least = |of: fn(&(u64, u64)) -> u64| rounds.iter().map(of).min().unwrap();
-    let (at_ten_times, with_room) = (least(|round| round.0), least(|round| round.1));
+    // the kernel may charge time only at its ticks, so that a single round can say nothing
+    let all = |of: fn(&(u64, u64)) -> u64| rounds.iter().map(of).sum::<u64>();
+    let (at_ten_times, with_room) = (all(|round| round.0), all(|round| round.1));
     assert!(full.stats().dropped as usize > ROUNDS * SPANS / 2);
     assert!(
         at_ten_times < 2 * with_room,
-        "{at_ten_times} ns against {with_room} ns for {SPANS} spans"
+        "{at_ten_times} ns against {with_room} ns for {ROUNDS} times {SPANS} spans"
     );
 }
