@@ -14,7 +14,15 @@ pub struct Host<'a> {
 impl<'a> Host<'a> {
     /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; `None` for anything else.
     pub fn parse(text: &'a str) -> Option<Self> {
-        // by bytes, since every request has one of these
+        // in one pass, since every request has one of these
+        let name = text.bytes().position(|byte| !NAME[usize::from(byte)]);
+        let (address, port) = text.split_at_checked(name.unwrap_or(text.len()))?;
+        Self::checked(address, port).or_else(|| Self::parse_any(text))
+    }
+
+    /// The same where there is more than a name and a port.
+    #[cold]
+    fn parse_any(text: &'a str) -> Option<Self> {
         let place = |wanted: u8| move |byte: &u8| *byte == wanted;
         let user = text.as_bytes().iter().rposition(place(b'@'));
         let text = user.and_then(|at| text.get(at + 1..)).unwrap_or(text);
@@ -25,18 +33,39 @@ impl<'a> Host<'a> {
                 text.split_at(colon.unwrap_or(text.len()))
             }
         };
+        let plain = |byte| NAME[usize::from(byte)] || matches!(byte, b':' | b'@' | b'[' | b']');
+        address
+            .bytes()
+            .all(plain)
+            .then(|| Self::checked(address, port))?
+    }
+
+    /// Of an address without characters that no host has, and what stands behind it.
+    #[inline]
+    fn checked(address: &'a str, port: &str) -> Option<Self> {
         let port = match port {
             "" => None,
             port => Some(port.strip_prefix(':')?.parse().ok()?),
         };
-        let plain = |byte: u8| {
-            byte.is_ascii_graphic()
-                && !matches!(byte, b'/' | b'?' | b'#' | b'\\' | b'<' | b'>' | b'"')
-        };
-        (!address.is_empty() && address.len() <= 255 && address.bytes().all(plain))
+        (1..=255)
+            .contains(&address.len())
             .then_some(Self { address, port })
     }
 }
+
+/// The bytes that a name may be of.
+static NAME: [bool; 256] = {
+    let mut name = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        name[byte as usize] = !matches!(
+            byte,
+            b'/' | b'?' | b'#' | b'\\' | b'<' | b'>' | b'"' | b':' | b'@' | b'[' | b']'
+        );
+        byte += 1;
+    }
+    name
+};
 
 /// True for hosts that are surely one's own: loopback, private and link-local addresses, names without a
 /// dot, and names that end with `.internal`, `.local`, `.svc` or `.svc.cluster.local`.

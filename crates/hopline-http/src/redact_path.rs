@@ -61,17 +61,30 @@ pub(crate) fn redacted(path: &str, is_secret_key: impl Fn(&str) -> bool) -> Cow<
 
 /// A cheap look at what nearly all paths are: short segments that follow plain words.
 fn may_hold_secret(path: &str) -> bool {
-    let mut before: &[u8] = b"";
-    for segment in path.as_bytes().split(|byte| *byte == b'/') {
-        let bearer = matches!(segment, [b'b' | b'B', b'e' | b'E', b'a' | b'A', ..]);
-        if segment.len() >= SHORTEST || bearer || names_secret(before) || segment.contains(&b'=') {
-            return true;
-        }
-        if !segment.is_empty() {
-            before = segment;
+    let path = path.as_bytes();
+    let (mut before, mut start): (&[u8], _) = (b"", 0);
+    for (at, byte) in path.iter().enumerate() {
+        match byte {
+            b'=' => return true,
+            b'/' => {
+                let segment = &path[start..at];
+                if stands_out(segment, before) {
+                    return true;
+                }
+                if !segment.is_empty() {
+                    before = segment;
+                }
+                start = at + 1;
+            }
+            _ => {}
         }
     }
-    false
+    stands_out(&path[start..], before)
+}
+
+fn stands_out(segment: &[u8], before: &[u8]) -> bool {
+    let bearer = matches!(segment, [b'b' | b'B', b'e' | b'E', b'a' | b'A', ..]);
+    segment.len() >= SHORTEST || bearer || names_secret(before)
 }
 
 fn is_secret(segment: &str, before: &str) -> bool {
