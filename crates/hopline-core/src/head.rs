@@ -30,6 +30,37 @@ impl<'p> Head<'p> {
         plan: &'p Active,
         parent: Option<&SpanContext>,
     ) -> Self {
+        let plain = plan.plain && shared.sampler.is_none() && shared.ids.is_random();
+        if plain && parent.is_none() {
+            let trace_id = shared.ids.trace_id();
+            return Self::plain(trace_id, plan.choose_plainly(trace_id));
+        }
+        Self::of(span, shared, plan, parent)
+    }
+
+    /// Of a new trace of which there is nothing to tell but its share.
+    #[inline]
+    fn plain(trace_id: TraceId, choice: Choice<'p>) -> Self {
+        let goes = Said {
+            threshold: choice.threshold,
+            ..Said::default()
+        };
+        Self {
+            trace_id,
+            flags: TraceFlags::RANDOM.with_sampled(choice.sampled),
+            choice,
+            came: Said::default(),
+            goes,
+        }
+    }
+
+    /// Of any trace.
+    fn of(
+        span: &SpanBuilder<'_>,
+        shared: &Shared,
+        plan: &'p Active,
+        parent: Option<&SpanContext>,
+    ) -> Self {
         let (trace_id, random, came) = match parent {
             Some(parent) => (
                 parent.trace_id(),
@@ -108,6 +139,9 @@ impl<'p> Head<'p> {
         recorded: bool,
     ) -> (TraceState, Option<Arc<Extras>>) {
         let state = parent.map_or(&TraceState::EMPTY, SpanContext::tracestate);
+        if self.goes == self.came && state.is_empty() && carried.is_empty() {
+            return (TraceState::EMPTY, None);
+        }
         if self.goes == self.came {
             return (
                 state.clone(),

@@ -50,6 +50,9 @@ impl TraceState {
 
     /// The value of a key; the first one if a peer sent the key twice.
     pub fn get(&self, key: &str) -> Option<&str> {
+        if self.is_empty() {
+            return None;
+        }
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 

@@ -13,7 +13,7 @@ use crate::stats::Counters;
 use crate::tick::Ticker;
 use crate::{
     Baggage, Decision, ParentBranch, SamplingInput, SamplingPlan, SamplingRule, SpanContext,
-    Threshold, TraceState,
+    Threshold, TraceId, TraceState,
 };
 
 /// What is worked out once for a plan, and what it counts while it is in force.
@@ -28,6 +28,8 @@ pub(crate) struct Active {
     always: bool,
     /// True if a rule looks at names.
     pub(crate) by_name: bool,
+    /// True if nothing but one share decides on new traces.
+    pub(crate) plain: bool,
     allowance: Option<Allowance>,
 }
 
@@ -99,6 +101,7 @@ impl Active {
         Self {
             always: always(&others) || rules.iter().any(|(_, group)| always(group)),
             by_name: rules.iter().any(|(rule, _)| rule.name.is_some()),
+            plain: rules.is_empty() && budget.is_none(),
             allowance: budget.map(|budget| Allowance::new(budget, shares.into_iter())),
             keep,
             others,
@@ -106,6 +109,12 @@ impl Active {
             branches,
             rules,
         }
+    }
+
+    /// The decision on a new trace by a plan that is `plain`, as most are.
+    #[inline]
+    pub(crate) fn choose_plainly(&self, id: TraceId) -> Choice<'_> {
+        Choice::by(&self.others, self.others.threshold, id.randomness(), true)
     }
 
     /// `said` is what the parent's tracestate says.
@@ -163,27 +172,18 @@ impl Active {
             if part < 1.0 {
                 threshold = asked.and_then(|asked| Threshold::of_share(asked.share() * part));
             }
-            if taken(threshold, input) {
+            if taken(threshold, input.randomness) {
                 allowance.took(index);
-            } else if taken(asked, input) {
+            } else if taken(asked, input.randomness) {
                 counters.over_budget.fetch_add(1, Relaxed);
             }
         }
-        let sampled = taken(threshold, input);
-        let told = threshold.filter(|_| sampled && known.countable);
-        Choice {
-            sampled,
-            threshold: told,
-            by_chance: threshold != Some(Threshold::EVERY),
-            follows: false,
-            rule: &group.text,
-            ready: group.extras.as_ref().filter(|_| told == group.threshold),
-        }
+        Choice::by(group, threshold, input.randomness, known.countable)
     }
 }
 
-fn taken(threshold: Option<Threshold>, input: &SamplingInput<'_>) -> bool {
-    threshold.is_some_and(|threshold| threshold.takes(input.randomness))
+fn taken(threshold: Option<Threshold>, randomness: u64) -> bool {
+    threshold.is_some_and(|threshold| threshold.takes(randomness))
 }
 
 impl Group {
@@ -238,6 +238,26 @@ impl Known {
 }
 
 impl<'a> Choice<'a> {
+    /// By a probability; `countable` is false where it is not all that decided.
+    #[inline]
+    fn by(
+        group: &'a Group,
+        threshold: Option<Threshold>,
+        randomness: u64,
+        countable: bool,
+    ) -> Self {
+        let sampled = taken(threshold, randomness);
+        let told = threshold.filter(|_| sampled && countable);
+        Self {
+            sampled,
+            threshold: told,
+            by_chance: threshold != Some(Threshold::EVERY),
+            follows: false,
+            rule: &group.text,
+            ready: group.extras.as_ref().filter(|_| told == group.threshold),
+        }
+    }
+
     /// Of a sampler of the application.
     pub(crate) fn of(decision: Decision, input: &SamplingInput<'_>, said: Said) -> Self {
         const RULE: &str = "sampler";
