@@ -183,15 +183,32 @@ impl Span {
     #[inline]
     pub fn end(self) {}
 
+    /// Sets several attributes and ends it, in one go; `attrs` only runs if they are recorded.
+    ///
+    /// ```
+    /// use hopline_core::{attr, span};
+    ///
+    /// let lookup = span("cache.lookup");
+    /// let hit = true;
+    /// lookup.end_with(|| [attr("cache.hit", hit)]);
+    /// ```
+    #[inline]
+    pub fn end_with<'v, A: AsRef<[Attr<'v>]>>(mut self, attrs: impl FnOnce() -> A) {
+        if self.recorded {
+            let attrs = attrs();
+            self.finish(None, attrs.as_ref());
+        }
+    }
+
     /// Ends it as of this time; its start if that is later.
     pub fn end_at(mut self, time: SystemTime) {
-        self.finish(Some(time));
+        self.finish(Some(time), &[]);
     }
 
     #[inline]
-    fn finish(&mut self, at: Option<SystemTime>) {
+    fn finish(&mut self, at: Option<SystemTime>, attrs: &[Attr<'_>]) {
         if std::mem::take(&mut self.recorded) {
-            self.context.trace.end(self.context.span, at);
+            self.context.trace.end(self.context.span, at, attrs);
         }
     }
 }
@@ -199,6 +216,6 @@ impl Span {
 impl Drop for Span {
     #[inline]
     fn drop(&mut self) {
-        self.finish(None);
+        self.finish(None, &[]);
     }
 }

@@ -106,12 +106,17 @@ impl TraceRef {
         self.0.as_deref().map(Mutex::lock)
     }
 
-    /// Ends a span, and hands finished spans over if that made them due.
+    /// Ends a span with its last attributes, and hands finished spans over if that made them due.
     #[inline]
-    pub(crate) fn end(&self, span: u32, at: Option<SystemTime>) {
+    pub(crate) fn end(&self, span: u32, at: Option<SystemTime>, attrs: &[Attr<'_>]) {
         let Some(buffer) = &self.0 else { return };
-        // a statement of its own: the sinks run after the lock was released
-        let ended = buffer.lock().end(span, at, Arc::strong_count(buffer) > 1);
+        let mut state = buffer.lock();
+        if !attrs.is_empty() {
+            state.set(span, attrs);
+        }
+        let ended = state.end(span, at, Arc::strong_count(buffer) > 1);
+        // the sinks run after the lock was released
+        drop(state);
         if let Some(ended) = ended {
             settle(ended);
         }
