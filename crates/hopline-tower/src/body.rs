@@ -7,7 +7,7 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::root::Root;
+use crate::slot::Slot;
 
 pin_project! {
     /// The answer's body, with the request's context current while it is made. Its end is the span's.
@@ -20,15 +20,13 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: Option<B>,
-        root: Option<Root>,
-        // Bytes that the head has promised and that are still to come.
-        left: Option<u64>,
+        root: Slot,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(root) = this.root {
+            if let Some(root) = this.root.root() {
                 root.in_scope(|| this.inner.set(None));
             }
         }
@@ -36,28 +34,18 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn new(inner: B, root: Option<Root>) -> Self {
+    pub(crate) fn new(inner: B, root: Slot) -> Self {
         Self {
             inner: Some(inner),
             root,
-            left: None,
         }
-    }
-}
-
-impl<B> ResponseBody<B> {
-    /// Ends the span with the last byte that the head promised: a server does not ask for more, though the body
-    /// may not know that it is at its end.
-    pub(crate) fn until(mut self, length: Option<u64>) -> Self {
-        self.left = length;
-        self
     }
 }
 
 /// The body of an answer that was made without the service, as layers for time-outs make one.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None)
+        Self::new(B::default(), Slot::default())
     }
 }
 
@@ -73,7 +61,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(mut inner) = this.inner.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let Some(root) = this.root.as_mut() else {
+        let Some(root) = this.root.root() else {
             return inner.poll_frame(cx);
         };
         let frame = ready!(root.in_scope(|| inner.as_mut().poll_frame(cx)));
@@ -94,10 +82,11 @@ impl<B: Body> Body for ResponseBody<B> {
             root.end();
             return Poll::Ready(frame);
         }
-        if let (Some(left), Some(data)) = (this.left.as_mut(), sent.data_ref()) {
+        if let (Some(left), Some(data)) = (root.left.as_mut(), sent.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
         }
-        if *this.left == Some(0) || inner.is_end_stream() {
+        // a server does not ask for more than was promised, though the body may not know that it is at its end
+        if root.left == Some(0) || inner.is_end_stream() {
             root.end();
         } else if sent.is_data() {
             root.bytes();

@@ -10,7 +10,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::body::ResponseBody;
-use crate::root::Root;
+use crate::slot::Slot;
 
 pin_project! {
     /// The answer to come, with the request's context current while it is made.
@@ -23,13 +23,13 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: Option<F>,
-        root: Option<Root>,
+        root: Slot,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(root) = this.root {
+            if let Some(root) = this.root.root() {
                 root.in_scope(|| this.inner.set(None));
             }
         }
@@ -37,7 +37,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, root: Option<Root>) -> Self {
+    pub(crate) fn new(inner: F, root: Slot) -> Self {
         Self {
             inner: Some(inner),
             root,
@@ -53,19 +53,13 @@ where
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        // polled after it was ready: nothing will ever come, which is what such a caller is owed
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending;
+        let this = self.project();
+        let Some(root) = this.root.root() else {
+            return poll_once(this.inner, cx)
+                .map_ok(|response| response.map(|body| ResponseBody::new(body, Slot::default())));
         };
-        let Some(root) = this.root.as_mut() else {
-            return inner
-                .poll(cx)
-                .map_ok(|response| response.map(|body| ResponseBody::new(body, None)));
-        };
-        let answer = ready!(root.in_scope(|| inner.poll(cx)));
-        root.in_scope(|| this.inner.set(None));
-        let mut response = match answer {
+        let answer = root.in_scope(|| poll_once(this.inner, cx));
+        let mut response = match ready!(answer) {
             Ok(response) => response,
             Err(error) => {
                 root.fail("service_error");
@@ -76,14 +70,26 @@ where
             // a server does not poll a body that is at its end, or that the protocol has no place for
             root.end();
         }
-        let root = root.pass_on();
         // behind the bytes of gRPC come trailers, which say how the call ended
         let counts = root.recorded().is_some() && !root.is_grpc;
-        let left = counts.then(|| promised(&response)).flatten();
-        Poll::Ready(Ok(
-            response.map(|body| ResponseBody::new(body, Some(root)).until(left))
-        ))
+        root.left = counts.then(|| promised(&response)).flatten();
+        let root = this.root.take();
+        Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, root))))
     }
+}
+
+/// Polls the service's future, and drops it with its answer: in one go, since both are done with the context current.
+#[inline]
+fn poll_once<F: Future>(mut inner: Pin<&mut Option<F>>, cx: &mut Cx<'_>) -> Poll<F::Output> {
+    // polled after it was ready: nothing will ever come, which is what such a caller is owed
+    let Some(future) = inner.as_mut().as_pin_mut() else {
+        return Poll::Pending;
+    };
+    let answer = future.poll(cx);
+    if answer.is_ready() {
+        inner.set(None);
+    }
+    answer
 }
 
 /// How many bytes the head promises.

@@ -120,6 +120,7 @@ mod peer;
 mod root;
 mod route;
 mod service;
+mod slot;
 mod start;
 mod trust;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hopline_core::{Literal, Name, Span, semconv};
+use hopline_core::{Literal, Name, Span, attr, semconv};
 use hopline_http::grpc::{self, is_grpc};
 use hopline_http::{SpanName, announce_kept, announce_trace, attribute, fail_server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -15,12 +15,14 @@ use crate::route::RouteCell;
 
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
-/// Ends once. A span that is dropped before it was told the outcome was cut short, and says so.
-#[derive(Debug)]
+/// Ends once. A span that is closed before it was told the outcome was cut short, and says so.
+#[derive(Debug, Default)]
 pub(crate) struct Root {
     /// None once it has ended.
     pub(crate) span: Option<Span>,
     pub(crate) method: &'static str,
+    /// Of the answer, to be recorded with the end.
+    pub(crate) status: Option<StatusCode>,
     pub(crate) head_only: bool,
     pub(crate) connect: bool,
     pub(crate) older_names: bool,
@@ -28,6 +30,8 @@ pub(crate) struct Root {
     /// The first byte has gone out.
     pub(crate) first_byte: bool,
     pub(crate) is_grpc: bool,
+    /// Bytes of the body that the head has promised and that are still to come.
+    pub(crate) left: Option<u64>,
     /// The path of a gRPC request, until the server has shown that it knows it.
     pub(crate) grpc: Option<Box<str>>,
     /// Where a route that is known late is found, until it was.
@@ -62,10 +66,6 @@ impl Root {
     pub(crate) fn head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
         if let Some(span) = self.recorded() {
-            span.set(semconv::HTTP_RESPONSE_STATUS_CODE, status.as_u16());
-            if self.older_names {
-                span.set(attribute::older::STATUS_CODE, status.as_u16());
-            }
             if self.is_grpc && is_grpc(Version::HTTP_2, response.headers()) {
                 grpc_head(span, self.grpc.as_deref(), response.headers());
             }
@@ -75,6 +75,7 @@ impl Root {
                 span.set(attribute::STREAM, Literal("sse"));
             }
         }
+        self.status = Some(status);
         if self.is_grpc {
             self.is_grpc = is_grpc(Version::HTTP_2, response.headers());
             // a method is a better name than a route
@@ -113,24 +114,32 @@ impl Root {
 
     pub(crate) fn fail(&mut self, error_type: &'static str) {
         self.learn_route();
-        if let Some(span) = self.span.take() {
+        if let Some(span) = &self.span {
             span.fail(error_type);
         }
+        self.end();
     }
 
     pub(crate) fn end(&mut self) {
-        self.span = None;
+        let Some(span) = self.span.take() else { return };
+        let status = self.status.map(|status| status.as_u16());
+        let older = status.filter(|_| self.older_names);
+        span.end_with(|| {
+            [
+                attr(semconv::HTTP_RESPONSE_STATUS_CODE, status),
+                attr(attribute::older::STATUS_CODE, older),
+            ]
+        });
     }
 
-    /// Moves the span on; this one has nothing to end any more.
-    pub(crate) fn pass_on(&mut self) -> Self {
-        Self {
-            span: self.span.take(),
-            cell: None,
-            grpc: None,
-            options: None,
-            ..*self
+    /// Ends what has not ended, and lets go of all that it holds. No error by itself: mostly the client is gone.
+    pub(crate) fn close(&mut self) {
+        self.learn_route();
+        if let Some(span) = &self.span {
+            span.cancel();
+            self.end();
         }
+        *self = Self::default();
     }
 
     /// Names the span by a route that is known by now.
@@ -162,16 +171,6 @@ impl Root {
         self.tell(|context| hook(context, &parts));
         std::mem::swap(&mut parts.headers, response.headers_mut());
         std::mem::swap(&mut parts.extensions, response.extensions_mut());
-    }
-}
-
-impl Drop for Root {
-    /// Not an error by itself: mostly the client is gone.
-    fn drop(&mut self) {
-        self.learn_route();
-        if let Some(span) = &self.span {
-            span.cancel();
-        }
     }
 }
 

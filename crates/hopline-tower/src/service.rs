@@ -1,6 +1,7 @@
 //! The service.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 
 use hopline_core::{Context, Incoming, Span, notify};
@@ -12,9 +13,10 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
-use crate::layer::TraceLayer;
+use crate::layer::{Tell, TraceLayer};
 use crate::root::Root;
 use crate::route::RouteCell;
+use crate::slot::Slot;
 use crate::trust::Trust;
 
 /// Records each request that goes through it. See the [crate](crate).
@@ -42,8 +44,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let Some(mut root) = self.layer.root(&mut request) else {
-            return ResponseFuture::new(self.inner.call(request), None);
+        let mut slot = self.layer.root(&mut request);
+        let Some(root) = slot.root() else {
+            return ResponseFuture::new(self.inner.call(request), slot);
         };
         let options = self.layer.options.as_deref();
         if let Some(hook) = options.and_then(|options| options.on_request.as_deref()) {
@@ -53,13 +56,13 @@ where
         }
         // the inner `call` may do work, and panic, before it returns its future
         let inner = root.in_scope(|| self.inner.call(request));
-        ResponseFuture::new(inner, Some(root))
+        ResponseFuture::new(inner, slot)
     }
 }
 
 impl TraceLayer {
     /// The request's span; none if a layer outside has made one already.
-    fn root<Q>(&self, request: &mut Request<Q>) -> Option<Root> {
+    fn root<Q>(&self, request: &mut Request<Q>) -> Slot {
         let extensions = request.extensions();
         let route = self
             .route
@@ -68,7 +71,7 @@ impl TraceLayer {
             if let Some(route) = route {
                 RouteCell::fill(extensions, route);
             }
-            return None;
+            return Slot::default();
         }
         let options = self.options.as_deref();
         let trust = match options.and_then(|options| options.trust.as_deref()) {
@@ -95,36 +98,33 @@ impl TraceLayer {
         };
         let recording = span.is_recording();
         let is_grpc = recording && is_grpc(request.version(), request.headers());
-        let root = Root {
-            method: method.in_name(),
-            head_only: request.method() == Method::HEAD,
-            connect: request.method() == Method::CONNECT,
-            older_names: self.older_names,
+        let cell = (recording && route.is_none()).then(RouteCell::default);
+        let slot = Slot::filled(|root| {
+            root.span = Some(span);
+            root.method = method.in_name();
+            root.head_only = request.method() == Method::HEAD;
+            root.connect = request.method() == Method::CONNECT;
+            root.older_names = self.older_names;
             // an id that this layer has not given is the caller's to tell
-            tell: if wanted {
-                self.tell
-            } else {
-                Default::default()
-            },
-            cell: (recording && route.is_none()).then(RouteCell::default),
-            grpc: is_grpc
-                .then(|| grpc::method(request.uri().path()).map(Box::from))
-                .flatten(),
-            is_grpc,
-            options: self
-                .options
-                .as_ref()
-                .filter(|options| recording && options.want_response())
-                .cloned(),
-            first_byte: false,
-            span: Some(span),
-        };
+            root.tell = if wanted { self.tell } else { Tell::default() };
+            root.cell.clone_from(&cell);
+            root.is_grpc = is_grpc;
+            if is_grpc {
+                root.grpc = grpc::method(request.uri().path()).map(Box::from);
+            }
+            if let Some(options) = &self.options
+                && recording
+                && options.want_response()
+            {
+                root.options = Some(Arc::clone(options));
+            }
+        });
         let extensions = request.extensions_mut();
         extensions.insert(Recorded);
-        if let Some(cell) = &root.cell {
-            extensions.insert(cell.clone());
+        if let Some(cell) = cell {
+            extensions.insert(cell);
         }
-        Some(root)
+        slot
     }
 }
 
