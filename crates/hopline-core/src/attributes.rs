@@ -4,8 +4,8 @@ use crate::record::{NONE, Records};
 use crate::stored::{AttrRecord, STATUS_MESSAGE, Text};
 use crate::value::ValueRef;
 
-/// Goes through a chain of batches. Of a key that was given twice the later value counts, so each key is looked for
-/// among those that follow: spans have few attributes, and most keys differ in length already.
+/// Goes through a chain of batches. Of a key that was given twice the later value counts, so a key that may be one is
+/// looked for among those that follow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attributes<'a> {
     records: &'a Records,
@@ -16,18 +16,28 @@ pub(crate) struct Attributes<'a> {
     text: &'a str,
     /// The next batch, counted from the origin.
     next: u32,
+    /// The bits that several keys have.
+    twice: u64,
 }
 
 impl<'a> Attributes<'a> {
     /// Those of the batch at `first` and of all that are chained to it.
     pub(crate) fn new(records: &'a Records, origin: usize, first: u32) -> Self {
-        Self {
+        let mut all = Self {
             records,
             origin,
             attrs: &[],
             text: "",
             next: first,
+            twice: 0,
+        };
+        let (mut rest, mut once) = (all, 0);
+        while let Some((key, ..)) = rest.any() {
+            let bit = bit_of(key.read(rest.text));
+            all.twice |= once & bit;
+            once |= bit;
         }
+        all
     }
 
     /// The next one, whether its key comes again or not.
@@ -71,9 +81,17 @@ impl<'a> Iterator for Attributes<'a> {
         loop {
             let (key, record, values) = self.any()?;
             let key = key.read(self.text);
-            if key != STATUS_MESSAGE && !self.comes_again(key) {
+            let once = self.twice & bit_of(key) == 0;
+            if key != STATUS_MESSAGE && (once || !self.comes_again(key)) {
                 return Some((key, record.read(values, self.text)));
             }
         }
     }
+}
+
+/// One of 64: the keys that a span has mostly differ in length or in their first letter.
+#[inline]
+fn bit_of(key: &str) -> u64 {
+    let first = key.as_bytes().first().copied().unwrap_or_default();
+    1 << ((key.len() + 11 * usize::from(first)) & 63)
 }

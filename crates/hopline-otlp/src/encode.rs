@@ -155,7 +155,20 @@ fn span(out: &mut Writer, span: &SpanView<'_>) {
 #[inline]
 fn key_value(out: &mut Writer, field: u32, key: &str, value: Any<'_>) {
     let value_len = any_len(value);
-    out.sized(field, field_len(key.len()) + field_len(value_len));
+    let len = field_len(key.len()) + field_len(value_len);
+    if len < 0x80 {
+        // as nearly all are: then every length within takes a byte, too
+        out.short([field, 1], [len, key.len()], key.as_bytes());
+        match value {
+            Any::Str(text) => out.short([2, 1], [value_len, text.len()], text.as_bytes()),
+            value => {
+                out.sized(2, value_len);
+                any(out, value);
+            }
+        }
+        return;
+    }
+    out.sized(field, len);
     out.bytes_always(1, key.as_bytes());
     out.sized(2, value_len);
     any(out, value);

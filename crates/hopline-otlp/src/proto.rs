@@ -56,6 +56,16 @@ impl Writer {
         self.varint(len as u64);
     }
 
+    /// The head of a message and its first field, of bytes: both numbers below 16, both lengths below 128.
+    #[inline]
+    pub(crate) fn short(&mut self, fields: [u32; 2], lens: [usize; 2], bytes: &[u8]) {
+        let tag = |field: u32| (field << 3 | DELIMITED) as u8;
+        let [outer, inner] = lens.map(|len| len as u8);
+        self.out
+            .extend_from_slice(&[tag(fields[0]), outer, tag(fields[1]), inner]);
+        self.out.extend_from_slice(bytes);
+    }
+
     /// Text or bytes, unless empty.
     #[inline]
     pub(crate) fn bytes(&mut self, field: u32, bytes: &[u8]) {
