@@ -1,14 +1,14 @@
 //! What a request's span starts with.
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hopline_core::{Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv};
 use hopline_http::{
     Forwarded, Host, IpText, Redaction, RequestMethod, attribute, protocol_version,
 };
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, HeaderName, Request, Uri};
 
 use crate::layer::TraceLayer;
 use crate::options::Options;
@@ -34,13 +34,14 @@ impl TraceLayer {
         let redaction = options.map_or(&USUAL, |options| &options.redaction);
         // filled by the closure, if it runs, and outliving what it returns
         let (path, query, asked) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let (client, peer) = (OnceCell::new(), OnceCell::new());
         let span = builder.start_root(self.tracer.as_ref(), incoming, || {
             let path: &str = path.get_or_init(|| redaction.path(uri.path()));
             let query: Option<&str> = query
                 .get_or_init(|| uri.query().map(|query| redaction.query(query)))
                 .as_deref();
-            let peer = (self.peer)(request.extensions());
-            let asked: &Asked<'_> = asked.get_or_init(|| Asked::new(uri, headers, peer, options));
+            let from = (self.peer)(request.extensions());
+            let asked: &Asked<'_> = asked.get_or_init(|| Asked::new(uri, headers, from, options));
             [
                 attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
                 attr(attribute::METHOD_ORIGINAL, method.original()),
@@ -50,16 +51,13 @@ impl TraceLayer {
                 attr(semconv::HTTP_ROUTE, route),
                 attr(semconv::SERVER_ADDRESS, asked.host.map(|host| host.address)),
                 attr(semconv::SERVER_PORT, asked.host.and_then(|host| host.port)),
-                attr(
-                    attribute::CLIENT_ADDRESS,
-                    asked.client.as_ref().map(IpText::as_str),
-                ),
+                attr(attribute::CLIENT_ADDRESS, text_in(&client, asked.client)),
                 attr(
                     attribute::PEER_ADDRESS,
-                    asked.peer.as_ref().map(IpText::as_str),
+                    text_in(&peer, from.map(|from| from.ip())),
                 ),
-                attr(attribute::PEER_PORT, peer.map(|peer| peer.port())),
-                attr(attribute::USER_AGENT, user_agent(headers)),
+                attr(attribute::PEER_PORT, from.map(|from| from.port())),
+                attr(attribute::USER_AGENT, text(headers, USER_AGENT)),
                 attr(
                     attribute::PROTOCOL_VERSION,
                     protocol_version(request.version()).map(Literal),
@@ -91,7 +89,7 @@ impl TraceLayer {
                         attribute::older::HOST_NAME,
                         asked.and_then(|asked| Some(asked.host?.address)),
                     ),
-                    attr(attribute::older::USER_AGENT, user_agent(headers)),
+                    attr(attribute::older::USER_AGENT, text(headers, USER_AGENT)),
                 ]
             });
         }
@@ -103,8 +101,7 @@ static USUAL: Redaction = Redaction::USUAL;
 
 /// Who asked whom, and how.
 struct Asked<'a> {
-    peer: Option<IpText>,
-    client: Option<IpText>,
+    client: Option<IpAddr>,
     host: Option<Host<'a>>,
     scheme: &'static str,
 }
@@ -122,19 +119,23 @@ impl<'a> Asked<'a> {
             (Some(trusted), Some(address)) if trusted(address) => Forwarded::read(headers, trusted),
             _ => Forwarded::default(),
         };
-        let peer = address.map(IpText::new);
         Self {
-            client: forwarded.client.map(IpText::new).or(peer),
-            peer,
+            client: forwarded.client.or(address),
             host: forwarded.host.or_else(|| host(uri, headers)),
             scheme: forwarded.scheme.unwrap_or_else(|| scheme(uri)),
         }
     }
 }
 
+/// An address's text, kept where attributes may point to.
+fn text_in(place: &OnceCell<IpText>, address: Option<IpAddr>) -> Option<&str> {
+    let address = address?;
+    Some(place.get_or_init(|| IpText::new(address)).as_str())
+}
+
 fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Host<'a>> {
     let authority = uri.authority().map(|authority| authority.as_str());
-    Host::parse(authority.or_else(|| headers.get(HOST)?.to_str().ok())?)
+    Host::parse(authority.or_else(|| text(headers, HOST))?)
 }
 
 /// A request on a connection that was upgraded to TLS outside says nothing of it.
@@ -146,7 +147,7 @@ fn scheme(uri: &Uri) -> &'static str {
     }
 }
 
-fn user_agent(headers: &HeaderMap) -> Option<&str> {
-    // no control characters are in a header's value, and words are looked at faster than characters
-    str::from_utf8(headers.get(USER_AGENT)?.as_bytes()).ok()
+/// No control characters are in a header's value, so this is any text; and words are looked at faster than characters.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
