@@ -199,10 +199,35 @@ pub(crate) fn hex_word(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// The 16 lower-case hexadecimal digits of a number.
+pub(crate) fn hex_digits(word: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    let (high, low) = digits.split_at_mut(8);
+    high.copy_from_slice(&digits_of_half(word >> 32).to_be_bytes());
+    low.copy_from_slice(&digits_of_half(word & u64::from(u32::MAX)).to_be_bytes());
+    digits
+}
+
+/// One in each byte of a word.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Eight digits, each in its byte, of a number of 32 bits.
+#[inline]
+fn digits_of_half(mut word: u64) -> u64 {
+    for (shift, mask) in [
+        (16, 0x0000_ffff_0000_ffff),
+        (8, 0x00ff_00ff_00ff_00ff),
+        (4, 0x0f * EACH),
+    ] {
+        word = (word | word << shift) & mask;
+    }
+    let letters = ((word + 6 * EACH) >> 4) & EACH;
+    word + u64::from(b'0') * EACH + letters * u64::from(b'a' - b'9' - 1)
+}
+
 /// Eight digits, each in its byte, as a number of 32 bits.
 #[inline]
 fn hex_half(digits: u64) -> Option<u64> {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
     // the high bit of a byte says that it is at least this; nothing is carried where no byte has that bit
     let at_least = |least: u8| digits.wrapping_add(EACH * u64::from(0x80 - least));
@@ -231,6 +256,15 @@ mod tests {
         let id = TraceId::from_u128(1 << 64).unwrap();
         assert_eq!(id.to_string(), "00000000000000010000000000000000");
         assert_eq!(TraceId::from_bytes(id.to_bytes()), Some(id));
+    }
+
+    #[test]
+    fn every_digit_is_printed_in_every_place() {
+        for (digit, at) in (0..16_u64).flat_map(|digit| (0..16).map(move |at| (digit, at))) {
+            let word = (0x0f1e_2d3c_4b5a_6978 & !(0xf << (4 * at))) | digit << (4 * at);
+            let text = String::from_utf8(hex_digits(word).to_vec()).unwrap();
+            assert_eq!(text, format!("{word:016x}"));
+        }
     }
 
     #[test]

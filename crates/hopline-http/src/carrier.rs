@@ -11,9 +11,7 @@ impl Extract for HeaderExtractor<'_> {
     fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
         // a constant is looked up without reading its name again
         let values = match own(name) {
-            Some(own) if self.0.keys_len() <= FEW && self.0.keys().all(|name| name != own) => {
-                return;
-            }
+            Some(own) if surely_lacks(self.0, own) => return,
             Some(own) => self.0.get_all(own),
             None => self.0.get_all(name),
         };
@@ -41,7 +39,11 @@ impl Inject for HeaderInjector<'_> {
     }
 
     fn remove(&mut self, name: &'static str) {
-        self.0.remove(name);
+        match own(name) {
+            Some(own) if surely_lacks(self.0, own) => {}
+            Some(own) => drop(self.0.remove(own)),
+            None => drop(self.0.remove(name)),
+        }
     }
 }
 
@@ -49,6 +51,16 @@ impl Inject for HeaderInjector<'_> {
 fn header_name(name: &'static str) -> Option<HeaderName> {
     let own = own(name).cloned();
     own.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
+}
+
+/// True if there is no baggage in the headers, as far as that is seen at once.
+pub(crate) fn surely_lack_baggage(headers: &HeaderMap) -> bool {
+    own(BAGGAGE).is_some_and(|own| surely_lacks(headers, own))
+}
+
+#[inline]
+fn surely_lacks(headers: &HeaderMap, own: &HeaderName) -> bool {
+    headers.keys_len() <= FEW && headers.keys().all(|name| name != own)
 }
 
 #[inline]

@@ -13,7 +13,7 @@ use crate::address::IpText;
 use crate::attribute;
 use crate::body::grpc_status;
 use crate::capture::Capture;
-use crate::carrier::HeaderInjector;
+use crate::carrier::{HeaderInjector, surely_lack_baggage};
 use crate::grpc::{self, is_grpc};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
@@ -247,8 +247,10 @@ impl ClientSpans {
         if self.silent_to.contains(host) {
             return;
         }
+        // mostly there is none to send and none to take away, whoever the host is
+        let none = context.baggage().is_empty() && surely_lack_baggage(headers);
         let mut headers = HeaderInjector(headers);
-        if is_internal_host(host) || self.baggage_to.contains(host) {
+        if !none && (is_internal_host(host) || self.baggage_to.contains(host)) {
             context.inject(&mut headers);
         } else {
             context.inject_trace(&mut headers);

@@ -11,6 +11,9 @@ impl Hosts {
     }
 
     pub(crate) fn contains(&self, host: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
         let host = bare(host);
         self.0.iter().any(|named| match named.strip_prefix('*') {
             Some(below) if below.starts_with('.') => {

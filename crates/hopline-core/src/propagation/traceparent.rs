@@ -1,6 +1,6 @@
 //! `traceparent`, [Trace Context Level 2, section 3.2](https://www.w3.org/TR/trace-context-2/#traceparent-header).
 
-use crate::id::hex_word;
+use crate::id::{hex_digits, hex_word};
 use crate::{SpanContext, SpanId, TraceFlags, TraceId};
 
 /// `vv-tttttttttttttttttttttttttttttttt-ssssssssssssssss-ff`
@@ -35,23 +35,17 @@ pub(crate) struct Text([u8; LENGTH]);
 impl Text {
     pub(crate) fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        put_hex(&mut text[3..35], &trace_id.to_bytes());
-        put_hex(&mut text[36..52], &span_id.to_bytes());
-        put_hex(&mut text[53..55], &[flags.bits()]);
+        let trace_id = trace_id.to_u128();
+        text[3..19].copy_from_slice(&hex_digits((trace_id >> 64) as u64));
+        text[19..35].copy_from_slice(&hex_digits(trace_id as u64));
+        text[36..52].copy_from_slice(&hex_digits(span_id.to_u64()));
+        text[53..].copy_from_slice(&hex_digits(flags.bits().into())[14..]);
         Self(text)
     }
 
     pub(crate) fn as_str(&self) -> &str {
         // only ASCII was put in, so this cannot fail; an empty header would be dropped by every peer
         std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-fn put_hex(to: &mut [u8], bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for (pair, byte) in to.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
     }
 }
 
