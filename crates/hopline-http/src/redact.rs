@@ -63,8 +63,8 @@ impl Redaction {
 
     /// A URL, or the part of one from the path on; a query in the fragment is looked at as well.
     pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        let (before, fragment) = split_at_first(url, '#');
-        let (base, query) = split_at_first(before, '?');
+        let (before, fragment) = split_at_first(url, b'#');
+        let (base, query) = split_at_first(before, b'?');
         let base = self.base(base);
         let query = query.strip_prefix('?').map(|query| self.query(query));
         let fragment = self.query(fragment);
@@ -122,11 +122,13 @@ impl Redaction {
 
     /// Scheme, authority and path.
     fn base<'a>(&self, base: &'a str) -> Cow<'a, str> {
-        let Some((scheme, rest)) = base.split_once("://") else {
+        let mark = base.as_bytes().windows(3).position(|three| three == b"://");
+        let Some((scheme, rest)) = mark.map(|at| (&base[..at], &base[at + 3..])) else {
             return self.path(base);
         };
-        let (authority, path) = split_at_first(rest, '/');
-        let user = authority.rsplit_once('@');
+        let (authority, path) = split_at_first(rest, b'/');
+        let at = authority.bytes().rposition(|byte| byte == b'@');
+        let user = at.map(|at| (&authority[..at], &authority[at + 1..]));
         match (user, self.path(path)) {
             (None, Cow::Borrowed(same)) if same.len() == path.len() => Cow::Borrowed(base),
             (None, path) => [scheme, "://", authority, &path].concat().into(),
@@ -146,9 +148,10 @@ impl Redaction {
     }
 }
 
-/// The text before the first of these characters, and the text from it on.
-fn split_at_first(text: &str, c: char) -> (&str, &str) {
-    text.split_at(text.find(c).unwrap_or(text.len()))
+/// The text before the first of these ASCII characters, and the text from it on. By bytes: URLs are short.
+fn split_at_first(text: &str, c: u8) -> (&str, &str) {
+    let at = text.bytes().position(|byte| byte == c);
+    text.split_at(at.unwrap_or(text.len()))
 }
 
 #[cfg(test)]
