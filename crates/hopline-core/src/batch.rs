@@ -11,8 +11,8 @@ use crate::shared::Shared;
 use crate::stored::{STATUS_MESSAGE, Stored};
 use crate::value::ValueRef;
 use crate::{
-    EventData, Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
-    TraceId, TraceState,
+    EventData, Kind, LinkData, Resource, Scope, SpanContext, SpanData, SpanId, StatusData,
+    TraceFlags, TraceId, TraceState,
 };
 
 /// Finished spans, immutable and shared: several sinks may hold one as long as they need it.
@@ -149,7 +149,12 @@ impl<'a> SpanView<'a> {
 
     /// Its role.
     pub fn kind(&self) -> Kind {
-        self.record.kind
+        self.record.marks.kind()
+    }
+
+    /// Who recorded it.
+    pub fn scope(&self) -> &'static Scope {
+        Scope::of_number(self.record.scope)
     }
 
     /// True if its status is ERROR.
@@ -277,6 +282,7 @@ impl<'a> SpanView<'a> {
             dropped_attributes: self.dropped_attributes(),
             dropped_events: self.dropped_events(),
             dropped_links: self.dropped_links(),
+            scope: self.scope().into(),
             resource: Arc::clone(&self.batch.resource),
         }
     }

@@ -1,10 +1,13 @@
 //! A finished span as an owned value, for analysis, tests and decoding.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::propagation::otel;
-use crate::{Kind, Resource, SpanContext, SpanId, Threshold, TraceFlags, TraceId, TraceState};
+use crate::{
+    Kind, Resource, Scope, SpanContext, SpanId, Threshold, TraceFlags, TraceId, TraceState,
+};
 
 /// A finished span that owns everything it says.
 ///
@@ -58,12 +61,14 @@ pub struct SpanData {
     pub dropped_events: u32,
     /// Links lost to a limit.
     pub dropped_links: u32,
+    /// The library that recorded it.
+    pub scope: ScopeData,
     /// The service that made it.
     pub resource: Arc<Resource>,
 }
 
 impl SpanData {
-    /// Creates an internal span without attributes, of no duration, by an unknown service.
+    /// Creates an internal span without attributes, of no duration, by an unknown library of an unknown service.
     pub fn new(name: impl Into<String>, trace_id: TraceId, span_id: SpanId) -> Self {
         Self {
             name: name.into(),
@@ -83,6 +88,7 @@ impl SpanData {
             dropped_attributes: 0,
             dropped_events: 0,
             dropped_links: 0,
+            scope: ScopeData::default(),
             resource: Arc::default(),
         }
     }
@@ -150,6 +156,24 @@ pub struct EventData {
 pub struct LinkData {
     /// The span it points at.
     pub span_context: SpanContext,
+}
+
+/// The library that recorded a span; empty where that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeData {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its version.
+    pub version: Cow<'static, str>,
+}
+
+impl From<&Scope> for ScopeData {
+    fn from(scope: &Scope) -> Self {
+        Self {
+            name: scope.name().into(),
+            version: scope.version().into(),
+        }
+    }
 }
 
 /// Whether a span failed. There is no "ok": the absence of an error says it.

@@ -44,6 +44,7 @@
 //! | local trace | all spans of one trace in this process, from a local root's start to its end, in one buffer |
 //! | [`Tracer`] | where traces begin: sampling, limits, clock, sinks |
 //! | [`SamplingPlan`] | who is sampled at the start, who is kept at the end |
+//! | [`Scope`] | the library that records a span |
 //! | [`Sink`] | receives finished spans in [`Batch`]es |
 //!
 //! # What it promises
@@ -95,6 +96,7 @@ mod queue;
 mod record;
 mod resource;
 mod sampling;
+mod scope;
 pub mod semconv;
 mod shared;
 mod sink;
@@ -116,7 +118,7 @@ pub use batch::{Batch, EventView, LinkView, SpanView};
 pub use carrier::{Extract, Incoming, Inject};
 pub use clock::{Clock, ManualClock};
 pub use context::Context;
-pub use data::{EventData, LinkData, OwnedValue, SpanData, StatusData};
+pub use data::{EventData, LinkData, OwnedValue, ScopeData, SpanData, StatusData};
 pub use flags::TraceFlags;
 pub use future::{FutureExt, InContext, InSpan};
 pub use id::{ParseIdError, SpanId, TraceId};
@@ -131,6 +133,7 @@ pub use sampling::{
     Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
     Threshold,
 };
+pub use scope::Scope;
 pub use sink::{Batching, FlushError, Sink, Source};
 pub use span::{Span, span};
 pub use span_builder::SpanBuilder;

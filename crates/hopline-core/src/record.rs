@@ -20,11 +20,11 @@ pub(crate) struct SpanRecord {
     pub(crate) attrs: u16,
     pub(crate) events: u16,
     pub(crate) links: u16,
-    pub(crate) kind: Kind,
     pub(crate) marks: Marks,
+    pub(crate) scope: u8,
 }
 
-/// What is true of a span.
+/// What is true of a span, and, in the upper bits, its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks(u8);
 
@@ -36,6 +36,22 @@ impl Marks {
     pub(crate) const LOCAL_ROOT: Self = Self(8);
     /// Something of it was dropped, and there is a record of how much.
     pub(crate) const LOSSY: Self = Self(16);
+
+    #[inline]
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+        Self(self.0 | (kind as u8) << KIND)
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        match self.0 >> KIND {
+            1 => Kind::Server,
+            2 => Kind::Client,
+            3 => Kind::Producer,
+            4 => Kind::Consumer,
+            _ => Kind::Internal,
+        }
+    }
 
     #[inline]
     pub(crate) fn has(self, mark: Self) -> bool {
@@ -55,6 +71,9 @@ impl Marks {
         Self(self.0 | if set { mark.0 } else { 0 })
     }
 }
+
+/// Above the marks.
+const KIND: u32 = 5;
 
 /// Attributes that were given together: from here to the next batch's start. 12 bytes.
 ///
@@ -303,5 +322,30 @@ mod tests {
         assert_eq!(size_of::<SpanRecord>(), 64);
         assert_eq!(size_of::<AttrRecord>(), 40);
         assert_eq!(size_of::<BatchRecord>(), 12);
+    }
+
+    #[test]
+    fn marks_and_kind_do_not_touch_each_other() {
+        let all = [
+            Marks::FAILED,
+            Marks::ENDED,
+            Marks::REMOTE_PARENT,
+            Marks::LOCAL_ROOT,
+            Marks::LOSSY,
+        ];
+        for kind in [
+            Kind::Internal,
+            Kind::Server,
+            Kind::Client,
+            Kind::Producer,
+            Kind::Consumer,
+        ] {
+            let mut marks = Marks::NONE.of_kind(kind);
+            for mark in all {
+                assert!(!marks.has(mark), "{kind:?} is no mark");
+                assert!(marks.set(mark));
+                assert_eq!(marks.kind(), kind);
+            }
+        }
     }
 }

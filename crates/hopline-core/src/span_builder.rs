@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use crate::span::Span;
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name};
-use crate::{Incoming, Kind, ParentBranch, SpanContext, SpanId, Tracer};
+use crate::{Incoming, Kind, ParentBranch, Scope, SpanContext, SpanId, Tracer};
 
 /// What a span starts with; then one of three ways to start it.
 ///
@@ -41,6 +41,8 @@ pub struct SpanBuilder<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) prefix: Option<&'static str>,
     pub(crate) kind: Kind,
+    /// The scope's number.
+    scope: u8,
     start: Option<SystemTime>,
     links: &'a [SpanContext],
     pub(crate) method: Option<&'a str>,
@@ -57,6 +59,7 @@ impl<'a> SpanBuilder<'a> {
             name: name.into(),
             prefix: None,
             kind: Kind::Internal,
+            scope: 0,
             start: None,
             links: &[],
             method: None,
@@ -85,6 +88,13 @@ impl<'a> SpanBuilder<'a> {
     #[inline]
     pub fn kind(mut self, kind: Kind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// Who records it; `hopline` if not said.
+    #[inline]
+    pub fn scope(mut self, scope: &'static Scope) -> Self {
+        self.scope = scope.number();
         self
     }
 
@@ -321,9 +331,9 @@ impl<'a> SpanBuilder<'a> {
         Opening {
             name: self.name,
             prefix: self.prefix,
-            kind: self.kind,
             parent,
-            marks,
+            marks: marks.of_kind(self.kind),
+            scope: self.scope,
             start: self.start,
             links: self.links,
         }

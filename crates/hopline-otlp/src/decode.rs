@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use hopline_core::{
-    EventData, Kind, LinkData, OwnedValue, Resource, SpanContext, SpanData, SpanId, StatusData,
-    TraceFlags, TraceId, TraceState,
+    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
+    StatusData, TraceFlags, TraceId, TraceState,
 };
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ use crate::encode::{HAS_IS_REMOTE, IS_REMOTE, STATUS_ERROR};
 /// in base64, 64-bit integers as text or numbers, enumerations as numbers or names. Fields it does not
 /// know are skipped. What a [`SpanData`] cannot hold is fitted in: a map or bytes become text, a status
 /// OK becomes unset, a tracestate that is not valid is left out, and of two attributes of one key the
-/// last one stays. The scope is not kept. A resource keeps its first 1024 attributes.
+/// last one stays. Of a scope, name and version are kept. A resource keeps its first 1024 attributes.
 ///
 /// # Errors
 ///
@@ -45,9 +45,10 @@ pub fn decode_json(text: &str) -> Result<Vec<SpanData>, DecodeError> {
     let mut spans = Vec::new();
     for_each_in(as_object(&root)?, "resourceSpans", |group| {
         let resource = Arc::new(in_field("resource", resource(group.get("resource")))?);
-        for_each_in(group, "scopeSpans", |scope| {
-            for_each_in(scope, "spans", |object| {
-                spans.push(span(object, &resource)?);
+        for_each_in(group, "scopeSpans", |group| {
+            let scope = in_field("scope", scope(group.get("scope")))?;
+            for_each_in(group, "spans", |object| {
+                spans.push(span(object, &scope, &resource)?);
                 Ok(())
             })
         })
@@ -114,7 +115,11 @@ type Object = Map<String, Value>;
 /// Adding one looks at all before it, so a hostile resource has to end somewhere.
 const MAX_RESOURCE_ATTRIBUTES: usize = 1024;
 
-fn span(object: &Object, resource: &Arc<Resource>) -> Result<SpanData, DecodeError> {
+fn span(
+    object: &Object,
+    scope: &ScopeData,
+    resource: &Arc<Resource>,
+) -> Result<SpanData, DecodeError> {
     let trace_id = in_field("traceId", trace_id(object.get("traceId")))?;
     let span_id = in_field("spanId", span_id(object.get("spanId")))?;
     let flags = number::<u32>(object, "flags")?;
@@ -131,6 +136,7 @@ fn span(object: &Object, resource: &Arc<Resource>) -> Result<SpanData, DecodeErr
     span.dropped_events = number(object, "droppedEventsCount")?;
     span.dropped_links = number(object, "droppedLinksCount")?;
     span.status = in_field("status", status(object.get("status")))?;
+    span.scope = scope.clone();
     span.resource = Arc::clone(resource);
     for_each_in(object, "events", |event| {
         span.events.push(EventData {
@@ -160,6 +166,17 @@ fn resource(value: Option<&Value>) -> Result<Resource, DecodeError> {
         }
     }
     Ok(resource)
+}
+
+fn scope(value: Option<&Value>) -> Result<ScopeData, DecodeError> {
+    let Some(value) = present(value) else {
+        return Ok(ScopeData::default());
+    };
+    let scope = as_object(value)?;
+    Ok(ScopeData {
+        name: text(scope, "name")?.to_owned().into(),
+        version: text(scope, "version")?.to_owned().into(),
+    })
 }
 
 fn link(object: &Object) -> Result<SpanContext, DecodeError> {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use hopline_core::{Batch, Kind, Resource, SpanView};
+use hopline_core::{Batch, Kind, Resource, Scope, SpanView};
 
 use crate::any::Any;
 use crate::proto::{Writer, field_len, varint_len};
-use crate::slice::{Part, by_resource};
+use crate::slice::{Part, by_resource, scopes, spans_of};
 
-/// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, in one pass over the records.
+/// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, straight from the records.
 ///
-/// Neighbouring batches of one resource share its description.
+/// Neighbouring batches of one resource share its description, and their spans stand by scope.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub(crate) fn protobuf<P: Part>(parts: &[P], lost: u64) -> Vec<u8> {
     let mut lost = (lost > 0).then_some(lost);
     for same in by_resource(parts) {
         // ExportTraceServiceRequest.resource_spans
-        out.message(1, LONG, |out| resource_spans(out, same, lost.take()));
+        out.message(1, LONG, |out| resource_spans(out, same, &mut lost));
     }
     out.into_bytes()
 }
@@ -65,9 +65,7 @@ pub(crate) fn kind_number(kind: Kind) -> u8 {
     }
 }
 
-pub(crate) const SCOPE_NAME: &str = "hopline";
-pub(crate) const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The scope's attribute that says how many spans were lost since the last request that arrived.
+/// The attribute of a request's first scope that says how many spans were lost since the last request that arrived.
 pub(crate) const DROPPED: &str = "hopline.dropped";
 pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
 pub(crate) const IS_REMOTE: u32 = 0x200;
@@ -82,22 +80,26 @@ const LONG: usize = 3;
 const HEAD_BYTES: usize = 512;
 const SPAN_BYTES: usize = 384;
 
-fn resource_spans<P: Part>(out: &mut Writer, parts: &[P], lost: Option<u64>) {
+fn resource_spans<P: Part>(out: &mut Writer, parts: &[P], lost: &mut Option<u64>) {
     if let Some(first) = parts.first() {
         out.message(1, MIDDLE, |out| resource(out, first.resource()));
     }
-    out.message(2, LONG, |out| {
-        out.message(1, SHORT, |out| {
-            out.bytes(1, SCOPE_NAME.as_bytes());
-            out.bytes(2, SCOPE_VERSION.as_bytes());
-            if let Some(lost) = lost {
-                key_value(out, 3, DROPPED, Any::I64(lost.cast_signed()));
+    for of in scopes(parts) {
+        out.message(2, LONG, |out| {
+            out.message(1, SHORT, |out| scope(out, of, lost.take()));
+            for view in spans_of(parts, of) {
+                out.message(2, MIDDLE, |out| span(out, &view));
             }
         });
-        for view in parts.iter().flat_map(Part::spans) {
-            out.message(2, MIDDLE, |out| span(out, &view));
-        }
-    });
+    }
+}
+
+fn scope(out: &mut Writer, scope: &Scope, lost: Option<u64>) {
+    out.bytes(1, scope.name().as_bytes());
+    out.bytes(2, scope.version().as_bytes());
+    if let Some(lost) = lost {
+        key_value(out, 3, DROPPED, Any::I64(lost.cast_signed()));
+    }
 }
 
 fn resource(out: &mut Writer, resource: &Resource) {

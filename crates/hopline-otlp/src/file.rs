@@ -19,7 +19,7 @@ use crate::slice::{Part as _, Slice};
 /// OpenTelemetry file exporter writes it and [`decode_json`](crate::decode_json) reads it.
 ///
 /// Its own thread writes, behind a queue of at most 65,536 spans and 64 MiB; what does not fit because the
-/// disk is slow is dropped, counted and announced, and the next line's scope says it in `hopline.dropped`.
+/// disk is slow is dropped, counted and announced, and the next line's first scope says it in `hopline.dropped`.
 /// Where the disk is full, spans are lost in the same way. A clone writes to the same file.
 ///
 /// # Examples

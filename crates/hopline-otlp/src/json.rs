@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use hopline_core::{Batch, Resource, SpanView};
+use hopline_core::{Batch, Resource, Scope, SpanView};
 
 use crate::any::Any;
-use crate::encode::{DROPPED, SCOPE_NAME, SCOPE_VERSION, STATUS_ERROR, kind_number, span_flags};
-use crate::slice::{Part, by_resource};
+use crate::encode::{DROPPED, STATUS_ERROR, kind_number, span_flags};
+use crate::slice::{Part, by_resource, scopes, spans_of};
 
 /// Encodes spans as an OTLP `ExportTraceServiceRequest` in JSON, on one line without a line break.
 ///
@@ -47,28 +47,29 @@ pub(crate) fn json<P: Part>(parts: &[P], lost: u64) -> String {
     };
     json.object(|json| {
         json.list("resourceSpans", by_resource(parts), |json, same| {
-            resource_spans(json, same, lost.take())
+            resource_spans(json, same, &mut lost)
         });
     });
     json.out
 }
 
-fn resource_spans<P: Part>(json: &mut Json, parts: &[P], lost: Option<u64>) {
+fn resource_spans<P: Part>(json: &mut Json, parts: &[P], lost: &mut Option<u64>) {
     if let Some(first) = parts.first() {
         json.key("resource");
         json.object(|json| resource(json, first.resource()));
     }
-    let spans = || parts.iter().flat_map(Part::spans);
-    json.list("scopeSpans", [()], |json, ()| {
+    json.list("scopeSpans", scopes(parts), |json, of| {
         json.key("scope");
-        json.object(|json| {
-            json.text("name", SCOPE_NAME);
-            json.text("version", SCOPE_VERSION);
-            json.list("attributes", lost, |json, lost| {
-                key_value(json, DROPPED, Any::I64(lost.cast_signed()));
-            });
-        });
-        json.list("spans", spans(), |json, view| span(json, &view));
+        json.object(|json| scope(json, of, lost.take()));
+        json.list("spans", spans_of(parts, of), |json, view| span(json, &view));
+    });
+}
+
+fn scope(json: &mut Json, scope: &Scope, lost: Option<u64>) {
+    json.text("name", scope.name());
+    json.text("version", scope.version());
+    json.list("attributes", lost, |json, lost| {
+        key_value(json, DROPPED, Any::I64(lost.cast_signed()));
     });
 }
 

@@ -43,15 +43,15 @@
 //! | OTLP | from |
 //! |---|---|
 //! | `resource.attributes` | the tracer's `Resource`; [`resource_from_env`] tells service, host, process and `telemetry.sdk.*` |
-//! | `scope` | `hopline` and this crate's version, for all spans |
-//! | `scope.attributes` | `hopline.dropped`: spans lost since the last request that arrived, if there are any |
+//! | `scope` | the crate that recorded the span, and its version; `hopline` for the application's own |
+//! | `scope.attributes` | of a request's first scope `hopline.dropped`: spans lost since the last request that arrived, if there are any |
 //! | ids, name, kind, times, attributes, events, links | the span; of an attribute key given twice the last value |
 //! | `trace_state` | the W3C tracestate the span carried |
 //! | `flags` | the W3C flags, and whether the parent (of a link: the other span) was in another process |
 //! | `status` | ERROR with its message, or absent |
 //! | `dropped_*_count` | what the tracer's limits cost, of a span and of an event |
 //!
-//! Encoding goes straight from the tracer's records to bytes, in one pass.
+//! Encoding goes straight from the tracer's records to bytes.
 //!
 //! # What happens to a span that cannot go out
 //!
@@ -108,7 +108,6 @@
 //! - Promise that a span arrives only once: after a connection broke it is sent again.
 //! - Follow redirects, which would hand credentials to another host; read more than 4 MiB of an answer,
 //!   unpacked or not; send more than 64 MiB in a request.
-//! - Tell scopes apart: spans do not say which crate made them.
 //! - Live on in a child after `fork`: threads do not. Build the exporter there, and see
 //!   [`reseed_after_fork`](hopline_core::reseed_after_fork).
 // the front page speaks of the exporter also where it is left out

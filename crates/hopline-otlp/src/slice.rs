@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Batch, Resource, SpanView};
+use hopline_core::{Batch, Resource, Scope, SpanView};
 
 /// Spans of one batch, by their places in it; the places are in order.
 #[derive(Clone, Debug)]
@@ -75,6 +75,27 @@ pub(crate) fn count(places: &[Range<usize>]) -> usize {
 /// Runs of parts that share a resource.
 pub(crate) fn by_resource<P: Part>(parts: &[P]) -> impl Iterator<Item = &[P]> {
     parts.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
+}
+
+/// The scopes of these parts' spans, in the order of their first ones. They are a few, those of the crates in use.
+pub(crate) fn scopes<P: Part>(parts: &[P]) -> Vec<&'static Scope> {
+    let mut found: Vec<&Scope> = Vec::new();
+    for span in parts.iter().flat_map(Part::spans) {
+        let scope = span.scope();
+        if !found.iter().any(|known| std::ptr::eq(*known, scope)) {
+            found.push(scope);
+        }
+    }
+    found
+}
+
+/// The spans of these parts that are of this scope.
+pub(crate) fn spans_of<'a, P: Part>(
+    parts: &'a [P],
+    scope: &'static Scope,
+) -> impl Iterator<Item = SpanView<'a>> {
+    let spans = parts.iter().flat_map(Part::spans);
+    spans.filter(move |span| std::ptr::eq(span.scope(), scope))
 }
 
 /// Where the traces are that are to be lost last: one of their spans failed, their local root took as long as

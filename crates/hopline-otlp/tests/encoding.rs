@@ -5,9 +5,12 @@ mod plans;
 #[path = "support/says.rs"]
 mod says;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use hopline_core::{Batch, Incoming, Limits, OwnedValue, SpanBuilder, Tracer, attr, no_attrs};
+use hopline_core::{
+    Batch, Incoming, Limits, OwnedValue, Scope, SpanBuilder, Tracer, attr, no_attrs,
+};
 use hopline_otlp::{decode_json, encode_json, encode_protobuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
@@ -131,6 +134,60 @@ fn what_a_limit_cost_is_said() {
         );
     }
     assert_eq!(decode_json(&encode_json(&batches)).unwrap(), spans);
+}
+
+#[test]
+fn spans_stand_by_scope_and_each_once() {
+    static AXUM: Scope = Scope::new("hopline-axum", "1.2.3");
+    static SQLX: Scope = Scope::new("hopline-sqlx", "4.5.6");
+    static LAPIN: Scope = Scope::new("hopline-lapin", "");
+    let keep = Keep::default();
+    let tracer = Tracer::builder().sink(keep.clone()).build();
+    for _ in 0..2 {
+        let request = SpanBuilder::new("request").scope(&AXUM);
+        let mut request = request.start_root(Some(&tracer), Incoming::default(), no_attrs);
+        request.in_scope(|| {
+            let query = || SpanBuilder::new("query").scope(&SQLX).start(None, no_attrs);
+            query().end();
+            SpanBuilder::new("work").start(None, no_attrs).end();
+            SpanBuilder::new("publish")
+                .scope(&LAPIN)
+                .start(None, no_attrs)
+                .end();
+            query().end();
+        });
+        request.end();
+    }
+    let batches = keep.batches();
+    let binary = ExportTraceServiceRequest::decode(encode_protobuf(&batches).as_slice()).unwrap();
+    let text: ExportTraceServiceRequest = serde_json::from_str(&encode_json(&batches)).unwrap();
+    assert_eq!(binary, text);
+    let groups = &binary.resource_spans[..];
+    assert_eq!(groups.len(), 1);
+    let said: Vec<_> = groups[0]
+        .scope_spans
+        .iter()
+        .map(|group| {
+            let scope = group.scope.as_ref().unwrap();
+            let names: Vec<_> = group.spans.iter().map(|span| span.name.as_str()).collect();
+            (scope.name.as_str(), scope.version.as_str(), names)
+        })
+        .collect();
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        said,
+        [
+            ("hopline-axum", "1.2.3", vec!["request"; 2]),
+            ("hopline-sqlx", "4.5.6", vec!["query"; 4]),
+            ("hopline", own, vec!["work"; 2]),
+            ("hopline-lapin", "", vec!["publish"; 2]),
+        ]
+    );
+    let ids = groups[0].scope_spans.iter().flat_map(|group| &group.spans);
+    let ids: HashSet<_> = ids.map(|span| &span.span_id).collect();
+    assert_eq!(ids.len(), 10, "no span twice");
+    let decoded = decode_json(&encode_json(&batches)).unwrap();
+    assert_eq!(decoded, expected(&batches));
 }
 
 #[test]

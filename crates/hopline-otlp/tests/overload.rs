@@ -9,7 +9,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer, attr, no_attrs};
+use hopline_core::{Incoming, SamplingPlan, Scope, SpanBuilder, Tracer, attr, no_attrs};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
 use patient::patient;
@@ -201,6 +201,36 @@ fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
     // the hung attempt and its repetition were encoded before the loss
     assert_eq!(told, [None, None, Some(5), None]);
     assert_eq!(exporter.stats().dropped, 5);
+}
+
+#[test]
+fn case_16_the_loss_is_told_by_the_first_of_several_scopes() {
+    static CLIENT: Scope = Scope::new("client", "1.0.0");
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(3).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    record(&tracer, "on its way");
+    receiver.await_requests(1);
+    let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let call = SpanBuilder::new("call").scope(&CLIENT);
+    call.start_in(root.context_ref(), None, no_attrs).end();
+    root.end();
+    record_many(&tracer, 5);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(told(&receiver), [None, None, Some(5)]);
+    let request = receiver.received()[2].decode();
+    let scopes = request.resource_spans[0].scope_spans.iter();
+    let said: Vec<_> = scopes
+        .map(|group| {
+            let scope = group.scope.as_ref().unwrap();
+            (
+                scope.name.as_str(),
+                scope.attributes.len(),
+                group.spans.len(),
+            )
+        })
+        .collect();
+    assert_eq!(said, [("hopline", 1, 1), ("client", 0, 1)]);
 }
 
 #[test]

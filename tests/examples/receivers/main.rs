@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use hopline_core::{SpanId, Tracer};
 use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
@@ -150,7 +150,8 @@ fn run(
         arrived.read();
     }
     for span in &recorded {
-        let (resource, received) = &arrived.spans[&span.span_id];
+        let (resource, scope, received) = &arrived.spans[&span.span_id];
+        says::assert_scope(scope, span);
         says::assert_span(received, span);
         let attributes: Vec<_> = span
             .resource
@@ -167,7 +168,7 @@ fn run(
 struct Arrived {
     file: PathBuf,
     lines: usize,
-    spans: HashMap<SpanId, (Vec<KeyValue>, Span)>,
+    spans: HashMap<SpanId, (Vec<KeyValue>, InstrumentationScope, Span)>,
 }
 
 impl Arrived {
@@ -182,14 +183,13 @@ impl Arrived {
                 let resource = group.resource.unwrap().attributes;
                 for scope in group.scope_spans {
                     let named = scope.scope.unwrap();
-                    assert_eq!(
-                        (named.name.as_str(), named.attributes.len()),
-                        ("hopline", 0)
-                    );
+                    assert!(named.attributes.is_empty());
                     for span in scope.spans {
                         let id: [u8; 8] = span.span_id.as_slice().try_into().unwrap();
                         let id = SpanId::from_bytes(id).unwrap();
-                        let known = self.spans.insert(id, (resource.clone(), span));
+                        let known = self
+                            .spans
+                            .insert(id, (resource.clone(), named.clone(), span));
                         assert!(known.is_none(), "span {id} came twice");
                     }
                 }

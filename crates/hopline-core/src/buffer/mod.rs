@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::stored::{STATUS_MESSAGE, Text};
 use crate::tick::{Anchor, Tick};
 use crate::value::{Attr, Literal, Name, NameKind};
-use crate::{Kind, SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
+use crate::{SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
 
 mod append;
 mod cut;
@@ -44,9 +44,9 @@ pub(crate) enum Refused {
 pub(crate) struct Opening<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) prefix: Option<&'static str>,
-    pub(crate) kind: Kind,
     pub(crate) parent: Option<SpanId>,
     pub(crate) marks: Marks,
+    pub(crate) scope: u8,
     pub(crate) start: Option<SystemTime>,
     pub(crate) links: &'a [SpanContext],
 }
@@ -207,8 +207,8 @@ impl State {
             attrs: count,
             events: 0,
             links: 0,
-            kind: opening.kind,
             marks: opening.marks,
+            scope: opening.scope,
         });
         self.open += 1;
         if batch == NONE && !attrs.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Batch, Incoming, Kind, OwnedValue, Resource, Sink, SpanBuilder, SpanContext,
+    Baggage, Batch, Incoming, Kind, OwnedValue, Resource, Scope, Sink, SpanBuilder, SpanContext,
     TraceState, Tracer, attr, no_attrs,
 };
 use proptest::prelude::*;
@@ -155,6 +155,9 @@ fn list(texts: &[&str]) -> OwnedValue {
     OwnedValue::Array(texts.iter().map(|text| (*text).into()).collect())
 }
 
+/// Of every second child.
+static CLIENT: Scope = Scope::new("client", "1.2.3");
+
 pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
     let state = plan
         .state
@@ -188,8 +191,12 @@ pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
     for (name, attributes) in &plan.events {
         with_attributes(attributes, |attributes| root.event(name, || attributes));
     }
-    for _ in 0..plan.children {
-        let child = SpanBuilder::new("child").start_in(root.context_ref(), None, no_attrs);
+    for number in 0..plan.children {
+        let child = match number % 2 {
+            0 => SpanBuilder::new("child"),
+            _ => SpanBuilder::new("child").scope(&CLIENT),
+        };
+        let child = child.start_in(root.context_ref(), None, no_attrs);
         child.set("child", true);
         child.end_at(start + Duration::from_micros(5));
     }

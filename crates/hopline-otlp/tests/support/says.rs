@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use hopline_core::{Batch, Kind, OwnedValue, SpanData, StatusData};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
+/// What one tracer recorded, in the order in which it is told: the scope of the first span first.
 pub(crate) fn expected(batches: &[Arc<Batch>]) -> Vec<SpanData> {
     let mut spans: Vec<SpanData> = batches.iter().flat_map(|batch| batch.to_spans()).collect();
     for event in spans.iter_mut().flat_map(|span| &mut span.events) {
@@ -21,6 +22,13 @@ pub(crate) fn expected(batches: &[Arc<Batch>]) -> Vec<SpanData> {
             .filter(|(at, (key, _))| last(*at, key));
         event.attributes = unique.map(|(_, pair)| pair.clone()).collect();
     }
+    let mut scopes = Vec::new();
+    for span in &spans {
+        if !scopes.contains(&span.scope) {
+            scopes.push(span.scope.clone());
+        }
+    }
+    spans.sort_by_key(|span| scopes.iter().position(|scope| *scope == span.scope));
     spans
 }
 
@@ -29,21 +37,15 @@ pub(crate) fn assert_says(request: &ExportTraceServiceRequest, spans: &[SpanData
     let mut found = Vec::new();
     for group in &request.resource_spans {
         let resource = group.resource.as_ref().unwrap();
-        let scope = group.scope_spans[0].scope.as_ref().unwrap();
-        assert_eq!(
-            (scope.name.as_str(), scope.version.as_str()),
-            ("hopline", env!("CARGO_PKG_VERSION"))
-        );
-        assert_eq!(group.scope_spans.len(), 1);
-        found.extend(
-            group.scope_spans[0]
-                .spans
-                .iter()
-                .map(|span| (resource, span)),
-        );
+        for of_scope in &group.scope_spans {
+            let scope = of_scope.scope.as_ref().unwrap();
+            let spans = of_scope.spans.iter();
+            found.extend(spans.map(|span| (resource, scope, span)));
+        }
     }
     assert_eq!(found.len(), spans.len());
-    for ((resource, proto), data) in found.into_iter().zip(spans) {
+    for ((resource, scope, proto), data) in found.into_iter().zip(spans) {
+        assert_scope(scope, data);
         let attributes: Vec<_> = data
             .resource
             .iter()
@@ -52,6 +54,13 @@ pub(crate) fn assert_says(request: &ExportTraceServiceRequest, spans: &[SpanData
         assert_attributes(&resource.attributes, &attributes);
         assert_span(proto, data);
     }
+}
+
+pub(crate) fn assert_scope(proto: &InstrumentationScope, data: &SpanData) {
+    assert_eq!(
+        (proto.name.as_str(), proto.version.as_str()),
+        (&*data.scope.name, &*data.scope.version)
+    );
 }
 
 pub(crate) fn assert_span(proto: &ProtoSpan, data: &SpanData) {

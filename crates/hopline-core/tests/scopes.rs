@@ -1,0 +1,88 @@
+//! Who recorded a span: a binary of its own, since what is known of scopes is the process's.
+
+mod support;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hopline_core::{
+    Incoming, Kind, Scope, SpanBuilder, SpanData, Tracer, no_attrs, set_notice_hook, span,
+};
+use support::traced;
+
+static NOTICES: AtomicU32 = AtomicU32::new(0);
+
+/// A scope of this name, for ever.
+fn scope(name: String) -> &'static Scope {
+    Box::leak(Box::new(Scope::new(name.leak(), "2.1.0")))
+}
+
+#[test]
+fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
+    set_notice_hook(|notice| {
+        assert_eq!(notice.kind, "scopes");
+        assert!(
+            notice.message.contains("library-255 2.1.0"),
+            "{}",
+            notice.message
+        );
+        NOTICES.fetch_add(1, Ordering::Relaxed);
+    });
+    let (tracer, spans) = traced(|tracer| tracer);
+    let record = |scope: &'static Scope| {
+        let builder = SpanBuilder::new("work").kind(Kind::Consumer).scope(scope);
+        builder
+            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .end();
+        spans.take().remove(0)
+    };
+    let shown = |span: &SpanData| format!("{} {}", span.scope.name, span.scope.version);
+
+    let all: Vec<&Scope> = (0..300)
+        .map(|number| scope(format!("library-{number}")))
+        .collect();
+    // a crate may be first in use by many threads at once
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                let other = Tracer::builder().build();
+                let builder = SpanBuilder::new("work").scope(all[0]);
+                builder
+                    .start_root(Some(&other), Incoming::default(), no_attrs)
+                    .end();
+            });
+        }
+    });
+    for (number, scope) in all[..255].iter().enumerate() {
+        let span = record(scope);
+        assert_eq!(shown(&span), format!("library-{number} 2.1.0"));
+        assert_eq!(span.kind, Kind::Consumer);
+    }
+    // two statics of one library are one scope, and need no room
+    assert_eq!(
+        shown(&record(scope("library-7".to_owned()))),
+        "library-7 2.1.0"
+    );
+    assert_eq!(NOTICES.load(Ordering::Relaxed), 0);
+
+    let own = format!("hopline {}", env!("CARGO_PKG_VERSION"));
+    for scope in &all[255..] {
+        assert_eq!(shown(&record(scope)), own);
+        assert_eq!(shown(&record(scope)), own);
+    }
+    assert_eq!(NOTICES.load(Ordering::Relaxed), 1, "said once");
+    assert_eq!(shown(&record(all[254])), "library-254 2.1.0");
+
+    let root = SpanBuilder::new("request").scope(all[3]);
+    let mut root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    root.in_scope(|| span("inside").end());
+    root.end();
+    let names = |span: &SpanData| (span.name.clone(), shown(span));
+    assert_eq!(
+        spans.take().iter().map(names).collect::<Vec<_>>(),
+        [
+            ("request".to_owned(), "library-3 2.1.0".to_owned()),
+            ("inside".to_owned(), own)
+        ],
+        "it is not its parent's"
+    );
+}
