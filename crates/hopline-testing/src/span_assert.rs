@@ -50,6 +50,13 @@ impl SpanAssert {
         self
     }
 
+    /// The library of this name recorded it; `hopline` stands for the application.
+    #[track_caller]
+    pub fn scope(self, name: &str) -> Self {
+        assert_eq!(self.span.scope.name, name, "the scope of {:#?}", self.span);
+        self
+    }
+
     /// It failed, with this `error.type`.
     #[track_caller]
     pub fn failed(self, error_type: &str) -> Self {

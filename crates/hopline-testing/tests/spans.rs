@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use hopline_core::{Incoming, SpanBuilder, no_attrs};
+use hopline_core::{Incoming, Scope, SpanBuilder, no_attrs};
 use hopline_testing::{assert_tree, tracer};
 
 fn message(f: impl FnOnce()) -> String {
@@ -32,6 +32,24 @@ fn another_tree_is_shown_line_by_line() {
         .end();
     let said = message(move || assert_tree(&spans.all(), "task ▸ jobs"));
     assert!(said.ends_with("- task ▸ jobs\n+ job ▸ jobs\n"), "{said}");
+}
+
+#[test]
+fn a_span_is_of_the_library_that_recorded_it() {
+    static SCOPE: Scope = Scope::new("jobs-client", "1.0.0");
+    let (tracer, spans) = tracer("jobs");
+    for builder in [
+        SpanBuilder::new("task"),
+        SpanBuilder::new("job").scope(&SCOPE),
+    ] {
+        builder
+            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .end();
+    }
+    spans.one("job").scope("jobs-client");
+    spans.one("task").scope("hopline");
+    let said = message(move || drop(spans.one("job").scope("hopline")));
+    assert!(said.contains("the scope of"), "{said}");
 }
 
 #[test]
