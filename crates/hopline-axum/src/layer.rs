@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, MatchedPath};
-use hopline_core::{Context, OlderNames, Tracer};
+use hopline_core::{Context, OlderNames, Scope, Tracer};
 use hopline_http::Redaction;
 use hopline_tower::{RouteFn, Trace, Trust};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
@@ -14,6 +14,8 @@ use tower_layer::Layer;
 /// It may be made before the tracer is installed, and applied twice: a request is recorded once.
 #[derive(Clone, Debug)]
 pub struct TraceLayer(hopline_tower::TraceLayer);
+
+static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 impl TraceLayer {
     /// Trusts its callers; see [`hopline_tower::TraceLayer::new`].
@@ -27,7 +29,9 @@ impl TraceLayer {
     }
 
     fn of(layer: hopline_tower::TraceLayer) -> Self {
-        let layer = layer.route(|_, extensions| matched_path(extensions));
+        let layer = layer
+            .scope(&SCOPE)
+            .route(|_, extensions| matched_path(extensions));
         Self(layer.peer(connected))
     }
 

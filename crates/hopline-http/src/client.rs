@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::net::SocketAddr;
 
 use hopline_core::{
-    Context, Kind, Literal, Name, OlderNames, Span, SpanBuilder, Tracer, attr, semconv,
+    Context, Kind, Literal, Name, OlderNames, Scope, Span, SpanBuilder, Tracer, attr, semconv,
 };
 use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Version};
 
@@ -30,10 +30,13 @@ pub use crate::extension::{ResendCount, Untraced, UrlTemplate};
 /// # Examples
 ///
 /// ```
+/// use hopline_core::Scope;
 /// use hopline_http::client::{Answer, Call, ClientSpans};
 /// use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 ///
-/// let spans = ClientSpans::new().baggage_to(["billing.example.com"]);
+/// static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+///
+/// let spans = ClientSpans::new(&SCOPE).baggage_to(["billing.example.com"]);
 /// # let (tracer, seen) = hopline_testing::tracer("gateway");
 /// # let spans = spans.tracer(tracer);
 /// let mut headers = HeaderMap::new();
@@ -61,6 +64,7 @@ pub use crate::extension::{ResendCount, Untraced, UrlTemplate};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientSpans {
+    scope: &'static Scope,
     tracer: Option<Tracer>,
     older_names: OlderNames,
     baggage_to: Hosts,
@@ -107,9 +111,10 @@ pub struct Answer<'a> {
 }
 
 impl ClientSpans {
-    /// Records with the tracer of whatever is current, else with the installed one.
-    pub fn new() -> Self {
+    /// Records in the name of this library, with the tracer of whatever is current, else with the installed one.
+    pub fn new(scope: &'static Scope) -> Self {
         Self {
+            scope,
             tracer: None,
             older_names: OlderNames::from_env(),
             baggage_to: Hosts::default(),
@@ -203,6 +208,7 @@ impl ClientSpans {
         };
         let builder = builder
             .kind(Kind::Client)
+            .scope(self.scope)
             .method(call.method.as_str())
             .path(call.path)
             .route(template);
@@ -299,12 +305,6 @@ impl ClientSpans {
     /// It does where [that is wanted](Self::until_body_end), and for gRPC, whose outcome comes behind the body.
     pub fn lasts(&self, span: &Span, answer: &Answer<'_>) -> bool {
         self.until_body_end || span.is_recording() && is_grpc(answer.version, answer.headers)
-    }
-}
-
-impl Default for ClientSpans {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

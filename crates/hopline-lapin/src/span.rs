@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use hopline_core::{
-    Attr, Context, Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv,
+    Attr, Context, Incoming, Kind, Literal, Name, Scope, Span, SpanBuilder, SpanContext, attr,
+    semconv,
 };
 
 use crate::destination::{Operation, destination, is_made_up};
 use crate::settings::Settings;
+
+static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 /// What a span is about.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,7 @@ impl Subject<'_> {
             Cow::Borrowed(name) => Name::from(*name),
             Cow::Owned(name) => Name::dynamic(name),
         };
-        let builder = SpanBuilder::new(name).kind(kind).links(links);
+        let builder = SpanBuilder::new(name).kind(kind).scope(&SCOPE).links(links);
         let made_up = is_made_up(queue.unwrap_or(key)).then_some(true);
         let older = |value| Some(value).filter(|_| settings.older_names.messaging);
         let attrs = [

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use hopline_core::{Context, FutureExt, OlderNames, Tracer};
+use hopline_core::{Context, FutureExt, OlderNames, Scope, Tracer};
 use hopline_http::Redaction;
 use hopline_http::client::{Answer, Call, ClientSpans, ResendCount, Untraced};
 use http::{Extensions, HeaderMap, HeaderName};
@@ -24,13 +24,15 @@ use crate::class;
 /// let trace = TraceMiddleware::new().baggage_to(["billing.example.com"]);
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(trace).build();
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TraceMiddleware(ClientSpans);
+
+static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 impl TraceMiddleware {
     /// Records with the tracer of whatever is current, else with the installed one.
     pub fn new() -> Self {
-        Self(ClientSpans::new())
+        Self(ClientSpans::new(&SCOPE))
     }
 
     /// Records with this tracer.
@@ -111,6 +113,12 @@ impl TraceMiddleware {
         let host = url.host_str().unwrap_or_default();
         self.0.inject(&Context::current(), host, &mut headers);
         headers
+    }
+}
+
+impl Default for TraceMiddleware {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Attr, Context, Kind, Literal, OlderNames, Span, SpanBuilder, SpanNames, Tracer, attr, semconv,
+    Attr, Context, Kind, Literal, OlderNames, Scope, Span, SpanBuilder, SpanNames, Tracer, attr,
+    semconv,
 };
 use sqlx::Database;
 
@@ -12,6 +13,8 @@ use crate::annotated::Notes;
 use crate::call::Call;
 use crate::database::Endpoint;
 use crate::redact::{Redacted, Scratch};
+
+static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 /// What is recorded of a statement's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,6 +113,7 @@ impl Settings {
         let asked = SystemTime::now().checked_sub(wait)?;
         let span = SpanBuilder::new(self.named(Control::ACQUIRE))
             .kind(Kind::Client)
+            .scope(&SCOPE)
             .start_time(asked)
             .start_in(below, self.tracer.as_ref(), || self.endpoint.attributes());
         Some(span)
@@ -199,6 +203,7 @@ impl Settings {
         }
         let span = SpanBuilder::new(name)
             .kind(Kind::Client)
+            .scope(&SCOPE)
             .start(self.tracer.as_ref(), attrs);
         if self.older_names.database {
             span.set_all(|| {

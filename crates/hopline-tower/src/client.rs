@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::SCOPE;
 use crate::peer::{PeerFn, plain_peer};
 
 /// Records each call of a client as a client span and sends its context along: for hyper's clients, tonic's
@@ -52,7 +53,7 @@ impl ClientLayer {
     /// Records with the tracer of whatever is current, else with the installed one.
     pub fn new() -> Self {
         Self {
-            spans: ClientSpans::new(),
+            spans: ClientSpans::new(&SCOPE),
             peer: plain_peer,
             origin: None,
         }

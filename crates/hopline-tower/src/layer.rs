@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hopline_core::{Context, OlderNames, Tracer};
+use hopline_core::{Context, OlderNames, Scope, Tracer};
 use hopline_http::{Capture, Redaction};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
+use crate::SCOPE;
 use crate::options::Options;
 use crate::peer::{PeerFn, plain_peer};
 use crate::route::RouteFn;
@@ -29,6 +30,7 @@ use crate::trust::Trust;
 #[derive(Clone, Debug)]
 pub struct TraceLayer {
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) scope: &'static Scope,
     pub(crate) older_names: bool,
     pub(crate) trust: Trust,
     pub(crate) tell: Tell,
@@ -51,6 +53,7 @@ impl TraceLayer {
     pub fn new() -> Self {
         Self {
             tracer: None,
+            scope: &SCOPE,
             older_names: OlderNames::from_env().http,
             trust: Trust::Continue,
             tell: Tell::default(),
@@ -124,6 +127,13 @@ impl TraceLayer {
     #[must_use]
     pub fn tracer(mut self, tracer: Tracer) -> Self {
         self.tracer = Some(tracer);
+        self
+    }
+
+    /// Records in the name of this library: for a crate that is made of this layer.
+    #[must_use]
+    pub fn scope(mut self, scope: &'static Scope) -> Self {
+        self.scope = scope;
         self
     }
 

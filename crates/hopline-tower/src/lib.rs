@@ -111,6 +111,8 @@
 //! only the handler knows but by the handler. What a connection does after its upgrade is not the request's: begin a
 //! span with a [link](hopline_core::SpanBuilder::links) for it.
 
+use hopline_core::Scope;
+
 mod body;
 mod client;
 mod future;
@@ -136,6 +138,9 @@ pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
 pub use trust::Trust;
+
+/// Who records, where nobody records in another crate's name.
+static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

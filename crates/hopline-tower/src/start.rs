@@ -27,7 +27,7 @@ impl TraceLayer {
             Some(route) => SpanBuilder::new(Name::dynamic(route)).prefix(method.in_name()),
             None => SpanBuilder::new(method.in_name()),
         };
-        let builder = builder.kind(Kind::Server).links(links);
+        let builder = builder.kind(Kind::Server).scope(self.scope).links(links);
         let builder = builder.method(sent.as_str()).path(uri.path()).route(route);
 
         let options = self.options.as_deref();

@@ -14,6 +14,7 @@ use axum::routing::post;
 use checkout::Urls;
 use checkout::drive::{self, CARD};
 use checkout::report::read;
+use hopline::Kind;
 use hopline_testing::assert_tree;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -389,8 +390,8 @@ fn a_worker_that_starts_later_goes_on_with_the_trace_on_real_servers() {
     a_worker_that_starts_later_goes_on_with_the_trace(&folder, processes, "postgresql");
 }
 
-/// How often each span arrived, and all bytes that did.
-type Received = Arc<Mutex<(BTreeMap<Vec<u8>, usize>, Vec<u8>)>>;
+/// Under which scopes each span arrived, and all bytes that did.
+type Received = Arc<Mutex<(BTreeMap<Vec<u8>, Vec<String>>, Vec<u8>)>>;
 
 /// A real OTLP/HTTP receiver, which decodes with OpenTelemetry's own types.
 fn receiver() -> (String, Received) {
@@ -401,16 +402,16 @@ fn receiver() -> (String, Received) {
         async move {
             let request = ExportTraceServiceRequest::decode(body.clone()).unwrap();
             let mut into = into.lock().unwrap();
-            for span in request
+            for of_scope in request
                 .resource_spans
                 .iter()
                 .flat_map(|spans| &spans.scope_spans)
-                .flat_map(|spans| &spans.spans)
             {
-                *into
-                    .0
-                    .entry([span.trace_id.as_slice(), &span.span_id].concat())
-                    .or_default() += 1;
+                let scope = &of_scope.scope.as_ref().unwrap().name;
+                for span in &of_scope.spans {
+                    let id = [span.trace_id.as_slice(), &span.span_id].concat();
+                    into.0.entry(id).or_default().push(scope.clone());
+                }
             }
             into.1.extend_from_slice(&body);
         }
@@ -433,7 +434,7 @@ fn receiver() -> (String, Received) {
 }
 
 #[test]
-fn a_collector_gets_each_span_once() {
+fn a_collector_gets_each_span_once_from_the_crate_that_recorded_it() {
     let folder = Folder::new("collector");
     let (endpoint, received) = receiver();
     let spans = folder.0.display().to_string();
@@ -443,13 +444,19 @@ fn a_collector_gets_each_span_once() {
         .unwrap();
     succeeded(&output);
     let written = read(&folder.0).unwrap();
-    let expected: BTreeMap<Vec<u8>, usize> = written
+    let expected: BTreeMap<Vec<u8>, Vec<String>> = written
         .iter()
         .map(|span| {
-            (
-                [&span.trace_id.to_bytes()[..], &span.span_id.to_bytes()].concat(),
-                1,
-            )
+            let scope = match span.kind {
+                Kind::Internal => "hopline",
+                Kind::Server => "hopline-axum",
+                Kind::Client if span.name.starts_with("db.") => "hopline-sqlx",
+                Kind::Client => "hopline-reqwest",
+                Kind::Producer | Kind::Consumer => "hopline-lapin",
+            };
+            assert_eq!(span.scope.name, scope, "{}", span.name);
+            let id = [&span.trace_id.to_bytes()[..], &span.span_id.to_bytes()].concat();
+            (id, vec![scope.to_owned()])
         })
         .collect();
     let received = received.lock().unwrap();
