@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use crate::attributes::Attributes;
 use crate::data::adjusted_count;
@@ -22,14 +23,17 @@ use crate::{
 pub struct Batch {
     chunk: Chunk,
     resource: Arc<Resource>,
+    keep_slower: Option<Duration>,
     home: Weak<Shared>,
 }
 
 impl Batch {
-    pub(crate) fn new(chunk: Chunk, resource: Arc<Resource>, home: Weak<Shared>) -> Self {
+    /// `home` is where its memory returns.
+    pub(crate) fn new(chunk: Chunk, of: &Shared, home: Weak<Shared>) -> Self {
         Self {
             chunk,
-            resource,
+            resource: Arc::clone(&of.resource),
+            keep_slower: of.plan.load().keep.slower,
             home,
         }
     }
@@ -52,6 +56,12 @@ impl Batch {
     /// The service that made them.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.resource
+    }
+
+    /// From which duration of its local root on the tracer's plan keeps a trace, if it says so: the plan in force when
+    /// the batch was handed over. For those who cannot hold everything, and let go of slow traces last.
+    pub fn keep_slower(&self) -> Option<Duration> {
+        self.keep_slower
     }
 
     /// The spans, those of one local trace together.

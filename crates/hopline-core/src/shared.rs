@@ -46,11 +46,7 @@ impl Shared {
     /// Gives what has finished to the sinks, outside all locks.
     pub(crate) fn hand_over(self: &Arc<Self>) {
         if let Some(chunk) = self.queue.turn() {
-            self.deliver(Batch::new(
-                chunk,
-                Arc::clone(&self.resource),
-                Arc::downgrade(self),
-            ));
+            self.deliver(Batch::new(chunk, self, Arc::downgrade(self)));
         }
     }
 
@@ -83,8 +79,7 @@ impl Drop for Shared {
     /// The last handle is gone: what has finished still goes to the sinks.
     fn drop(&mut self) {
         if let Some(chunk) = self.queue.turn() {
-            let batch = Batch::new(chunk, Arc::clone(&self.resource), std::sync::Weak::new());
-            self.deliver(batch);
+            self.deliver(Batch::new(chunk, self, std::sync::Weak::new()));
         }
     }
 }

@@ -11,7 +11,7 @@ use hopline_core::{Batch, FlushError, Sink, SpanData, notify};
 
 use crate::ExportStats;
 use crate::json::json;
-use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue, Rest, SLOW};
+use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue, Rest};
 use crate::rotated::Rotated;
 use crate::slice::{Part as _, Slice};
 
@@ -51,7 +51,7 @@ struct Handle {
 const BOUNDS: Bounds = Bounds {
     spans: 65_536,
     bytes: 64 << 20,
-    slow: SLOW,
+    slow: None,
 };
 
 /// How many spans are written at once.

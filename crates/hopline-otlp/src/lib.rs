@@ -59,7 +59,7 @@
 //! |---|---|
 //! | the collector asks to wait, is busy, hangs or is away | it waits in the queue, and is retried for 5 minutes |
 //! | the same, with a spool | it waits on disk until the collector is back, also over a restart of the service |
-//! | the queue is full | ordinary traces are dropped, the newest first; failed and slow (1 s, or as told) ones last |
+//! | the queue is full | ordinary traces are dropped, the newest first; failed and slow (by the plan, else 1 s) ones last |
 //! | the collector refuses it, or a part of a request | it is dropped; the collector knows |
 //! | the process ends | what waits has the time of the shutdown, then goes to the spool or is given up |
 //!

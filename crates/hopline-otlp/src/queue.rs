@@ -53,8 +53,8 @@ pub(crate) enum Rest {
 pub(crate) struct Bounds {
     pub(crate) spans: usize,
     pub(crate) bytes: usize,
-    /// How long a trace's local root takes that is slow.
-    pub(crate) slow: Duration,
+    /// How long a trace's local root takes that is slow; what its tracer's plan says, if not said.
+    pub(crate) slow: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -74,9 +74,6 @@ struct State {
     reported: u64,
     told: u64,
 }
-
-/// What is slow if nobody says: the limit of the recommended sampling plan.
-pub(crate) const SLOW: Duration = Duration::from_secs(1);
 
 /// The oldest spans, as many as make one request; they stay in the queue until they are settled.
 #[derive(Debug)]

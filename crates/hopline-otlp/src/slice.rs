@@ -99,9 +99,11 @@ pub(crate) fn spans_of<'a, P: Part>(
 }
 
 /// Where the traces are that are to be lost last: one of their spans failed, their local root took as long as
-/// `slow` or longer, or they were kept though not sampled, which is for an error, for being slow by the plan,
-/// or because somebody asked for it. Of a trace in several batches each is judged by itself.
-pub(crate) fn precious(batch: &Batch, slow: Duration) -> Vec<Range<usize>> {
+/// `slow` or longer (as their tracer's plan says, if that is none), or they were kept though not sampled, which is
+/// for an error, for being slow, or because somebody asked for it. Of a trace in several batches each is judged by
+/// itself.
+pub(crate) fn precious(batch: &Batch, slow: Option<Duration>) -> Vec<Range<usize>> {
+    let slow = slow.or(batch.keep_slower()).unwrap_or(SLOW);
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut start = 0;
     let mut good = false;
@@ -125,6 +127,9 @@ pub(crate) fn precious(batch: &Batch, slow: Duration) -> Vec<Range<usize>> {
     close(start..batch.len(), good);
     found
 }
+
+/// What is slow if nobody says: the limit of the recommended sampling plan.
+const SLOW: Duration = Duration::from_secs(1);
 
 fn is_slow_root(span: &SpanView<'_>, slow: Duration) -> bool {
     let took = || {

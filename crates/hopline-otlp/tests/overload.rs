@@ -71,16 +71,21 @@ fn case_16_failed_traces_are_dropped_last_and_the_newest_first() {
     assert_eq!((stats.given, stats.sent, stats.lost()), (9, 4, 5));
 }
 
-/// The plan says what of an unsampled trace is slow, the exporter what of a sampled one.
+/// The plan says what is slow, if the exporter was not told.
 #[test]
 fn case_16_slow_traces_are_dropped_last() {
     let unsampled = || "* 0%; keep slower 1ms".parse().unwrap();
+    let sampled = || "* 100%; keep slower 300ms".parse().unwrap();
     for (limit, plan, took, kept) in [
         (None, unsampled(), 1, true),
         (None, SamplingPlan::always(), 1_000, true),
         (None, SamplingPlan::always(), 999, false),
         (Some(300), SamplingPlan::always(), 300, true),
         (Some(300), SamplingPlan::always(), 299, false),
+        (None, sampled(), 300, true),
+        (None, sampled(), 299, false),
+        (Some(200), sampled(), 200, true),
+        (Some(400), sampled(), 399, false),
     ] {
         let (receiver, builder) = stuck();
         let builder = match limit {
@@ -99,6 +104,23 @@ fn case_16_slow_traces_are_dropped_last() {
         assert_eq!(receiver.await_spans(2), ["on its way", second], "{took} ms");
         assert_eq!(exporter.stats().dropped, 1);
     }
+}
+
+/// What waits already is judged by the plan that it was handed over under.
+#[test]
+fn case_16_an_exchanged_plan_says_what_is_slow() {
+    let (receiver, builder) = stuck();
+    let exporter = builder.queue(3).build().unwrap();
+    let tracer = traced(&exporter, SamplingPlan::always());
+    record(&tracer, "on its way");
+    receiver.await_requests(1);
+    record_long(&tracer, "ordinary", Duration::from_millis(300));
+    tracer.set_plan("* 100%; keep slower 300ms".parse().unwrap());
+    record_long(&tracer, "slow", Duration::from_millis(300));
+    record_long(&tracer, "also slow", Duration::from_millis(300));
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(3), ["on its way", "slow", "also slow"]);
+    assert_eq!(exporter.stats().dropped, 1);
 }
 
 /// Only the local root is measured; its trace stays with all its spans.

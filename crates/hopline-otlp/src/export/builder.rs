@@ -147,10 +147,10 @@ impl ExporterBuilder {
     }
 
     /// From which duration of its local root on a trace is slow: where the queue is full, it is dropped last,
-    /// as traces that failed are, whether the plan sampled it or kept it for that. 1 second by default, the
-    /// limit of [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended); a plan with another
-    /// `keep slower` has that limit said here too, since an exporter does not see plans. It has no effect
-    /// on what is recorded.
+    /// as traces that failed are, whether the plan sampled it or kept it for that. If not said, the limit of the
+    /// plan's `keep slower`, also of one that was exchanged at run time, and 1 second, the limit of
+    /// [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended), where the plan has none. It has no
+    /// effect on what is recorded.
     pub fn drop_slower_last(mut self, limit: Duration) -> Self {
         self.slow = Some(limit);
         self
@@ -209,7 +209,7 @@ impl ExporterBuilder {
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.bounds.spans = self.queue.unwrap_or(settings.bounds.spans);
         settings.bounds.bytes = self.queue_bytes.unwrap_or(settings.bounds.bytes);
-        settings.bounds.slow = self.slow.unwrap_or(settings.bounds.slow);
+        settings.bounds.slow = self.slow;
         settings.spans_at_once = self.spans_at_once.unwrap_or(settings.spans_at_once);
         settings.schedule_delay = self.schedule_delay.unwrap_or(settings.schedule_delay);
         settings.give_up_after = self.give_up_after.unwrap_or(settings.give_up_after);

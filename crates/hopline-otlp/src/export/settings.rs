@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::endpoint::shown;
 #[cfg(feature = "tls")]
 use super::problem::{ConfigError, Problem};
-use crate::queue::{Bounds, Rest, SLOW};
+use crate::queue::{Bounds, Rest};
 
 /// How spans are written on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Settings {
             bounds: Bounds {
                 spans: 2048,
                 bytes: 32 << 20,
-                slow: SLOW,
+                slow: None,
             },
             spans_at_once: 512,
             give_up_after: Duration::from_secs(300),
