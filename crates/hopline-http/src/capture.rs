@@ -7,10 +7,15 @@ use http::header::{
 
 use crate::redact::{REDACTED, Redaction};
 use crate::secret_key::speaks_of_secrets;
+use crate::wanted_headers::WantedHeaders;
 
 /// Names of headers to record, each as an array of its lines: `http.request.header.x-tenant-id`.
 ///
-/// Credentials are never recorded: lines of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`, of names
+/// Those that code names, and those that the operator does, in lists separated by commas:
+/// `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST` and
+/// `…_CLIENT_RESPONSE`. They are read once in a process; what is not a name is said in a notice and passed over.
+///
+/// Credentials are never recorded, whoever asks for them: lines of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`, of names
 /// that speak of keys, tokens or secrets, and values marked as sensitive are `REDACTED`.
 #[derive(Clone, Debug, Default)]
 pub struct Capture(Vec<Captured>);
@@ -23,14 +28,33 @@ struct Captured {
 }
 
 impl Capture {
-    /// Headers of requests.
-    pub fn of_requests(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self::new("http.request.header.", names)
+    /// Headers of requests that came in.
+    pub fn of_server_requests(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let wanted = &WantedHeaders::from_env().server_requests;
+        Self::new("http.request.header.", wanted, names)
     }
 
-    /// Headers of responses.
-    pub fn of_responses(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self::new("http.response.header.", names)
+    /// Headers of responses to them.
+    pub fn of_server_responses(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let wanted = &WantedHeaders::from_env().server_responses;
+        Self::new("http.response.header.", wanted, names)
+    }
+
+    /// Headers of requests that go out.
+    pub fn of_client_requests(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let wanted = &WantedHeaders::from_env().client_requests;
+        Self::new("http.request.header.", wanted, names)
+    }
+
+    /// Headers of responses to them.
+    pub fn of_client_responses(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        let wanted = &WantedHeaders::from_env().client_responses;
+        Self::new("http.response.header.", wanted, names)
+    }
+
+    /// Reads the variables now, so that what is wrong with them is said at the start.
+    pub fn read_variables() {
+        WantedHeaders::from_env();
     }
 
     /// True if there are none.
@@ -51,13 +75,22 @@ impl Capture {
         }
     }
 
-    fn new(prefix: &str, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        let captured = |name: HeaderName| Captured {
-            key: format!("{prefix}{name}"),
-            secret: is_secret(&name),
-            name,
-        };
-        Self(names.into_iter().map(captured).collect())
+    fn new(
+        prefix: &str,
+        wanted: &[HeaderName],
+        names: impl IntoIterator<Item = HeaderName>,
+    ) -> Self {
+        let mut all: Vec<Captured> = Vec::new();
+        for name in wanted.iter().cloned().chain(names) {
+            if all.iter().all(|known| known.name != name) {
+                all.push(Captured {
+                    key: format!("{prefix}{name}"),
+                    secret: is_secret(&name),
+                    name,
+                });
+            }
+        }
+        Self(all)
     }
 }
 
@@ -93,7 +126,7 @@ mod tests {
     #[test]
     fn credentials_are_not_recorded() {
         let shown = |name: &'static str, value: &[u8]| {
-            let capture = Capture::of_requests([HeaderName::from_static(name)]);
+            let capture = Capture::of_server_requests([HeaderName::from_static(name)]);
             let value = HeaderValue::from_bytes(value).unwrap();
             capture.0[0]
                 .text(&value, &Redaction::default())

@@ -121,8 +121,8 @@ impl ClientSpans {
             silent_to: Hosts::default(),
             kept_by: Hosts::default(),
             redaction: Redaction::default(),
-            request_headers: Capture::default(),
-            response_headers: Capture::default(),
+            request_headers: Capture::of_client_requests([]),
+            response_headers: Capture::of_client_responses([]),
             until_body_end: false,
         }
     }
@@ -169,17 +169,17 @@ impl ClientSpans {
         self
     }
 
-    /// Records these headers of requests.
+    /// Records these headers of requests, beside those that the [operator](Capture) wants.
     #[must_use]
     pub fn request_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.request_headers = Capture::of_requests(names);
+        self.request_headers = Capture::of_client_requests(names);
         self
     }
 
-    /// Records these headers of responses.
+    /// Records these headers of responses, beside those that the [operator](Capture) wants.
     #[must_use]
     pub fn response_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.response_headers = Capture::of_responses(names);
+        self.response_headers = Capture::of_client_responses(names);
         self
     }
 

@@ -38,8 +38,9 @@
 //!
 //! The names of attributes are in [`attribute`]; the tables of which stand on what are on the front pages of
 //! hopline-tower and hopline-reqwest. What is redacted can be [replaced](Redaction); what counts as a known method
-//! is up to `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`. It makes no requests, serves none, and holds no state but that
-//! list.
+//! is up to `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, and which headers are recorded besides those that code names is
+//! up to [`OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_…`](Capture). It makes no requests, serves none, and holds no
+//! state but those lists.
 //!
 //! The rules are those of the [OpenTelemetry semantic conventions for HTTP spans], v1.44.
 //!
@@ -64,6 +65,7 @@ mod redact_path;
 mod secret_key;
 mod server_timing;
 mod status;
+mod wanted_headers;
 
 pub use address::IpText;
 pub use capture::Capture;

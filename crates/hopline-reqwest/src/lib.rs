@@ -42,7 +42,7 @@
 //! | `http.response.status_code` | an integer |
 //! | `network.protocol.version` | `1.1`, `2`, as it was agreed on |
 //! | `network.peer.address`, `network.peer.port` | the connection's other end: the server, or a proxy |
-//! | `http.request.header.*`, `http.response.header.*` | arrays of text, of headers that are [asked for](TraceMiddleware::request_headers) |
+//! | `http.request.header.*`, `http.response.header.*` | arrays of text, of headers that are [asked for](TraceMiddleware::request_headers), also by variables |
 //! | `error.type` | the status code from 400 on; or one of `timeout`, `connection_refused`, `connection_reset`, `connect`, `redirect`, `body`, `decode`, `upgrade`, `builder`, `request`, `middleware` |
 //!
 //! The name is `{method}`, or `{method} {template}`; never the path. A call that is dropped ends its span without an
@@ -75,6 +75,9 @@
 //! The client that `.traced()` gives is reqwest-middleware's: its builders have `.json(…)`, `.query(…)`,
 //! `.form(…)` and `.multipart(…)` where the application turns on the features of those names of
 //! `reqwest-middleware`.
+//!
+//! The operator adds headers to be recorded by `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST` and
+//! `…_CLIENT_RESPONSE`, lists of names separated by commas. Credentials stay redacted.
 //!
 //! # A plain client
 //!

@@ -83,13 +83,15 @@ impl TraceMiddleware {
         Self(self.0.redaction(redaction))
     }
 
-    /// Records these headers of requests, each as `http.request.header.<name>`; credentials stay redacted.
+    /// Records these headers of requests, each as `http.request.header.<name>`, beside those that variables name;
+    /// credentials stay redacted.
     #[must_use]
     pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         Self(self.0.request_headers(names))
     }
 
-    /// Records these headers of responses, each as `http.response.header.<name>`; credentials stay redacted.
+    /// Records these headers of responses, each as `http.response.header.<name>`, beside those that variables name;
+    /// credentials stay redacted.
     #[must_use]
     pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         Self(self.0.response_headers(names))

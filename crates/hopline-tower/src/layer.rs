@@ -59,7 +59,7 @@ impl TraceLayer {
             tell: Tell::default(),
             route: None,
             peer: plain_peer,
-            options: None,
+            options: Options::from_env(),
         }
     }
 
@@ -199,17 +199,18 @@ impl TraceLayer {
         self.with(|options| options.redaction = redaction)
     }
 
-    /// Records these headers of requests, each as `http.request.header.<name>`; credentials stay
-    /// [redacted](Capture).
+    /// Records these headers of requests, each as `http.request.header.<name>`, beside those that the
+    /// [operator](Capture) wants; credentials stay redacted.
     #[must_use]
     pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.with(|options| options.request_headers = Capture::of_requests(names))
+        self.with(|options| options.request_headers = Capture::of_server_requests(names))
     }
 
-    /// Records these headers of responses, each as `http.response.header.<name>`.
+    /// Records these headers of responses, each as `http.response.header.<name>`, beside those that the
+    /// [operator](Capture) wants.
     #[must_use]
     pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.with(|options| options.response_headers = Capture::of_responses(names))
+        self.with(|options| options.response_headers = Capture::of_server_responses(names))
     }
 
     /// Records only requests for which this is true. The others still pass on the context that they bring.

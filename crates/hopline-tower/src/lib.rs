@@ -47,7 +47,7 @@
 //! | `user_agent.original` | the header, if there is one |
 //! | `network.protocol.version` | `1.1`, `2` |
 //! | `http.response.status_code` | an integer |
-//! | `http.request.header.*`, `http.response.header.*` | arrays of text, of headers that are [asked for](TraceLayer::request_headers) |
+//! | `http.request.header.*`, `http.response.header.*` | arrays of text, of headers that are [asked for](TraceLayer::request_headers), also by variables |
 //! | `error.type` | one of the [outcomes](#outcomes) |
 //! | `hopline.http.stream` | `sse` for an answer of server-sent events |
 //! | `hopline.http.time_to_first_byte` | seconds, where the body did not come at once |
@@ -97,6 +97,10 @@
 //! [`on_request`](TraceLayer::on_request) and [`on_response`](TraceLayer::on_response). The handler adds to it
 //! through [`Context::current`](hopline_core::Context::current), which is current in the service, its future and the
 //! answer's body; a task of its own takes it along by `in_current_context`.
+//!
+//! The operator adds headers to be recorded, of requests and of responses, by
+//! `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST` and `…_SERVER_RESPONSE`, of a [`ClientLayer`]'s by
+//! `…_CLIENT_REQUEST` and `…_CLIENT_RESPONSE`: lists of names, separated by commas. Credentials stay redacted.
 //!
 //! # Trust
 //!

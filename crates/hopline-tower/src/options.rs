@@ -31,6 +31,17 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// What the operator wants; none if that is nothing, so that a plain layer is cloned without a count.
+    pub(crate) fn from_env() -> Option<Arc<Self>> {
+        let options = Self {
+            request_headers: Capture::of_server_requests([]),
+            response_headers: Capture::of_server_responses([]),
+            ..Self::default()
+        };
+        let wanted = !(options.request_headers.is_empty() && options.response_headers.is_empty());
+        wanted.then(|| Arc::new(options))
+    }
+
     /// True if something is to be done when the answer's head is there.
     pub(crate) fn want_response(&self) -> bool {
         self.on_response.is_some() || !self.response_headers.is_empty()

@@ -193,6 +193,8 @@ impl Builder {
         let disabled = variables.is_true("OTEL_SDK_DISABLED");
         let limits = variables.limits(self.limits);
         variables.say_wrong();
+        #[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
+        hopline_http::Capture::read_variables();
         if disabled {
             let what = "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on";
             return Ok((Telemetry::new(None, self.shutdown_timeout), what.to_owned()));

@@ -64,6 +64,7 @@
 //! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of a span |
 //! | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a text |
 //! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [`Limits`]; links have no attributes |
+//! | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST`, `…_CLIENT_RESPONSE` | headers that are recorded beside those that code names; credentials stay redacted |
 //! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | which [`SpanNames`] and [`OlderNames`] |
 
 mod builder;

@@ -110,6 +110,11 @@ fn wrong_values() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "no-value"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
+        #[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
+        (
+            "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE",
+            "age,.*",
+        ),
     ];
     let all = [&wrong[..], &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]].concat();
     let (output, before, after) = start(&all);
