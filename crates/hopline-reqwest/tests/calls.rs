@@ -122,7 +122,7 @@ async fn a_call_that_is_dropped_ends_without_an_error() {
 }
 
 #[tokio::test]
-async fn case_07_baggage_goes_to_ones_own_hosts_only() {
+async fn case_7_baggage_goes_to_ones_own_hosts_only() {
     let url = serve().await;
     let foreign = url.replacen("127.0.0.1", "shop.example.com", 1);
     let address = url.trim_start_matches("http://").parse().unwrap();
