@@ -1,6 +1,7 @@
 //! A client that follows redirects in sight of the middleware.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest_middleware::{ClientWithMiddleware, Middleware};
@@ -23,6 +24,7 @@ use crate::redirect::Redirects;
 ///     .configure(|client| client.connect_timeout(Duration::from_secs(2)))
 ///     .trace(TraceMiddleware::new().no_headers_to(["*.partner.example"]))
 ///     .redirects(5)
+///     .timeout(Duration::from_secs(10))
 ///     .build()?;
 /// # Ok::<(), reqwest::Error>(())
 /// ```
@@ -46,6 +48,11 @@ pub struct Builder {
 
 impl Builder {
     /// Changes what the client has besides; a redirect policy that is set there does not count.
+    ///
+    /// # Limits
+    ///
+    /// A time-out that is set there is one for each hop of a redirect: the client sees hops, not calls. For one that
+    /// is for the whole call there is [`timeout`](Self::timeout).
     pub fn configure(
         mut self,
         change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
@@ -57,6 +64,13 @@ impl Builder {
     /// The middleware that records the calls, if not a plain one.
     pub fn trace(mut self, trace: TraceMiddleware) -> Self {
         self.trace = trace;
+        self
+    }
+
+    /// How long a call may take, all its hops and the body of its answer together; without a limit if not said. A
+    /// time-out of the request's own counts instead.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.redirects.timeout = Some(timeout);
         self
     }
 

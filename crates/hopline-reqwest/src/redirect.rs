@@ -1,6 +1,6 @@
 //! Redirects, followed where the middleware sees each hop.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hopline_http::client::UrlTemplate;
@@ -29,6 +29,8 @@ pub enum RedirectError {
 pub(crate) struct Redirects {
     pub(crate) most: usize,
     pub(crate) referer: bool,
+    /// Of calls that have none of their own.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Default for Redirects {
@@ -36,6 +38,7 @@ impl Default for Redirects {
         Self {
             most: 10,
             referer: true,
+            timeout: None,
         }
     }
 }
@@ -48,11 +51,12 @@ impl Middleware for Redirects {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
+        let whole = request.timeout().copied().or(self.timeout);
+        *request.timeout_mut() = whole;
         if self.most == 0 {
             return next.run(request, extensions).await;
         }
         let begun = Instant::now();
-        let whole = request.timeout().copied();
         let mut followed = 0;
         loop {
             let sent = Copy::of(&request);

@@ -17,6 +17,9 @@ use reqwest_middleware::{ClientWithMiddleware, Error};
 use support::rules::{BOTH, Version};
 use support::{lines, serve, trace};
 
+/// Nothing here takes longer, unless it is broken.
+const LONG: Duration = Duration::from_secs(20);
+
 /// `/to/{code}/{rest}` redirects to the rest by this code; anything else says how it was asked.
 fn app() -> Router {
     let to = |Path((code, rest)): Path<(u16, String)>, uri: Uri| async move {
@@ -249,16 +252,39 @@ async fn a_time_out_is_one_for_all_hops() {
     };
     let url = serve(Router::new().route("/slow", any(slow))).await;
     let (tracer, spans) = tracer("gateway");
-    let call = client(Version::Http1, &url, trace(&tracer)).get(format!("{url}/slow"));
-    let error = call
-        .timeout(Duration::from_millis(100))
-        .send()
-        .await
-        .unwrap_err();
-    assert!(error.is_timeout(), "{error:?}");
-    let spans = spans.take();
-    assert!((2..=3).contains(&spans.len()), "{}", spans.len());
-    assert_eq!(spans.last().unwrap().text("error.type"), Some("timeout"));
+    let (short, none) = (Some(Duration::from_millis(100)), None);
+    for (of_client, of_request) in [(none, short), (short, none), (Some(LONG), short)] {
+        let mut client = builder()
+            .configure(|client| client.no_proxy())
+            .trace(trace(&tracer));
+        if let Some(timeout) = of_client {
+            client = client.timeout(timeout);
+        }
+        let mut call = client.build().unwrap().get(format!("{url}/slow"));
+        if let Some(timeout) = of_request {
+            call = call.timeout(timeout);
+        }
+        let error = call.send().await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        let spans = spans.take();
+        assert!((2..=3).contains(&spans.len()), "{}", spans.len());
+        assert_eq!(spans.last().unwrap().text("error.type"), Some("timeout"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_follows_nothing_has_its_time_out_too() {
+    let hangs = || std::future::pending::<()>();
+    let url = serve(Router::new().route("/hangs", any(hangs))).await;
+    let (tracer, _spans) = tracer("gateway");
+    let client = builder()
+        .configure(|client| client.no_proxy())
+        .trace(trace(&tracer))
+        .redirects(0)
+        .timeout(Duration::from_millis(50));
+    let call = client.build().unwrap().get(format!("{url}/hangs"));
+    let error = tokio::time::timeout(LONG, call.send()).await.unwrap();
+    assert!(error.unwrap_err().is_timeout());
 }
 
 #[tokio::test]
