@@ -9,6 +9,7 @@ pub mod counted;
 pub mod encoding;
 pub mod headers;
 pub mod numbers;
+pub mod queue;
 pub mod requests;
 pub mod resident;
 pub mod rules;
@@ -28,6 +29,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(requests::cases());
     cases.extend(calls::cases());
     cases.extend(encoding::cases());
+    cases.extend(queue::cases());
     cases.extend(headers::cases());
     cases
 }

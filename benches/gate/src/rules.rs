@@ -8,6 +8,8 @@ use crate::trace::Fate;
 
 /// How much dearer a child may be in a trace of many, or a request among many.
 const FLAT: f64 = 1.20;
+/// How much dearer a trace may be where the queue behind it is full.
+const FULL: f64 = 1.20;
 /// How much twice the bytes may take.
 const LINEAR: f64 = 2.2;
 /// How much memory a header may take while it is parsed, whatever its length.
@@ -31,6 +33,7 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
         rules.push(slope(fate, numbers));
     }
     rules.push(in_flight(numbers));
+    rules.push(full_queue(numbers));
     for fate in [Fate::Discarded, Fate::NotRecorded] {
         rules.push(allocates_nothing(fate, numbers));
     }
@@ -70,6 +73,16 @@ fn in_flight(numbers: &Numbers) -> Rule {
         says: "a trace costs the same with 1 and with 10,000 others open, within 20 %".to_owned(),
         is: format!("{few:.0} and {many:.0} instructions"),
         holds: few > 0.0 && many <= FLAT * few,
+    }
+}
+
+fn full_queue(numbers: &Numbers) -> Rule {
+    let [room, full] = ["queue/with room", "queue/full"].map(|name| numbers.of(name).instructions);
+    Rule {
+        says: "a trace costs no more before a full queue than before one with room, within 20 %"
+            .to_owned(),
+        is: format!("{full:.0} and {room:.0} instructions"),
+        holds: room > 0.0 && full > 0.0 && full <= FULL * room,
     }
 }
 
@@ -156,6 +169,17 @@ mod tests {
         assert!(!slope(Fate::Kept, &with_children([300.0, 300.0, 365.0])).holds);
         // nothing measured is no success
         assert!(!slope(Fate::Kept, &Numbers::default()).holds);
+    }
+
+    #[test]
+    fn a_full_queue_that_costs_more_breaks_the_rule() {
+        let numbers = |full: u32| {
+            let text = format!("queue/with room | 0 | 1000\nqueue/full | 0 | {full}\n");
+            full_queue(&Numbers::parse(&text).unwrap())
+        };
+        assert!(numbers(1200).holds);
+        assert!(!numbers(1210).holds);
+        assert!(!full_queue(&Numbers::default()).holds);
     }
 
     #[test]
