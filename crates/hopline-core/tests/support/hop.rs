@@ -55,6 +55,17 @@ pub fn hop(tracer: &Tracer, lines: &[(&str, &str)]) -> Lines {
     hops(tracer, &Lines::new(lines), 1).remove(0)
 }
 
+/// The call out of a request whose trace id ends in this randomness, with these flags and this tracestate.
+pub fn call(tracer: &Tracer, randomness: u64, flags: &str, state: &str) -> Lines {
+    let parent = format!(
+        "00-{:032x}-{SPAN}-{flags}",
+        (0xabcd_u128 << 64) | u128::from(randomness)
+    );
+    let mut lines = vec![("traceparent", parent.as_str())];
+    lines.extend((!state.is_empty()).then_some(("tracestate", state)));
+    hop(tracer, &lines)
+}
+
 pub fn hops(tracer: &Tracer, lines: &Lines, calls: usize) -> Vec<Lines> {
     let incoming = Incoming::extract(lines);
     let mut request =

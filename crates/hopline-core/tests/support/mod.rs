@@ -6,10 +6,11 @@
 )]
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use hopline_core::{
-    Baggage, Batch, Ids, Incoming, Kind, SamplingPlan, Sink, Span, SpanBuilder, SpanData, Tracer,
-    TracerBuilder, no_attrs,
+    Baggage, Batch, Clock, Ids, Incoming, Kind, ManualClock, SamplingPlan, Sink, Span, SpanBuilder,
+    SpanData, Tracer, TracerBuilder, no_attrs,
 };
 
 /// Keeps what it gets.
@@ -38,6 +39,18 @@ pub fn traced(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer
         configure(Tracer::builder().ids(Ids::Sequence).sink(memory.clone())).build(),
         memory,
     )
+}
+
+/// A clock that only moves when told, and a tracer on it.
+pub fn clocked(plan: &str) -> (Tracer, ManualClock, Memory) {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (tracer, memory) = traced(|builder| {
+        builder
+            .ids(Ids::Seeded(7))
+            .clock(Clock::Manual(clock.clone()))
+            .plan(plan.parse().unwrap())
+    });
+    (tracer, clock, memory)
 }
 
 pub fn root(tracer: &Tracer, name: &'static str) -> Span {
