@@ -1,6 +1,7 @@
 //! The channel.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hopline_core::{Kind, OlderNames, SpanNames, Tracer};
 use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicPublishOptions};
@@ -92,6 +93,16 @@ impl Channel {
     #[must_use]
     pub fn server(self, address: &str, port: u16) -> Self {
         self.with(|settings| settings.server = Some((address.to_owned(), port)))
+    }
+
+    /// How long a lost connection may take to be recovered; two minutes if not said.
+    ///
+    /// Who waits for it longer fails: a publish by [`PublishError::NotRecovered`], a [runner](Consumer::run) by lapin's
+    /// error, [`Requests`](crate::Requests) by being closed; a [`Consumer`] as a stream waits on. What follows is to open a new connection: lapin may still be trying, or be stuck. Without a tokio
+    /// runtime publishes wait as long as lapin's own.
+    #[must_use]
+    pub fn recovery_limit(self, limit: Duration) -> Self {
+        self.with(|settings| settings.recovery_limit = limit)
     }
 
     /// lapin's own channel, by which nothing is traced.

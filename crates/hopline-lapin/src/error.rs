@@ -25,6 +25,11 @@ pub enum PublishError {
     /// The message to reply to names no queue for replies.
     #[error("the message asks for no reply")]
     NoReplyTo,
+    /// The connection was lost, and lapin did not recover it within the channel's
+    /// [`recovery_limit`](crate::Channel::recovery_limit); whether the message arrived is not known. lapin may be stuck:
+    /// open a new connection.
+    #[error("the connection was not recovered within {0:?}")]
+    NotRecovered(Duration),
     /// The channel or connection failed; whether the message arrived is not known.
     #[error(transparent)]
     Lapin(#[from] lapin::Error),
@@ -38,6 +43,7 @@ impl PublishError {
             Self::NameTooLong(_) => "name_too_long".to_owned(),
             Self::HeadersTooLarge => "headers_too_large".to_owned(),
             Self::NoReplyTo => "no_reply_to".to_owned(),
+            Self::NotRecovered(_) => "not_recovered".to_owned(),
             Self::Lapin(error) => error_type(error),
         }
     }

@@ -63,7 +63,7 @@
 //! | `hopline.messaging.queue_time_ms` | since it was published, if it says when: by the header `timestamp_in_ms`, or in steps of a second by its timestamp ([`timestamps`](Channel::timestamps)) |
 //! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`, or `abandoned` where the runner was dropped or could not wait, by the [runner](Consumer::run) |
 //! | `hopline.messaging.resend_count` | how often a lost connection made it be [published again](Publish::resend) |
-//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `no_reply_to`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, where nobody waited |
+//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, where nobody waited |
 //!
 //! Names are those of OpenTelemetry's semantic conventions for RabbitMQ (v1.44, in development); `hopline.…` and
 //! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` older names stand beside them.
@@ -79,7 +79,8 @@
 //! starts a trace of its own, linked to the first.
 //!
 //! With lapin's auto-recovery a runner goes on by itself, and a publish that asks to be [resent](Publish::resend)
-//! waits and goes on; others fail, and [`Channel::wait_for_recovery`] tells when to try again. What was under way is
+//! waits and goes on; others fail, and [`Channel::wait_for_recovery`] tells when to try again. None of them waits
+//! longer than the [limit](Channel::recovery_limit): then it is time for a new connection. What was under way is
 //! delivered again, so a handler may see a message twice: its second span is `redelivered`, the first one may say
 //! `settle_lost`.
 //!
@@ -105,6 +106,8 @@
 //!   there is: connect with `?frame_max=131072`.
 //! * After a recovery a channel takes messages before its queues and consumers are restored: in that moment one to a
 //!   queue that went with the connection is unroutable.
+//! * A connection that breaks while lapin writes to it, or while it reconnects, may stay in recovery for ever, with
+//!   nobody told: hence the [limit](Channel::recovery_limit).
 //! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text instead and answers with an error.
 //! * Short strings in headers make RabbitMQ close the connection; they are sent as long ones here.
 //! * The runner, [`Requests`] and waiting for recovery need a tokio runtime; publishing and streams do not.

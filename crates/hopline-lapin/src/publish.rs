@@ -127,8 +127,9 @@ impl<'a> Publish<'a> {
     /// If the connection is lost, waits until lapin has recovered it and publishes the message again: at least
     /// once, so it may arrive twice. On connections without auto-recovery it fails as others do.
     ///
-    /// It waits as long as lapin tries; a limit is tokio's `timeout` around it. One that lost its connection for the
-    /// 17th time fails: it may be what the broker closes the connection for. Needs a tokio runtime.
+    /// It waits as long as lapin tries, but no longer than the channel's [`recovery_limit`](Channel::recovery_limit).
+    /// One that lost its connection for the 17th time fails: it may be what the broker closes the connection for. Needs
+    /// a tokio runtime.
     pub fn resend(mut self) -> Self {
         self.resend = true;
         self
@@ -232,15 +233,20 @@ pub(crate) async fn publish(
     }
     let mut resent = 0_u32;
     let result = loop {
-        let result = send(channel, &message).await;
+        let result = tokio::select! {
+            biased;
+            result = send(channel, &message) => result,
+            // lapin answers what a lost connection left unanswered only when it has another one
+            overdue = recovery::overdue(channel) => Err(overdue),
+        };
         let Err(PublishError::Lapin(error)) = result else {
             break result;
         };
         if !message.resend || resent == MAX_RESENDS {
             break Err(error.into());
         }
-        if let Err(error) = recovery::wait(&channel.inner, error).await {
-            break Err(error.into());
+        if let Err(error) = recovery::wait(channel, error).await {
+            break Err(error);
         }
         resent += 1;
         let span = in_flight.context();
@@ -414,10 +420,11 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// The error itself, if auto-recovery is off, it is none of the connection's, or lapin gave up.
+    /// The error itself, if auto-recovery is off, it is none of the connection's, or lapin gave up;
+    /// [`PublishError::NotRecovered`], if it took longer than the [`recovery_limit`](Channel::recovery_limit).
     pub async fn wait_for_recovery(&self, error: PublishError) -> Result<(), PublishError> {
         match error {
-            PublishError::Lapin(error) => Ok(recovery::wait(&self.inner, error).await?),
+            PublishError::Lapin(error) => recovery::wait(self, error).await,
             other => Err(other),
         }
     }

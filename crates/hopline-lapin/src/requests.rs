@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -167,14 +168,21 @@ impl Drop for Requests {
     }
 }
 
-/// Gives each reply to who waits for it, until the channel is gone for good.
+/// Gives each reply to who waits for it, until the channel is gone for good, or for longer than it may.
 async fn read(mut replies: Consumer, waiting: Arc<Waiting>) {
     let _closed = Close(&waiting);
+    let channel = replies.channel.clone();
+    let mut overdue = pin!(recovery::overdue(&channel));
     loop {
-        match replies.next().await {
+        let reply = tokio::select! {
+            biased;
+            reply = replies.next() => reply,
+            _ = &mut overdue => return,
+        };
+        match reply {
             Some(Ok(reply)) => waiting.give(reply),
             Some(Err(error)) => {
-                if recovery::wait(&replies.channel.inner, error).await.is_err() {
+                if recovery::wait(&channel, error).await.is_err() {
                     return;
                 }
             }

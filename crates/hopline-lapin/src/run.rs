@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::StreamExt;
 use hopline_core::notify;
 use lapin::options::{BasicCancelOptions, ConfirmSelectOptions};
+use lapin::{ConnectionState, ErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower_service::Service;
@@ -39,7 +40,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// The channel failed and does not recover, or the options cannot be followed.
+    /// The channel failed and does not recover within its [`recovery_limit`](crate::Channel::recovery_limit), or the
+    /// options cannot be followed.
     ///
     /// # Cancellation
     ///
@@ -161,6 +163,9 @@ where
         options: Arc::new(options),
     };
     let mut shutdown = pin!(shutdown);
+    // a consumer is told that its connection was lost when there is another one, not before
+    let channel = consumer.channel.clone();
+    let mut overdue = pin!(recovery::overdue(&channel));
     let end = loop {
         let item = async {
             let permit = handlers.permit().await;
@@ -171,6 +176,9 @@ where
             biased;
             () = &mut shutdown => break Ok(End::Shutdown),
             item = item => item,
+            _ = &mut overdue => {
+                break Err(ErrorKind::InvalidConnectionState(ConnectionState::Reconnecting).into());
+            }
         };
         match item {
             None => break Ok(End::Cancelled),
@@ -178,9 +186,9 @@ where
                 let recovered = tokio::select! {
                     biased;
                     () = &mut shutdown => break Ok(End::Shutdown),
-                    recovered = recovery::wait(&consumer.channel.inner, error) => recovered,
+                    recovered = recovery::wait(&consumer.channel, error.clone()) => recovered,
                 };
-                if let Err(error) = recovered {
+                if recovered.is_err() {
                     break Err(error);
                 }
             }

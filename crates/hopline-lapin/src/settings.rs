@@ -1,6 +1,12 @@
 //! What a channel's publishes and deliveries share.
 
+use std::time::Duration;
+
 use hopline_core::{OlderNames, SpanNames, Tracer};
+
+/// Longer than a broker takes to start again, and than lapin waits between its first tries; shorter than anybody
+/// should go without messages and not know.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -12,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) body_sizes: bool,
     pub(crate) timestamps: bool,
     pub(crate) server: Option<(String, u16)>,
+    pub(crate) recovery_limit: Duration,
 }
 
 impl Settings {
@@ -25,6 +32,7 @@ impl Settings {
             body_sizes: false,
             timestamps: false,
             server: None,
+            recovery_limit: RECOVERY_LIMIT,
         }
     }
 

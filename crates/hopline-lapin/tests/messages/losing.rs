@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::SpanData;
-use hopline_lapin::{Delivery, End, PublishError, RunOptions};
+use hopline_lapin::{Delivery, End, PublishError, RequestError, RunOptions};
 use hopline_testing::amqp::Broker;
 use lapin::ConnectionProperties;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,6 +173,59 @@ async fn requests_work_again_after_recovery() {
     };
     in_time(again).await;
     running.abort();
+}
+
+/// lapin tries for hours, and answers nobody meanwhile.
+#[tokio::test]
+async fn who_waits_for_recovery_gives_up_at_the_limit() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let broker = Broker::start().unwrap();
+    let patient = ConnectionProperties::default()
+        .configure_backoff(|backoff| backoff.with_max_times(10_000))
+        .enable_auto_recover();
+    let setup = Setup::with(&broker.url(), Kind::Classic, patient).await;
+    let setup = setup.over(|channel| channel.recovery_limit(LIMIT));
+    let requests = setup.channel.requests().await.unwrap();
+    let consumer = setup.consume().await;
+    let handler = |_| async { Ok::<_, Infallible>(()) };
+    let running = consumer.run(handler, RunOptions::default(), std::future::pending());
+    let running = tokio::spawn(running);
+    let message = || setup.channel.publish("", &setup.queue, b"x").mandatory();
+
+    let stalled = broker.stall();
+    let mut unconfirmed = Box::pin(message().resend().into_future());
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut unconfirmed);
+    assert!(early.await.is_err());
+    broker.cut_connections();
+    drop(stalled);
+    drop(broker);
+
+    let not_recovered = |result: Result<_, PublishError>| {
+        let error = result.map(drop).unwrap_err();
+        assert!(
+            matches!(error, PublishError::NotRecovered(LIMIT)),
+            "{error}"
+        );
+    };
+    // one whose confirm cannot come, one that waits behind it, and one that waits for recovery
+    let both = async { tokio::join!(unconfirmed, message().into_future()) };
+    let (first, second) = in_time(both).await;
+    not_recovered(first);
+    not_recovered(second);
+    let other = setup.channel.publish("", &setup.queue, b"x");
+    not_recovered(in_time(other.resend().into_future()).await);
+    assert!(in_time(running).await.unwrap().is_err());
+    let closed = async {
+        let call = || requests.call("", &setup.queue, b"x");
+        while !matches!(call().await, Err(RequestError::Closed)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(closed).await;
+
+    let publishes = setup.spans.named("publish.message");
+    let types = publishes.iter().filter_map(|span| span.text("error.type"));
+    assert_eq!(types.filter(|kind| *kind == "not_recovered").count(), 3);
 }
 
 /// Nothing is left open by a runner that nobody waits for.
