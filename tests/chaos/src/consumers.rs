@@ -4,58 +4,66 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::{Context, Tracer};
-use hopline_lapin::{Channel, ChannelExt, Delivery, RunOptions};
-use lapin::Connection;
-use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use hopline_lapin::{Delivery, RunOptions};
+use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
+use tokio::time::timeout;
 
+use crate::link::PATIENCE;
 use crate::recorded::Recorded;
-use crate::{Ledger, Result};
+use crate::{Ledger, Link, Result};
 
 /// Consumes until all were handled; after each share of `every` messages it is cancelled and begins again.
-/// Gives how often.
+/// Gives how often, and how many connections it replaced.
 ///
 /// # Errors
 ///
 /// lapin gave up.
 pub async fn consume(
-    connection: &Connection,
+    url: &str,
     tracer: Tracer,
     queue: &str,
     (messages, every): (usize, usize),
     ledger: Arc<Ledger>,
     recorded: Recorded,
-) -> Result<usize> {
-    let mut channel = open(connection, &tracer).await?;
-    let mut rounds = 0;
+) -> Result<(usize, usize)> {
+    let mut link = Link::open(url, &tracer).await?;
+    let (mut rounds, mut replaced) = (0, 0);
     let mut until = every;
     while ledger.progress() < messages {
         rounds += 1;
-        let options = BasicConsumeOptions::default();
-        let consuming =
-            channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
-        let consumer = match consuming.await {
-            Ok(consumer) => consumer,
-            Err(error) => {
-                // lost at this very moment: recovered, or to be opened anew
-                if channel.wait_for_recovery(error.into()).await.is_err() {
-                    channel = open(connection, &tracer).await?;
-                }
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        let channel = link.channel();
+        let consuming = channel.basic_consume(queue.into(), "".into(), options, none);
+        let consumer = match timeout(PATIENCE, consuming).await {
+            Ok(Ok(consumer)) => consumer,
+            // lost at this very moment: recovered, or to be opened anew
+            Ok(Err(error))
+                if channel
+                    .wait_for_recovery(error.clone().into())
+                    .await
+                    .is_ok() =>
+            {
+                continue;
+            }
+            _ => {
+                link.replace().await?;
+                replaced += 1;
                 continue;
             }
         };
         let (page, spans) = (Arc::clone(&ledger), recorded.clone());
         let handler = move |delivery: Delivery| handle(page.clone(), spans.clone(), delivery);
-        let options = RunOptions::default()
-            .concurrency(16)
-            .drain(Duration::from_secs(60));
+        let options = RunOptions::default().concurrency(16).drain(PATIENCE);
         let shutdown = ledger.until(until.min(messages));
         if consumer.run(handler, options, shutdown).await.is_err() {
-            channel = open(connection, &tracer).await?;
+            link.replace().await?;
+            replaced += 1;
         }
         until = ledger.progress() + every;
     }
-    Ok(rounds)
+    link.close().await;
+    Ok((rounds, replaced))
 }
 
 async fn handle(ledger: Arc<Ledger>, recorded: Recorded, delivery: Delivery) -> Result<()> {
@@ -66,10 +74,4 @@ async fn handle(ledger: Arc<Ledger>, recorded: Recorded, delivery: Delivery) -> 
     tokio::time::sleep(Duration::from_millis(1)).await;
     ledger.handled(number, delivery.redelivered());
     Ok(())
-}
-
-async fn open(connection: &Connection, tracer: &Tracer) -> Result<Channel> {
-    let channel = connection.create_channel().await?;
-    channel.basic_qos(100, BasicQosOptions::default()).await?;
-    Ok(channel.traced().tracer(tracer.clone()))
 }

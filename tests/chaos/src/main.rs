@@ -1,7 +1,7 @@
 //! Publishers and consumers whose broker is killed under them: nothing is lost, and the spans say what happened.
 
 use std::io::Write as _;
-use std::process::ExitCode;
+use std::process::exit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,46 +9,71 @@ use hopline_chaos::args::Args;
 use hopline_chaos::consumers::consume;
 use hopline_chaos::publisher::publish;
 use hopline_chaos::recorded::Recorded;
-use hopline_chaos::{Ledger, Rabbit, Result, connect};
+use hopline_chaos::{Error, Ledger, Rabbit, Result, connect};
 use hopline_core::Tracer;
-use lapin::Connection;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
 const QUEUE: &str = "hopline-chaos";
-/// All of it, on a machine that does much else.
-const LIMIT: Duration = Duration::from_secs(900);
+/// All of it but the messages, and what each of those may take, on a machine that does much else.
+const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT_PER_MESSAGE: Duration = Duration::from_millis(16);
+/// How long a new queue is left alone: RabbitMQ writes the names of its quorum queues to disk half a second after the
+/// last change, and begins a queue whose name is not there anew after a crash, empty and without a leader.
+const SETTLED: Duration = Duration::from_secs(3);
 /// How much memory may grow from the first quarter to the end: allocators keep a little of each peak.
 const GROWTH: u64 = 24 << 20;
+/// The same for each connection that was replaced: lapin's buffers, which a stuck one keeps.
+const GROWTH_PER_CONNECTION: u64 = 10 << 20;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let told = match run().await {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(error) => writeln!(std::io::stderr(), "chaos: {error}"),
-    };
-    drop(told);
-    ExitCode::FAILURE
+async fn main() {
+    let outcome = run().await;
+    if let Err(error) = &outcome {
+        let _ = writeln!(std::io::stderr(), "chaos: {error}");
+    }
+    // at once: a thread of the runtime that is stuck in lapin's locks would be waited for
+    exit(outcome.is_err().into())
 }
 
 async fn run() -> Result<()> {
-    let Args { messages, kills } = Args::parse(std::env::args().skip(1))?;
-    let mut rabbit = tokio::task::spawn_blocking(Rabbit::start).await??;
-    let ledger = Arc::new(Ledger::new(messages));
-    let recorded = Recorded::new(Arc::clone(&ledger));
+    let args = Args::parse(std::env::args().skip(1))?;
+    let rabbit = tokio::task::spawn_blocking(Rabbit::start).await??;
+    let ledger = Arc::new(Ledger::new(args.messages));
+    let limit = LIMIT + LIMIT_PER_MESSAGE * u32::try_from(args.messages)?;
+    end_after(limit, Arc::clone(&ledger));
+    torment(args, rabbit, &ledger).await
+}
+
+/// Ends the process if it takes longer. By a thread that ends with it: where lapin's locks hold the threads of the
+/// runtime, its clock stands still.
+fn end_after(limit: Duration, ledger: Arc<Ledger>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        let (handled, published) = (ledger.progress(), ledger.published());
+        let told = format!("not done after {limit:?}: {published} published, {handled} handled");
+        let _ = writeln!(std::io::stderr(), "chaos: {told}");
+        exit(1)
+    });
+}
+
+/// The work and the kills; then it is added up.
+async fn torment(args: Args, rabbit: Rabbit, ledger: &Arc<Ledger>) -> Result<()> {
+    let Args { messages, kills } = args;
+    let url = rabbit.url().to_owned();
+    let recorded = Recorded::new(Arc::clone(ledger));
     let tracer = Tracer::builder()
         .service("chaos")
         .sink(recorded.clone())
         .build();
-    let connection = connect(rabbit.url()).await?;
-    declare(&connection).await?;
+    declare(&url).await?;
 
     let begun = Instant::now();
     let every = (messages / 8).max(100);
     let consumers = [every, every + every / 3].map(|every| {
-        let (ledger, recorded) = (Arc::clone(&ledger), recorded.clone());
+        let (ledger, recorded) = (Arc::clone(ledger), recorded.clone());
         consume(
-            &connection,
+            &url,
             tracer.clone(),
             QUEUE,
             (messages, every),
@@ -57,37 +82,28 @@ async fn run() -> Result<()> {
         )
     });
     let [first, second] = consumers;
-    let publishing = publish(&connection, tracer.clone(), QUEUE, messages, &ledger);
-    let killing = kill(&mut rabbit, messages, kills, &ledger);
-    let work = async {
-        tokio::try_join!(
-            publishing,
-            first,
-            second,
-            killing,
-            memory(messages, &ledger)
-        )
-    };
-    let done = tokio::time::timeout(LIMIT, work).await;
-    let ((), first, second, (), growth) = done.map_err(|_| {
-        let (handled, published) = (ledger.progress(), ledger.published());
-        format!("not done after {LIMIT:?}: {published} published, {handled} handled")
-    })??;
+    let publishing = publish(&url, tracer.clone(), QUEUE, messages, ledger);
+    let killing = kill(rabbit, messages, kills, ledger);
+    let growing = memory(messages, ledger);
+    let ((anew, replaced), first, second, rabbit, growth) =
+        tokio::try_join!(publishing, first, second, killing, growing)?;
+    let (runs, replaced) = (first.0 + second.0, replaced + first.1 + second.1);
     let took = begun.elapsed();
-    let left = waiting(&connection).await?;
-    connection.close(200, "bye".into()).await?;
+    let left = waiting(&url).await?;
+    drop(rabbit);
 
     let (lost, unknown) = ledger.imbalance();
     let (deliveries, published) = (ledger.deliveries(), ledger.published());
     let (publishes, processes) = (recorded.publishes(), recorded.processes());
     let again = deliveries - ledger.progress();
     say(&format!(
-        "{published} messages published and confirmed, {kills} SIGKILLs, {} runs of 2 consumers, {:.0} s\n\
+        "{published} messages published and confirmed, {anew} anew, {} SIGKILLs, {:.0} s\n\
+         {runs} runs of 2 consumers, {replaced} connections replaced\n\
          ledger: {lost} lost, {unknown} handled without a confirm, {left} left in the queue\n\
          spans: {publishes} publish, {processes} process for {deliveries} deliveries, {} without partner or outcome, {} open\n\
          handled again: {again}, of which unexplained: {}; redelivered: {}, settled in vain: {}\n\
          memory: {:+.1} MiB from the first quarter to the end",
-        first + second,
+        kills + kills / 2,
         took.as_secs_f64(),
         recorded.wrong(),
         recorded.open(),
@@ -97,12 +113,20 @@ async fn run() -> Result<()> {
         growth as f64 / f64::from(1 << 20),
     ))?;
     let stats = tracer.stats();
+    let may_grow = GROWTH + GROWTH_PER_CONNECTION * replaced as u64;
     for (what, count) in [
         ("messages were lost", lost),
         ("messages were handled that nobody published", unknown),
         ("messages are left", left as usize),
         ("messages were not published", messages - published),
-        ("publishes have no span", messages.abs_diff(publishes)),
+        (
+            "publishes and their spans differ",
+            (messages + anew).abs_diff(publishes),
+        ),
+        (
+            "publish spans have another outcome",
+            anew.abs_diff(recorded.failed()),
+        ),
         (
             "deliveries and process spans differ",
             deliveries.abs_diff(processes),
@@ -119,7 +143,7 @@ async fn run() -> Result<()> {
         ),
         (
             "bytes of memory too many",
-            growth.saturating_sub(GROWTH as i64).max(0) as usize,
+            growth.saturating_sub(may_grow as i64).max(0) as usize,
         ),
     ] {
         if count > 0 {
@@ -130,7 +154,8 @@ async fn run() -> Result<()> {
 }
 
 /// A quorum queue: what it says it has, it has on disk, and it counts deliveries.
-async fn declare(connection: &Connection) -> Result<()> {
+async fn declare(url: &str) -> Result<()> {
+    let connection = connect(url).await?;
     let channel = connection.create_channel().await?;
     let mut arguments = FieldTable::default();
     arguments.insert(
@@ -144,36 +169,55 @@ async fn declare(connection: &Connection) -> Result<()> {
     channel
         .queue_declare(QUEUE.into(), durable, arguments)
         .await?;
-    Ok(channel.close(200, "bye".into()).await?)
+    connection.close(200, "bye".into()).await?;
+    tokio::time::sleep(SETTLED).await;
+    Ok(())
 }
 
-async fn waiting(connection: &Connection) -> Result<u32> {
+async fn waiting(url: &str) -> Result<u32> {
+    let connection = connect(url).await?;
     let channel = connection.create_channel().await?;
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
     let declared = channel.queue_declare(QUEUE.into(), passive, FieldTable::default());
-    Ok(declared.await?.message_count())
+    let left = declared.await?.message_count();
+    connection.close(200, "bye".into()).await?;
+    Ok(left)
 }
 
-/// Kills the broker at even distances of the work, and starts it again.
-async fn kill(rabbit: &mut Rabbit, messages: usize, kills: usize, ledger: &Ledger) -> Result<()> {
+/// Kills the broker at even distances of the work, and starts it again. Gives it back, so that it lives to the end.
+async fn kill(
+    mut rabbit: Rabbit,
+    messages: usize,
+    kills: usize,
+    ledger: &Ledger,
+) -> Result<Rabbit> {
     for round in 1..=kills {
         let at = messages * round / (kills + 1);
         ledger.until(at).await;
         let begun = Instant::now();
-        // the calls block: this task has nothing else to do, and the others have other threads
-        tokio::task::block_in_place(|| rabbit.kill().and_then(|()| rabbit.start_again()))?;
+        // every second time at once again, while its clients come back
+        let times = 2 - round % 2;
+        // on a thread of its own, since the calls block; they have time-outs
+        let killing = tokio::task::spawn_blocking(move || {
+            for _ in 0..times {
+                rabbit.kill()?;
+                rabbit.start_again()?;
+            }
+            Ok::<_, Error>(rabbit)
+        });
+        rabbit = killing.await??;
         let down = begun.elapsed().as_secs_f64();
         let handled = ledger.progress();
         ledger.until(handled + 1).await;
         say(&format!(
-            "SIGKILL {round}: {handled} handled, back after {down:.1} s, at work again after {:.1} s",
+            "kill {round}, {times} times: {handled} handled, back after {down:.1} s, at work again after {:.1} s",
             begun.elapsed().as_secs_f64()
         ))?;
     }
-    Ok(())
+    Ok(rabbit)
 }
 
 /// By how many bytes this process has grown since the first quarter.

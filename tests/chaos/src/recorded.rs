@@ -19,6 +19,7 @@ struct Inner {
     /// Spans in which a handler runs now. Held to insert or remove one; as many as handlers at a time.
     open: Mutex<HashSet<SpanId>>,
     publishes: AtomicUsize,
+    failed: AtomicUsize,
     processes: AtomicUsize,
     redelivered: AtomicUsize,
     lost_settlements: AtomicUsize,
@@ -32,6 +33,7 @@ impl Recorded {
             ledger,
             open: Mutex::default(),
             publishes: AtomicUsize::new(0),
+            failed: AtomicUsize::new(0),
             processes: AtomicUsize::new(0),
             redelivered: AtomicUsize::new(0),
             lost_settlements: AtomicUsize::new(0),
@@ -49,6 +51,11 @@ impl Recorded {
     /// Publish spans that have ended.
     pub fn publishes(&self) -> usize {
         self.0.publishes.load(SeqCst)
+    }
+
+    /// Those of them that say the message was not confirmed.
+    pub fn failed(&self) -> usize {
+        self.0.failed.load(SeqCst)
     }
 
     /// Process spans that have ended.
@@ -78,6 +85,9 @@ impl Recorded {
 
     fn published(&self, span: &SpanView<'_>) {
         self.0.publishes.fetch_add(1, SeqCst);
+        if span.is_error() {
+            self.0.failed.fetch_add(1, SeqCst);
+        }
         if attribute(span, "hopline.messaging.resend_count").is_none() {
             return;
         }
