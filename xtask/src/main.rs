@@ -33,8 +33,8 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone, the gate and the example, against a
-                        private Postgres, MariaDB and RabbitMQ; --keep leaves those running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example and chaos in short,
+                        against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
   services              start them, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start them and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
@@ -44,8 +44,8 @@ cargo xtask COMMAND
   bench --soak SECONDS  full load: memory must stay flat, and the counts must add up
   soak [--minutes N]    a mixed load over the example on private servers under a rotating plan of faults, for an
                         hour if not said otherwise; the report is target/soak.md
-  chaos [--short]       publishers and consumers whose RabbitMQ is killed five times: 50,000 messages, no loss;
-                        or once, with 4,000
+  chaos [--short]       publishers and consumers whose RabbitMQ is killed in five places: 50,000 messages, no loss;
+                        or in one, with 4,000, as `test` does
   broker                a RabbitMQ that the calling program may kill and start again, by words on stdin
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
