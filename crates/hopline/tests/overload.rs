@@ -1,4 +1,5 @@
 //! What a service loses where its collector cannot take all.
+#![cfg(feature = "otlp")]
 
 #[path = "../../hopline-otlp/tests/support/mod.rs"]
 mod support;
