@@ -61,6 +61,12 @@ impl Ledger {
         self.progress.notify_waiters();
     }
 
+    /// Whether this message, which has come again, was handled before and published more than once.
+    pub fn is_double(&self, message: usize) -> bool {
+        let entry = &self.messages[message];
+        entry.handled.load(SeqCst) > 0 && entry.resent.load(SeqCst)
+    }
+
     /// How many were handled, each counted once.
     pub fn progress(&self) -> usize {
         self.handled.load(SeqCst)
