@@ -159,7 +159,7 @@ impl Channel {
             .inner
             .basic_consume(queue.clone(), tag, options, arguments)
             .await?;
-        Ok(Consumer::new(inner, self.clone(), queue, options.no_ack))
+        Ok(Consumer::new(inner, self.clone(), &queue, options.no_ack))
     }
 
     /// Fetches one message, if there is one.
@@ -187,6 +187,7 @@ impl Channel {
         let got = self.inner.basic_get(queue.clone(), options).await;
         let got = got.map(|message| {
             let delivery = message?.delivery;
+            let queue = queue.as_str().into();
             let delivery = Delivery::new(delivery, &queue, options.no_ack, &self.settings);
             delivery.describe_receive(&receive.context());
             Some(delivery)

@@ -21,7 +21,7 @@ use crate::delivery::Delivery;
 pub struct Consumer {
     inner: lapin::Consumer,
     pub(crate) channel: Channel,
-    queue: ShortString,
+    queue: Arc<str>,
     pub(crate) no_ack: bool,
     /// An error or the end that came behind the messages of a batch: lapin gives each once.
     held: Option<Option<lapin::Result<Delivery>>>,
@@ -31,13 +31,13 @@ impl Consumer {
     pub(crate) fn new(
         inner: lapin::Consumer,
         channel: Channel,
-        queue: ShortString,
+        queue: &ShortString,
         no_ack: bool,
     ) -> Self {
         Self {
             inner,
             channel,
-            queue,
+            queue: queue.as_str().into(),
             no_ack,
             held: None,
         }

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use hopline_core::{Attr, Context, Incoming, Kind, Span, SpanContext, attr, semconv};
 use lapin::BasicProperties;
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
-use lapin::types::ShortString;
 
 use crate::carrier::TableExtractor;
 use crate::destination::{Operation, destination};
@@ -23,7 +22,8 @@ pub struct Delivery(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     delivery: lapin::message::Delivery,
-    queue: ShortString,
+    /// Its consumer's.
+    queue: Arc<str>,
     no_ack: bool,
     incoming: Incoming,
     settings: Arc<Settings>,
@@ -32,7 +32,7 @@ struct Inner {
 impl Delivery {
     pub(crate) fn new(
         delivery: lapin::message::Delivery,
-        queue: &ShortString,
+        queue: &Arc<str>,
         no_ack: bool,
         settings: &Arc<Settings>,
     ) -> Self {
@@ -42,7 +42,7 @@ impl Delivery {
             .unwrap_or_default();
         Self(Arc::new(Inner {
             delivery,
-            queue: queue.clone(),
+            queue: Arc::clone(queue),
             no_ack,
             incoming,
             settings: Arc::clone(settings),
@@ -71,7 +71,7 @@ impl Delivery {
 
     /// The queue it came from.
     pub fn queue(&self) -> &str {
-        self.0.queue.as_str()
+        &self.0.queue
     }
 
     /// The tag by which its channel knows it.
@@ -192,7 +192,7 @@ impl Delivery {
         let from = destination(self.exchange(), self.routing_key(), Some(self.queue()));
         span.set_all(|| {
             [
-                attr(semconv::MESSAGING_DESTINATION_NAME, &from),
+                attr(semconv::MESSAGING_DESTINATION_NAME, &*from),
                 attr(
                     "messaging.rabbitmq.destination.routing_key",
                     self.routing_key(),

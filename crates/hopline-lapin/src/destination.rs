@@ -2,26 +2,46 @@
 
 use std::borrow::Cow;
 
-use hopline_core::SpanNames;
-
 /// What the reply queues of this crate begin with.
 pub(crate) const REPLIES: &str = "hopline.reply-";
 /// What queues begin with that are named by RabbitMQ, or by this crate.
 const MADE_UP: [&str; 3] = ["amq.gen-", "amq.rabbitmq.reply-to", REPLIES];
 
 /// `messaging.destination.name`: exchange, routing key and queue, without those that are empty or say nothing new.
-pub(crate) fn destination(exchange: &str, key: &str, queue: Option<&str>) -> String {
-    let queue = queue.filter(|queue| *queue != key);
-    let parts: Vec<&str> = [Some(exchange), Some(key), queue]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.is_empty())
-        .collect();
-    if parts.is_empty() {
-        "amq.default".to_owned()
+pub(crate) fn destination<'a>(
+    exchange: &'a str,
+    key: &'a str,
+    queue: Option<&'a str>,
+) -> Cow<'a, str> {
+    let queue = queue.filter(|queue| *queue != key).unwrap_or_default();
+    let parts = [exchange, key, queue].into_iter();
+    joined(parts.filter(|part| !part.is_empty())).unwrap_or(Cow::Borrowed("amq.default"))
+}
+
+/// The destination in a span's name: without queues whose names nobody chose, of which there would be no end.
+pub(crate) fn lasting(destination: &str) -> Option<Cow<'_, str>> {
+    let parts = destination.split(':');
+    if parts.clone().any(is_made_up) {
+        joined(parts.filter(|part| !is_made_up(part)))
     } else {
-        parts.join(":")
+        Some(Cow::Borrowed(destination))
     }
+}
+
+/// With colons between them. One alone, as mostly, needs no memory.
+fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Option<Cow<'a, str>> {
+    let mut rest = parts.clone();
+    let first = rest.next()?;
+    if rest.clone().next().is_none() {
+        return Some(Cow::Borrowed(first));
+    }
+    let mut all = String::with_capacity(parts.map(|part| part.len() + 1).sum());
+    all.push_str(first);
+    for part in rest {
+        all.push(':');
+        all.push_str(part);
+    }
+    Some(Cow::Owned(all))
 }
 
 /// True for a queue whose name nobody chose: without meaning, and gone with its connection.
@@ -41,23 +61,8 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// The span's name. Names of queues that nobody chose are not in it: there would be no end of them.
-    pub(crate) fn span_name(self, names: SpanNames, destination: &str) -> Cow<'static, str> {
-        if names == SpanNames::Hopline {
-            return self.own_name().into();
-        }
-        let lasting: Vec<&str> = destination
-            .split(':')
-            .filter(|part| !is_made_up(part))
-            .collect();
-        if lasting.is_empty() {
-            self.label().into()
-        } else {
-            format!("{} {}", self.label(), lasting.join(":")).into()
-        }
-    }
-
-    fn own_name(self) -> &'static str {
+    /// The span's name, where it is this crate's.
+    pub(crate) fn own_name(self) -> &'static str {
         match self {
             Self::Publish => "publish.message",
             Self::PublishBatch => "publish.batch",
@@ -105,13 +110,12 @@ mod tests {
 
     #[test]
     fn made_up_names_are_not_in_span_names() {
-        let name = |destination| Operation::Process.span_name(SpanNames::Conventions, destination);
-        assert_eq!(name("shop:order.placed"), "process shop:order.placed");
-        assert_eq!(name("amq.gen-JzTY20BRgKO"), "process");
-        assert_eq!(name("amq.rabbitmq.reply-to.g1h2.k"), "process");
+        assert_eq!(lasting("shop:order.placed").unwrap(), "shop:order.placed");
         assert_eq!(
-            Operation::Process.span_name(SpanNames::Hopline, "x"),
-            "process.message"
+            lasting("shop:order.placed:amq.gen-JzTY20BRgKO").unwrap(),
+            "shop:order.placed"
         );
+        assert_eq!(lasting("amq.gen-JzTY20BRgKO"), None);
+        assert_eq!(lasting("amq.rabbitmq.reply-to.g1h2.k"), None);
     }
 }

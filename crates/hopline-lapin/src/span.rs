@@ -1,13 +1,11 @@
 //! What all spans of this crate say from their start.
 
-use std::borrow::Cow;
-
 use hopline_core::{
-    Attr, Context, Incoming, Kind, Literal, Name, Scope, Span, SpanBuilder, SpanContext, attr,
-    semconv,
+    Attr, Context, Incoming, Kind, Literal, Name, Scope, Span, SpanBuilder, SpanContext, SpanNames,
+    attr, semconv,
 };
 
-use crate::destination::{Operation, destination, is_made_up};
+use crate::destination::{Operation, destination, is_made_up, lasting};
 use crate::settings::Settings;
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
@@ -26,14 +24,14 @@ impl Subject<'_> {
     /// Starts it under what is current: for what the application does.
     pub(crate) fn start(&self, kind: Kind, settings: &Settings) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder.start_in(&Context::current(), settings.tracer.as_ref(), || attrs)
+            builder.start_in(&Context::current(), settings.tracer.as_ref(), attrs)
         })
     }
 
     /// Starts it as a local root: for what comes in.
     pub(crate) fn start_root(&self, kind: Kind, settings: &Settings, incoming: Incoming) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder.start_root(settings.tracer.as_ref(), incoming, || attrs)
+            builder.start_root(settings.tracer.as_ref(), incoming, attrs)
         })
     }
 
@@ -41,7 +39,7 @@ impl Subject<'_> {
         &self,
         kind: Kind,
         settings: &Settings,
-        start: impl FnOnce(SpanBuilder<'_>, [Attr<'_>; 11]) -> Span,
+        start: impl for<'s> FnOnce(SpanBuilder<'s>, &'s dyn Fn() -> [Attr<'s>; 11]) -> Span,
     ) -> Span {
         let Self {
             operation,
@@ -51,31 +49,37 @@ impl Subject<'_> {
             links,
         } = *self;
         let to = destination(exchange, key, queue);
-        let name = operation.span_name(settings.names, &to);
-        let name = match &name {
-            Cow::Borrowed(name) => Name::from(*name),
-            Cow::Owned(name) => Name::dynamic(name),
+        let lasting = match settings.names {
+            SpanNames::Hopline => None,
+            _ => Some(lasting(&to)),
         };
-        let builder = SpanBuilder::new(name).kind(kind).scope(&SCOPE).links(links);
-        let made_up = is_made_up(queue.unwrap_or(key)).then_some(true);
-        let older = |value| Some(value).filter(|_| settings.older_names.messaging);
-        let attrs = [
-            attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
-            attr("messaging.operation.name", Literal(operation.label())),
-            attr("messaging.operation.type", Literal(operation.kind())),
-            attr(semconv::MESSAGING_DESTINATION_NAME, &to),
-            attr("messaging.destination.anonymous", made_up),
-            attr("messaging.destination.temporary", made_up),
-            attr(
-                "messaging.rabbitmq.destination.routing_key",
-                (!key.is_empty()).then_some(key),
-            ),
-            attr(semconv::SERVER_ADDRESS, settings.server_address()),
-            attr(semconv::SERVER_PORT, settings.server_port()),
-            attr("messaging.operation", older(operation.label())),
-            attr("messaging.rabbitmq.routing_key", older(key)),
-        ];
-        start(builder.destination(&to), attrs)
+        let builder = match &lasting {
+            None => SpanBuilder::new(operation.own_name()),
+            Some(None) => SpanBuilder::new(operation.label()),
+            Some(Some(name)) => SpanBuilder::new(Name::dynamic(name)).prefix(operation.label()),
+        };
+        let attrs = || {
+            let made_up = is_made_up(queue.unwrap_or(key)).then_some(true);
+            let older = |value| Some(value).filter(|_| settings.older_names.messaging);
+            [
+                attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
+                attr("messaging.operation.name", Literal(operation.label())),
+                attr("messaging.operation.type", Literal(operation.kind())),
+                attr(semconv::MESSAGING_DESTINATION_NAME, &*to),
+                attr("messaging.destination.anonymous", made_up),
+                attr("messaging.destination.temporary", made_up),
+                attr(
+                    "messaging.rabbitmq.destination.routing_key",
+                    (!key.is_empty()).then_some(key),
+                ),
+                attr(semconv::SERVER_ADDRESS, settings.server_address()),
+                attr(semconv::SERVER_PORT, settings.server_port()),
+                attr("messaging.operation", older(operation.label())),
+                attr("messaging.rabbitmq.routing_key", older(key)),
+            ]
+        };
+        let builder = builder.kind(kind).scope(&SCOPE).links(links);
+        start(builder.destination(&to), &attrs)
     }
 }
 

@@ -1,0 +1,54 @@
+//! A process span that is not recorded allocates nothing.
+
+use allocation_counter::measure;
+use futures_util::StreamExt;
+use hopline_core::{SamplingPlan, Tracer};
+use hopline_lapin::{ChannelExt, Delivery};
+use hopline_testing::amqp::Broker;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+const QUEUE: &str = "orders";
+const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+async fn publish(channel: &Channel) {
+    let mut headers = FieldTable::default();
+    headers.insert(
+        "traceparent".into(),
+        AMQPValue::LongString(UNSAMPLED.into()),
+    );
+    let properties = BasicProperties::default().with_headers(headers);
+    let options = BasicPublishOptions::default();
+    let published = channel.basic_publish("".into(), QUEUE.into(), options, b"7", properties);
+    published.await.unwrap().await.unwrap();
+}
+
+async fn delivery(tracer: &Tracer) -> Delivery {
+    let broker = Broker::start().unwrap();
+    let properties = ConnectionProperties::default();
+    let connection = Connection::connect(&broker.url(), properties)
+        .await
+        .unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let none = FieldTable::default();
+    let declared = channel.queue_declare(QUEUE.into(), QueueDeclareOptions::default(), none);
+    declared.await.unwrap();
+    publish(&channel).await;
+    let traced = channel.traced().tracer(tracer.clone());
+    let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+    let consumer = traced.basic_consume(QUEUE.into(), "".into(), options, none);
+    consumer.await.unwrap().next().await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_process_span_that_is_not_recorded_allocates_nothing() {
+    let never = Tracer::builder()
+        .plan(SamplingPlan::always().others(0.0))
+        .build();
+    let delivery = delivery(&never).await;
+    let start = || drop(delivery.process_span());
+    start();
+    let allocations = measure(|| (0..100).for_each(|_| start())).count_total;
+    assert_eq!(allocations, 0);
+}
