@@ -98,8 +98,12 @@ impl Channel {
     /// How long a lost connection may take to be recovered; two minutes if not said.
     ///
     /// Who waits for it longer fails: a publish by [`PublishError::NotRecovered`], a [runner](Consumer::run) by lapin's
-    /// error, [`Requests`](crate::Requests) by being closed; a [`Consumer`] as a stream waits on. What follows is to open a new connection: lapin may still be trying, or be stuck. Without a tokio
-    /// runtime publishes wait as long as lapin's own.
+    /// error, [`Requests`](crate::Requests) by being closed; a [`Consumer`] as a stream waits on. Without a tokio runtime
+    /// publishes wait as long as lapin's own.
+    ///
+    /// What follows is to open a new connection: lapin may still be trying, or be stuck. Should it bring the old one
+    /// back, its consumers are back too, until it is closed. Keep the channel until then: lapin locks itself out where a
+    /// call that nobody waits for any more holds the last handle.
     #[must_use]
     pub fn recovery_limit(self, limit: Duration) -> Self {
         self.with(|settings| settings.recovery_limit = limit)
