@@ -1,5 +1,6 @@
 //! A channel, and the connection below it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::Tracer;
@@ -8,9 +9,9 @@ use lapin::options::{BasicQosOptions, ConfirmSelectOptions};
 use lapin::{Connection, ConnectionProperties};
 use tokio::time::{sleep, timeout};
 
-/// How long lapin may take to recover, a broker to answer and handlers to end: longer than RabbitMQ takes to start on
-/// an idle machine.
-pub const PATIENCE: Duration = Duration::from_secs(8);
+/// How long lapin may take to recover, a broker to answer and handlers to end: longer than RabbitMQ takes to start
+/// on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 /// How long to wait before trying once more.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -19,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Link {
     url: String,
     tracer: Tracer,
-    connection: Connection,
+    connection: Arc<Connection>,
     channel: Channel,
 }
 
@@ -31,9 +32,12 @@ impl Link {
     /// lapin gave up.
     pub async fn open(url: &str, tracer: &Tracer) -> lapin::Result<Self> {
         loop {
-            let connection = connect(url).await?;
-            // lapin does not answer every call that a lost connection left without an answer
-            if let Ok(Ok(channel)) = timeout(PATIENCE, channel(&connection, tracer)).await {
+            let connection = Arc::new(connect(url).await?);
+            // By a task that outlives its time-out: lapin does not answer every call that a lost connection left
+            // without an answer, and locks itself out if such a call holds the last handle to its channel. It ends
+            // with the call or the process.
+            let opening = tokio::spawn(channel(Arc::clone(&connection), tracer.clone()));
+            if let Ok(Ok(Ok(channel))) = timeout(PATIENCE, opening).await {
                 return Ok(Self {
                     url: url.to_owned(),
                     tracer: tracer.clone(),
@@ -41,7 +45,7 @@ impl Link {
                     channel,
                 });
             }
-            leave(connection);
+            tokio::spawn(leave(connection));
             sleep(PAUSE).await;
         }
     }
@@ -58,7 +62,12 @@ impl Link {
     /// As [`open`](Link::open).
     pub async fn replace(&mut self) -> lapin::Result<()> {
         let fresh = Self::open(&self.url, &self.tracer).await?;
-        leave(std::mem::replace(self, fresh).connection);
+        let lost = std::mem::replace(self, fresh);
+        // a task, which ends with the connection or the process; with the channel, as a call may still be open on it
+        tokio::spawn(async move {
+            leave(lost.connection).await;
+            drop(lost.channel);
+        });
         Ok(())
     }
 
@@ -83,28 +92,23 @@ pub async fn connect(url: &str) -> lapin::Result<Connection> {
     Connection::connect(url, properties.enable_auto_recover()).await
 }
 
-async fn channel(connection: &Connection, tracer: &Tracer) -> lapin::Result<Channel> {
+async fn channel(connection: Arc<Connection>, tracer: Tracer) -> lapin::Result<Channel> {
     let channel = connection.create_channel().await?;
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
     channel.basic_qos(100, BasicQosOptions::default()).await?;
-    Ok(channel
-        .traced()
-        .tracer(tracer.clone())
-        .recovery_limit(PATIENCE))
+    Ok(channel.traced().tracer(tracer).recovery_limit(PATIENCE))
 }
 
 /// Closes a connection that nobody needs, also one that lapin may still bring back: it would come with its consumers,
-/// and what they were sent would be handled by nobody. By a task, which ends with the connection or the process.
-fn leave(connection: Connection) {
-    tokio::spawn(async move {
-        while connection.close(200, "bye".into()).await.is_err() {
-            let status = connection.status();
-            if !status.reconnecting() && !status.connecting() {
-                return;
-            }
-            sleep(PAUSE).await;
+/// and what they were sent would be handled by nobody.
+async fn leave(connection: Arc<Connection>) {
+    while connection.close(200, "bye".into()).await.is_err() {
+        let status = connection.status();
+        if !status.reconnecting() && !status.connecting() {
+            return;
         }
-    });
+        sleep(PAUSE).await;
+    }
 }
