@@ -69,7 +69,8 @@ fn case_17_shutdown_writes_all_on_every_runtime_also_inside_a_task() {
 
 #[test]
 fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
-    let limit = Duration::from_millis(300);
+    // the exporter's own limit is ten times as long
+    let limit = Duration::from_secs(1);
     for (name, runtime) in runtimes() {
         let receiver = Receiver::start(std::iter::repeat_n(Step::Hang, 10));
         let telemetry = telemetry(&receiver.url(), limit);
@@ -79,19 +80,13 @@ fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
             record(telemetry.tracer().unwrap(), "lost");
             let waiting = tokio::spawn(telemetry.shutdown());
             // the runtime's only thread is free meanwhile
-            let (mut turns, ended) = (0, Instant::now() + limit / 2);
-            while Instant::now() < ended {
+            for turn in 0..100 {
+                assert!(!waiting.is_finished(), "{name}: {turn}");
                 tokio::task::yield_now().await;
-                turns += 1;
             }
-            assert!(turns > 100, "{name}: {turns}");
             assert!(is_timeout(waiting.await.unwrap()), "{name}");
         });
-        assert!(
-            start.elapsed() < 10 * limit,
-            "{name}: {:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < 8 * limit, "{name}: {:?}", start.elapsed());
         assert_eq!(
             (exporter.stats().abandoned, exporter.stats().waiting),
             (1, 0)
