@@ -4,10 +4,13 @@ use std::process::Command;
 
 use crate::cargo;
 use crate::interrupt::Interrupt;
+use crate::services::Services;
 use crate::step::Steps;
-use crate::{Result, apt, target};
+use crate::{Result, apt, postgres, target};
 
 const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
+/// Where the processes of the Postgres under callgrind write what they took.
+const COUNTED_DIR: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_DIR";
 /// The comparison, a workspace of its own, from the root.
 pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
 
@@ -69,8 +72,36 @@ fn compare(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
     steps.run("build the benchmarks", &mut in_peers("build"))?;
     let report = folder.join("bench.json");
     let mut run = in_peers("run");
+    // Held to the end: dropping it, on whatever way out, stops the servers.
+    let mut services = None;
+    if asks_for_databases(arguments) {
+        let mut started = steps.time("Postgres", |interrupt| {
+            let wanted = [postgres::VARIABLE];
+            Services::install(&wanted)?;
+            Services::start(&wanted, interrupt)
+        })?;
+        let counted = steps.time("Postgres under callgrind", |interrupt| {
+            started.add_counted_postgres(interrupt)
+        })?;
+        run.envs(started.urls());
+        run.env(COUNTED_DIR, counted);
+        services = Some(started);
+    }
     run.args(["--bin", "hopline-bench", "--", "--json"])
         .arg(report)
         .args(arguments);
-    steps.run("bench", &mut run)
+    steps.run("bench", &mut run)?;
+    drop(services);
+    Ok(())
+}
+
+/// True unless other cases are named.
+fn asks_for_databases(arguments: &[&str]) -> bool {
+    let mut named = arguments
+        .iter()
+        .zip(arguments.iter().skip(1))
+        .filter(|(option, _)| **option == "--cases")
+        .map(|(_, cases)| cases)
+        .peekable();
+    named.peek().is_none() || named.any(|cases| cases.contains("sqlx"))
 }

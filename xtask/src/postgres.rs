@@ -38,9 +38,18 @@ pub(crate) fn programs() -> Option<PathBuf> {
 
 /// Starts one with its data below `base`; answers once it takes connections.
 pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, String)> {
+    start_in(base.join("postgres"), false, interrupt)
+}
+
+/// Starts another one, under callgrind: in its folder each of its processes writes, when it ends, what it took, to
+/// `callgrind.out.` and its number.
+pub(crate) fn start_counted(base: &Path, interrupt: &Interrupt) -> Result<(Server, String)> {
+    start_in(base.join("postgres-counted"), true, interrupt)
+}
+
+fn start_in(dir: PathBuf, counted: bool, interrupt: &Interrupt) -> Result<(Server, String)> {
     let bin = programs().ok_or("Postgres is not installed")?;
     let account = Account::unprivileged(&["postgres", "nobody"])?;
-    let dir = base.join("postgres");
     account.make_dir(&dir)?;
     let mut server = Server::new("Postgres", dir.clone());
 
@@ -73,7 +82,18 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
 
     let port = free_port()?;
     let log = dir.join("log");
-    let mut postgres = account.command(&bin.join("postgres"), &dir);
+    let program = bin.join("postgres");
+    let mut postgres = if counted {
+        let mut valgrind = account.command(Path::new("valgrind"), &dir);
+        valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!(
+            "--callgrind-out-file={}/callgrind.out.%p",
+            dir.display()
+        ));
+        valgrind.arg(program);
+        valgrind
+    } else {
+        account.command(&program, &dir)
+    };
     postgres
         .arg("-D")
         .arg(&data)
@@ -92,9 +112,8 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
     }
     // SIGINT is its fast shutdown: clients are sent away, data files closed.
     let process = server.spawn(postgres, "INT", &log)?;
-    server.wait(process, Duration::from_secs(60), &log, interrupt, || {
-        takes_connections(port)
-    })?;
+    let limit = Duration::from_secs(if counted { 300 } else { 60 });
+    server.wait(process, limit, &log, interrupt, || takes_connections(port))?;
     Ok((
         server,
         format!("postgres://test:test@127.0.0.1:{port}/test"),

@@ -14,6 +14,9 @@ use crate::{Result, account, apt, mariadb, postgres, rabbitmq};
 /// The variables of all servers.
 pub(crate) const VARIABLES: [&str; 3] = [postgres::VARIABLE, mariadb::VARIABLE, rabbitmq::VARIABLE];
 
+/// The variable of a Postgres whose instructions are counted, for the benchmarks.
+const COUNTED: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_URL";
+
 /// Running servers by the variable that names each. Dropping stops them, see [`Server`].
 #[derive(Debug)]
 pub(crate) struct Services {
@@ -59,6 +62,14 @@ impl Services {
             services.running.push((variable, url, server));
         }
         Ok(services)
+    }
+
+    /// Starts a Postgres under callgrind beside them; gives the folder where its processes write.
+    pub(crate) fn add_counted_postgres(&mut self, interrupt: &Interrupt) -> Result<PathBuf> {
+        let (server, url) = postgres::start_counted(&self.base, interrupt)?;
+        let dir = server.dir.clone();
+        self.running.push((COUNTED, url, server));
+        Ok(dir)
     }
 
     /// Variable and URL of each.

@@ -103,7 +103,11 @@ fn callgrind(
 }
 
 /// The sum that callgrind wrote.
-fn total(file: &Path) -> Result<u64> {
+///
+/// # Errors
+///
+/// If there is none in the file.
+pub fn total(file: &Path) -> Result<u64> {
     let text = std::fs::read(file)
         .map_err(|error| format!("callgrind saw no call of {COUNTED}: {error}"))?;
     let text = String::from_utf8_lossy(&text);

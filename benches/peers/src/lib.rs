@@ -14,6 +14,7 @@ mod names;
 mod options;
 mod otel;
 mod ours;
+mod postgres;
 mod process;
 mod results;
 mod sdk;
@@ -43,6 +44,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(fast::cases());
     cases.extend(clients::cases());
     cases.extend(databases::cases());
+    cases.extend(postgres::cases());
     cases.extend(brokers::cases());
     cases.extend(encoding::cases());
     // the sort is stable: within a group ours comes first

@@ -8,7 +8,7 @@ use hopline_gate::{Case, simulated};
 use serde_json::Value;
 
 use crate::results::{Measured, Results};
-use crate::{Options, Result, cases, memory};
+use crate::{Options, Result, cases, memory, postgres};
 
 /// The argument by which a program times one case.
 pub const TIME: &str = "--time";
@@ -44,6 +44,9 @@ pub fn measure_all(options: &Options) -> Result<Results> {
             measured.allocated(&serde_json::from_str(&said)?)?;
             measured.instructions = Some(instructions);
         }
+    }
+    if options.counts && options.wants(postgres::QUERY) {
+        results.in_server = postgres::instructions_in_server()?;
     }
     if options.wants(MEMORY_GROUP) {
         for _ in 0..options.rounds {

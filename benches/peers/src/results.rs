@@ -13,6 +13,8 @@ pub struct Results {
     pub(crate) cases: BTreeMap<String, Measured>,
     /// Resident bytes of a span, by who holds it, a number for each round.
     pub(crate) resident: BTreeMap<&'static str, Vec<f64>>,
+    /// Instructions that a Postgres query takes in the server.
+    pub(crate) in_server: Option<f64>,
 }
 
 /// What was measured of one case; of times a number for each round.
@@ -126,6 +128,7 @@ impl Results {
         json!({
             "cases": cases.collect::<serde_json::Map<_, _>>(),
             "resident_bytes_per_span": self.resident,
+            "postgres_query_instructions_in_server": self.in_server,
         })
     }
 }

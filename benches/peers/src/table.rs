@@ -45,6 +45,9 @@ pub fn print(results: &Results) {
             println!("{}", row(results, case, slope));
         }
     }
+    if let Some(instructions) = results.in_server {
+        println!("\na Postgres query in the server: {instructions:.0} instructions");
+    }
     if !results.resident.is_empty() {
         println!("\nmemory: 10,000 traces of 6 spans in flight");
         for (who, bytes) in &results.resident {

@@ -3,6 +3,7 @@
 use crate::Results;
 use crate::encoding::PROST;
 use crate::names::*;
+use crate::postgres;
 use crate::results::{Metric, median};
 
 /// What is measured, what it must not exceed, and what it is.
@@ -158,11 +159,28 @@ fn of_any_clock(results: &Results) -> Vec<Target> {
             ratio(otlp(HOPLINE), otlp(PROST)),
         ),
         Target::new(
+            "a Postgres query, recorded: instructions beyond the bare one's, percent of client and server",
+            2.0,
+            of_query(results, postgres::QUERY, postgres::BARE),
+        ),
+        Target::new(
+            "the same, not recorded",
+            0.5,
+            of_query(results, postgres::QUERY_OFF, postgres::BARE_OFF),
+        ),
+        Target::new(
             "10,000 traces of 6 spans in flight, resident bytes a span",
             400.0,
             resident,
         ),
     ]
+}
+
+/// What tracing adds to a query, in percent of what client and server take for it without.
+fn of_query(results: &Results, group: &str, bare: &str) -> Option<f64> {
+    let added = results.value(&postgres::ours(group), Metric::Instructions)?;
+    let bare = results.value(bare, Metric::Instructions)?;
+    Some(100.0 * added / (bare + results.in_server?))
 }
 
 /// The slope from a trace of one child to one of five.

@@ -1,0 +1,176 @@
+//! Queries of a Postgres on loopback, and what they take in the server.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use hopline_core::FutureExt;
+use hopline_gate::simulated::total;
+use hopline_gate::trace::{Fate, root};
+use hopline_gate::{Case, Work};
+use hopline_sqlx::PoolExt;
+use opentelemetry_0_32::Context;
+use opentelemetry_0_32::trace::{FutureExt as _, TraceContextExt, Tracer, TracerProvider};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Executor, PgPool, Postgres};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::Result;
+use crate::names::{HOPLINE, name};
+use crate::ours::clocks;
+use crate::sdk::older::{flushed, provider};
+
+pub(crate) const QUERY: &str = "sqlx, a Postgres query in a sampled trace";
+pub(crate) const QUERY_OFF: &str = "sqlx, a Postgres query, not recorded";
+pub(crate) const BARE: &str = "sqlx/bare, Postgres";
+pub(crate) const BARE_OFF: &str = "sqlx/bare, Postgres, not recorded";
+/// How often an answer is there at once is a matter of chance, so they are many.
+const TIMES: u64 = 1024;
+const OTEL_BARE: &str = "sqlx/bare, Postgres, opentelemetry_sdk";
+/// Names the server; set by `cargo xtask bench`.
+const URL: &str = "HOPLINE_TEST_POSTGRES_URL";
+/// Names one that runs under callgrind, and the folder where each of its processes writes what it took.
+const COUNTED_URL: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_URL";
+const COUNTED_DIR: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_DIR";
+
+/// None where there is no server.
+pub(crate) fn cases() -> Vec<Case> {
+    if std::env::var_os(URL).is_none() {
+        return Vec::new();
+    }
+    let mut cases = Vec::new();
+    for (fate, group, bare) in [
+        (Fate::Kept, QUERY, BARE),
+        (Fate::NotRecorded, QUERY_OFF, BARE_OFF),
+    ] {
+        let (_, first) = clocks().swap_remove(0);
+        let raw = move |_: &_| {
+            let ((runtime, pool), tracer) = (connected(), fate.tracer(&first));
+            Work::new(move |times| {
+                runtime.block_on(async {
+                    for _ in 0..times {
+                        query(&pool).in_span(root(&tracer)).await;
+                    }
+                });
+            })
+        };
+        cases.push(Case::new(bare, raw).times(TIMES));
+        for (who, clock) in clocks() {
+            let ours = move |_: &_| {
+                let ((runtime, pool), tracer) = (connected(), fate.tracer(&clock));
+                let pool = pool.traced();
+                Work::new(move |times| {
+                    runtime.block_on(async {
+                        for _ in 0..times {
+                            query(&pool).in_span(root(&tracer)).await;
+                        }
+                    });
+                })
+            };
+            cases.push(Case::new(name(group, who), ours).over(bare).times(TIMES));
+        }
+    }
+    cases.push(Case::new(OTEL_BARE, |_| theirs(false)).times(TIMES));
+    cases.push(
+        Case::new(name(QUERY, "sqlx-otel"), |_| theirs(true))
+            .over(OTEL_BARE)
+            .times(TIMES),
+    );
+    cases
+}
+
+/// Instructions that one of these queries takes in the server process that answers it; nothing where no server counts.
+///
+/// # Errors
+///
+/// The server does not answer, or does not say what its process took.
+pub(crate) fn instructions_in_server() -> Result<Option<f64>> {
+    let (Ok(url), Some(dir)) = (std::env::var(COUNTED_URL), std::env::var_os(COUNTED_DIR)) else {
+        return Ok(None);
+    };
+    let dir = PathBuf::from(dir);
+    // so that the table is there for both; what they differ by is the queries alone
+    drop(pool(&url)?);
+    let (few, many) = (counted(&url, &dir, TIMES)?, counted(&url, &dir, 2 * TIMES)?);
+    Ok(Some(many.saturating_sub(few) as f64 / TIMES as f64))
+}
+
+/// What a server process of its own takes for so many queries, its start and its end included.
+fn counted(url: &str, dir: &Path, times: u64) -> Result<u64> {
+    let (runtime, pool) = pool(url)?;
+    let process: i32 = runtime.block_on(async {
+        for _ in 0..times {
+            query(black_box(&pool)).await;
+        }
+        let asked = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool);
+        let process = asked.await?;
+        pool.close().await;
+        Ok::<_, sqlx::Error>(process)
+    })?;
+    // it writes when it has ended, which is soon
+    let file = dir.join(format!("callgrind.out.{process}"));
+    let begun = Instant::now();
+    loop {
+        match total(&file) {
+            Ok(sum) => return Ok(sum),
+            Err(error) if begun.elapsed() > Duration::from_secs(30) => return Err(error),
+            Err(_) => sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+fn connected() -> (Runtime, PgPool) {
+    let url = std::env::var(URL).unwrap_or_default();
+    // fails where the server is gone, which ends a measurement rightly
+    pool(&url).expect("a database")
+}
+
+fn pool(url: &str) -> Result<(Runtime, PgPool)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let pool = runtime.block_on(async {
+        let pool = PgPoolOptions::new().max_connections(1).connect(url).await?;
+        let table =
+            "CREATE TABLE IF NOT EXISTS bench_orders (id INT PRIMARY KEY, name TEXT NOT NULL)";
+        sqlx::query(table).execute(&pool).await?;
+        sqlx::query("INSERT INTO bench_orders VALUES (7, 'line') ON CONFLICT DO NOTHING")
+            .execute(&pool)
+            .await?;
+        Ok::<_, sqlx::Error>(pool)
+    })?;
+    Ok((runtime, pool))
+}
+
+async fn query<'c>(pool: impl Executor<'c, Database = Postgres>) {
+    let found: Result<(String,), _> = sqlx::query_as("SELECT name FROM bench_orders WHERE id = $1")
+        .bind(7)
+        .fetch_one(pool)
+        .await;
+    assert!(found.is_ok_and(|(name,)| name == "line"));
+}
+
+fn theirs(traced: bool) -> Work {
+    let provider = provider(true);
+    let tracer = provider.tracer("bench");
+    let (runtime, raw) = connected();
+    let pool = sqlx_otel::PoolBuilder::from(raw.clone()).build();
+    let work = Work::new(move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                let span = tracer.start_with_context("root", &Context::new());
+                let root = Context::new().with_span(span);
+                if traced {
+                    query(&pool).with_context(root).await;
+                } else {
+                    query(&raw).with_context(root).await;
+                }
+            }
+        });
+    });
+    flushed(work, provider)
+}
+
+/// The case of hopline's own default clock.
+pub(crate) fn ours(group: &str) -> String {
+    name(group, HOPLINE)
+}
