@@ -72,7 +72,8 @@ impl<DB> Drop for Record<DB> {
     /// Not at its end is not an error by itself: who wants three rows stops reading, and a row that does not
     /// decode looks the same from here.
     fn drop(&mut self) {
-        self.span.set_all(|| {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        span.end_with(|| {
             [
                 attr(
                     "db.response.returned_rows",
@@ -123,7 +124,8 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.span.set_all(|| {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        span.end_with(|| {
             [
                 attr(POOL_WAIT, self.wait.millis()),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
