@@ -80,12 +80,21 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Instructions that one of these queries takes in the server process that answers it; nothing where no server counts.
+/// What a bare query takes beside the client's own instructions.
+#[derive(Debug)]
+pub(crate) struct Beside {
+    /// Instructions of the server process that answers it.
+    pub(crate) in_server: f64,
+    /// How much of the processor time of both is not the kernel's, whose instructions cannot be counted.
+    pub(crate) of_programs: f64,
+}
+
+/// Nothing where no server counts.
 ///
 /// # Errors
 ///
 /// The server does not answer, or does not say what its process took.
-pub(crate) fn instructions_in_server() -> Result<Option<f64>> {
+pub(crate) fn beside() -> Result<Option<Beside>> {
     let (Ok(url), Some(dir)) = (std::env::var(COUNTED_URL), std::env::var_os(COUNTED_DIR)) else {
         return Ok(None);
     };
@@ -93,7 +102,47 @@ pub(crate) fn instructions_in_server() -> Result<Option<f64>> {
     // so that the table is there for both; what they differ by is the queries alone
     drop(pool(&url)?);
     let (few, many) = (counted(&url, &dir, TIMES)?, counted(&url, &dir, 2 * TIMES)?);
-    Ok(Some(many.saturating_sub(few) as f64 / TIMES as f64))
+    Ok(Some(Beside {
+        in_server: many.saturating_sub(few) as f64 / TIMES as f64,
+        of_programs: of_programs()?,
+    }))
+}
+
+/// Over so many queries that the kernel's clock ticks say something.
+fn of_programs() -> Result<f64> {
+    const MANY: u64 = 40_000;
+    let (runtime, pool) = connected();
+    runtime.block_on(async {
+        let asked = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool);
+        let server: i32 = asked.await?;
+        let ticks = || {
+            Ok::<_, Box<dyn std::error::Error>>([
+                ticks("thread-self")?,
+                ticks(&server.to_string())?,
+            ])
+        };
+        let before = ticks()?;
+        for _ in 0..MANY {
+            query(&pool).await;
+        }
+        let (mut user, mut all) = (0, 0);
+        for (after, before) in ticks()?.into_iter().zip(before) {
+            user += after.0 - before.0;
+            all += after.0 - before.0 + after.1 - before.1;
+        }
+        Ok(user as f64 / all as f64)
+    })
+}
+
+/// Processor time of a thread or process, its own and the kernel's for it.
+fn ticks(of: &str) -> Result<(u64, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{of}/stat"))?;
+    // the name before it may have spaces
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc")?;
+    let mut times = fields.split_whitespace().skip(11);
+    let mut time =
+        || Ok::<u64, Box<dyn std::error::Error>>(times.next().ok_or("no time in /proc")?.parse()?);
+    Ok((time()?, time()?))
 }
 
 /// What a server process of its own takes for so many queries, its start and its end included.

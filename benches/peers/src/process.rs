@@ -46,7 +46,7 @@ pub fn measure_all(options: &Options) -> Result<Results> {
         }
     }
     if options.counts && options.wants(postgres::QUERY) {
-        results.in_server = postgres::instructions_in_server()?;
+        results.beside_query = postgres::beside()?;
     }
     if options.wants(MEMORY_GROUP) {
         for _ in 0..options.rounds {

@@ -6,6 +6,7 @@ use hopline_gate::Case;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::postgres::Beside;
 
 /// All that was measured, by case.
 #[derive(Debug, Default)]
@@ -13,8 +14,8 @@ pub struct Results {
     pub(crate) cases: BTreeMap<String, Measured>,
     /// Resident bytes of a span, by who holds it, a number for each round.
     pub(crate) resident: BTreeMap<&'static str, Vec<f64>>,
-    /// Instructions that a Postgres query takes in the server.
-    pub(crate) in_server: Option<f64>,
+    /// What a Postgres query takes beside the client's instructions.
+    pub(crate) beside_query: Option<Beside>,
 }
 
 /// What was measured of one case; of times a number for each round.
@@ -128,7 +129,8 @@ impl Results {
         json!({
             "cases": cases.collect::<serde_json::Map<_, _>>(),
             "resident_bytes_per_span": self.resident,
-            "postgres_query_instructions_in_server": self.in_server,
+            "postgres_query_instructions_in_server": self.beside_query.as_ref().map(|beside| beside.in_server),
+            "postgres_query_share_outside_kernel": self.beside_query.as_ref().map(|beside| beside.of_programs),
         })
     }
 }

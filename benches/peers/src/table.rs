@@ -45,8 +45,12 @@ pub fn print(results: &Results) {
             println!("{}", row(results, case, slope));
         }
     }
-    if let Some(instructions) = results.in_server {
-        println!("\na Postgres query in the server: {instructions:.0} instructions");
+    if let Some(beside) = &results.beside_query {
+        println!(
+            "\na Postgres query: {:.0} instructions in the server; of the processor time of both {:.0} % outside the kernel",
+            beside.in_server,
+            100.0 * beside.of_programs
+        );
     }
     if !results.resident.is_empty() {
         println!("\nmemory: 10,000 traces of 6 spans in flight");
