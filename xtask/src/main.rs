@@ -10,10 +10,10 @@ mod account;
 mod apt;
 mod audit;
 mod bench;
-mod broker;
 mod chaos;
 mod fuzz;
 mod interrupt;
+mod lent;
 mod mariadb;
 mod neighbours;
 mod postgres;
@@ -46,7 +46,8 @@ cargo xtask COMMAND
                         hour if not said otherwise; the report is target/soak.md
   chaos [--short]       publishers and consumers whose RabbitMQ is killed in five places: 50,000 messages, no loss;
                         or in one, with 4,000, as `test` does
-  broker                a RabbitMQ that the calling program may kill and start again, by words on stdin
+  server KIND           a postgres, mariadb or rabbitmq that the calling program may kill, stop and start again, by
+                        words on stdin
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
-        ["broker"] => broker::serve(),
+        ["server", kind] => lent::serve(kind),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),
         ["audit"] => audit::run(),

@@ -9,16 +9,16 @@ use crate::Result;
 use crate::account::Account;
 use crate::apt::find_program;
 use crate::interrupt::Interrupt;
-use crate::server::{Server, free_port, prepare};
+use crate::server::{Server, free_port, port_of, prepare};
 
 /// The variable that names a MariaDB or MySQL for the tests.
 pub(crate) const VARIABLE: &str = "HOPLINE_TEST_MYSQL_URL";
 
-/// Read by the server before it takes connections. Tests make users and end each other's connections, so theirs may
+/// Read by the server before it takes connections, each time it starts. Tests make users and end each other's connections, so theirs may
 /// do everything.
 const SETUP: &str = "\
-CREATE DATABASE test CHARACTER SET utf8mb4;
-CREATE USER test@'%' IDENTIFIED BY 'test';
+CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS test@'%' IDENTIFIED BY 'test';
 GRANT ALL ON *.* TO test@'%' WITH GRANT OPTION;
 ";
 
@@ -77,6 +77,12 @@ pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, Strin
         greets(port)
     })?;
     Ok((server, format!("mysql://test:test@127.0.0.1:{port}/test")))
+}
+
+/// Restarts one that [`start`] started, at this URL.
+pub(crate) fn restart(server: &mut Server, url: &str, interrupt: &Interrupt) -> Result<()> {
+    let port = port_of(url)?;
+    server.restart(Duration::from_secs(60), interrupt, || greets(port))
 }
 
 /// The server speaks first: a packet's length in three bytes, its number, then the protocol's version, which is 10.

@@ -19,14 +19,14 @@ pub(crate) struct Process {
 impl Process {
     /// The process that has this id now.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        let (_, started) = stat(pid)?;
+        let Stat { started, .. } = stat(pid)?;
         Some(Self { pid, started })
     }
 
     /// Whether it still runs; a zombie does not.
     pub(crate) fn is_alive(self) -> bool {
         stat(self.pid)
-            .is_some_and(|(state, started)| started == self.started && !matches!(state, 'Z' | 'X'))
+            .is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
     }
 
     pub(crate) fn signal(self, name: &str) {
@@ -47,11 +47,44 @@ impl Process {
     }
 
     /// Ends it at once, with all that it started: a crash, for those who are to survive one.
+    ///
+    /// Also what left its group, as each of Postgres' processes does.
     pub(crate) fn crash(self) {
+        // who is stopped starts no more, and has no last word where another is gone already
+        self.signal("STOP");
+        let below = self.below();
+        for process in &below {
+            process.signal("STOP");
+        }
         if self.is_alive() {
             signal_group(self.pid, "KILL");
-            self.ends_within(Duration::from_secs(10));
         }
+        for process in &below {
+            process.signal("KILL");
+        }
+        for process in below.into_iter().chain([self]) {
+            process.ends_within(Duration::from_secs(10));
+        }
+    }
+
+    /// All that it started, and what those did.
+    fn below(self) -> Vec<Self> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let all: Vec<(u32, Stat)> = entries
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(|pid| Some((pid, stat(pid)?)))
+            .collect();
+        let mut found = vec![self];
+        let mut at = 0;
+        while let Some(Self { pid, .. }) = found.get(at).copied() {
+            let children = all.iter().filter(|(_, stat)| stat.parent == pid);
+            found.extend(children.map(|(pid, stat)| Self {
+                pid: *pid,
+                started: stat.started,
+            }));
+            at += 1;
+        }
+        found.split_off(1)
     }
 
     pub(crate) fn ends_within(self, time: Duration) -> bool {
@@ -100,13 +133,23 @@ fn kill(signal: &str, whom: &str) {
         .status();
 }
 
-/// State and start time (clock ticks since boot), fields 3 and 22 of proc(5)'s `stat`.
-fn stat(pid: u32) -> Option<(char, u64)> {
+/// Fields 3, 4 and 22 of proc(5)'s `stat`.
+struct Stat {
+    state: char,
+    parent: u32,
+    /// In clock ticks since boot.
+    started: u64,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in field 2 may hold anything, spaces and parentheses too; it ends at the last parenthesis.
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+        started: fields.nth(17)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -158,6 +201,25 @@ mod tests {
         let process = Process::of(child.id()).unwrap();
         process.stop("TERM", Duration::from_millis(100));
         assert!(!process.is_alive());
+        assert_eq!(output.read_line(&mut line).unwrap(), 0);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_crash_ends_also_what_left_the_group() {
+        let script = "setsid sh -c 'setsid sleep 600 & echo ready; wait' & wait";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+
+        Process::of(child.id()).unwrap().crash();
+        // the pipe ends once every process that holds it is gone
         assert_eq!(output.read_line(&mut line).unwrap(), 0);
         child.wait().unwrap();
     }

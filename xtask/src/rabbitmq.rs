@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::Result;
 use crate::account::Account;
 use crate::interrupt::Interrupt;
-use crate::process::Process;
 use crate::server::{Server, free_port, port_of};
 
 /// The variable that names a RabbitMQ for the tests.
@@ -31,13 +30,6 @@ pub(crate) fn program() -> Option<PathBuf> {
 
 /// Starts one with its data below `base`; answers once it greets an AMQP client.
 pub(crate) fn start(base: &Path, interrupt: &Interrupt) -> Result<(Server, String)> {
-    let (mut server, node) = prepare(base, interrupt)?;
-    node.launch(&mut server, interrupt)?;
-    Ok((server, node.url()))
-}
-
-/// Makes the folder for one below `base`, and starts the port mapper that it needs for as long as it is to live.
-pub(crate) fn prepare(base: &Path, interrupt: &Interrupt) -> Result<(Server, Node)> {
     let script = program().ok_or("RabbitMQ is not installed")?;
     let account = Account::unprivileged(&["rabbitmq", "nobody"])?;
     let dir = base.join("rabbitmq");
@@ -67,76 +59,41 @@ pub(crate) fn prepare(base: &Path, interrupt: &Interrupt) -> Result<(Server, Nod
         interrupt,
         || TcpStream::connect((Ipv4Addr::LOCALHOST, mapper_port)).is_ok(),
     )?;
-    let node = Node {
-        script,
-        account,
-        dir,
-        mapper_port,
-        port: free_port()?,
-        peer_port: free_port()?,
-    };
-    Ok((server, node))
-}
-
-/// Where a RabbitMQ runs and keeps its data, whether it runs now or not.
-#[derive(Debug)]
-pub(crate) struct Node {
-    script: PathBuf,
-    account: Account,
-    dir: PathBuf,
-    mapper_port: u16,
-    port: u16,
-    peer_port: u16,
-}
-
-impl Node {
-    pub(crate) fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
-    }
-
-    /// Starts it, also again after it was killed: with what it had on disk. Answers once it greets an AMQP client.
-    pub(crate) fn launch(&self, server: &mut Server, interrupt: &Interrupt) -> Result<Process> {
-        let Self {
-            dir,
-            mapper_port,
-            port,
-            peer_port,
-            ..
-        } = self;
-        let log = dir.join("log/startup");
-        let mut broker = self.account.command(&self.script, dir);
-        broker
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("ERL_EPMD_PORT", mapper_port.to_string())
-            // Sized by the limit on open files otherwise, which is a billion in some containers.
-            .env("ERL_MAX_PORTS", "8192")
-            .env("RABBITMQ_NODENAME", format!("hopline{port}@localhost"))
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_NODE_PORT", port.to_string())
-            .env("RABBITMQ_DIST_PORT", peer_port.to_string())
-            .env("RABBITMQ_MNESIA_BASE", dir.join("mnesia"))
-            .env("RABBITMQ_LOG_BASE", dir.join("log"))
-            .env("RABBITMQ_GENERATED_CONFIG_DIR", dir.join("generated"))
-            .env("RABBITMQ_PID_FILE", dir.join("pid"))
-            .env("RABBITMQ_CONF_ENV_FILE", dir.join("env.conf"))
-            // Without its suffix: the script adds it.
-            .env("RABBITMQ_CONFIG_FILE", dir.join("rabbitmq"))
-            .env("RABBITMQ_ADVANCED_CONFIG_FILE", dir.join("advanced.config"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", dir.join("enabled_plugins"))
-            .env("RABBITMQ_FEATURE_FLAGS_FILE", dir.join("feature_flags"))
-            // The peers' port on loopback too; two schedulers that do not spin, since the tests want the processors.
-            .env(
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
-                 +S 2:2 +SDio 2 +sbwt none +sbwtdcpu none +sbwtdio none",
-            );
-        // The start script passes SIGTERM on to the machine below it and ends after it.
-        let process = server.spawn(broker, "TERM", &log)?;
-        server.wait(process, Duration::from_secs(90), &log, interrupt, || {
-            greets(*port)
-        })?;
-        Ok(process)
-    }
+    let (port, peer_port) = (free_port()?, free_port()?);
+    let log = dir.join("log/startup");
+    let mut broker = account.command(&script, &dir);
+    broker
+        .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+        .env("ERL_EPMD_PORT", mapper_port.to_string())
+        // Sized by the limit on open files otherwise, which is a billion in some containers.
+        .env("ERL_MAX_PORTS", "8192")
+        .env("RABBITMQ_NODENAME", format!("hopline{port}@localhost"))
+        .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+        .env("RABBITMQ_NODE_PORT", port.to_string())
+        .env("RABBITMQ_DIST_PORT", peer_port.to_string())
+        .env("RABBITMQ_MNESIA_BASE", dir.join("mnesia"))
+        .env("RABBITMQ_LOG_BASE", dir.join("log"))
+        .env("RABBITMQ_GENERATED_CONFIG_DIR", dir.join("generated"))
+        .env("RABBITMQ_PID_FILE", dir.join("pid"))
+        .env("RABBITMQ_CONF_ENV_FILE", dir.join("env.conf"))
+        // Without its suffix: the script adds it.
+        .env("RABBITMQ_CONFIG_FILE", dir.join("rabbitmq"))
+        .env("RABBITMQ_ADVANCED_CONFIG_FILE", dir.join("advanced.config"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", dir.join("enabled_plugins"))
+        .env("RABBITMQ_FEATURE_FLAGS_FILE", dir.join("feature_flags"))
+        // The peers' port on loopback too; two schedulers that do not spin, since the tests want the processors.
+        .env(
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
+             +S 2:2 +SDio 2 +sbwt none +sbwtdcpu none +sbwtdio none",
+        );
+    // The start script passes SIGTERM on to the machine below it and ends after it.
+    let process = server.spawn(broker, "TERM", &log)?;
+    server.wait(process, Duration::from_secs(90), &log, interrupt, || {
+        greets(port)
+    })?;
+    let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
+    Ok((server, url))
 }
 
 /// Restarts one that [`start`] started, at this URL.

@@ -12,6 +12,9 @@ use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::process::{Process, TICK};
 
+/// How long a process has for its orderly end.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// A running server of ours. Dropping it stops it and deletes its folder, unless it was left running.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -51,7 +54,21 @@ impl Server {
         Ok(process)
     }
 
-    /// Stops its main process and starts it anew, on the same port and the same data.
+    /// Ends its main process as a crash does, with all that it started.
+    pub(crate) fn crash(&self) {
+        if let Some((process, _)) = self.processes.last() {
+            process.crash();
+        }
+    }
+
+    /// Ends its main process in order.
+    pub(crate) fn shut_down(&self) {
+        if let Some((process, signal)) = self.processes.last() {
+            process.stop(signal, GRACE);
+        }
+    }
+
+    /// Starts its main process anew, on the same port and the same data; one that still runs is ended in order first.
     pub(crate) fn restart(
         &mut self,
         limit: Duration,
@@ -63,7 +80,7 @@ impl Server {
         else {
             return Err(format!("{} was not started", self.name).into());
         };
-        process.stop(&signal, Duration::from_secs(30));
+        process.stop(&signal, GRACE);
         if let Some(mut child) = self.children.pop() {
             child.try_wait()?;
         }
@@ -134,7 +151,7 @@ impl Drop for Server {
             return;
         }
         for (process, signal) in self.processes.iter().rev() {
-            process.stop(signal, Duration::from_secs(30));
+            process.stop(signal, GRACE);
         }
         for child in &mut self.children {
             // Not `wait`: one that even SIGKILL did not end must not hold this command.

@@ -81,15 +81,20 @@ impl Services {
 
     /// Restarts the server that this variable names, on the same port and the same data.
     pub(crate) fn restart(&mut self, variable: &str, interrupt: &Interrupt) -> Result<()> {
-        let named = self
-            .running
-            .iter_mut()
-            .find(|(known, ..)| *known == variable);
-        let (_, url, server) = named.ok_or_else(|| format!("{variable} was not started here"))?;
+        let (url, server) = self.named(variable)?;
         match variable {
             postgres::VARIABLE => postgres::restart(server, url, interrupt),
+            mariadb::VARIABLE => mariadb::restart(server, url, interrupt),
             _ => rabbitmq::restart(server, url, interrupt),
         }
+    }
+
+    /// The server that this variable names, and its URL.
+    pub(crate) fn named(&mut self, variable: &str) -> Result<(&str, &mut Server)> {
+        let mut running = self.running.iter_mut();
+        let found = running.find(|(known, ..)| *known == variable);
+        let (_, url, server) = found.ok_or_else(|| format!("{variable} was not started here"))?;
+        Ok((url, server))
     }
 
     /// Lets them outlive this command; `cargo xtask services stop` finds them by the file this writes.
@@ -194,7 +199,7 @@ fn note_file() -> PathBuf {
 }
 
 /// A new folder for the servers' own ones.
-pub(crate) fn make_base() -> Result<PathBuf> {
+fn make_base() -> Result<PathBuf> {
     // The accounts that the servers run as under root need not be able to reach the checkout.
     let parent = if account::is_root() {
         std::env::temp_dir()

@@ -7,12 +7,10 @@ pub mod consumers;
 pub mod ledger;
 pub mod link;
 pub mod publisher;
-pub mod rabbit;
 pub mod recorded;
 
 pub use ledger::Ledger;
 pub use link::{Link, connect};
-pub use rabbit::Rabbit;
 
 /// Whatever stops it; `main` prints it in one line.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -9,8 +9,9 @@ use hopline_chaos::args::Args;
 use hopline_chaos::consumers::consume;
 use hopline_chaos::publisher::publish;
 use hopline_chaos::recorded::Recorded;
-use hopline_chaos::{Error, Ledger, Rabbit, Result, connect};
+use hopline_chaos::{Error, Ledger, Result, connect};
 use hopline_core::Tracer;
+use hopline_restarts::{Kind, Server};
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -38,7 +39,7 @@ async fn main() {
 
 async fn run() -> Result<()> {
     let args = Args::parse(std::env::args().skip(1))?;
-    let rabbit = tokio::task::spawn_blocking(Rabbit::start).await??;
+    let rabbit = tokio::task::spawn_blocking(|| Server::start(Kind::RABBITMQ)).await??;
     let ledger = Arc::new(Ledger::new(args.messages));
     let limit = LIMIT + LIMIT_PER_MESSAGE * u32::try_from(args.messages)?;
     end_after(limit, Arc::clone(&ledger));
@@ -58,7 +59,7 @@ fn end_after(limit: Duration, ledger: Arc<Ledger>) {
 }
 
 /// The work and the kills; then it is added up.
-async fn torment(args: Args, rabbit: Rabbit, ledger: &Arc<Ledger>) -> Result<()> {
+async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()> {
     let Args { messages, kills } = args;
     let url = rabbit.url().to_owned();
     let recorded = Recorded::new(Arc::clone(ledger));
@@ -191,11 +192,11 @@ async fn waiting(url: &str, ledger: &Ledger) -> Result<usize> {
 
 /// Kills the broker at even distances of the work, and starts it again. Gives it back, so that it lives to the end.
 async fn kill(
-    mut rabbit: Rabbit,
+    mut rabbit: Server,
     messages: usize,
     kills: usize,
     ledger: &Ledger,
-) -> Result<Rabbit> {
+) -> Result<Server> {
     for round in 1..=kills {
         let at = messages * round / (kills + 1);
         ledger.until(at).await;

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use hopline_chaos::{Rabbit, connect};
+use hopline_chaos::connect;
 use hopline_core::Tracer;
 use hopline_lapin::{Channel, ChannelExt, Delivery, End, PublishError, RequestError, RunOptions};
+use hopline_restarts::{Kind, Server};
 use hopline_testing::{Spans, tracer};
 use lapin::options::*;
 use lapin::types::FieldTable;
@@ -15,9 +16,10 @@ use lapin::{Connection, ConnectionProperties};
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 /// One broker for all, one test after the other: several would only wait for the processor. It ends with the process.
-static RABBIT: LazyLock<Mutex<Rabbit>> = LazyLock::new(|| Mutex::new(Rabbit::start().unwrap()));
+static RABBIT: LazyLock<Mutex<Server>> =
+    LazyLock::new(|| Mutex::new(Server::start(Kind::RABBITMQ).unwrap()));
 
-async fn rabbit() -> MutexGuard<'static, Rabbit> {
+async fn rabbit() -> MutexGuard<'static, Server> {
     tokio::task::block_in_place(|| &*RABBIT).lock().await
 }
 
@@ -175,7 +177,7 @@ async fn without_recovery_all_end() {
     const QUEUE: &str = "hopline-without-recovery";
     let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
-    let connect = async |rabbit: &Rabbit| {
+    let connect = async |rabbit: &Server| {
         let properties = ConnectionProperties::default();
         Connection::connect(rabbit.url(), properties).await.unwrap()
     };

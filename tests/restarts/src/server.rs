@@ -1,4 +1,4 @@
-//! A RabbitMQ of one's own, to be killed.
+//! A server of one's own, to be ended and started again.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -6,9 +6,22 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Result;
 
-/// A RabbitMQ of one's own, started by `cargo xtask broker`. It ends when this is dropped, or with this process.
+/// What kind of server it is, by the word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind(&'static str);
+
+impl Kind {
+    /// MariaDB.
+    pub const MARIADB: Self = Self("mariadb");
+    /// PostgreSQL.
+    pub const POSTGRES: Self = Self("postgres");
+    /// RabbitMQ.
+    pub const RABBITMQ: Self = Self("rabbitmq");
+}
+
+/// A server of one's own, started by `cargo xtask server`. It ends when this is dropped, or with this process.
 #[derive(Debug)]
-pub struct Rabbit {
+pub struct Server {
     child: Child,
     /// Closed to end it.
     words: Option<ChildStdin>,
@@ -16,47 +29,66 @@ pub struct Rabbit {
     url: String,
 }
 
-impl Rabbit {
+impl Server {
     /// Starts it; blocks until it takes connections.
     ///
     /// # Errors
     ///
     /// It cannot be started; xtask says why on stderr.
-    pub fn start() -> Result<Self> {
+    pub fn start(kind: Kind) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut child = Command::new(cargo)
-            .args(["run", "--quiet", "--package", "xtask", "--", "broker"])
+            .args([
+                "run",
+                "--quiet",
+                "--package",
+                "xtask",
+                "--",
+                "server",
+                kind.0,
+            ])
             .current_dir(root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let (Some(words), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("no pipes to the broker".into());
+            return Err("no pipes to the server".into());
         };
-        let mut rabbit = Self {
+        let mut server = Self {
             child,
             words: Some(words),
             answers: BufReader::new(answers).lines(),
             url: String::new(),
         };
-        rabbit.url = rabbit.answer("ready ")?;
-        Ok(rabbit)
+        server.url = server.answer("ready ")?;
+        Ok(server)
     }
 
-    /// Where it is, before and after it was killed.
+    /// Where it is, before and after it was ended.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Ends it by SIGKILL; blocks until it is gone.
+    /// Ends all of it by SIGKILL; blocks until it is gone.
     ///
     /// # Errors
     ///
-    /// It had ended by itself.
+    /// What started it has ended.
     pub fn kill(&mut self) -> Result<()> {
         self.say("kill")?;
-        self.answer("killed")?;
+        self.answer("down")?;
+        Ok(())
+    }
+
+    /// Ends it in order, as for an update; blocks until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// What started it has ended.
+    pub fn stop(&mut self) -> Result<()> {
+        self.say("stop")?;
+        self.answer("down")?;
         Ok(())
     }
 
@@ -72,21 +104,21 @@ impl Rabbit {
     }
 
     fn say(&mut self, word: &str) -> Result<()> {
-        let words = self.words.as_mut().ok_or("the broker has ended")?;
+        let words = self.words.as_mut().ok_or("the server has ended")?;
         writeln!(words, "{word}")?;
         Ok(())
     }
 
     fn answer(&mut self, expected: &str) -> Result<String> {
-        let line = self.answers.next().ok_or("the broker has ended")??;
+        let line = self.answers.next().ok_or("the server has ended")??;
         let rest = line.strip_prefix(expected);
         rest.map(str::to_owned)
-            .ok_or_else(|| format!("the broker said `{line}`").into())
+            .ok_or_else(|| format!("the server said `{line}`").into())
     }
 }
 
 /// The end of its stdin ends it; waits until it has cleaned up.
-impl Drop for Rabbit {
+impl Drop for Server {
     fn drop(&mut self) {
         self.words = None;
         let _ = self.child.wait();
