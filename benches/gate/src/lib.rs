@@ -16,6 +16,7 @@ pub mod rules;
 pub mod simulated;
 pub mod sinks;
 pub mod soak;
+mod statements;
 pub mod trace;
 
 pub use case::{Case, Work};
@@ -30,6 +31,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(calls::cases());
     cases.extend(encoding::cases());
     cases.extend(queue::cases());
+    cases.extend(statements::cases());
     cases.extend(headers::cases());
     cases
 }

@@ -4,6 +4,7 @@ use crate::Case;
 use crate::counted::Allocations;
 use crate::headers::{SIZES, attacks};
 use crate::numbers::Numbers;
+use crate::statements::{DIALECTS, LENGTHS};
 use crate::trace::Fate;
 
 /// How much dearer a child may be in a trace of many, or a request among many.
@@ -40,7 +41,15 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
     for fate in Fate::ALL {
         rules.push(layer_allocates_nothing(fate, cases, numbers));
     }
-    rules.extend(attacks().map(|attack| linear(attack, numbers)));
+    for attack in attacks() {
+        let of = SIZES.map(|size| format!("headers/{attack}/{size}"));
+        rules.push(linear(attack, of, numbers));
+    }
+    for (dialect, _) in DIALECTS {
+        let what = format!("hostile statements, {dialect}");
+        let of = LENGTHS.map(|length| format!("redact/{dialect}/{length}"));
+        rules.push(linear(&what, of, numbers));
+    }
     rules.push(bounded(cases, allocations));
     rules
 }
@@ -114,11 +123,10 @@ fn layer_allocates_nothing(fate: Fate, cases: &[Case], numbers: &Numbers) -> Rul
     }
 }
 
-fn linear(attack: &str, numbers: &Numbers) -> Rule {
-    let [short, long] =
-        SIZES.map(|size| numbers.of(&format!("headers/{attack}/{size}")).instructions);
+fn linear(what: &str, sizes: [String; 2], numbers: &Numbers) -> Rule {
+    let [short, long] = sizes.map(|case| numbers.of(&case).instructions);
     Rule {
-        says: format!("twice the bytes of {attack}: at most {LINEAR} times the instructions"),
+        says: format!("twice the bytes of {what}: at most {LINEAR} times the instructions"),
         is: format!("{:.2} times ({short:.0} and {long:.0})", long / short),
         holds: short > 0.0 && long <= LINEAR * short,
     }
@@ -183,14 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_takes_more_than_its_length_breaks_the_rule() {
+    fn what_takes_more_than_its_length_breaks_the_rule() {
+        let of = || ["short".to_owned(), "long".to_owned()];
         let numbers = |long: u32| {
-            let text = format!("headers/x/500000 | 0 | 1000\nheaders/x/1000000 | 0 | {long}\n");
-            linear("x", &Numbers::parse(&text).unwrap())
+            let text = format!("short | 0 | 1000\nlong | 0 | {long}\n");
+            linear("x", of(), &Numbers::parse(&text).unwrap())
         };
         assert!(numbers(2100).holds);
         assert!(!numbers(4000).holds);
-        assert!(!linear("x", &Numbers::default()).holds);
+        assert!(!linear("x", of(), &Numbers::default()).holds);
     }
 
     #[test]

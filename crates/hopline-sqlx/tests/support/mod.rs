@@ -10,6 +10,7 @@
 
 pub mod fuzz;
 pub mod generate;
+pub mod hostile;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
