@@ -14,8 +14,8 @@ use crate::server::{Server, free_port, port_of, prepare};
 /// The variable that names a MariaDB or MySQL for the tests.
 pub(crate) const VARIABLE: &str = "HOPLINE_TEST_MYSQL_URL";
 
-/// Read by the server before it takes connections, each time it starts. Tests make users and end each other's connections, so theirs may
-/// do everything.
+/// Read by the server before it takes connections, each time it starts. Tests make users and end each other's
+/// connections, so theirs may do everything.
 const SETUP: &str = "\
 CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS test@'%' IDENTIFIED BY 'test';

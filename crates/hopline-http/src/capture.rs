@@ -15,8 +15,8 @@ use crate::wanted_headers::WantedHeaders;
 /// `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST` and
 /// `…_CLIENT_RESPONSE`. They are read once in a process; what is not a name is said in a notice and passed over.
 ///
-/// Credentials are never recorded, whoever asks for them: lines of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`, of names
-/// that speak of keys, tokens or secrets, and values marked as sensitive are `REDACTED`.
+/// Credentials are never recorded, whoever asks for them: lines of `authorization`, `proxy-authorization`, `cookie`,
+/// `set-cookie`, of names that speak of keys, tokens or secrets, and values marked as sensitive are `REDACTED`.
 #[derive(Clone, Debug, Default)]
 pub struct Capture(Vec<Captured>);
 

@@ -25,9 +25,9 @@ use crate::queue::Queue;
 /// needed nor blocked, so that flushing works anywhere. Between the two is a queue, bounded by spans and by
 /// bytes. Where it is full, spans of ordinary traces are dropped, the newest first, and those of traces that
 /// failed, were slow (by the plan, see [`ExporterBuilder::drop_slower_last`]), or were kept though not sampled,
-/// only when nothing else is left to drop. Each loss is counted in [`stats`](Self::stats), announced at its start and at its
-/// end, and told to the collector: the first scope of the next request that arrives has `hopline.dropped`, the number
-/// of spans lost before it.
+/// only when nothing else is left to drop. Each loss is counted in [`stats`](Self::stats), announced at its start and
+/// at its end, and told to the collector: the first scope of the next request that arrives has `hopline.dropped`, the
+/// number of spans lost before it.
 ///
 /// The answers 429, 502, 503 and 504 (over gRPC `UNAVAILABLE` and its kin, and `RESOURCE_EXHAUSTED` with a
 /// `RetryInfo`), time-outs and connection errors are retried, with exponential pauses and jitter or as long
