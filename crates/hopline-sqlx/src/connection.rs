@@ -211,7 +211,8 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         if !span.0.is_recording() {
             return row;
         }
-        Box::pin(recorded_row(row, Record::<DB>::new(span)))
+        let mut record = Record::<DB>::new(span);
+        Box::pin(async move { recorded_row(row, &mut record).await })
     }
 
     pub(crate) fn prepared<'c, 'e>(

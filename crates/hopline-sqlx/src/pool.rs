@@ -352,10 +352,16 @@ impl<DB: TracedDatabase> Pool<DB> {
         let mut record = Record::<DB>::new(span);
         let source = self.source();
         Box::pin(async move {
-            let acquired = source.acquire(record.waiting()).await;
-            let mut connection = acquired.inspect_err(|error| record.fail(error))?;
+            // one place for each of these: what is moved has two in the future, which makes it a large one
+            let mut connection = match source.acquire(record.waiting()).await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    record.fail(&error);
+                    return Err(error);
+                }
+            };
             let row = DB::connection_fetch_optional(&mut connection, call);
-            recorded_row(row, record).await
+            recorded_row(row, &mut record).await
         })
     }
 

@@ -55,7 +55,7 @@ where
 /// One row or none, counted.
 pub(crate) async fn recorded_row<DB: TracedDatabase>(
     mut inner: BoxFuture<'_, Result<Option<DB::Row>, Error>>,
-    mut record: Record<DB>,
+    record: &mut Record<DB>,
 ) -> Result<Option<DB::Row>, Error> {
     let result = poll_fn(|cx| record.scope(|| inner.as_mut().poll(cx))).await;
     match &result {
