@@ -233,9 +233,15 @@ pub(crate) async fn publish(
     }
     let mut resent = 0_u32;
     let result = loop {
+        // what is published once needs no copy
+        let properties = if message.resend {
+            message.properties.clone()
+        } else {
+            std::mem::take(&mut message.properties)
+        };
         let result = tokio::select! {
             biased;
-            result = send(channel, &message) => result,
+            result = send(channel, &message, properties) => result,
             // lapin answers what a lost connection left unanswered only when it has another one
             overdue = recovery::overdue(channel) => Err(overdue),
         };
@@ -255,27 +261,30 @@ pub(crate) async fn publish(
     in_flight.ended(result, PublishError::error_type)
 }
 
-async fn send(channel: &Channel, message: &Message<'_>) -> Result<Confirmation, PublishError> {
+async fn send(
+    channel: &Channel,
+    message: &Message<'_>,
+    properties: BasicProperties,
+) -> Result<Confirmation, PublishError> {
     let Message {
         exchange,
         key,
         body,
         options,
-        properties,
         ..
     } = message;
     let inner = &channel.inner;
     let (exchange, key) = (exchange.clone(), key.clone());
     if !inner.status().confirm() {
         // nothing is answered, and nothing that comes back is given to anybody
-        let sent = inner.basic_publish(exchange, key, *options, body, properties.clone());
+        let sent = inner.basic_publish(exchange, key, *options, body, properties);
         return Ok(sent.await?.await?);
     }
     if !options.mandatory && !options.immediate {
         let other = channel.gate.other().await;
         // the first wait is for the socket, the second for the broker
         let confirm = inner
-            .basic_publish(exchange, key, *options, body, properties.clone())
+            .basic_publish(exchange, key, *options, body, properties)
             .await;
         return match other.confirmed(confirm).await? {
             Confirmation::Nack(_) => Err(PublishError::Nacked),
@@ -284,10 +293,10 @@ async fn send(channel: &Channel, message: &Message<'_>) -> Result<Confirmation, 
             Confirmation::NotRequested => Ok(Confirmation::NotRequested),
         };
     }
-    let member = Member::new(exchange.clone(), key.clone(), properties);
+    let member = Member::new(exchange.clone(), key.clone(), &properties);
     // on its own feet, since it outlives this future if that is dropped
     let confirming = {
-        let (inner, options, properties) = (inner.clone(), *options, properties.clone());
+        let (inner, options) = (inner.clone(), *options);
         let body = body.to_vec();
         Box::pin(async move {
             let confirm = inner.basic_publish(exchange, key, options, &body, properties);
