@@ -440,23 +440,14 @@ impl<'a> Lexer<'a> {
         let word = &self.sql[start..self.at];
         let next = self.peek(0);
         // elsewhere it is a name, an operator and a string
-        let unicode = matches!(self.dialect, Dialect::Postgres | Dialect::Other)
-            && next == b'&'
-            && word.eq_ignore_ascii_case("U");
-        match self.peek(1) {
-            b'\'' if unicode => {
-                self.at += 1;
+        let unicode = self.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("U");
+        if unicode && next == b'&' && matches!(self.peek(1), b'\'' | b'"') {
+            self.at += 1;
+            if self.peek(0) == b'\'' {
                 return self.string(b'\'', Escapes::ByDialect);
             }
-            b'"' if unicode && self.dialect == Dialect::Postgres => {
-                self.at = self.closing(self.at + 2, b'"', Backslash::Plain)?;
-                return Some(Kind::Name(&self.sql[start..self.at]));
-            }
-            b'"' if unicode => {
-                self.at += 1;
-                return self.double_quoted();
-            }
-            _ => {}
+            self.at = self.closing(self.at + 1, b'"', Backslash::Plain)?;
+            return Some(Kind::Name(&self.sql[start..self.at]));
         }
         let charset = word.starts_with('_') && self.dialect == Dialect::MySql;
         if charset && matches!(next, b'\'' | b'"') {
