@@ -139,10 +139,10 @@ impl<'p> Head<'p> {
         recorded: bool,
     ) -> (TraceState, Option<Arc<Extras>>) {
         let state = parent.map_or(&TraceState::EMPTY, SpanContext::tracestate);
-        if self.goes == self.came && state.is_empty() && carried.is_empty() {
-            return (TraceState::EMPTY, None);
-        }
         if self.goes == self.came {
+            if state.is_empty() && carried.is_empty() {
+                return (TraceState::EMPTY, None);
+            }
             return (
                 state.clone(),
                 carried.with_tracestate(state, false, recorded),
