@@ -105,7 +105,7 @@ fn consumers() -> Vec<Case> {
                 let channel = link.channel.clone().traced().tracer(fate.tracer(&clock));
                 let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
                 let consumer = channel.basic_consume(QUEUE.into(), "".into(), options, arguments);
-                // as above
+                // fails where the broker is gone, which ends a measurement rightly
                 let mut consumer = link.runtime.block_on(consumer).expect("a consumer");
                 consumed(link, parent, async move || {
                     let Some(Ok(delivery)) = consumer.next().await else {

@@ -21,38 +21,60 @@ const OTEL_BARE: &str = "sqlx/bare, opentelemetry_sdk";
 pub(crate) fn cases() -> Vec<Case> {
     let (_, first) = clocks().swap_remove(0);
     let bare = move |_: &_| {
-        let (runtime, pool) = pool();
-        let tracer = Fate::Kept.tracer(&first);
-        Work::new(move |times| {
-            runtime.block_on(async {
-                for _ in 0..times {
-                    query(&pool).in_span(root(&tracer)).await;
-                }
-            });
+        let ((runtime, pool), tracer) = (pool(), Fate::Kept.tracer(&first));
+        each(runtime, async move || {
+            query(&pool).in_span(root(&tracer)).await
         })
     };
     let mut cases = vec![Case::new(BARE, bare).times(256)];
     for (who, clock) in clocks() {
         let ours = move |_: &_| {
-            let (runtime, pool) = pool();
-            let (tracer, pool) = (Fate::Kept.tracer(&clock), pool.traced());
-            Work::new(move |times| {
-                runtime.block_on(async {
-                    for _ in 0..times {
-                        query(&pool).in_span(root(&tracer)).await;
-                    }
-                });
+            let ((runtime, pool), tracer) = (pool(), Fate::Kept.tracer(&clock));
+            let pool = pool.traced();
+            each(runtime, async move || {
+                query(&pool).in_span(root(&tracer)).await
             })
         };
         cases.push(Case::new(name(GROUP, who), ours).over(BARE).times(256));
     }
-    cases.push(Case::new(OTEL_BARE, |_| theirs(false)).times(256));
+    let otel_bare = |_: &_| {
+        let (runtime, pool) = pool();
+        each_in_otel(runtime, async move || query(&pool).await)
+    };
+    let otel = |_: &_| {
+        let (runtime, pool) = pool();
+        let pool = sqlx_otel::PoolBuilder::from(pool).build();
+        each_in_otel(runtime, async move || query(&pool).await)
+    };
+    cases.push(Case::new(OTEL_BARE, otel_bare).times(256));
     cases.push(
-        Case::new(name(GROUP, "sqlx-otel"), |_| theirs(true))
+        Case::new(name(GROUP, "sqlx-otel"), otel)
             .over(OTEL_BARE)
             .times(256),
     );
     cases
+}
+
+/// Does this so often as it is asked to.
+pub(crate) fn each(runtime: Runtime, query: impl AsyncFn() + 'static) -> Work {
+    Work::new(move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                query().await;
+            }
+        });
+    })
+}
+
+/// The same, each time in a sampled trace of opentelemetry_sdk.
+pub(crate) fn each_in_otel(runtime: Runtime, query: impl AsyncFn() + 'static) -> Work {
+    let provider = provider(true);
+    let tracer = provider.tracer("bench");
+    let in_trace = async move || {
+        let span = tracer.start_with_context("root", &Context::new());
+        query().with_context(Context::new().with_span(span)).await;
+    };
+    flushed(each(runtime, in_trace), provider)
 }
 
 /// One connection, so that all queries see the same database.
@@ -83,25 +105,4 @@ async fn query<'c>(pool: impl Executor<'c, Database = Sqlite>) {
         .fetch_one(pool)
         .await;
     assert!(found.is_ok_and(|(name,)| name == "line"));
-}
-
-fn theirs(traced: bool) -> Work {
-    let provider = provider(true);
-    let tracer = provider.tracer("bench");
-    let (runtime, raw) = pool();
-    let pool = sqlx_otel::PoolBuilder::from(raw.clone()).build();
-    let work = Work::new(move |times| {
-        runtime.block_on(async {
-            for _ in 0..times {
-                let span = tracer.start_with_context("root", &Context::new());
-                let root = Context::new().with_span(span);
-                if traced {
-                    query(&pool).with_context(root).await;
-                } else {
-                    query(&raw).with_context(root).await;
-                }
-            }
-        });
-    });
-    flushed(work, provider)
 }

@@ -6,20 +6,18 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use hopline_core::FutureExt;
+use hopline_gate::Case;
 use hopline_gate::simulated::total;
 use hopline_gate::trace::{Fate, root};
-use hopline_gate::{Case, Work};
 use hopline_sqlx::PoolExt;
-use opentelemetry_0_32::Context;
-use opentelemetry_0_32::trace::{FutureExt as _, TraceContextExt, Tracer, TracerProvider};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool, Postgres};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Result;
+use crate::databases::{each, each_in_otel};
 use crate::names::{HOPLINE, name};
 use crate::ours::clocks;
-use crate::sdk::older::{flushed, provider};
 
 pub(crate) const QUERY: &str = "sqlx, a Postgres query in a sampled trace";
 pub(crate) const QUERY_OFF: &str = "sqlx, a Postgres query, not recorded";
@@ -47,12 +45,8 @@ pub(crate) fn cases() -> Vec<Case> {
         let (_, first) = clocks().swap_remove(0);
         let raw = move |_: &_| {
             let ((runtime, pool), tracer) = (connected(), fate.tracer(&first));
-            Work::new(move |times| {
-                runtime.block_on(async {
-                    for _ in 0..times {
-                        query(&pool).in_span(root(&tracer)).await;
-                    }
-                });
+            each(runtime, async move || {
+                query(&pool).in_span(root(&tracer)).await
             })
         };
         cases.push(Case::new(bare, raw).times(TIMES));
@@ -60,20 +54,25 @@ pub(crate) fn cases() -> Vec<Case> {
             let ours = move |_: &_| {
                 let ((runtime, pool), tracer) = (connected(), fate.tracer(&clock));
                 let pool = pool.traced();
-                Work::new(move |times| {
-                    runtime.block_on(async {
-                        for _ in 0..times {
-                            query(&pool).in_span(root(&tracer)).await;
-                        }
-                    });
+                each(runtime, async move || {
+                    query(&pool).in_span(root(&tracer)).await
                 })
             };
             cases.push(Case::new(name(group, who), ours).over(bare).times(TIMES));
         }
     }
-    cases.push(Case::new(OTEL_BARE, |_| theirs(false)).times(TIMES));
+    let otel_bare = |_: &_| {
+        let (runtime, pool) = connected();
+        each_in_otel(runtime, async move || query(&pool).await)
+    };
+    let otel = |_: &_| {
+        let (runtime, pool) = connected();
+        let pool = sqlx_otel::PoolBuilder::from(pool).build();
+        each_in_otel(runtime, async move || query(&pool).await)
+    };
+    cases.push(Case::new(OTEL_BARE, otel_bare).times(TIMES));
     cases.push(
-        Case::new(name(QUERY, "sqlx-otel"), |_| theirs(true))
+        Case::new(name(QUERY, "sqlx-otel"), otel)
             .over(OTEL_BARE)
             .times(TIMES),
     );
@@ -196,27 +195,6 @@ async fn query<'c>(pool: impl Executor<'c, Database = Postgres>) {
         .fetch_one(pool)
         .await;
     assert!(found.is_ok_and(|(name,)| name == "line"));
-}
-
-fn theirs(traced: bool) -> Work {
-    let provider = provider(true);
-    let tracer = provider.tracer("bench");
-    let (runtime, raw) = connected();
-    let pool = sqlx_otel::PoolBuilder::from(raw.clone()).build();
-    let work = Work::new(move |times| {
-        runtime.block_on(async {
-            for _ in 0..times {
-                let span = tracer.start_with_context("root", &Context::new());
-                let root = Context::new().with_span(span);
-                if traced {
-                    query(&pool).with_context(root).await;
-                } else {
-                    query(&raw).with_context(root).await;
-                }
-            }
-        });
-    });
-    flushed(work, provider)
 }
 
 /// The case of hopline's own default clock.
