@@ -147,7 +147,9 @@ fn scheme(uri: &Uri) -> &'static str {
     }
 }
 
-/// No control characters are in a header's value, so this is any text; and words are looked at faster than characters.
+/// ASCII only: beyond it there are control characters that terminals obey. Those of ASCII are in no header's value. (As
+/// `HeaderValue::to_str`, which looks at one character after the other.)
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    str::from_utf8(headers.get(name)?.as_bytes()).ok()
+    let value = headers.get(name)?.as_bytes();
+    str::from_utf8(value).ok().filter(|_| value.is_ascii())
 }
