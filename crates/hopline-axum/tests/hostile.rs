@@ -111,7 +111,7 @@ async fn names_and_memory_do_not_grow_with_what_callers_make_up() {
 
 /// Raw bytes of every kind: the request is served or refused by hyper, and its span holds no control character.
 #[tokio::test]
-async fn control_characters_reach_neither_spans_nor_outgoing_headers() {
+async fn case_3_control_characters_reach_neither_spans_nor_outgoing_headers() {
     let (tracer, spans) = hopline_testing::tracer("first");
     let echo = |request: Request| async move { format!("{:?}", request.headers()) };
     let second = format!("http://{}/", serve(Router::new().fallback(echo)).await);
@@ -135,6 +135,9 @@ async fn control_characters_reach_neither_spans_nor_outgoing_headers() {
         b"GET / HTTP/1.1\r\nhost: \xff\xfe",
         b"GET / HTTP/1.1\r\nhost: h\r\nuser-agent: a\x1b[31mb",
         b"GET / HTTP/1.1\r\nhost: h\r\nuser-agent: \xe9\xff",
+        b"GET / HTTP/1.1\r\nhost: h\r\nuser-agent: a\xc2\x9b31mb",
+        b"GET / HTTP/1.1\r\nhost: a\xc2\x9b31mb",
+        b"GET / HTTP/1.1\r\nhost: h\r\nx-own: a\xc2\x9b31mb",
         b"GET / HTTP/1.1\r\nhost: h\r\nx-own: \xe9\xff\xc3\xa9",
         b"GET / HTTP/1.1\r\nhost: h\r\nbaggage: k=%0d%0aevil:%201%00%1b[31m",
         b"GET / HTTP/1.1\r\nhost: h\r\nbaggage: k=\xc3\xa9",

@@ -1,5 +1,7 @@
 //! Headers that are recorded because somebody asked for them.
 
+use std::borrow::Cow;
+
 use hopline_core::{Context, Name, Value, attr};
 use http::header::{
     AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, SET_COOKIE,
@@ -95,7 +97,7 @@ impl Capture {
 }
 
 impl Captured {
-    fn text<'a>(&self, line: &'a HeaderValue, redaction: &Redaction) -> std::borrow::Cow<'a, str> {
+    fn text<'a>(&self, line: &'a HeaderValue, redaction: &Redaction) -> Cow<'a, str> {
         let bearer = line
             .as_bytes()
             .get(..7)
@@ -103,13 +105,26 @@ impl Captured {
         if self.secret || line.is_sensitive() || bearer {
             return REDACTED.into();
         }
-        match line.to_str() {
-            // a location or a referrer
-            Ok(text) if text.contains('?') || text.contains("://") => redaction.url(text),
-            Ok(text) => text.into(),
-            // control characters cannot stand in a header; what is not ASCII is shown as far as it is UTF-8
-            Err(_) => String::from_utf8_lossy(line.as_bytes()),
+        let text = shown(line.as_bytes());
+        // a location or a referrer
+        let is_url = text.contains('?') || text.contains("://");
+        match text {
+            Cow::Borrowed(text) if is_url => redaction.url(text),
+            Cow::Owned(text) if is_url => redaction.url(&text).into_owned().into(),
+            text => text,
         }
+    }
+}
+
+/// What is not ASCII as far as it is UTF-8, and without the control characters there. Those of ASCII cannot stand in a
+/// header, but for the tabulator.
+fn shown(line: &[u8]) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && c != '\t';
+    let text = String::from_utf8_lossy(line);
+    if text.contains(harmful) {
+        text.replace(harmful, "\u{fffd}").into()
+    } else {
+        text
     }
 }
 
@@ -147,7 +162,10 @@ mod tests {
             shown("referer", b"http://h/?token=hunter2"),
             "http://h/?token=REDACTED"
         );
+        let beyond_ascii = shown("referer", "http://h/caf\u{e9}?token=hunter2".as_bytes());
+        assert_eq!(beyond_ascii, "http://h/caf\u{e9}?token=REDACTED");
         assert_eq!(shown("x-tenant-id", b"acme"), "acme");
         assert_eq!(shown("x-name", b"J\xfcrgen"), "J\u{fffd}rgen");
+        assert_eq!(shown("x-name", b"a\xc2\x9b31m\tb"), "a\u{fffd}31m\tb");
     }
 }
