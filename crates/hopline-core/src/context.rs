@@ -291,6 +291,7 @@ impl Context {
     /// assert!(job.context_ref().elapsed().is_some());
     /// assert!(Context::EMPTY.elapsed().is_none());
     /// ```
+    #[inline]
     pub fn elapsed(&self) -> Option<Duration> {
         self.state(|state| state.elapsed(self.span))?
     }

@@ -72,6 +72,7 @@
 //! It has no guards that could be held across an `.await`, sets no status "ok", and reads no
 //! environment variable but through functions that say so.
 
+mod attr_set;
 mod attributes;
 mod baggage;
 mod batch;
@@ -113,6 +114,7 @@ mod tracer;
 mod tsc;
 mod value;
 
+pub use attr_set::AttrSet;
 pub use baggage::{Baggage, BaggageError};
 pub use batch::{Batch, EventView, LinkView, SpanView};
 pub use carrier::{Extract, Incoming, Inject};

@@ -116,7 +116,7 @@ pub(crate) struct Dropped {
 }
 
 /// The seven vectors of a local trace; also the body of a chunk of finished ones.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) attrs: Vec<AttrRecord>,
@@ -138,6 +138,18 @@ pub(crate) struct Ends {
 }
 
 impl Records {
+    pub(crate) const fn new() -> Self {
+        Self {
+            spans: Vec::new(),
+            attrs: Vec::new(),
+            batches: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            dropped: Vec::new(),
+            text: String::new(),
+        }
+    }
+
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.spans.clear();

@@ -44,7 +44,7 @@ impl Records {
         if attrs.len() > room || self.batches.len() == self.batches.capacity() {
             return (NONE, 0);
         }
-        if !self.fill(attrs, limits.value_bytes) {
+        if !self.fill(attrs, first + room, limits.value_bytes) {
             self.attrs.truncate(first);
             self.text.truncate(text);
             return (NONE, 0);
@@ -62,10 +62,11 @@ impl Records {
         (batch, count as u16)
     }
 
-    /// Records attributes whose batch's text begins here, in one pass. False if that cannot be: a text does not fit
-    /// or is longer than `max_text`, or there is an array. Then what stands there is of no use.
+    /// Records attributes whose batch's text begins here, in one pass, so that there are `end` at most. False if that
+    /// cannot be: a text does not fit or is longer than `max_text`, or there is an array. Then what stands there is of
+    /// no use.
     #[inline(always)]
-    fn fill(&mut self, attrs: &[Attr<'_>], max_text: usize) -> bool {
+    fn fill(&mut self, attrs: &[Attr<'_>], end: usize, max_text: usize) -> bool {
         let base = self.text.len();
         for attr in attrs {
             let value = match attr.value.0 {
@@ -80,6 +81,11 @@ impl Records {
                     Stored::Text(Text::copy(value, &mut self.text, base))
                 }
                 ValueKind::Absent => continue,
+                // the others, of which it is one, may be still to come
+                ValueKind::Set(set) if self.has_room_for_set(set, end - attrs.len(), max_text) => {
+                    self.add_set(set, base);
+                    continue;
+                }
                 _ => return false,
             };
             let key = match attr.key.0 {
@@ -95,14 +101,17 @@ impl Records {
     }
 
     #[inline]
-    fn has_text_room(&self, text: &str) -> bool {
+    pub(crate) fn has_text_room(&self, text: &str) -> bool {
         text.len() <= self.text.capacity() - self.text.len()
     }
 
-    /// Records one attribute of any kind into the open batch whose text begins at `base`.
-    pub(crate) fn push(&mut self, attr: &Attr<'_>, base: usize, max_text: usize) {
-        if !attr.is_present() {
-            return;
+    /// Records one attribute of any kind, or at most so many of a set, into the open batch whose text begins at `base`.
+    pub(crate) fn push(&mut self, attr: &Attr<'_>, most: usize, base: usize, max_text: usize) {
+        match attr.value.0 {
+            ValueKind::Set(set) => return self.push_set(set, most, base, max_text),
+            ValueKind::Absent => return,
+            _ if most == 0 => return,
+            _ => {}
         }
         let key = Text::of_name(attr.key, &mut self.text, base);
         let value = match attr.value.0 {
@@ -113,7 +122,6 @@ impl Records {
             ValueKind::Str(value) => {
                 Stored::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
             }
-            ValueKind::Absent => return,
             array => return self.push_array(key, array, base, max_text),
         };
         self.attrs.push(AttrRecord { key, value });
@@ -181,6 +189,21 @@ impl Text {
         }
     }
 
+    /// The same text of another batch, cut to `max` bytes, as one of this one.
+    fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
+        match self {
+            Self::Static(own) => Self::Static(truncated(own, max)),
+            Self::Copied { .. } => Self::copy(truncated(self.read(from), max), text, base),
+        }
+    }
+
+    #[inline]
+    fn shift(&mut self, by: u32) {
+        if let Self::Copied { at, .. } = self {
+            *at += by;
+        }
+    }
+
     #[inline]
     pub(crate) fn read(self, text: &str) -> &str {
         match self {
@@ -194,7 +217,7 @@ impl Text {
 
 impl ValueKind<'_> {
     /// How many values an array has.
-    fn array_len(&self) -> usize {
+    pub(crate) fn array_len(&self) -> usize {
         match self {
             Self::Bools(values) => values.len(),
             Self::I64s(values) => values.len(),
@@ -204,29 +227,13 @@ impl ValueKind<'_> {
         }
     }
 
-    fn text_len(&self, max_text: usize) -> usize {
+    /// How many bytes of text a value is, cut to `max_text`.
+    pub(crate) fn text_len(&self, max_text: usize) -> usize {
         match self {
             Self::Str(value) => value.len().min(max_text),
             Self::Strs(values) => values.iter().map(|value| value.len().min(max_text)).sum(),
             _ => 0,
         }
-    }
-}
-
-impl Attr<'_> {
-    #[inline]
-    pub(crate) fn is_present(&self) -> bool {
-        !matches!(self.value.0, ValueKind::Absent)
-    }
-
-    /// How many records and how many bytes of text it takes at most, values cut to `max_text`.
-    pub(crate) fn size(&self, max_text: usize) -> (usize, usize) {
-        if !self.is_present() {
-            return (0, 0);
-        }
-        let value = self.value.0;
-        let text = value.text_len(max_text) + self.key.copied_len();
-        (1 + value.array_len(), text)
     }
 }
 
@@ -237,6 +244,26 @@ impl AttrRecord {
         match self.value {
             Stored::Array(len) => behind.get(..len as usize).unwrap_or(behind),
             _ => &[],
+        }
+    }
+
+    /// The same in the batch whose text begins at `base`, its value cut to `max_text`.
+    pub(crate) fn copy(&self, from: &str, text: &mut String, base: usize, max_text: usize) -> Self {
+        Self {
+            key: self.key.moved(from, text, base, usize::MAX),
+            value: match self.value {
+                Stored::Text(value) => Stored::Text(value.moved(from, text, base, max_text)),
+                other => other,
+            },
+        }
+    }
+
+    /// Its text begins so many bytes later.
+    #[inline]
+    pub(crate) fn shift(&mut self, by: u32) {
+        self.key.shift(by);
+        if let Stored::Text(value) = &mut self.value {
+            value.shift(by);
         }
     }
 
@@ -325,7 +352,7 @@ mod tests {
             attr("n", 1.5),
         ];
         for attr in &attrs {
-            records.push(attr, base, usize::MAX);
+            records.push(attr, usize::MAX, base, usize::MAX);
         }
         let read: Vec<String> = Attributes::new(&records, 0, 0)
             .map(|(key, value)| format!("{key}={value}"))

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::AttrSet;
+
 /// A text value known at compile time: recorded as a pointer, not copied.
 ///
 /// ```
@@ -87,6 +89,8 @@ pub(crate) enum ValueKind<'a> {
     I64s(&'a [i64]),
     F64s(&'a [f64]),
     Strs(&'a [&'a str]),
+    /// Not a value but many attributes, under keys of their own.
+    Set(&'a AttrSet),
     Absent,
 }
 

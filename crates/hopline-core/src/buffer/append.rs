@@ -33,9 +33,8 @@ impl State {
             return;
         };
         let left = usize::from(limits.attributes_per_span - self.records.spans[at].attrs);
-        let present = attrs.iter().filter(|attr| attr.is_present()).count();
-        let fitting = first_present(attrs, left);
-        let taken = match self.push_batch(fitting, limits.value_bytes) {
+        let present = count(attrs);
+        let taken = match self.push_batch(attrs, left, limits.value_bytes) {
             NONE => 0,
             batch => {
                 self.records.chain(at, batch, 0);
@@ -54,11 +53,11 @@ impl State {
             return;
         };
         let batch = match self.records.add(attrs, u16::MAX, &limits).0 {
-            NONE => self.push_batch(attrs, limits.value_bytes),
+            NONE => self.push_batch(attrs, usize::MAX, limits.value_bytes),
             batch => batch,
         };
         match batch {
-            NONE => self.drop_attrs(at, attrs.len()),
+            NONE => self.drop_attrs(at, count(attrs)),
             batch => self.records.chain(at, batch, 0),
         }
     }
@@ -68,9 +67,9 @@ impl State {
         let Some(limits) = self.shared.as_deref().map(|shared| shared.limits) else {
             return (NONE, 0);
         };
-        let present = attrs.iter().filter(|attr| attr.is_present()).count();
+        let present = count(attrs);
         let most = usize::from(limits.attributes_per_event);
-        let batch = self.push_batch(first_present(attrs, most), limits.value_bytes);
+        let batch = self.push_batch(attrs, most, limits.value_bytes);
         let dropped = match batch {
             NONE => present,
             _ => present.saturating_sub(most),
@@ -81,22 +80,28 @@ impl State {
         (batch, dropped as u32)
     }
 
-    /// Index of the new batch; none if there is nothing to record or no room.
-    fn push_batch(&mut self, attrs: &[Attr<'_>], max_text: usize) -> u32 {
-        let (mut count, mut text) = (0, 0);
+    /// Index of the new batch, of at most so many of these; none if there is nothing to record or no room.
+    fn push_batch(&mut self, attrs: &[Attr<'_>], most: usize, max_text: usize) -> u32 {
+        let (mut left, mut records, mut text) = (most, 0, 0);
         for attr in attrs {
+            if left == 0 {
+                break;
+            }
             let size = attr.size(max_text);
-            count += size.0;
+            records += size.0;
             text += size.1;
+            left -= attr.count().min(left);
         }
-        if count == 0 || !self.room(count, text) {
+        if records == 0 || !self.room(records, text) {
             return NONE;
         }
         let records = &mut self.records;
         let index = records.batches.len() as u32;
         let base = records.batch() as usize;
+        let mut left = most;
         for attr in attrs {
-            records.push(attr, base, max_text);
+            records.push(attr, left, base, max_text);
+            left -= attr.count().min(left);
         }
         index
     }
@@ -143,12 +148,7 @@ impl State {
     }
 }
 
-/// The attributes up to the one present that would be too many.
-fn first_present<'a, 'v>(attrs: &'a [Attr<'v>], most: usize) -> &'a [Attr<'v>] {
-    let mut seen = 0;
-    let over = attrs.iter().position(|attr| {
-        seen += usize::from(attr.is_present());
-        seen > most
-    });
-    &attrs[..over.unwrap_or(attrs.len())]
+/// How many there are.
+pub(super) fn count(attrs: &[Attr<'_>]) -> usize {
+    attrs.iter().map(Attr::count).sum()
 }

@@ -227,7 +227,7 @@ impl State {
     pub(crate) fn set(&mut self, span: u32, attrs: &[Attr<'_>]) {
         match self.alive(span) {
             Some(at) => self.append(at, attrs),
-            None => self.lose_details(attrs.len()),
+            None => self.lose_details(append::count(attrs)),
         }
     }
 
@@ -319,6 +319,7 @@ impl State {
     }
 
     /// How long a span has been going on.
+    #[inline]
     pub(crate) fn elapsed(&self, span: u32) -> Option<Duration> {
         let start = self.records.spans[self.alive(span)?].start;
         Some(start.until(self.shared.as_deref()?.clock.now()))
