@@ -21,6 +21,7 @@ pub struct Call<DB: Database> {
 impl<DB: Database> Call<DB> {
     /// Takes a query apart, in the order in which drivers do: some queries answer
     /// [`persistent`](Execute::persistent) by whether their arguments were taken.
+    #[inline]
     pub(crate) fn new<'q>(mut query: impl Execute<'q, DB>) -> Self {
         let statement = query.statement().cloned();
         let arguments = Some(query.take_arguments());

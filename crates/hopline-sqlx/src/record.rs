@@ -34,6 +34,7 @@ impl<DB: TracedDatabase> Record<DB> {
     }
 
     /// Runs with its span current, if there is one.
+    #[inline]
     pub(crate) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
         if self.span.is_recording() {
             self.span.in_scope(work)
@@ -73,17 +74,19 @@ impl<DB> Drop for Record<DB> {
     /// decode looks the same from here.
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.span, Span::none());
+        let wait = attr(POOL_WAIT, self.wait.millis(&span));
+        let rows = (!self.writes || self.rows > 0).then_some(self.rows);
+        let rows = attr("db.response.returned_rows", rows);
+        let affected = self.affected.filter(|_| self.writes);
+        // a row that was found has no more to say, and few attributes are recorded faster
+        if self.ended && affected.is_none() {
+            return span.end_with(|| [rows, wait]);
+        }
         span.end_with(|| {
             [
-                attr(
-                    "db.response.returned_rows",
-                    (!self.writes || self.rows > 0).then_some(self.rows),
-                ),
-                attr(
-                    "hopline.db.affected_rows",
-                    self.affected.filter(|_| self.writes),
-                ),
-                attr(POOL_WAIT, self.wait.millis()),
+                rows,
+                attr("hopline.db.affected_rows", affected),
+                wait,
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });
@@ -125,9 +128,10 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.span, Span::none());
+        let wait = self.wait.millis(&span);
         span.end_with(|| {
             [
-                attr(POOL_WAIT, self.wait.millis()),
+                attr(POOL_WAIT, wait),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });

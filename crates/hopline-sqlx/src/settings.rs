@@ -1,18 +1,20 @@
 //! What a pool's connections and transactions share.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Attr, Context, Kind, Literal, OlderNames, Scope, Span, SpanBuilder, SpanNames, Tracer, attr,
-    semconv,
+    Attr, AttrSet, Context, Kind, Literal, OlderNames, Scope, Span, SpanBuilder, SpanNames, Tracer,
+    attr, semconv,
 };
 use sqlx::Database;
 
 use crate::annotated::Notes;
 use crate::call::Call;
 use crate::database::Endpoint;
-use crate::redact::{Redacted, Scratch};
+use crate::redact::Redacted;
+use crate::statement::Statement;
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -41,6 +43,10 @@ pub(crate) struct Settings {
     /// A wait for a connection is a span of its own from here on.
     pub(crate) wait_spans: Option<Duration>,
     pub(crate) comments: bool,
+    /// Of every span, made from those above.
+    attributes: AttrSet,
+    /// No other settings of this process have it.
+    pub(crate) number: u64,
 }
 
 /// A step that is no statement of the application's: its default name, and the one of the conventions.
@@ -60,7 +66,41 @@ impl Control {
 }
 
 impl Settings {
+    /// Those of a pool of which nothing was said yet.
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
+        let mut settings = Self {
+            endpoint,
+            tracer: None,
+            names: SpanNames::from_env(),
+            older_names: OlderNames::from_env(),
+            text: QueryText::default(),
+            only_with_parent: false,
+            connection_spans: false,
+            wait_spans: None,
+            comments: false,
+            attributes: AttrSet::new(),
+            number: 0,
+        };
+        settings.change(|_| {});
+        settings
+    }
+
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Self)) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        change(self);
+        self.number = 1 + LAST.fetch_add(1, Relaxed);
+        self.attributes.clear();
+        self.attributes.extend(self.endpoint.attributes());
+        if self.older_names.database {
+            self.attributes.extend([
+                attr("db.system", Literal(self.endpoint.system)),
+                attr("db.name", self.endpoint.namespace.as_deref()),
+            ]);
+        }
+    }
+
     /// The span of a statement, and whether that changes rows. Its text is read only if the span is recorded.
+    #[inline]
     pub(crate) fn statement<DB: Database>(
         &self,
         call: &mut Call<DB>,
@@ -85,7 +125,7 @@ impl Settings {
 
     /// The span of BEGIN, COMMIT and the like.
     pub(crate) fn control(&self, control: Control) -> Span {
-        self.start(self.named(control), || self.endpoint.attributes())
+        self.start(self.named(control), || [self.attributes.as_attr()])
     }
 
     /// The span of a BEGIN of the application's own.
@@ -115,7 +155,7 @@ impl Settings {
             .kind(Kind::Client)
             .scope(&SCOPE)
             .start_time(asked)
-            .start_in(below, self.tracer.as_ref(), || self.endpoint.attributes());
+            .start_in(below, self.tracer.as_ref(), || [self.attributes.as_attr()]);
         Some(span)
     }
 
@@ -133,61 +173,57 @@ impl Settings {
         parameterised: bool,
         notes: Notes<'_>,
     ) -> (Span, bool) {
-        let verbatim = (self.text == QueryText::VerbatimIfParameterised && parameterised)
-            .then(|| bounded(sql));
-        let mut redacted = None;
+        let mut statement = None;
         let span = {
-            let redacted = &mut redacted;
+            let statement = &mut statement;
             self.start(name, || {
-                let [system, namespace, address, port] = self.endpoint.attributes();
-                let read: &Redacted =
-                    redacted.insert(Scratch::of(sql, self.endpoint.dialect, parameterised));
-                [
-                    system,
-                    namespace,
-                    address,
-                    port,
-                    attr(
-                        semconv::DB_QUERY_TEXT,
-                        self.text_of(read, verbatim.as_deref()),
-                    ),
-                    attr(
-                        semconv::DB_QUERY_SUMMARY,
-                        notes
-                            .summary
-                            .or((!read.summary.is_empty()).then_some(&*read.summary)),
-                    ),
-                    attr("db.operation.name", notes.operation),
-                    attr("db.collection.name", notes.collection),
-                    attr("db.stored_procedure.name", read.procedure()),
-                    // of one statement there is no batch
-                    attr(
-                        "db.operation.batch.size",
-                        read.statements.filter(|statements| *statements > 1),
-                    ),
-                ]
+                let statement = statement.insert(Statement::of(sql, parameterised, self));
+                [statement.attributes.as_attr()]
             })
         };
-        let Some(read) = redacted else {
+        let Some(statement) = statement else {
             return (span, false);
         };
+        notes.describe(&span);
         // not BEGIN, which has its name already
         if self.names == SpanNames::Conventions && name.starts_with("db.") {
-            notes.rename(&span, &read.summary, self.endpoint.system);
+            notes.rename(&span, &statement.summary, self.endpoint.system);
         }
-        if self.older_names.database {
-            span.set("db.statement", self.text_of(&read, verbatim.as_deref()));
-        }
-        (span, read.writes)
+        (span, statement.writes)
     }
 
-    fn text_of<'t>(&self, read: &'t Redacted, verbatim: Option<&'t str>) -> Option<&'t str> {
-        match self.text {
+    /// Makes `attributes` those of a statement's span.
+    pub(crate) fn describe(
+        &self,
+        attributes: &mut AttrSet,
+        sql: &str,
+        parameterised: bool,
+        read: &Redacted,
+    ) {
+        let text: Option<Cow<'_, str>> = match self.text {
             QueryText::Omitted => None,
-            QueryText::Redacted | QueryText::VerbatimIfParameterised => {
-                Some(verbatim.unwrap_or(&read.text))
-            }
-        }
+            QueryText::VerbatimIfParameterised if parameterised => Some(bounded(sql)),
+            QueryText::Redacted | QueryText::VerbatimIfParameterised => Some((&*read.text).into()),
+        };
+        attributes.clear();
+        attributes.extend([
+            self.attributes.as_attr(),
+            attr(semconv::DB_QUERY_TEXT, text.as_ref()),
+            attr(
+                semconv::DB_QUERY_SUMMARY,
+                (!read.summary.is_empty()).then_some(&*read.summary),
+            ),
+            attr("db.stored_procedure.name", read.procedure()),
+            // of one statement there is no batch
+            attr(
+                "db.operation.batch.size",
+                read.statements.filter(|statements| *statements > 1),
+            ),
+            attr(
+                "db.statement",
+                text.as_ref().filter(|_| self.older_names.database),
+            ),
+        ]);
     }
 
     fn start<'v, const N: usize>(
@@ -201,19 +237,10 @@ impl Settings {
                 return Span::none();
             }
         }
-        let span = SpanBuilder::new(name)
+        SpanBuilder::new(name)
             .kind(Kind::Client)
             .scope(&SCOPE)
-            .start(self.tracer.as_ref(), attrs);
-        if self.older_names.database {
-            span.set_all(|| {
-                [
-                    attr("db.system", Literal(self.endpoint.system)),
-                    attr("db.name", self.endpoint.namespace.as_deref()),
-                ]
-            });
-        }
-        span
+            .start(self.tracer.as_ref(), attrs)
     }
 }
 

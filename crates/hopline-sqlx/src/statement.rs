@@ -1,41 +1,50 @@
-//! Memory for redacted statements that is used again, and what is known of those seen before.
+//! What is recorded of a statement, remembered for the next time, and the memory for it.
 
 use std::cell::Cell;
 use std::ops::Deref;
 
-use super::{Redacted, redact_into};
-use crate::database::Dialect;
-use crate::redact::lists::Lists;
+use hopline_core::AttrSet;
 
-/// A redacted statement: recording one allocates nothing, and one that this thread saw lately is not read again.
+use crate::redact::{Lists, Redacted, redact_into};
+use crate::settings::Settings;
+
+/// A statement that was read: recording one allocates nothing, and one that this thread saw lately is not read again.
 ///
 /// Reading costs a statement of 40 bytes some 6,000 instructions, which is much beside a query; to find it again, some
 /// hundred. Only statements with bound values are remembered: few, and sqlx's own cache holds the same texts.
 ///
 /// The memory is given back when it is dropped. Taken twice at a time, the second is new.
-pub(crate) struct Scratch {
+pub(crate) struct Statement {
     /// There until it is dropped.
     memory: Option<Box<Memory>>,
     /// Which of those seen it is.
     seen: Option<usize>,
 }
 
+/// What is recorded of a statement, and what is to be known of it.
+#[derive(Clone, Default)]
+pub(crate) struct Read {
+    /// Those of the database, too.
+    pub(crate) attributes: AttrSet,
+    pub(crate) summary: String,
+    /// It changes rows.
+    pub(crate) writes: bool,
+}
+
 /// Statements that a thread remembers; a newer one takes the place of one with the same slot.
 const SEEN: usize = 64;
 
-/// Bytes of a statement beyond which it is not remembered: at most 128 KiB a thread, with what became of them.
+/// Bytes of a statement beyond which it is not remembered: at most some 200 KiB a thread, with what became of them.
 const LONGEST: usize = 1024;
 
 thread_local! {
     static USED: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
 }
 
-static NOTHING: Redacted = Redacted {
-    text: String::new(),
+static NOTHING: Read = Read {
+    attributes: AttrSet::new(),
     summary: String::new(),
     writes: false,
-    statements: None,
-    calls: false,
 };
 
 /// What reading a statement needs.
@@ -43,6 +52,7 @@ static NOTHING: Redacted = Redacted {
 struct Memory {
     lists: Lists,
     redacted: Redacted,
+    read: Read,
     /// Empty until the first is remembered.
     seen: Vec<Seen>,
 }
@@ -50,20 +60,29 @@ struct Memory {
 #[derive(Clone, Default)]
 struct Seen {
     sql: String,
-    dialect: Option<Dialect>,
-    redacted: Redacted,
+    /// The number of the settings it was read by; zero is of none.
+    settings: u64,
+    read: Read,
 }
 
-impl Scratch {
-    /// Redacts a statement, or remembers how it was.
-    pub(crate) fn of(sql: &str, dialect: Dialect, parameterised: bool) -> Self {
+impl Statement {
+    /// Reads a statement, or remembers what it is.
+    pub(crate) fn of(sql: &str, parameterised: bool, settings: &Settings) -> Self {
         // while the thread ends there is none
         let used = USED.try_with(Cell::take).unwrap_or_default();
         let mut memory = used.unwrap_or_default();
-        let seen = (parameterised && sql.len() <= LONGEST).then(|| slot(sql));
+        let seen = (parameterised && sql.len() <= LONGEST).then(|| slot(sql, settings.number));
         match seen {
-            Some(at) => memory.remember(at, sql, dialect),
-            None => redact_into(&mut memory.redacted, &mut memory.lists, sql, dialect),
+            Some(at) => memory.remember(at, sql, settings),
+            None => {
+                let Memory {
+                    lists,
+                    redacted,
+                    read,
+                    ..
+                } = &mut *memory;
+                read.fill(sql, parameterised, settings, redacted, lists);
+            }
         }
         Self {
             memory: Some(memory),
@@ -72,36 +91,53 @@ impl Scratch {
     }
 }
 
+impl Deref for Statement {
+    type Target = Read;
+
+    fn deref(&self) -> &Read {
+        match (self.memory.as_deref(), self.seen) {
+            (Some(memory), Some(at)) => &memory.seen[at].read,
+            (Some(memory), None) => &memory.read,
+            (None, _) => &NOTHING,
+        }
+    }
+}
+
 impl Memory {
-    fn remember(&mut self, at: usize, sql: &str, dialect: Dialect) {
+    fn remember(&mut self, at: usize, sql: &str, settings: &Settings) {
         if self.seen.is_empty() {
             self.seen.resize(SEEN, Seen::default());
         }
         let seen = &mut self.seen[at];
-        if seen.dialect == Some(dialect) && seen.sql == sql {
+        if seen.settings == settings.number && seen.sql == sql {
             return;
         }
-        redact_into(&mut seen.redacted, &mut self.lists, sql, dialect);
+        let (redacted, lists) = (&mut self.redacted, &mut self.lists);
+        seen.read.fill(sql, true, settings, redacted, lists);
         seen.sql.clear();
         seen.sql.push_str(sql);
-        seen.dialect = Some(dialect);
+        seen.settings = settings.number;
     }
 }
 
-impl Deref for Scratch {
-    type Target = Redacted;
-
-    fn deref(&self) -> &Redacted {
-        let memory = self.memory.as_deref();
-        let redacted = memory.map(|memory| match self.seen {
-            Some(at) => &memory.seen[at].redacted,
-            None => &memory.redacted,
-        });
-        redacted.unwrap_or(&NOTHING)
+impl Read {
+    fn fill(
+        &mut self,
+        sql: &str,
+        parameterised: bool,
+        settings: &Settings,
+        redacted: &mut Redacted,
+        lists: &mut Lists,
+    ) {
+        redact_into(redacted, lists, sql, settings.endpoint.dialect);
+        settings.describe(&mut self.attributes, sql, parameterised, redacted);
+        self.summary.clear();
+        self.summary.push_str(&redacted.summary);
+        self.writes = redacted.writes;
     }
 }
 
-impl Drop for Scratch {
+impl Drop for Statement {
     /// Nothing waits here, and it runs on every way out.
     fn drop(&mut self) {
         let memory = self.memory.take();
@@ -110,57 +146,115 @@ impl Drop for Scratch {
 }
 
 /// Where a statement is remembered, if it is: statements that share a slot only cost each other their place.
-fn slot(sql: &str) -> usize {
+fn slot(sql: &str, settings: u64) -> usize {
     let mix =
         |hash: u64, eight: u64| (hash.rotate_left(5) ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let (chunks, rest) = sql.as_bytes().as_chunks();
-    let hash = chunks.iter().fold(sql.len() as u64, |hash, chunk| {
-        mix(hash, u64::from_le_bytes(*chunk))
-    });
-    let hash = rest
+    let (chunks, _) = sql.as_bytes().as_chunks();
+    let hash = chunks
         .iter()
-        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
+        .fold(sql.len() as u64 ^ settings, |hash, chunk| {
+            mix(hash, u64::from_le_bytes(*chunk))
+        });
+    // what is left, together with some of what is in it already
+    let hash = match sql.as_bytes().last_chunk() {
+        Some(last) => mix(hash, u64::from_le_bytes(*last)),
+        None => sql.bytes().fold(hash, |hash, byte| mix(hash, byte.into())),
+    };
     (hash >> 58) as usize % SEEN
 }
 
 #[cfg(test)]
 mod tests {
+    use hopline_core::AttrSet;
+
     use super::*;
-    use crate::database::Dialect::{MySql, Postgres};
+    use crate::database::Dialect::{self, MySql, Postgres};
+    use crate::database::Endpoint;
     use crate::redact::redact;
+    use crate::settings::QueryText;
+
+    fn settings(dialect: Dialect, namespace: &str) -> Settings {
+        Settings::new(Endpoint {
+            system: "test",
+            dialect,
+            address: Some("db.internal".to_owned()),
+            port: Some(1),
+            namespace: Some(namespace.to_owned()),
+        })
+    }
+
+    fn text(set: &AttrSet, key: &str) -> Option<String> {
+        let mut all = set.iter();
+        let (_, value) = all.find(|(found, _)| *found == key)?;
+        Some(value.to_string())
+    }
 
     #[test]
     fn what_is_remembered_is_what_is_read() {
+        let all = [
+            settings(Postgres, "one"),
+            settings(MySql, "two"),
+            settings(MySql, "three"),
+        ];
         let statements: Vec<String> = (0..500)
             .map(|i| format!("SELECT a{i} FROM \"t{i}\" WHERE b = 'x{i}' AND c = $1"))
             .collect();
         for round in 0..3 {
             for (at, sql) in statements.iter().enumerate() {
-                // each again at once, in the other dialect, and after others took its place
-                for dialect in [Postgres, MySql, MySql] {
+                // each again at once, by other settings, and after others took its place
+                for settings in [&all[0], &all[1], &all[1], &all[2]] {
                     let parameterised = (at + round) % 3 > 0;
-                    let scratch = Scratch::of(sql, dialect, parameterised);
-                    assert_eq!(*scratch, redact(sql, dialect), "{sql}");
+                    let statement = Statement::of(sql, parameterised, settings);
+                    let redacted = redact(sql, settings.endpoint.dialect);
+                    let said = |key| text(&statement.attributes, key);
+                    assert_eq!(said("db.query.text").as_deref(), Some(&*redacted.text));
+                    assert_eq!(
+                        said("db.query.summary").as_deref(),
+                        Some(&*statement.summary)
+                    );
+                    assert_eq!(statement.summary, redacted.summary);
+                    assert_eq!(said("db.namespace"), settings.endpoint.namespace);
+                    assert_eq!(statement.attributes.iter().count(), 6);
                 }
             }
         }
     }
 
     #[test]
-    fn a_look_within_a_look_has_one_of_its_own() {
-        let outer = Scratch::of("SELECT a FROM t", Postgres, true);
-        let inner = Scratch::of("DELETE FROM u", Postgres, true);
+    fn settings_that_change_are_others() {
+        let mut settings = settings(Postgres, "one");
+        let sql = "SELECT a FROM t WHERE b = $1";
+        let text_by = |settings: &Settings| {
+            let statement = Statement::of(sql, true, settings);
+            text(&statement.attributes, "db.query.text")
+        };
+        assert_eq!(text_by(&settings).as_deref(), Some(sql));
+        settings.change(|settings| settings.text = QueryText::Omitted);
+        assert_eq!(text_by(&settings), None);
+    }
+
+    #[test]
+    fn one_within_another_has_memory_of_its_own() {
+        let settings = settings(Postgres, "one");
+        let outer = Statement::of("SELECT a FROM t", true, &settings);
+        let inner = Statement::of("DELETE FROM u", true, &settings);
         assert_eq!(
             (outer.summary.as_str(), inner.summary.as_str()),
             ("SELECT t", "DELETE u")
         );
+        assert!(inner.writes && !outer.writes);
     }
 
     #[test]
     fn statements_find_places_of_their_own() {
-        let slots: std::collections::HashSet<usize> = (0..64)
-            .map(|i| slot(&format!("SELECT name FROM users_{i} WHERE id = $1")))
-            .collect();
-        assert!(slots.len() > 32, "{}", slots.len());
+        for suffix in ["", " WHERE id = $1", " WHERE name = $1 ORDER BY id"] {
+            let slots: std::collections::HashSet<usize> = (0..64)
+                .map(|i| slot(&format!("SELECT name FROM users_{i}{suffix}"), 1))
+                .collect();
+            assert!(slots.len() > 32, "{}", slots.len());
+        }
+        let settings: std::collections::HashSet<usize> =
+            (0..64).map(|i| slot("SELECT 1", i)).collect();
+        assert!(settings.len() > 32, "{}", settings.len());
     }
 }

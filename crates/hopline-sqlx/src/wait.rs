@@ -1,6 +1,6 @@
 //! How long a step waits for a connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hopline_core::Span;
 use sqlx::Error;
@@ -11,20 +11,20 @@ use crate::settings::Settings;
 
 pub(crate) const POOL_WAIT: &str = "hopline.db.pool_wait_ms";
 
-/// How long the pool let a step wait for a connection.
+/// How long the pool let a step wait for a connection: from its span's start, which is when it was called.
 #[derive(Clone, Copy)]
 pub(crate) enum Waited {
     No,
-    Since(Instant),
+    Still,
     For(Duration),
 }
 
 impl Waited {
-    pub(crate) fn millis(self) -> Option<f64> {
+    pub(crate) fn millis(self, span: &Span) -> Option<f64> {
         let wait = match self {
             Self::No => return None,
             // given up
-            Self::Since(asked) => asked.elapsed(),
+            Self::Still => span.context_ref().elapsed()?,
             Self::For(wait) => wait,
         };
         Some(wait.as_secs_f64() * 1e3)
@@ -40,7 +40,7 @@ pub(crate) struct Wait<'a> {
 impl<'a> Wait<'a> {
     pub(crate) fn new(span: &'a Span, waited: &'a mut Waited) -> Self {
         if span.is_recording() {
-            *waited = Waited::Since(Instant::now());
+            *waited = Waited::Still;
         }
         Self { span, waited }
     }
@@ -51,10 +51,9 @@ impl<'a> Wait<'a> {
         settings: Option<&Settings>,
         acquired: &Result<T, Error>,
     ) {
-        let Waited::Since(asked) = *self.waited else {
+        let (Waited::Still, Some(wait)) = (*self.waited, self.span.context_ref().elapsed()) else {
             return;
         };
-        let wait = asked.elapsed();
         *self.waited = Waited::For(wait);
         let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
         if let (Some(span), Err(error)) = (span, acquired) {

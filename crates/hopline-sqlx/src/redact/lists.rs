@@ -19,7 +19,7 @@ pub(super) enum List {
 
 /// The brackets that are open, and how far the items in them have come.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lists {
+pub(crate) struct Lists {
     levels: [Level; MAX_DEPTH],
     depth: usize,
     /// How many of the open brackets are of a list.

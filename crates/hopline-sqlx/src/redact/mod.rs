@@ -3,7 +3,6 @@
 mod lexer;
 mod lists;
 mod places;
-mod scratch;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -11,8 +10,7 @@ mod text;
 mod words;
 
 use crate::database::Dialect;
-use crate::redact::lists::Lists;
-pub(crate) use crate::redact::scratch::Scratch;
+pub(crate) use crate::redact::lists::Lists;
 
 /// A statement without its values, and in a few words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +73,8 @@ pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
     redacted
 }
 
-fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str, dialect: Dialect) {
+/// The same into memory that is there.
+pub(crate) fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str, dialect: Dialect) {
     let mut input = sql;
     if sql.len() > MAX_INPUT {
         let mut end = MAX_INPUT;
