@@ -9,6 +9,7 @@ pub struct Case {
     name: String,
     over: Option<&'static str>,
     times: u64,
+    processes: u32,
     make: Box<dyn Fn(&Clock) -> Work>,
 }
 
@@ -19,6 +20,7 @@ impl Case {
             name: name.into(),
             over: None,
             times: 500,
+            processes: 1,
             make: Box::new(make),
         }
     }
@@ -37,6 +39,14 @@ impl Case {
         self
     }
 
+    /// In how many processes its instructions are counted, one after the other; one if not said. Several where chance
+    /// has a part in them.
+    #[must_use]
+    pub fn processes(mut self, processes: u32) -> Self {
+        self.processes = processes;
+        self
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
@@ -50,6 +60,11 @@ impl Case {
     /// How often it is run where operations are counted.
     pub fn operations(&self) -> u64 {
         self.times
+    }
+
+    /// In how many processes its instructions are counted.
+    pub fn is_counted_in(&self) -> u32 {
+        self.processes
     }
 
     /// Makes it ready. What records takes its times from this clock.

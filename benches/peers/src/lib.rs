@@ -9,6 +9,7 @@ mod databases;
 mod encoding;
 mod fast;
 mod grid;
+mod late;
 mod memory;
 mod names;
 mod options;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use hopline_core::FutureExt;
-use hopline_gate::Case;
+use hopline_core::{Clock, FutureExt};
 use hopline_gate::simulated::total;
 use hopline_gate::trace::{Fate, root};
+use hopline_gate::{Case, Work};
 use hopline_sqlx::PoolExt;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool, Postgres};
@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::Result;
 use crate::databases::{each, each_in_otel};
+use crate::late::late;
 use crate::names::{HOPLINE, name};
 use crate::ours::clocks;
 
@@ -23,8 +24,12 @@ pub(crate) const QUERY: &str = "sqlx, a Postgres query in a sampled trace";
 pub(crate) const QUERY_OFF: &str = "sqlx, a Postgres query, not recorded";
 pub(crate) const BARE: &str = "sqlx/bare, Postgres";
 pub(crate) const BARE_OFF: &str = "sqlx/bare, Postgres, not recorded";
-/// How often an answer is there at once is a matter of chance, so they are many.
-const TIMES: u64 = 1024;
+const TIMES: u64 = 128;
+/// How much the allocator does for a connection's buffers is hundreds of instructions, and another number in each
+/// process.
+const PROCESSES: u32 = 5;
+/// Queries that the counted server answers: of those it has many, since some of its work is done once in a while.
+const ANSWERED: u64 = 1024;
 const OTEL_BARE: &str = "sqlx/bare, Postgres, opentelemetry_sdk";
 /// Names the server; set by `cargo xtask bench`.
 const URL: &str = "HOPLINE_TEST_POSTGRES_URL";
@@ -49,7 +54,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 query(&pool).in_span(root(&tracer)).await
             })
         };
-        cases.push(Case::new(bare, raw).times(TIMES));
+        cases.push(case(bare, raw));
         for (who, clock) in clocks() {
             let ours = move |_: &_| {
                 let ((runtime, pool), tracer) = (connected(), fate.tracer(&clock));
@@ -58,7 +63,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     query(&pool).in_span(root(&tracer)).await
                 })
             };
-            cases.push(Case::new(name(group, who), ours).over(bare).times(TIMES));
+            cases.push(case(&name(group, who), ours).over(bare));
         }
     }
     let otel_bare = |_: &_| {
@@ -70,13 +75,13 @@ pub(crate) fn cases() -> Vec<Case> {
         let pool = sqlx_otel::PoolBuilder::from(pool).build();
         each_in_otel(runtime, async move || query(&pool).await)
     };
-    cases.push(Case::new(OTEL_BARE, otel_bare).times(TIMES));
-    cases.push(
-        Case::new(name(QUERY, "sqlx-otel"), otel)
-            .over(OTEL_BARE)
-            .times(TIMES),
-    );
+    cases.push(case(OTEL_BARE, otel_bare));
+    cases.push(case(&name(QUERY, "sqlx-otel"), otel).over(OTEL_BARE));
     cases
+}
+
+fn case(name: &str, make: impl Fn(&Clock) -> Work + 'static) -> Case {
+    Case::new(name, make).times(TIMES).processes(PROCESSES)
 }
 
 /// What a bare query takes beside the client's own instructions.
@@ -100,9 +105,12 @@ pub(crate) fn beside() -> Result<Option<Beside>> {
     let dir = PathBuf::from(dir);
     // so that the table is there for both; what they differ by is the queries alone
     drop(pool(&url)?);
-    let (few, many) = (counted(&url, &dir, TIMES)?, counted(&url, &dir, 2 * TIMES)?);
+    let (few, many) = (
+        counted(&url, &dir, ANSWERED)?,
+        counted(&url, &dir, 2 * ANSWERED)?,
+    );
     Ok(Some(Beside {
-        in_server: many.saturating_sub(few) as f64 / TIMES as f64,
+        in_server: many.saturating_sub(few) as f64 / ANSWERED as f64,
         of_programs: of_programs()?,
     }))
 }
@@ -110,7 +118,7 @@ pub(crate) fn beside() -> Result<Option<Beside>> {
 /// Over so many queries that the kernel's clock ticks say something.
 fn of_programs() -> Result<f64> {
     const MANY: u64 = 40_000;
-    let (runtime, pool) = connected();
+    let (runtime, pool) = pool(&std::env::var(URL)?)?;
     runtime.block_on(async {
         let asked = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&pool);
         let server: i32 = asked.await?;
@@ -168,10 +176,11 @@ fn counted(url: &str, dir: &Path, times: u64) -> Result<u64> {
     }
 }
 
+/// A pool whose answers come late.
 fn connected() -> (Runtime, PgPool) {
     let url = std::env::var(URL).unwrap_or_default();
     // fails where the server is gone, which ends a measurement rightly
-    pool(&url).expect("a database")
+    late(&url).and_then(|url| pool(&url)).expect("a database")
 }
 
 fn pool(url: &str) -> Result<(Runtime, PgPool)> {

@@ -39,10 +39,11 @@ pub fn measure_all(options: &Options) -> Result<Results> {
         eprintln!("allocations and instructions");
         for case in &cases {
             let said = output(&program.with_file_name(ALLOCATIONS), &[case.name()])?;
-            let instructions = simulated::instructions_beside_threads(&program, case)?;
-            let measured = results.of(case);
-            measured.allocated(&serde_json::from_str(&said)?)?;
-            measured.instructions = Some(instructions);
+            results.of(case).allocated(&serde_json::from_str(&said)?)?;
+            for _ in 0..case.is_counted_in() {
+                let instructions = simulated::instructions_beside_threads(&program, case)?;
+                results.of(case).instructions.push(instructions);
+            }
         }
     }
     if options.counts && options.wants(postgres::QUERY) {

@@ -18,14 +18,14 @@ pub struct Results {
     pub(crate) beside_query: Option<Beside>,
 }
 
-/// What was measured of one case; of times a number for each round.
+/// What was measured of one case; of times a number for each round, of instructions for each process.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) over: Option<&'static str>,
     pub(crate) wall: Vec<f64>,
     pub(crate) thread: Vec<f64>,
     pub(crate) all: Vec<f64>,
-    pub(crate) instructions: Option<f64>,
+    pub(crate) instructions: Vec<f64>,
     pub(crate) allocations: Option<f64>,
     pub(crate) bytes: Option<f64>,
 }
@@ -61,12 +61,12 @@ impl Measured {
         Ok(())
     }
 
-    /// The numbers of a metric, one a round where it is a time.
+    /// The numbers of a metric, of which some have several.
     fn numbers(&self, metric: Metric) -> Vec<f64> {
         match metric {
             Metric::Thread => self.thread.clone(),
             Metric::All => self.all.clone(),
-            Metric::Instructions => self.instructions.into_iter().collect(),
+            Metric::Instructions => self.instructions.clone(),
             Metric::Allocations => self.allocations.into_iter().collect(),
             Metric::Bytes => self.bytes.into_iter().collect(),
         }
@@ -74,7 +74,7 @@ impl Measured {
 }
 
 impl Results {
-    /// A case's own cost: over another one, what it costs more; of times the median of the rounds.
+    /// A case's own cost: over another one, what it costs more; of several numbers the median.
     pub(crate) fn value(&self, case: &str, metric: Metric) -> Option<f64> {
         median(self.own(case, metric)?)
     }
