@@ -3,8 +3,10 @@
 use std::fmt;
 
 use crate::attributes::Attributes;
+use crate::limits::MAX_TRACE_BYTES;
+use crate::notice::notify;
 use crate::record::{NONE, Records};
-use crate::stored::Stored;
+use crate::stored::AttrRecord;
 use crate::value::{Attr, Name, Value, ValueKind, ValueRef};
 
 /// Attributes that are made once and recorded many times: of a server, of a connection, of a statement.
@@ -15,7 +17,8 @@ use crate::value::{Attr, Name, Value, ValueKind, ValueRef};
 /// # Limits
 ///
 /// Those of the spans that take it ([`Limits`](crate::Limits)): what is too long is cut, what is too many is dropped
-/// and counted, as if each had been given by itself.
+/// and counted, as if each had been given by itself. Beyond 1 GiB of text, which no trace holds, a set takes nothing
+/// more, and says so ([`Notice`](crate::Notice)).
 ///
 /// # Examples
 ///
@@ -23,6 +26,8 @@ use crate::value::{Attr, Name, Value, ValueKind, ValueRef};
 /// use hopline_core::{AttrSet, attr, span};
 ///
 /// let server: AttrSet = [attr("server.address", "db.internal"), attr("server.port", 5432)].into_iter().collect();
+///
+/// assert_eq!(server.len(), 2);
 ///
 /// let query = span("db.query");
 /// query.set_all(|| [server.as_attr(), attr("db.response.returned_rows", 1)]);
@@ -32,7 +37,7 @@ pub struct AttrSet {
     /// Of one batch.
     records: Records,
     len: usize,
-    /// Bytes of the longest value; without end if there is an array, which is no single record.
+    /// Bytes of the longest text that is a value.
     longest: usize,
 }
 
@@ -77,7 +82,15 @@ impl AttrSet {
         }
     }
 
-    fn push(&mut self, attr: &Attr<'_>) {
+    /// Nothing if it would have more text than this.
+    fn push(&mut self, attr: &Attr<'_>, max_text: usize) {
+        let (_, text) = attr.size(usize::MAX, usize::MAX);
+        if self.records.text.len() + text > max_text {
+            return notify("attributes", || {
+                "attributes are left out of a set, which holds as much text as a trace can"
+                    .to_owned()
+            });
+        }
         if self.records.batches.is_empty() {
             self.records.batch();
         }
@@ -85,13 +98,21 @@ impl AttrSet {
         self.records.push(attr, usize::MAX, 0, usize::MAX);
         self.len += attr.count();
         for added in &self.records.attrs[first..] {
-            let length = match added.value {
-                Stored::Text(text) => text.len(),
-                Stored::Array(_) => usize::MAX,
-                _ => 0,
-            };
-            self.longest = self.longest.max(length);
+            self.longest = self.longest.max(added.value_len());
         }
+    }
+
+    /// The records of the first so many attributes.
+    fn first(&self, most: usize) -> &[AttrRecord] {
+        let all = &self.records.attrs;
+        if most >= self.len {
+            return all;
+        }
+        let mut end = 0;
+        for _ in 0..most {
+            end += 1 + all[end].values(&all[end + 1..]).len();
+        }
+        &all[..end]
     }
 }
 
@@ -101,7 +122,12 @@ impl Records {
     #[inline]
     pub(crate) fn has_room_for_set(&self, set: &AttrSet, end: usize, max_text: usize) -> bool {
         let (attrs, text) = (&set.records.attrs, &set.records.text);
-        self.attrs.len() + attrs.len() <= end && self.has_text_room(text) && set.longest <= max_text
+        // an array's values are records as well, and no attributes
+        let each_is_one = attrs.len() == set.len;
+        each_is_one
+            && self.attrs.len() + attrs.len() <= end
+            && self.has_text_room(text)
+            && set.longest <= max_text
     }
 
     /// Records a set for which there is room into the batch whose text begins at `base`.
@@ -119,17 +145,9 @@ impl Records {
 
     /// Records at most so many of a set, one by one.
     pub(crate) fn push_set(&mut self, set: &AttrSet, most: usize, base: usize, max_text: usize) {
-        let mut rest = &set.records.attrs[..];
-        for _ in 0..most {
-            let Some((first, behind)) = rest.split_first() else {
-                return;
-            };
-            let (values, others) = behind.split_at(first.values(behind).len());
-            for record in std::iter::once(first).chain(values) {
-                let copied = record.copy(&set.records.text, &mut self.text, base, max_text);
-                self.attrs.push(copied);
-            }
-            rest = others;
+        for record in set.first(most) {
+            let copied = record.copy(&set.records.text, &mut self.text, base, max_text);
+            self.attrs.push(copied);
         }
     }
 }
@@ -145,11 +163,15 @@ impl Attr<'_> {
         }
     }
 
-    /// How many records and how many bytes of text it takes at most, values cut to `max_text`.
-    pub(crate) fn size(&self, max_text: usize) -> (usize, usize) {
+    /// How many records and how many bytes of text it takes at most, so many of a set, values cut to `max_text`.
+    pub(crate) fn size(&self, most: usize, max_text: usize) -> (usize, usize) {
         match self.value.0 {
             ValueKind::Absent => (0, 0),
-            ValueKind::Set(set) => (set.records.attrs.len(), set.records.text.len()),
+            ValueKind::Set(set) => {
+                let records = set.first(most);
+                let text = records.iter().map(|record| record.copied_len(max_text));
+                (records.len(), text.sum())
+            }
             value => {
                 let text = value.text_len(max_text) + self.key.copied_len();
                 (1 + value.array_len(), text)
@@ -161,7 +183,7 @@ impl Attr<'_> {
 impl<'a> Extend<Attr<'a>> for AttrSet {
     fn extend<T: IntoIterator<Item = Attr<'a>>>(&mut self, attrs: T) {
         for attr in attrs {
-            self.push(&attr);
+            self.push(&attr, MAX_TRACE_BYTES);
         }
     }
 }
@@ -177,5 +199,26 @@ impl<'a> FromIterator<Attr<'a>> for AttrSet {
 impl fmt::Debug for AttrSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attr;
+
+    #[test]
+    fn text_has_an_end() {
+        let mut set = AttrSet::new();
+        for text in ["123", "4567", "890", ""] {
+            set.push(&attr("key", text), 8);
+        }
+        let twice: AttrSet = [set.as_attr(), set.as_attr()].into_iter().collect();
+        let mut within = AttrSet::new();
+        for _ in 0..2 {
+            within.push(&twice.as_attr(), 15);
+        }
+        assert_eq!((set.len(), twice.len(), within.len()), (3, 6, 6));
+        assert_eq!((set.records.text.as_str(), set.longest), ("1234567", 4));
     }
 }

@@ -115,7 +115,7 @@ pub(crate) struct Dropped {
     pub(crate) links: u32,
 }
 
-/// The seven vectors of a local trace; also the body of a chunk of finished ones.
+/// The seven vectors of a local trace; also the body of a chunk of finished ones, and of a set of attributes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
     pub(crate) spans: Vec<SpanRecord>,

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Once};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::buffer::{Beginning, Opening, Refused};
+use crate::buffer::{Beginning, Opening, Refused, Start};
 use crate::context::{Context, SpanIds, Standing};
 use crate::head::{Carried, Head};
 use crate::id_source::random_span_id;
@@ -43,7 +43,7 @@ pub struct SpanBuilder<'a> {
     pub(crate) kind: Kind,
     /// The scope's number.
     scope: u8,
-    start: Option<SystemTime>,
+    start: Start,
     links: &'a [SpanContext],
     pub(crate) method: Option<&'a str>,
     pub(crate) path: Option<&'a str>,
@@ -60,7 +60,7 @@ impl<'a> SpanBuilder<'a> {
             prefix: None,
             kind: Kind::Internal,
             scope: 0,
-            start: None,
+            start: Start::Now,
             links: &[],
             method: None,
             path: None,
@@ -101,7 +101,25 @@ impl<'a> SpanBuilder<'a> {
     /// When it began, if not now.
     #[inline]
     pub fn start_time(mut self, time: SystemTime) -> Self {
-        self.start = Some(time);
+        self.start = Start::At(time);
+        self
+    }
+
+    /// The same as a time before now, on the trace's own clock: what was measured as a part of another span lies
+    /// within that one, whatever the wall clock does.
+    ///
+    /// ```
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let query = SpanBuilder::new("query").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// // … then a connection is there
+    /// let waited = query.context_ref().elapsed().unwrap_or_default();
+    /// let _wait = SpanBuilder::new("acquire").start_ago(waited).start_in(query.context_ref(), None, no_attrs);
+    /// ```
+    #[inline]
+    pub fn start_ago(mut self, time: Duration) -> Self {
+        self.start = Start::Ago(time);
         self
     }
 

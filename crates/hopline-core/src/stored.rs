@@ -189,6 +189,14 @@ impl Text {
         }
     }
 
+    /// How many bytes it takes of the trace's text, cut to `max`.
+    fn copied_len(self, max: usize) -> usize {
+        match self {
+            Self::Static(_) => 0,
+            Self::Copied { len, .. } => max.min(len as usize),
+        }
+    }
+
     /// The same text of another batch, cut to `max` bytes, as one of this one.
     fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
         match self {
@@ -245,6 +253,23 @@ impl AttrRecord {
             Stored::Array(len) => behind.get(..len as usize).unwrap_or(behind),
             _ => &[],
         }
+    }
+
+    /// Bytes of its value, if that is text.
+    pub(crate) fn value_len(&self) -> usize {
+        match self.value {
+            Stored::Text(value) => value.len(),
+            _ => 0,
+        }
+    }
+
+    /// How many bytes of text a copy takes, its value cut to `max_text`.
+    pub(crate) fn copied_len(&self, max_text: usize) -> usize {
+        let value = match self.value {
+            Stored::Text(value) => value.copied_len(max_text),
+            _ => 0,
+        };
+        self.key.copied_len(usize::MAX) + value
     }
 
     /// The same in the batch whose text begins at `base`, its value cut to `max_text`.

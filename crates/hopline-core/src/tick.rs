@@ -28,6 +28,12 @@ impl Tick {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// So much earlier.
+    pub(crate) fn before(self, time: Duration) -> Self {
+        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// From here to `later`; zero if that is earlier.
     #[inline]
     pub(crate) fn until(self, later: Self) -> Duration {

@@ -45,45 +45,31 @@ fn a_set_is_what_is_in_it() {
 fn compare(all: &[Attr<'_>], key: &String) {
     for given in 0..=all.len() {
         let (own, others) = all.split_at(given);
-        let set: AttrSet = own.iter().copied().collect();
+        let [set, rest]: [AttrSet; 2] = [own, others].map(|some| some.iter().copied().collect());
         assert_eq!(set.len(), own.iter().filter(|attr| !is_none(attr)).count());
-        for most in 0..12 {
-            for value_bytes in [0, 4, 5, 64, 4096] {
+        let first: Vec<Attr<'_>> = [set.as_attr()].iter().chain(others).copied().collect();
+        let last: Vec<Attr<'_>> = own.iter().copied().chain([rest.as_attr()]).collect();
+        for most in 0..=16 {
+            for value_bytes in [0, 4, 5, 64, usize::MAX] {
                 let limits = Limits {
                     attributes_per_span: most,
                     attributes_per_event: most,
                     value_bytes,
                     ..Limits::default()
                 };
-                let expected = limited(limits, |span| {
-                    // a text before, so that the set's is not the trace's first
-                    span.set("before", key);
-                    span.set_all(|| all);
-                    span.event("event", || all);
-                });
-                let first = limited(limits, |span| {
-                    let attrs: Vec<Attr<'_>> =
-                        [set.as_attr()].iter().chain(others).copied().collect();
-                    span.set("before", key);
-                    span.set_all(|| &attrs);
-                    span.event("event", || &attrs);
-                });
-                assert_eq!(
-                    first, expected,
-                    "{given} of at most {most}, {value_bytes} bytes"
-                );
-                let rest: AttrSet = others.iter().copied().collect();
-                let second = limited(limits, |span| {
-                    let attrs: Vec<Attr<'_>> =
-                        own.iter().copied().chain([rest.as_attr()]).collect();
-                    span.set("before", key);
-                    span.set_all(|| &attrs);
-                    span.event("event", || &attrs);
-                });
-                assert_eq!(
-                    second, expected,
-                    "behind {given} of at most {most}, {value_bytes} bytes"
-                );
+                let recorded = |attrs: &[Attr<'_>]| {
+                    limited(limits, |span| {
+                        // a text before, so that the set's is not the trace's first
+                        span.set("before", key);
+                        span.set_all(|| attrs);
+                        span.event("event", || attrs);
+                        // and more behind, which shows how many it counted as
+                        (0..5).for_each(|more| span.set("more", more));
+                    })
+                };
+                let (expected, what) = (recorded(all), (given, most, value_bytes));
+                assert_eq!(recorded(&first), expected, "the first: {what:?}");
+                assert_eq!(recorded(&last), expected, "behind the first: {what:?}");
             }
         }
     }
@@ -91,6 +77,24 @@ fn compare(all: &[Attr<'_>], key: &String) {
 
 fn is_none(attr: &Attr<'_>) -> bool {
     AttrSet::from_iter([*attr]).is_empty()
+}
+
+#[test]
+fn a_set_takes_no_more_room_than_what_is_kept_of_it() {
+    let long = "x".repeat(2 << 20);
+    let key = String::from("key");
+    // beyond what a trace may hold, before it is cut or most of it dropped
+    for all in [
+        vec![attr("long", &long), attr("number", 1)],
+        (0..40_000).map(|_| attr(&key, &key)).collect(),
+    ] {
+        let set: AttrSet = all.iter().copied().collect();
+        let limits = Limits::default();
+        let singly = limited(limits, |span| span.set_all(|| &all));
+        let as_set = limited(limits, |span| span.set_all(|| [set.as_attr()]));
+        assert_eq!(as_set, singly);
+        assert!(singly.0.attributes.len() > 1);
+    }
 }
 
 #[test]

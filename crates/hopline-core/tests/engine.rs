@@ -8,7 +8,7 @@ use hopline_core::{
     Baggage, Context, FutureExt, Incoming, Kind, Span, SpanBuilder, SpanContext, StatusData,
     TracerBuilder, attr, no_attrs, span,
 };
-use support::{PARENT, incoming, root, traced, unsampled};
+use support::{PARENT, clocked, incoming, root, traced, unsampled};
 
 #[test]
 fn spans_end_in_any_order_on_any_thread() {
@@ -302,6 +302,24 @@ fn start_and_end_may_be_given() {
     assert_eq!(spans[1].start_unix_nanos, 1_000_000_000_000_000);
     assert_eq!(spans[1].duration_nanos(), 3_000_000);
     assert_eq!(spans[2].duration_nanos(), 0);
+}
+
+#[test]
+fn a_start_some_time_ago_is_of_the_traces_clock() {
+    let (tracer, clock, memory) = clocked("* 100%");
+    let request = root(&tracer, "request");
+    clock.advance(Duration::from_millis(5));
+    let part = SpanBuilder::new("part").start_ago(Duration::from_millis(3));
+    part.start_in(request.context_ref(), None, no_attrs).end();
+    let ever = SpanBuilder::new("ever").start_ago(Duration::MAX);
+    ever.start_in(request.context_ref(), None, no_attrs).end();
+    request.end();
+    let spans = memory.take();
+    assert_eq!(
+        (spans[1].start_unix_nanos, spans[1].duration_nanos()),
+        (2_000_000, 3_000_000)
+    );
+    assert_eq!(spans[2].start_unix_nanos, 0);
 }
 
 #[test]

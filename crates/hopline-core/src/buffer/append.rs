@@ -87,7 +87,7 @@ impl State {
             if left == 0 {
                 break;
             }
-            let size = attr.size(max_text);
+            let size = attr.size(left, max_text);
             records += size.0;
             text += size.1;
             left -= attr.count().min(left);

@@ -47,8 +47,17 @@ pub(crate) struct Opening<'a> {
     pub(crate) parent: Option<SpanId>,
     pub(crate) marks: Marks,
     pub(crate) scope: u8,
-    pub(crate) start: Option<SystemTime>,
+    pub(crate) start: Start,
     pub(crate) links: &'a [SpanContext],
+}
+
+/// When a span starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    Now,
+    At(SystemTime),
+    /// So long before now.
+    Ago(Duration),
 }
 
 impl Opening<'_> {
@@ -185,9 +194,10 @@ impl State {
         let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
         let id = shared.ids.span_id();
         let start = match opening.start {
-            None if opening.marks.has(Marks::LOCAL_ROOT) => self.anchor.tick,
-            None => shared.clock.now(),
-            Some(time) => self.anchor.tick_of(time),
+            Start::Now if opening.marks.has(Marks::LOCAL_ROOT) => self.anchor.tick,
+            Start::Now => shared.clock.now(),
+            Start::At(time) => self.anchor.tick_of(time),
+            Start::Ago(time) => shared.clock.now().before(time),
         };
         let at = self.records.spans.len();
         let limits = &shared.limits;
