@@ -61,7 +61,7 @@
 //! | `db.operation.batch.size` | of a text of several statements, how many |
 //! | `db.response.returned_rows` | rows that came back |
 //! | `hopline.db.affected_rows` | rows that a write changed |
-//! | `hopline.db.pool_wait_ms` | how long it took from the call until the pool gave it a connection, in milliseconds |
+//! | `hopline.db.pool_wait_ms` | how long the pool let it wait for a connection, in milliseconds |
 //! | `hopline.db.completed` = `false` | the result was not read to its end, or the call was dropped |
 //! | `db.response.status_code`, `error.type` | of an error: SQLSTATE, MySQL's number or SQLite's code, else its class |
 //! | `db.system`, `db.name`, `db.statement` | with [`older_names`](Pool::older_names) |

@@ -404,9 +404,8 @@ impl<DB: TracedDatabase> fmt::Debug for Pool<DB> {
     }
 }
 
-/// Makes a future or stream in the box that it is for. One that is made first is copied as a whole, and those that wait
-/// for a connection are of 9 kB, nearly all of which is yet to be written: this is what makes a query on a traced pool
-/// that is not recorded cheaper than one on sqlx's own.
+/// Makes a future or stream in the box that it is for. One that is made first is copied into its box as a whole, and
+/// those that wait for a connection are of several kB, nearly all of it yet to be written.
 #[inline]
 fn in_box<T>(make: impl FnOnce() -> T) -> Pin<Box<T>> {
     let place = Box::new_uninit();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hopline_core::{
     Attr, AttrSet, Context, Kind, Literal, OlderNames, Scope, Span, SpanBuilder, SpanNames, Tracer,
@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) comments: bool,
     /// Of every span, made from those above.
     attributes: AttrSet,
-    /// No other settings of this process have it.
+    /// No other settings of this process by which other things are recorded of a statement have it.
     pub(crate) number: u64,
 }
 
@@ -81,13 +81,21 @@ impl Settings {
             attributes: AttrSet::new(),
             number: 0,
         };
-        settings.change(|_| {});
+        settings.renew();
         settings
     }
 
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Self)) {
-        static LAST: AtomicU64 = AtomicU64::new(0);
+        let of_statements = |own: &Self| (own.endpoint.clone(), own.older_names, own.text);
+        let before = of_statements(self);
         change(self);
+        if of_statements(self) != before {
+            self.renew();
+        }
+    }
+
+    fn renew(&mut self) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         self.number = 1 + LAST.fetch_add(1, Relaxed);
         self.attributes.clear();
         self.attributes.extend(self.endpoint.attributes());
@@ -150,11 +158,10 @@ impl Settings {
         if !long || !below.is_recording() {
             return None;
         }
-        let asked = SystemTime::now().checked_sub(wait)?;
         let span = SpanBuilder::new(self.named(Control::ACQUIRE))
             .kind(Kind::Client)
             .scope(&SCOPE)
-            .start_time(asked)
+            .start_ago(wait)
             .start_in(below, self.tracer.as_ref(), || [self.attributes.as_attr()]);
         Some(span)
     }
@@ -178,13 +185,18 @@ impl Settings {
             let statement = &mut statement;
             self.start(name, || {
                 let statement = statement.insert(Statement::of(sql, parameterised, self));
-                [statement.attributes.as_attr()]
+                let read = (!statement.summary.is_empty()).then_some(&*statement.summary);
+                [
+                    statement.attributes.as_attr(),
+                    attr(semconv::DB_QUERY_SUMMARY, notes.summary.or(read)),
+                    attr("db.operation.name", notes.operation),
+                    attr("db.collection.name", notes.collection),
+                ]
             })
         };
         let Some(statement) = statement else {
             return (span, false);
         };
-        notes.describe(&span);
         // not BEGIN, which has its name already
         if self.names == SpanNames::Conventions && name.starts_with("db.") {
             notes.rename(&span, &statement.summary, self.endpoint.system);
@@ -192,7 +204,7 @@ impl Settings {
         (span, statement.writes)
     }
 
-    /// Makes `attributes` those of a statement's span.
+    /// Makes `attributes` those of a statement's span, of which the application says nothing.
     pub(crate) fn describe(
         &self,
         attributes: &mut AttrSet,
@@ -209,10 +221,6 @@ impl Settings {
         attributes.extend([
             self.attributes.as_attr(),
             attr(semconv::DB_QUERY_TEXT, text.as_ref()),
-            attr(
-                semconv::DB_QUERY_SUMMARY,
-                (!read.summary.is_empty()).then_some(&*read.summary),
-            ),
             attr("db.stored_procedure.name", read.procedure()),
             // of one statement there is no batch
             attr(

@@ -11,11 +11,12 @@ use crate::settings::Settings;
 
 pub(crate) const POOL_WAIT: &str = "hopline.db.pool_wait_ms";
 
-/// How long the pool let a step wait for a connection: from its span's start, which is when it was called.
+/// How long the pool let a step wait for a connection.
 #[derive(Clone, Copy)]
 pub(crate) enum Waited {
     No,
-    Still,
+    /// It waits since its span was so old.
+    Since(Duration),
     For(Duration),
 }
 
@@ -24,7 +25,7 @@ impl Waited {
         let wait = match self {
             Self::No => return None,
             // given up
-            Self::Still => span.context_ref().elapsed()?,
+            Self::Since(begun) => span.context_ref().elapsed()?.saturating_sub(begun),
             Self::For(wait) => wait,
         };
         Some(wait.as_secs_f64() * 1e3)
@@ -39,8 +40,11 @@ pub(crate) struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     pub(crate) fn new(span: &'a Span, waited: &'a mut Waited) -> Self {
-        if span.is_recording() {
-            *waited = Waited::Still;
+        // a call may lie about before it is polled: that is no wait
+        if span.is_recording()
+            && let Some(begun) = span.context_ref().elapsed()
+        {
+            *waited = Waited::Since(begun);
         }
         Self { span, waited }
     }
@@ -51,9 +55,13 @@ impl<'a> Wait<'a> {
         settings: Option<&Settings>,
         acquired: &Result<T, Error>,
     ) {
-        let (Waited::Still, Some(wait)) = (*self.waited, self.span.context_ref().elapsed()) else {
+        let Waited::Since(begun) = *self.waited else {
             return;
         };
+        let Some(age) = self.span.context_ref().elapsed() else {
+            return;
+        };
+        let wait = age.saturating_sub(begun);
         *self.waited = Waited::For(wait);
         let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
         if let (Some(span), Err(error)) = (span, acquired) {

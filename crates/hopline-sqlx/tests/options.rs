@@ -5,9 +5,11 @@ mod support;
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hopline_core::{FutureExt, Incoming, SamplingPlan, SpanBuilder, SpanNames, Tracer, no_attrs};
+use hopline_core::{
+    Clock, FutureExt, Incoming, ManualClock, SamplingPlan, SpanBuilder, SpanNames, Tracer, no_attrs,
+};
 use hopline_sqlx::{PoolExt, TracedDatabase};
 use hopline_testing::tracer;
 use sqlx::{Arguments, Connection as _, Executor};
@@ -106,6 +108,29 @@ on_every_engine! {
             }
             spans.take();
         }
+    }
+
+    async fn a_call_that_lies_about_does_not_wait(pool, users, spans) {
+        let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+        let tracer = Tracer::builder().clock(Clock::Manual(clock.clone())).sink(spans.sink()).build();
+        let pool = pool.tracer(tracer.clone()).wait_spans(Duration::from_millis(1));
+        let rows = pool.fetch_optional(sql("SELECT id FROM users", &users));
+        clock.advance(Duration::from_secs(1));
+        assert!(rows.await.unwrap().is_none());
+        let query = last(&spans);
+        assert_eq!((query.duration_nanos(), query.attribute("hopline.db.pool_wait_ms")), (1_000_000_000, Some(&0.0.into())));
+
+        // the same beside a wait, whose span lies within the call's
+        let held = pool.raw().acquire().await.unwrap();
+        let mut rows = pool.fetch_optional(sql("SELECT id FROM users", &users));
+        clock.advance(Duration::from_secs(1));
+        assert!(poll_fn(|cx| Poll::Ready(rows.as_mut().poll(cx).is_pending())).await, "it waits");
+        clock.advance(Duration::from_secs(2));
+        drop(held);
+        assert!(rows.await.unwrap().is_none());
+        let times = |name| spans.named(name).iter().map(|span| (span.start_unix_nanos / 1_000_000, span.end_unix_nanos / 1_000_000)).collect::<Vec<_>>();
+        assert_eq!((times("db.query"), times("db.acquire")), (vec![(1_000, 4_000)], vec![(2_000, 4_000)]));
+        spans.one("db.query").attribute("hopline.db.pool_wait_ms", 2_000.0);
     }
 
     async fn only_what_has_a_parent_is_recorded_where_asked_for(pool, users, spans) {
