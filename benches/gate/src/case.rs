@@ -39,8 +39,8 @@ impl Case {
         self
     }
 
-    /// In how many processes its instructions are counted, one after the other; one if not said. Several where chance
-    /// has a part in them.
+    /// In how many processes its instructions are to be counted where other threads run beside it; one if not said.
+    /// Several where chance has a part in them.
     #[must_use]
     pub fn processes(mut self, processes: u32) -> Self {
         self.processes = processes;

@@ -1,7 +1,7 @@
 //! A server whose answers come late.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ const LATE: Duration = Duration::from_millis(1);
 ///
 /// # Errors
 ///
-/// The URL has no host and port, or there is no free port.
+/// The URL has no host and port that are known, or there is no free port.
 pub(crate) fn late(url: &str) -> Result<String> {
     let (rest, address) = url.split_once('@').ok_or("no @ in the URL")?;
     let (address, path) = address.split_once('/').ok_or("no path in the URL")?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let url = format!("{rest}@{}/{path}", listener.local_addr()?);
-    let address = address.to_owned();
+    let address = address.to_socket_addrs()?.next().ok_or("no address")?;
     thread::spawn(move || {
         for client in listener.incoming() {
             // a client that is not served ends its measurement rightly
-            let _ = client.and_then(|client| serve(client, TcpStream::connect(&address)?));
+            let _ = client.and_then(|client| serve(client, TcpStream::connect(address)?));
         }
     });
     Ok(url)

@@ -96,8 +96,12 @@ impl Results {
         let Some(bare) = measured.over else {
             return Some(numbers);
         };
-        // of the same round, so that a busy minute is in both
         let bare = self.cases.get(bare)?.numbers(metric);
+        if metric == Metric::Instructions {
+            // each of another process
+            return Some(vec![median(numbers)? - median(bare)?]);
+        }
+        // of the same round, so that a busy minute is in both
         Some(
             numbers
                 .iter()
