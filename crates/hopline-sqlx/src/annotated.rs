@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hopline_core::{Name, Span};
+use hopline_core::{Name, Span, attr, semconv};
 
 use crate::connection::Connection;
 use crate::executor::impl_executor;
@@ -17,6 +17,21 @@ pub(crate) struct Notes<'a> {
 }
 
 impl Notes<'_> {
+    /// Says it of a span, beside what was read.
+    #[inline]
+    pub(crate) fn describe(&self, span: &Span) {
+        let said = [self.operation, self.collection, self.summary];
+        if said.iter().any(Option::is_some) {
+            span.set_all(|| {
+                [
+                    attr("db.operation.name", self.operation),
+                    attr("db.collection.name", self.collection),
+                    attr(semconv::DB_QUERY_SUMMARY, self.summary),
+                ]
+            });
+        }
+    }
+
     /// As the conventions name spans: by the summary, else by operation and collection, else by the system.
     pub(crate) fn rename(&self, span: &Span, read: &str, system: &'static str) {
         let summary = self.summary.unwrap_or(read);

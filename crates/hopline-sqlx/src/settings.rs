@@ -14,7 +14,7 @@ use crate::annotated::Notes;
 use crate::call::Call;
 use crate::database::Endpoint;
 use crate::redact::Redacted;
-use crate::statement::Statement;
+use crate::statement::{Statement, Unread};
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -184,19 +184,19 @@ impl Settings {
         let span = {
             let statement = &mut statement;
             self.start(name, || {
-                let statement = statement.insert(Statement::of(sql, parameterised, self));
-                let read = (!statement.summary.is_empty()).then_some(&*statement.summary);
-                [
-                    statement.attributes.as_attr(),
-                    attr(semconv::DB_QUERY_SUMMARY, notes.summary.or(read)),
-                    attr("db.operation.name", notes.operation),
-                    attr("db.collection.name", notes.collection),
-                ]
+                let unread = Unread {
+                    sql,
+                    parameterised,
+                    has_summary: notes.summary.is_some(),
+                };
+                let statement = statement.insert(Statement::of(&unread, self));
+                [statement.attributes.as_attr()]
             })
         };
         let Some(statement) = statement else {
             return (span, false);
         };
+        notes.describe(&span);
         // not BEGIN, which has its name already
         if self.names == SpanNames::Conventions && name.starts_with("db.") {
             notes.rename(&span, &statement.summary, self.endpoint.system);
@@ -205,22 +205,20 @@ impl Settings {
     }
 
     /// Makes `attributes` those of a statement's span, of which the application says nothing.
-    pub(crate) fn describe(
-        &self,
-        attributes: &mut AttrSet,
-        sql: &str,
-        parameterised: bool,
-        read: &Redacted,
-    ) {
+    pub(crate) fn describe(&self, attributes: &mut AttrSet, unread: &Unread<'_>, read: &Redacted) {
         let text: Option<Cow<'_, str>> = match self.text {
             QueryText::Omitted => None,
-            QueryText::VerbatimIfParameterised if parameterised => Some(bounded(sql)),
+            QueryText::VerbatimIfParameterised if unread.parameterised => Some(bounded(unread.sql)),
             QueryText::Redacted | QueryText::VerbatimIfParameterised => Some((&*read.text).into()),
         };
         attributes.clear();
         attributes.extend([
             self.attributes.as_attr(),
             attr(semconv::DB_QUERY_TEXT, text.as_ref()),
+            attr(
+                semconv::DB_QUERY_SUMMARY,
+                Some(&*read.summary).filter(|summary| !unread.has_summary && !summary.is_empty()),
+            ),
             attr("db.stored_procedure.name", read.procedure()),
             // of one statement there is no batch
             attr(

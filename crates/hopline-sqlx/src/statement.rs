@@ -21,10 +21,20 @@ pub(crate) struct Statement {
     seen: Option<usize>,
 }
 
+/// A statement that is to be recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct Unread<'a> {
+    pub(crate) sql: &'a str,
+    /// It has bound values.
+    pub(crate) parameterised: bool,
+    /// The application itself says it in a few words.
+    pub(crate) has_summary: bool,
+}
+
 /// What is recorded of a statement, and what is to be known of it.
 #[derive(Clone, Default)]
 pub(crate) struct Read {
-    /// Those of the database, too, but not the summary, of which the application may say another.
+    /// Those of the database, too.
     pub(crate) attributes: AttrSet,
     pub(crate) summary: String,
     /// It changes rows.
@@ -63,18 +73,20 @@ struct Seen {
     sql: String,
     /// The number of the settings it was read by; zero is of none.
     settings: u64,
+    has_summary: bool,
     read: Read,
 }
 
 impl Statement {
     /// Reads a statement, or remembers what it is.
-    pub(crate) fn of(sql: &str, parameterised: bool, settings: &Settings) -> Self {
+    pub(crate) fn of(unread: &Unread<'_>, settings: &Settings) -> Self {
         // while the thread ends there is none
         let used = USED.try_with(Cell::take).unwrap_or_default();
         let mut memory = used.unwrap_or_default();
-        let seen = (parameterised && sql.len() <= LONGEST).then(|| slot(sql, settings.number));
+        let lasting = unread.parameterised && unread.sql.len() <= LONGEST;
+        let seen = lasting.then(|| slot(unread, settings.number));
         match seen {
-            Some(at) => memory.remember(at, sql, settings),
+            Some(at) => memory.remember(at, unread, settings),
             None => {
                 let Memory {
                     lists,
@@ -82,7 +94,7 @@ impl Statement {
                     read,
                     ..
                 } = &mut *memory;
-                read.fill(sql, parameterised, settings, redacted, lists);
+                read.fill(unread, settings, redacted, lists);
             }
         }
         Self {
@@ -105,33 +117,33 @@ impl Deref for Statement {
 }
 
 impl Memory {
-    fn remember(&mut self, at: usize, sql: &str, settings: &Settings) {
+    fn remember(&mut self, at: usize, unread: &Unread<'_>, settings: &Settings) {
         if self.seen.is_empty() {
             self.seen.resize(SEEN, Seen::default());
         }
         let seen = &mut self.seen[at];
-        if seen.settings == settings.number && seen.sql == sql {
+        let same = (seen.settings, seen.has_summary) == (settings.number, unread.has_summary);
+        if same && seen.sql == unread.sql {
             return;
         }
         let (redacted, lists) = (&mut self.redacted, &mut self.lists);
-        seen.read.fill(sql, true, settings, redacted, lists);
+        seen.read.fill(unread, settings, redacted, lists);
         seen.sql.clear();
-        seen.sql.push_str(sql);
-        seen.settings = settings.number;
+        seen.sql.push_str(unread.sql);
+        (seen.settings, seen.has_summary) = (settings.number, unread.has_summary);
     }
 }
 
 impl Read {
     fn fill(
         &mut self,
-        sql: &str,
-        parameterised: bool,
+        unread: &Unread<'_>,
         settings: &Settings,
         redacted: &mut Redacted,
         lists: &mut Lists,
     ) {
-        redact_into(redacted, lists, sql, settings.endpoint.dialect);
-        settings.describe(&mut self.attributes, sql, parameterised, redacted);
+        redact_into(redacted, lists, unread.sql, settings.endpoint.dialect);
+        settings.describe(&mut self.attributes, unread, redacted);
         self.summary.clear();
         self.summary.push_str(&redacted.summary);
         self.writes = redacted.writes;
@@ -147,15 +159,14 @@ impl Drop for Statement {
 }
 
 /// Where a statement is remembered, if it is: statements that share a slot only cost each other their place.
-fn slot(sql: &str, settings: u64) -> usize {
+fn slot(unread: &Unread<'_>, settings: u64) -> usize {
     let mix =
         |hash: u64, eight: u64| (hash.rotate_left(5) ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (sql, by) = (unread.sql, 2 * settings + u64::from(unread.has_summary));
     let (chunks, _) = sql.as_bytes().as_chunks();
-    let hash = chunks
-        .iter()
-        .fold(sql.len() as u64 ^ settings, |hash, chunk| {
-            mix(hash, u64::from_le_bytes(*chunk))
-        });
+    let hash = chunks.iter().fold(sql.len() as u64 ^ by, |hash, chunk| {
+        mix(hash, u64::from_le_bytes(*chunk))
+    });
     // what is left, together with some of what is in it already
     let hash = match sql.as_bytes().last_chunk() {
         Some(last) => mix(hash, u64::from_le_bytes(*last)),
@@ -184,6 +195,15 @@ mod tests {
         })
     }
 
+    /// One with bound values, of which the application says nothing.
+    fn bound(sql: &str) -> Unread<'_> {
+        Unread {
+            sql,
+            parameterised: true,
+            has_summary: false,
+        }
+    }
+
     fn text(set: &AttrSet, key: &str) -> Option<String> {
         let mut all = set.iter();
         let (_, value) = all.find(|(found, _)| *found == key)?;
@@ -203,15 +223,28 @@ mod tests {
         for round in 0..3 {
             for (at, sql) in statements.iter().enumerate() {
                 // each again at once, by other settings, and after others took its place
-                for settings in [&all[0], &all[1], &all[1], &all[2]] {
-                    let parameterised = (at + round) % 3 > 0;
-                    let statement = Statement::of(sql, parameterised, settings);
+                for (settings, has_summary) in [
+                    (&all[0], false),
+                    (&all[1], false),
+                    (&all[1], false),
+                    (&all[1], true),
+                    (&all[2], true),
+                ] {
+                    let unread = Unread {
+                        sql,
+                        parameterised: (at + round) % 3 > 0,
+                        has_summary,
+                    };
+                    let statement = Statement::of(&unread, settings);
                     let redacted = redact(sql, settings.endpoint.dialect);
                     let said = |key| text(&statement.attributes, key);
                     assert_eq!(said("db.query.text").as_deref(), Some(&*redacted.text));
                     assert_eq!(statement.summary, redacted.summary);
+                    let summary = Some(&*redacted.summary).filter(|_| !has_summary);
+                    assert_eq!(said("db.query.summary").as_deref(), summary);
                     assert_eq!(said("db.namespace"), settings.endpoint.namespace);
-                    assert_eq!(statement.attributes.iter().count(), 5);
+                    let count = 5 + usize::from(!has_summary);
+                    assert_eq!(statement.attributes.iter().count(), count);
                 }
             }
         }
@@ -222,7 +255,7 @@ mod tests {
         let mut settings = settings(Postgres, "one");
         let sql = "SELECT a FROM t WHERE b = $1";
         let text_by = |settings: &Settings| {
-            let statement = Statement::of(sql, true, settings);
+            let statement = Statement::of(&bound(sql), settings);
             text(&statement.attributes, "db.query.text")
         };
         assert_eq!(text_by(&settings).as_deref(), Some(sql));
@@ -246,7 +279,11 @@ mod tests {
             (true, sql),
             (false, redacted),
         ] {
-            let statement = Statement::of(sql, parameterised, &settings);
+            let unread = Unread {
+                parameterised,
+                ..bound(sql)
+            };
+            let statement = Statement::of(&unread, &settings);
             let said = text(&statement.attributes, "db.query.text");
             assert_eq!(said.as_deref(), Some(expected));
         }
@@ -255,8 +292,8 @@ mod tests {
     #[test]
     fn one_within_another_has_memory_of_its_own() {
         let settings = settings(Postgres, "one");
-        let outer = Statement::of("SELECT a FROM t", true, &settings);
-        let inner = Statement::of("DELETE FROM u", true, &settings);
+        let outer = Statement::of(&bound("SELECT a FROM t"), &settings);
+        let inner = Statement::of(&bound("DELETE FROM u"), &settings);
         assert_eq!(
             (outer.summary.as_str(), inner.summary.as_str()),
             ("SELECT t", "DELETE u")
@@ -268,12 +305,12 @@ mod tests {
     fn statements_find_places_of_their_own() {
         for suffix in ["", " WHERE id = $1", " WHERE name = $1 ORDER BY id"] {
             let slots: std::collections::HashSet<usize> = (0..64)
-                .map(|i| slot(&format!("SELECT name FROM users_{i}{suffix}"), 1))
+                .map(|i| slot(&bound(&format!("SELECT name FROM users_{i}{suffix}")), 1))
                 .collect();
             assert!(slots.len() > 32, "{}", slots.len());
         }
         let settings: std::collections::HashSet<usize> =
-            (0..64).map(|i| slot("SELECT 1", i)).collect();
+            (0..64).map(|i| slot(&bound("SELECT 1"), i)).collect();
         assert!(settings.len() > 32, "{}", settings.len());
     }
 }
