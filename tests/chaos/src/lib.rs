@@ -7,6 +7,7 @@ pub mod consumers;
 pub mod ledger;
 pub mod link;
 pub mod publisher;
+pub mod queues;
 pub mod recorded;
 
 pub use ledger::Ledger;

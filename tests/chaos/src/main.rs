@@ -8,20 +8,18 @@ use std::time::{Duration, Instant};
 use hopline_chaos::args::Args;
 use hopline_chaos::consumers::consume;
 use hopline_chaos::publisher::publish;
+use hopline_chaos::queues::declare;
 use hopline_chaos::recorded::Recorded;
 use hopline_chaos::{Error, Ledger, Result, connect};
 use hopline_core::Tracer;
 use hopline_restarts::{Kind, Server};
-use lapin::options::{BasicGetOptions, QueueDeclareOptions};
+use lapin::options::BasicGetOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
 const QUEUE: &str = "hopline-chaos";
 /// All of it but the messages, and what each of those may take, on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(60);
 const LIMIT_PER_MESSAGE: Duration = Duration::from_millis(16);
-/// How long a new queue is left alone: RabbitMQ writes the names of its quorum queues to disk half a second after the
-/// last change, and begins a queue whose name is not there anew after a crash, empty and without a leader.
-const SETTLED: Duration = Duration::from_secs(3);
 /// How much memory may grow from the first quarter to the end: allocators keep a little of each peak.
 const GROWTH: u64 = 24 << 20;
 /// The same for each connection that was replaced: lapin's buffers, which a stuck one keeps.
@@ -67,7 +65,7 @@ async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()>
         .service("chaos")
         .sink(recorded.clone())
         .build();
-    declare(&url).await?;
+    let rabbit = declare(rabbit, &[QUEUE], &quorum()).await?;
 
     let begun = Instant::now();
     let every = (messages / 8).max(100);
@@ -155,24 +153,11 @@ async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()>
 }
 
 /// A quorum queue: what it says it has, it has on disk, and it counts deliveries.
-async fn declare(url: &str) -> Result<()> {
-    let connection = connect(url).await?;
-    let channel = connection.create_channel().await?;
+fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
-    arguments.insert(
-        "x-queue-type".into(),
-        AMQPValue::LongString("quorum".into()),
-    );
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    channel
-        .queue_declare(QUEUE.into(), durable, arguments)
-        .await?;
-    connection.close(200, "bye".into()).await?;
-    tokio::time::sleep(SETTLED).await;
-    Ok(())
+    let kind = AMQPValue::LongString("quorum".into());
+    arguments.insert("x-queue-type".into(), kind);
+    arguments
 }
 
 /// How many messages are left in the queue, but for those that were published twice and handled once: who consumes

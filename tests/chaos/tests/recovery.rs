@@ -1,11 +1,12 @@
 //! One broker, killed while a publisher waits for its confirm, while handlers run and before they answer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hopline_chaos::connect;
+use hopline_chaos::queues::declare;
 use hopline_core::Tracer;
 use hopline_lapin::{Channel, ChannelExt, Delivery, End, PublishError, RequestError, RunOptions};
 use hopline_restarts::{Kind, Server};
@@ -13,18 +14,28 @@ use hopline_testing::{Spans, tracer};
 use lapin::options::*;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify, OnceCell};
+
+const WITH: &str = "hopline-with-recovery";
+const WITHOUT: &str = "hopline-without-recovery";
+const QUESTIONS: &str = "hopline-questions";
 
 /// One broker for all, one test after the other: several would only wait for the processor. It ends with the process.
-static RABBIT: LazyLock<Mutex<Server>> =
-    LazyLock::new(|| Mutex::new(Server::start(Kind::RABBITMQ).unwrap()));
+static RABBIT: OnceCell<Mutex<Server>> = OnceCell::const_new();
 
+/// It has the queues of all tests.
 async fn rabbit() -> MutexGuard<'static, Server> {
-    tokio::task::block_in_place(|| &*RABBIT).lock().await
+    let started = RABBIT.get_or_init(async || {
+        let server = tokio::task::block_in_place(|| Server::start(Kind::RABBITMQ)).unwrap();
+        let queues = [WITH, WITHOUT, QUESTIONS];
+        let server = declare(server, &queues, &FieldTable::default()).await;
+        Mutex::new(server.unwrap())
+    });
+    started.await.lock().await
 }
 
-/// A channel with confirms and a prefetch, and this queue.
-async fn channel(connection: &Connection, tracer: &Tracer, queue: &str) -> Channel {
+/// A channel with confirms and a prefetch.
+async fn channel(connection: &Connection, tracer: &Tracer) -> Channel {
     let channel = connection.create_channel().await.unwrap();
     channel
         .confirm_select(ConfirmSelectOptions::default())
@@ -32,14 +43,6 @@ async fn channel(connection: &Connection, tracer: &Tracer, queue: &str) -> Chann
         .unwrap();
     channel
         .basic_qos(4, BasicQosOptions::default())
-        .await
-        .unwrap();
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    channel
-        .queue_declare(queue.into(), durable, FieldTable::default())
         .await
         .unwrap();
     channel.traced().tracer(tracer.clone())
@@ -72,13 +75,12 @@ fn process_spans(spans: &Spans) -> usize {
 /// lapin recovers: the runner goes on, the publisher waits and goes on, each delivery has its span.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_recovery_all_go_on() {
-    const QUEUE: &str = "hopline-with-recovery";
     let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
     let connection = connect(rabbit.url()).await.unwrap();
-    let channel = channel(&connection, &tracer, QUEUE).await;
+    let channel = channel(&connection, &tracer).await;
     for body in ["0", "1", "2", "3"] {
-        publish(&channel, QUEUE, body).await.unwrap();
+        publish(&channel, WITH, body).await.unwrap();
     }
     let (held, killed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (hold, wait) = (held.clone(), killed.clone());
@@ -98,7 +100,7 @@ async fn with_recovery_all_go_on() {
     };
     let done = Arc::new(Notify::new());
     let stop = done.clone();
-    let consumer = consume(&channel, QUEUE).await;
+    let consumer = consume(&channel, WITH).await;
     let options = RunOptions::default().concurrency(1);
     let running =
         tokio::spawn(consumer.run(handler, options, async move { stop.notified().await }));
@@ -107,7 +109,7 @@ async fn with_recovery_all_go_on() {
     let busy = channel.clone();
     let publishing = tokio::spawn(async move {
         for number in 4..200 {
-            publish(&busy, QUEUE, &number.to_string()).await?;
+            publish(&busy, WITH, &number.to_string()).await?;
         }
         Ok::<_, PublishError>(())
     });
@@ -174,7 +176,6 @@ async fn with_recovery_all_go_on() {
 /// lapin does not recover: all end, with errors and with their spans; a new connection finds what is left.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_recovery_all_end() {
-    const QUEUE: &str = "hopline-without-recovery";
     let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
     let connect = async |rabbit: &Server| {
@@ -182,9 +183,9 @@ async fn without_recovery_all_end() {
         Connection::connect(rabbit.url(), properties).await.unwrap()
     };
     let connection = connect(&rabbit).await;
-    let first = channel(&connection, &tracer, QUEUE).await;
+    let first = channel(&connection, &tracer).await;
     for body in ["0", "1", "2"] {
-        publish(&first, QUEUE, body).await.unwrap();
+        publish(&first, WITHOUT, body).await.unwrap();
     }
     let begun = Arc::new(Notify::new());
     let begin = begun.clone();
@@ -198,14 +199,14 @@ async fn without_recovery_all_end() {
             Ok::<_, Infallible>(())
         }
     };
-    let consumer = consume(&first, QUEUE).await;
+    let consumer = consume(&first, WITHOUT).await;
     let options = RunOptions::default().concurrency(1);
     let running = tokio::spawn(consumer.run(handler, options, std::future::pending()));
     in_time(begun.notified()).await;
     tokio::task::block_in_place(|| rabbit.kill()).unwrap();
     let lost = in_time(async {
         loop {
-            if let Err(error) = publish(&first, QUEUE, "lost").await {
+            if let Err(error) = publish(&first, WITHOUT, "lost").await {
                 return error;
             }
         }
@@ -218,9 +219,9 @@ async fn without_recovery_all_end() {
 
     tokio::task::block_in_place(|| rabbit.start_again()).unwrap();
     let connection = connect(&rabbit).await;
-    let second = channel(&connection, &tracer, QUEUE).await;
+    let second = channel(&connection, &tracer).await;
     let handler = |_| async { Ok::<_, Infallible>(()) };
-    let consumer = consume(&second, QUEUE).await;
+    let consumer = consume(&second, WITHOUT).await;
     let shutdown = async {
         loop {
             let seen = spans.all().len();
@@ -239,27 +240,29 @@ async fn without_recovery_all_end() {
 /// A request that was under way is lost with its connection; the next ones are answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_again() {
-    const QUEUE: &str = "hopline-questions";
     let mut rabbit = rabbit().await;
     let (tracer, spans) = tracer("svc");
     let connection = connect(rabbit.url()).await.unwrap();
-    let channel = channel(&connection, &tracer, QUEUE).await;
+    let channel = channel(&connection, &tracer).await;
     let answers = channel.clone();
     let handler = move |question: Delivery| {
         let answers = answers.clone();
         async move { answers.reply(&question, question.body()).await.map(drop) }
     };
-    let consumer = consume(&channel, QUEUE).await;
+    let consumer = consume(&channel, QUESTIONS).await;
     let running = consumer.run(handler, RunOptions::default(), std::future::pending());
     let running = tokio::spawn(running);
     let requests = channel.requests().await.unwrap();
     let requests = requests.timeout(Duration::from_secs(2));
-    assert_eq!(requests.call("", QUEUE, b"1").await.unwrap().body(), b"1");
+    assert_eq!(
+        requests.call("", QUESTIONS, b"1").await.unwrap().body(),
+        b"1"
+    );
     tokio::task::block_in_place(|| rabbit.kill().and_then(|()| rabbit.start_again())).unwrap();
     let mut failed = 0;
     let again = async {
         loop {
-            match requests.call("", QUEUE, b"2").await {
+            match requests.call("", QUESTIONS, b"2").await {
                 Ok(answer) => return answer,
                 Err(RequestError::Publish(error @ PublishError::Lapin(_))) => {
                     failed += 1;
