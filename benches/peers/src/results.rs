@@ -181,6 +181,22 @@ mod tests {
     }
 
     #[test]
+    fn instructions_of_several_processes_are_compared_by_their_medians() {
+        let mut results = Results::default();
+        for (case, over, instructions) in [
+            ("bare", None, [900.0, 110.0, 100.0]),
+            ("layer", Some("bare"), [150.0, 155.0, 800.0]),
+        ] {
+            let measured = Measured {
+                instructions: instructions.to_vec(),
+                ..measured(over, &[])
+            };
+            results.cases.insert(case.into(), measured);
+        }
+        assert_eq!(results.value("layer", Metric::Instructions), Some(45.0));
+    }
+
+    #[test]
     fn a_median_is_the_middle() {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
