@@ -185,7 +185,7 @@ mod tests {
         let mut results = Results::default();
         for (case, over, instructions) in [
             ("bare", None, [900.0, 110.0, 100.0]),
-            ("layer", Some("bare"), [150.0, 155.0, 800.0]),
+            ("layer", Some("bare"), [155.0, 800.0, 150.0]),
         ] {
             let measured = Measured {
                 instructions: instructions.to_vec(),
