@@ -259,7 +259,9 @@ impl Records {
             return;
         };
         let index = self.spans.len();
-        let name = self.copy_text(span.name, from, text);
+        let name = span
+            .name
+            .moved(&from.text, &mut self.text, text, usize::MAX);
         self.spans.push(SpanRecord {
             name,
             first_batch: NONE,
@@ -277,7 +279,9 @@ impl Records {
         // most spans have none of these, and looking for them would look at all the trace's
         if span.events > 0 {
             for event in from.events.iter().filter(|event| of_it(event.span)) {
-                let name = self.copy_text(event.name, from, text);
+                let name = event
+                    .name
+                    .moved(&from.text, &mut self.text, text, usize::MAX);
                 let batch = match event.batch {
                     NONE => NONE,
                     batch => self.copy_batch(from, batch as usize, origin.batches),
@@ -314,14 +318,6 @@ impl Records {
         self.attrs.extend_from_slice(attrs);
         self.text.push_str(text);
         copied
-    }
-
-    /// The same text in these records, its offset counted from `base`.
-    fn copy_text(&mut self, text: Text, from: &Self, base: usize) -> Text {
-        match text {
-            Text::Static(text) => Text::Static(text),
-            Text::Copied { .. } => Text::copy(text.read(&from.text), &mut self.text, base),
-        }
     }
 }
 

@@ -110,7 +110,6 @@ impl Records {
         match attr.value.0 {
             ValueKind::Set(set) => return self.push_set(set, most, base, max_text),
             ValueKind::Absent => return,
-            _ if most == 0 => return,
             _ => {}
         }
         let key = Text::of_name(attr.key, &mut self.text, base);
@@ -197,8 +196,8 @@ impl Text {
         }
     }
 
-    /// The same text of another batch, cut to `max` bytes, as one of this one.
-    fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
+    /// The same text of others, cut to `max` bytes, as one of these, its offset counted from `base`.
+    pub(crate) fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
         match self {
             Self::Static(own) => Self::Static(truncated(own, max)),
             Self::Copied { .. } => Self::copy(truncated(self.read(from), max), text, base),

@@ -24,14 +24,12 @@ impl Tick {
     /// So much later.
     #[inline]
     pub(crate) fn after(self, time: Duration) -> Self {
-        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(nanos))
+        Self(self.0.saturating_add(nanos(time)))
     }
 
     /// So much earlier.
     pub(crate) fn before(self, time: Duration) -> Self {
-        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(nanos))
+        Self(self.0.saturating_sub(nanos(time)))
     }
 
     /// From here to `later`; zero if that is earlier.
@@ -143,6 +141,12 @@ impl Ticker {
         self.renewed_until
             .store(self.now().0.saturating_add(RENEWED_FOR), Relaxed);
     }
+}
+
+/// Nanoseconds of a time; as many as there can be of a longer one.
+#[inline]
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Nanoseconds since the Unix epoch; zero for what lies before it.

@@ -82,15 +82,11 @@ impl State {
 
     /// Index of the new batch, of at most so many of these; none if there is nothing to record or no room.
     fn push_batch(&mut self, attrs: &[Attr<'_>], most: usize, max_text: usize) -> u32 {
-        let (mut left, mut records, mut text) = (most, 0, 0);
-        for attr in attrs {
-            if left == 0 {
-                break;
-            }
-            let size = attr.size(left, max_text);
+        let (mut records, mut text) = (0, 0);
+        for (attr, most) in fitting(attrs, most) {
+            let size = attr.size(most, max_text);
             records += size.0;
             text += size.1;
-            left -= attr.count().min(left);
         }
         if records == 0 || !self.room(records, text) {
             return NONE;
@@ -98,10 +94,8 @@ impl State {
         let records = &mut self.records;
         let index = records.batches.len() as u32;
         let base = records.batch() as usize;
-        let mut left = most;
-        for attr in attrs {
-            records.push(attr, left, base, max_text);
-            left -= attr.count().min(left);
+        for (attr, most) in fitting(attrs, most) {
+            records.push(attr, most, base, max_text);
         }
         index
     }
@@ -146,6 +140,19 @@ impl State {
             lost.fetch_add(count as u64, Relaxed);
         }
     }
+}
+
+/// The attributes up to the one that would be too many, each with how many it may still stand for.
+fn fitting<'a, 'v>(
+    attrs: &'a [Attr<'v>],
+    most: usize,
+) -> impl Iterator<Item = (&'a Attr<'v>, usize)> {
+    let mut left = most;
+    attrs.iter().map_while(move |attr| {
+        let most = left;
+        left = left.saturating_sub(attr.count());
+        (most > 0).then_some((attr, most))
+    })
 }
 
 /// How many there are.
