@@ -27,7 +27,8 @@ use crate::value::{Attr, Name, Value, ValueKind, ValueRef};
 ///
 /// let server: AttrSet = [attr("server.address", "db.internal"), attr("server.port", 5432)].into_iter().collect();
 ///
-/// assert_eq!(server.len(), 2);
+/// let keys: Vec<&str> = server.iter().map(|(key, _)| key).collect();
+/// assert_eq!(keys, ["server.address", "server.port"]);
 ///
 /// let query = span("db.query");
 /// query.set_all(|| [server.as_attr(), attr("db.response.returned_rows", 1)]);

@@ -109,13 +109,14 @@ impl<'a> SpanBuilder<'a> {
     /// within that one, whatever the wall clock does.
     ///
     /// ```
-    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    /// use std::time::Duration;
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
     ///
     /// let tracer = Tracer::builder().build();
     /// let query = SpanBuilder::new("query").start_root(Some(&tracer), Incoming::default(), no_attrs);
-    /// // … then a connection is there
-    /// let waited = query.context_ref().elapsed().unwrap_or_default();
-    /// let _wait = SpanBuilder::new("acquire").start_ago(waited).start_in(query.context_ref(), None, no_attrs);
+    /// let waited = Duration::from_secs(60);
+    /// let wait = SpanBuilder::new("acquire").start_ago(waited).start_in(query.context_ref(), None, no_attrs);
+    /// assert!(wait.context_ref().elapsed() >= Some(waited));
     /// ```
     #[inline]
     pub fn start_ago(mut self, time: Duration) -> Self {
