@@ -74,19 +74,18 @@ impl<DB> Drop for Record<DB> {
     /// decode looks the same from here.
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.span, Span::none());
-        let wait = attr(POOL_WAIT, self.wait.millis(&span));
-        let rows = (!self.writes || self.rows > 0).then_some(self.rows);
-        let rows = attr("db.response.returned_rows", rows);
-        let affected = self.affected.filter(|_| self.writes);
-        // a row that was found has no more to say, and few attributes are recorded faster
-        if self.ended && affected.is_none() {
-            return span.end_with(|| [rows, wait]);
-        }
+        let wait = self.wait.millis(&span);
         span.end_with(|| {
             [
-                rows,
-                attr("hopline.db.affected_rows", affected),
-                wait,
+                attr(
+                    "db.response.returned_rows",
+                    (!self.writes || self.rows > 0).then_some(self.rows),
+                ),
+                attr(
+                    "hopline.db.affected_rows",
+                    self.affected.filter(|_| self.writes),
+                ),
+                attr(POOL_WAIT, wait),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });

@@ -21,14 +21,17 @@ pub(crate) enum Waited {
 }
 
 impl Waited {
+    /// Until now, if it goes on or was given up.
+    fn so_far(self, span: &Span) -> Option<Duration> {
+        match self {
+            Self::No => None,
+            Self::Since(begun) => Some(span.context_ref().elapsed()?.saturating_sub(begun)),
+            Self::For(wait) => Some(wait),
+        }
+    }
+
     pub(crate) fn millis(self, span: &Span) -> Option<f64> {
-        let wait = match self {
-            Self::No => return None,
-            // given up
-            Self::Since(begun) => span.context_ref().elapsed()?.saturating_sub(begun),
-            Self::For(wait) => wait,
-        };
-        Some(wait.as_secs_f64() * 1e3)
+        Some(self.so_far(span)?.as_secs_f64() * 1e3)
     }
 }
 
@@ -55,13 +58,9 @@ impl<'a> Wait<'a> {
         settings: Option<&Settings>,
         acquired: &Result<T, Error>,
     ) {
-        let Waited::Since(begun) = *self.waited else {
+        let Some(wait) = self.waited.so_far(self.span) else {
             return;
         };
-        let Some(age) = self.span.context_ref().elapsed() else {
-            return;
-        };
-        let wait = age.saturating_sub(begun);
         *self.waited = Waited::For(wait);
         let span = settings.and_then(|settings| settings.waited(self.span.context_ref(), wait));
         if let (Some(span), Err(error)) = (span, acquired) {
