@@ -82,9 +82,9 @@ mod route;
 
 pub use extract::{CurrentSpan, TraceContext};
 #[doc(no_inline)]
-pub use hopline_http::Redaction;
+pub use hopline_core::Trust;
 #[doc(no_inline)]
-pub use hopline_tower::Trust;
+pub use hopline_http::Redaction;
 pub use layer::TraceLayer;
 pub use route::{RouteLayer, RouteService};
 

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use crate::notice::notify;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, baggage, traceparent, tracestate};
-use crate::{Baggage, Propagators, SpanContext};
+use crate::{Baggage, Propagators, SpanContext, Trust};
 
 /// Reads the values of a carrier.
 ///
@@ -49,6 +49,8 @@ pub struct Incoming {
     pub parent: Option<SpanContext>,
     /// The caller's baggage.
     pub baggage: Baggage,
+    /// The span of a caller that is not continued, as under [`Trust::Link`]: a local root is linked to it.
+    pub link: Option<SpanContext>,
 }
 
 impl Incoming {
@@ -66,6 +68,39 @@ impl Incoming {
             } else {
                 Baggage::EMPTY
             },
+            link: None,
+        }
+    }
+
+    /// Reads what a caller of this trust may bring, and nothing else: what does not count is not parsed, so it costs
+    /// nothing, causes no notice and is not kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use hopline_core::{Incoming, Trust};
+    ///
+    /// let headers = HashMap::from([
+    ///     ("traceparent".to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_string()),
+    ///     ("tracestate".to_string(), "vendor=1".to_string()),
+    ///     ("baggage".to_string(), "tenant_id=acme".to_string()),
+    /// ]);
+    /// let stranger = Incoming::extract_with(&headers, Trust::Link);
+    /// assert!(stranger.parent.is_none() && stranger.baggage.is_empty());
+    /// assert!(stranger.link.unwrap().tracestate().is_empty());
+    /// ```
+    pub fn extract_with(carrier: &(impl Extract + ?Sized), trust: Trust) -> Self {
+        match trust {
+            Trust::Continue => Self::extract(carrier),
+            Trust::Link => Self {
+                link: Propagators::chosen()
+                    .trace_context
+                    .then(|| traceparent_of(carrier))
+                    .flatten(),
+                ..Self::default()
+            },
+            Trust::Restart | Trust::Ignore => Self::default(),
         }
     }
 
@@ -78,6 +113,15 @@ impl Incoming {
 }
 
 fn parent_of(carrier: &(impl Extract + ?Sized)) -> Option<SpanContext> {
+    traceparent_of(carrier).map(|parent| {
+        let mut parser = tracestate::Parser::default();
+        carrier.each_value(TRACESTATE, &mut |value| parser.line(value));
+        parent.with_tracestate(parser.finish().unwrap_or_default())
+    })
+}
+
+/// The ids and flags, without the tracestate.
+fn traceparent_of(carrier: &(impl Extract + ?Sized)) -> Option<SpanContext> {
     let mut lines = 0;
     let mut parent = None;
     carrier.each_value(TRACEPARENT, &mut |value| {
@@ -88,11 +132,7 @@ fn parent_of(carrier: &(impl Extract + ?Sized)) -> Option<SpanContext> {
             None
         };
     });
-    parent.map(|parent: SpanContext| {
-        let mut parser = tracestate::Parser::default();
-        carrier.each_value(TRACESTATE, &mut |value| parser.line(value));
-        parent.with_tracestate(parser.finish().unwrap_or_default())
-    })
+    parent
 }
 
 fn baggage_of(carrier: &(impl Extract + ?Sized)) -> Baggage {
@@ -159,6 +199,8 @@ fn each_pair<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -183,6 +225,36 @@ mod tests {
         for second in [PARENT, "garbage", ""] {
             let lines = Lines(vec![("traceparent", PARENT), ("Traceparent", second)]);
             assert_eq!(Incoming::extract(&lines).parent, None, "{second}");
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_may_not_bring_is_not_even_asked_for() {
+        struct Asked(RefCell<Vec<String>>);
+        impl Extract for Asked {
+            fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+                self.0.borrow_mut().push(name.to_owned());
+                if name == "traceparent" {
+                    found(PARENT.as_bytes());
+                }
+            }
+        }
+        for (trust, asked) in [
+            (
+                Trust::Continue,
+                &["traceparent", "tracestate", "baggage"][..],
+            ),
+            (Trust::Link, &["traceparent"]),
+            (Trust::Restart, &[]),
+            (Trust::Ignore, &[]),
+        ] {
+            let carrier = Asked(RefCell::default());
+            let incoming = Incoming::extract_with(&carrier, trust);
+            assert_eq!(*carrier.0.borrow(), asked, "{trust:?}");
+            let of = |context: Option<SpanContext>| context.map(|context| context.to_string());
+            let parent = (trust == Trust::Continue).then(|| PARENT.to_owned());
+            let link = (trust == Trust::Link).then(|| PARENT.to_owned());
+            assert_eq!((of(incoming.parent), of(incoming.link)), (parent, link));
         }
     }
 

@@ -106,7 +106,9 @@ impl Context {
 
     /// What another process sent, to be passed on unchanged: no span is started.
     pub fn remote(incoming: Incoming) -> Self {
-        let Incoming { parent, baggage } = incoming;
+        let Incoming {
+            parent, baggage, ..
+        } = incoming;
         let mut context = Self::EMPTY;
         let mut extras = Extras {
             tracestate: TraceState::EMPTY,

@@ -111,6 +111,7 @@ mod sync;
 mod tick;
 mod trace;
 mod tracer;
+mod trust;
 mod tsc;
 mod value;
 
@@ -144,6 +145,7 @@ pub use state::{ParseTraceStateError, TraceState};
 pub use stats::Stats;
 pub use stored::ArrayRef;
 pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
+pub use trust::Trust;
 pub use value::{Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
 
 #[cfg(doctest)]

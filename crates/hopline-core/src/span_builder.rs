@@ -185,8 +185,8 @@ impl<'a> SpanBuilder<'a> {
 
     /// Starts a local root: for requests and messages that come in. What is current is ignored.
     ///
-    /// The tracer is the one given, else the installed one. With none, nothing is recorded, and what
-    /// came in goes out unchanged with every call.
+    /// It is a child of the parent that came in, and linked to [`Incoming::link`]. The tracer is the one given, else
+    /// the installed one. With none, nothing is recorded, and what came in goes out unchanged with every call.
     pub fn start_root<'v, A: AsRef<[Attr<'v>]>>(
         self,
         tracer: Option<&Tracer>,
@@ -194,7 +194,23 @@ impl<'a> SpanBuilder<'a> {
         attrs: impl FnOnce() -> A,
     ) -> Span {
         match tracer.or_else(|| installed(self.kind)) {
-            Some(tracer) => self.root(tracer, incoming.parent, incoming.baggage.into(), attrs),
+            Some(tracer) => {
+                let Incoming {
+                    parent,
+                    baggage,
+                    link,
+                } = incoming;
+                let mut builder: SpanBuilder<'_> = self;
+                let with_others = !builder.links.is_empty();
+                if !with_others {
+                    builder.links = link.as_slice();
+                }
+                let span = builder.root(tracer, parent, baggage.into(), attrs);
+                if let Some(link) = link.as_ref().filter(|_| with_others) {
+                    span.context.link(link);
+                }
+                span
+            }
             None => Span {
                 context: Context::remote(incoming),
                 recorded: false,

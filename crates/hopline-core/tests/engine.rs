@@ -352,8 +352,8 @@ fn baggage_becomes_attributes_by_allow_list_only() {
     let mut request = SpanBuilder::new("request").start_root(
         Some(&tracer),
         Incoming {
-            parent: None,
             baggage,
+            ..Incoming::default()
         },
         no_attrs,
     );

@@ -222,7 +222,7 @@ proptest! {
         let parent = Some(parent.with_tracestate(state.clone()));
         let baggage = Baggage::default().with("key", &value).unwrap_or_default();
         let mut headers = BTreeMap::new();
-        Context::remote(Incoming { parent, baggage: baggage.clone() }).inject(&mut headers);
+        Context::remote(Incoming { parent, baggage: baggage.clone(), link: None }).inject(&mut headers);
         let arrived = Incoming::extract(&headers);
         let parent = arrived.parent.unwrap();
         prop_assert_eq!((parent.trace_id().to_u128(), parent.span_id().to_u64(), parent.flags().bits()), (trace, span, flags));

@@ -119,6 +119,7 @@ impl Delivery {
         let came = Incoming {
             parent: incoming.parent.clone().filter(|_| !only_link),
             baggage: incoming.baggage.clone(),
+            link: None,
         };
         let span = subject.start_root(Kind::Consumer, settings, came);
         span.set_all(|| self.attributes());

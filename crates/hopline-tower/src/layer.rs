@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hopline_core::{Context, OlderNames, Scope, Tracer};
+use hopline_core::{Context, OlderNames, Scope, Tracer, Trust};
 use hopline_http::{Capture, Redaction};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
@@ -13,7 +13,6 @@ use crate::options::Options;
 use crate::peer::{PeerFn, plain_peer};
 use crate::route::RouteFn;
 use crate::service::Trace;
-use crate::trust::Trust;
 
 /// Records each request as a root span. See the [crate](crate) for what is recorded.
 ///

@@ -128,11 +128,12 @@ mod route;
 mod service;
 mod slot;
 mod start;
-mod trust;
 
 pub use body::ResponseBody;
 pub use client::{CallFuture, ClientLayer, TraceClient};
 pub use future::ResponseFuture;
+#[doc(no_inline)]
+pub use hopline_core::Trust;
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
@@ -141,7 +142,6 @@ pub use layer::TraceLayer;
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
-pub use trust::Trust;
 
 /// Who records, where nobody records in another crate's name.
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));

@@ -4,11 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hopline_core::Context;
+use hopline_core::{Context, Trust};
 use hopline_http::{Capture, Redaction};
 use http::{Extensions, HeaderMap, Method, Uri, request, response};
-
-use crate::trust::Trust;
 
 type TrustFn = dyn Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync;
 type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 
-use hopline_core::{Context, Incoming, Span, notify};
+use hopline_core::{Context, Incoming, Span, Trust, notify};
 use hopline_http::grpc::{self, is_grpc};
 use hopline_http::{HeaderExtractor, RequestMethod};
 use http::{Method, Request, Response};
@@ -17,7 +17,6 @@ use crate::layer::{Tell, TraceLayer};
 use crate::root::Root;
 use crate::route::RouteCell;
 use crate::slot::Slot;
-use crate::trust::Trust;
 
 /// Records each request that goes through it. See the [crate](crate).
 #[derive(Clone, Debug)]
@@ -78,21 +77,13 @@ impl TraceLayer {
             Some(choose) => choose(request.headers(), extensions),
             None => self.trust,
         };
-        let mut incoming = match trust {
-            Trust::Continue | Trust::Link => Incoming::extract(&HeaderExtractor(request.headers())),
-            Trust::Restart | Trust::Ignore => Incoming::default(),
-        };
-        // a caller that is not trusted brings nothing, also where the request is not recorded
-        let link = match trust {
-            Trust::Link => std::mem::take(&mut incoming).parent,
-            _ => None,
-        };
+        let incoming = Incoming::extract_with(&HeaderExtractor(request.headers()), trust);
         let filter = options.and_then(|options| options.filter.as_deref());
         let wanted = trust != Trust::Ignore
             && filter.is_none_or(|filter| filter(request.method(), request.uri()));
         let method = RequestMethod::new(request.method());
         let span = if wanted {
-            self.start(request, method, route, incoming, link.as_slice())
+            self.start(request, method, route, incoming)
         } else {
             Span::unrecorded(incoming)
         };

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
 
-use hopline_core::{Incoming, Kind, Literal, Name, Span, SpanBuilder, SpanContext, attr, semconv};
+use hopline_core::{Incoming, Kind, Literal, Name, Span, SpanBuilder, attr, semconv};
 use hopline_http::{
     Forwarded, Host, IpText, Redaction, RequestMethod, attribute, protocol_version,
 };
@@ -20,14 +20,13 @@ impl TraceLayer {
         method: RequestMethod<'_>,
         route: Option<&str>,
         incoming: Incoming,
-        links: &[SpanContext],
     ) -> Span {
         let (sent, uri, headers) = (request.method(), request.uri(), request.headers());
         let builder = match route {
             Some(route) => SpanBuilder::new(Name::dynamic(route)).prefix(method.in_name()),
             None => SpanBuilder::new(method.in_name()),
         };
-        let builder = builder.kind(Kind::Server).scope(self.scope).links(links);
+        let builder = builder.kind(Kind::Server).scope(self.scope);
         let builder = builder.method(sent.as_str()).path(uri.path()).route(route);
 
         let options = self.options.as_deref();

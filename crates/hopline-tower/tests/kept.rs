@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use hopline_core::{Context, Tracer};
+use hopline_core::{Context, TraceState, Tracer};
 use hopline_http::is_kept;
 use hopline_testing::{Spans, tracer_with};
 use hopline_tower::{TraceLayer, Trust};
@@ -69,6 +69,8 @@ async fn a_caller_is_continued_linked_or_not_known() {
         assert_eq!(span.trace_id.to_string() == TRACE, continued, "{trust:?}");
         assert_eq!(span.parent.is_some(), continued, "{trust:?}");
         assert_eq!(span.links.len(), links, "{trust:?}");
+        let kept = span.links.iter().map(|link| link.span_context.tracestate());
+        assert!(kept.clone().all(TraceState::is_empty), "{trust:?}");
     }
 }
 

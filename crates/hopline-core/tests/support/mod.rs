@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use hopline_core::{
-    Baggage, Batch, Clock, Ids, Incoming, Kind, ManualClock, SamplingPlan, Sink, Span, SpanBuilder,
+    Batch, Clock, Ids, Incoming, Kind, ManualClock, SamplingPlan, Sink, Span, SpanBuilder,
     SpanData, Tracer, TracerBuilder, no_attrs,
 };
 
@@ -70,6 +70,6 @@ pub const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0
 pub fn incoming(parent: &str) -> Incoming {
     Incoming {
         parent: Some(parent.parse().unwrap()),
-        baggage: Baggage::default(),
+        ..Incoming::default()
     }
 }

@@ -33,8 +33,8 @@ async fn a_message_is_one_trace_from_publish_to_settled(setup: Setup) {
     let request = SpanBuilder::new("request").start_root(
         Some(&tracer),
         Incoming {
-            parent: None,
             baggage,
+            ..Incoming::default()
         },
         no_attrs,
     );

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Batch, Incoming, Kind, OwnedValue, Resource, Scope, Sink, SpanBuilder, SpanContext,
-    TraceState, Tracer, attr, no_attrs,
+    Batch, Incoming, Kind, OwnedValue, Resource, Scope, Sink, SpanBuilder, SpanContext, TraceState,
+    Tracer, attr, no_attrs,
 };
 use proptest::prelude::*;
 
@@ -183,7 +183,7 @@ pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
                 Some(tracer),
                 Incoming {
                     parent,
-                    baggage: Baggage::default(),
+                    ..Incoming::default()
                 },
                 || attributes,
             )

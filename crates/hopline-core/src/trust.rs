@@ -1,0 +1,28 @@
+//! Whether the trace context that a caller sends is used.
+
+/// Whether the `traceparent`, `tracestate` and `baggage` of a caller or a publisher are used.
+///
+/// A process that continues strangers' traces lets them decide what is recorded, and lets them join traces that are
+/// not theirs ([Trace Context, security considerations](https://www.w3.org/TR/trace-context-2/#security-considerations)).
+/// Server layers and message channels take one; [`Incoming::extract_with`](crate::Incoming::extract_with) applies it.
+///
+/// | | trace | sampled flag, tracestate, baggage | span |
+/// |---|---|---|---|
+/// | [`Continue`](Trust::Continue) | the caller's | used and passed on | child of the caller's |
+/// | [`Link`](Trust::Link) | a new one | not read | root, linked to the caller's |
+/// | [`Restart`](Trust::Restart) | a new one | not read | root |
+/// | [`Ignore`](Trust::Ignore) | a new one | not read | none |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The work is a part of the caller's trace, sampled as the caller decided, with its baggage.
+    #[default]
+    Continue,
+    /// The work begins a trace of its own, linked to the caller's span. The link holds the caller's ids and flags;
+    /// the caller's tracestate and baggage are not read.
+    Link,
+    /// The work begins a trace of its own, without a link. No header of the caller is read.
+    Restart,
+    /// The work is not recorded, by this layer or one further inside. No header of the caller is read, and none is
+    /// passed on.
+    Ignore,
+}
