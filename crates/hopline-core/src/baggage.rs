@@ -158,12 +158,14 @@ impl fmt::Debug for Baggage {
 }
 
 /// A pair could not be added to the baggage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match .0 {
     Reason::Key => "the key is not an RFC 7230 token",
     Reason::Size => "more than 64 pairs or 8192 bytes",
 })]
 pub struct BaggageError(Reason);
+
+crate::debug_as_display!(BaggageError);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {

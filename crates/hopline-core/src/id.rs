@@ -138,9 +138,11 @@ impl SpanId {
 }
 
 /// The text was not an id: wrong length, not lower-case hexadecimal, or all zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected lower-case hexadecimal digits, not all zero")]
 pub struct ParseIdError;
+
+crate::debug_as_display!(ParseIdError);
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -83,6 +83,7 @@ mod context;
 mod data;
 #[doc = include_str!("docs/engine.md")]
 pub mod engine {}
+mod error;
 mod flags;
 mod future;
 mod head;

@@ -90,12 +90,14 @@ impl Source {
 }
 
 /// Finished spans could not all be written in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match self.0 {
-    Reason::TimedOut => "not all spans were written in time",
-    Reason::Failed => "not all spans could be written",
+    Reason::TimedOut => "not all spans were written in time; allow more time, or see the notices for what holds them up",
+    Reason::Failed => "not all spans could be written; see the notices for the cause",
 })]
 pub struct FlushError(Reason);
+
+crate::debug_as_display!(FlushError);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {

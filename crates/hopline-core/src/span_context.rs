@@ -102,6 +102,8 @@ impl FromStr for SpanContext {
 }
 
 /// The text was not a valid `traceparent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid traceparent")]
 pub struct ParseTraceParentError;
+
+crate::debug_as_display!(ParseTraceParentError);

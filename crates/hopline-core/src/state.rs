@@ -127,6 +127,8 @@ impl fmt::Debug for TraceState {
 }
 
 /// The list, key or value was not of the `tracestate` grammar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid tracestate")]
 pub struct ParseTraceStateError;
+
+crate::debug_as_display!(ParseTraceStateError);

@@ -173,9 +173,14 @@ impl fmt::Debug for Tracer {
 }
 
 /// A tracer is installed already; there can be one in a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tracer is installed already")]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a tracer is installed already and stays; install one at the start of the process, and give layers that \
+     need another theirs by .tracer(…)"
+)]
 pub struct AlreadyInstalled;
+
+crate::debug_as_display!(AlreadyInstalled);
 
 /// What a tracer is made of.
 #[must_use = "a builder does nothing until `build`"]

@@ -201,7 +201,10 @@ impl Builder {
         }
         let said = match self.override_plan {
             Some(plan) => Some(plan),
-            None => SamplingPlan::from_variables(variable).map_err(Problem::Plan)?,
+            None => SamplingPlan::from_variables(variable).map_err(|cause| Problem::Plan {
+                text: variables.text("HOPLINE_SAMPLING").unwrap_or_default(),
+                cause,
+            })?,
         };
         let plan = said.or(self.plan).unwrap_or_default();
         let shown_plan = plan.to_string();
@@ -279,37 +282,44 @@ fn console_asked_for(variables: &Variables<'_>) -> Result<Option<impl Sink>, Ini
 }
 
 /// Telemetry could not start.
-#[derive(Debug, thiserror::Error)]
+///
+/// It prints what happened and the remedy, by `Display` and by `Debug`.
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct InitError(#[from] Problem);
 
-#[derive(Debug, thiserror::Error)]
+// no sources: each sentence has that of its cause within, and would have it twice in a chain of causes
+#[derive(thiserror::Error)]
 enum Problem {
     #[error(
-        "telemetry was started twice: {0}; keep what the first hopline::init returned, or use \
-         builder(…).build() and give layers their tracer by .tracer(…)"
+        "telemetry was started twice: keep what the first hopline::init returned, or use builder(…).build() and \
+         give layers their tracer by .tracer(…)"
     )]
-    Installed(#[from] AlreadyInstalled),
-    #[error("HOPLINE_SAMPLING is not a sampling plan: {0}")]
-    Plan(#[source] ParsePlanError),
+    Installed,
+    #[error(
+        "HOPLINE_SAMPLING is `{text}`, which is not a sampling plan: {cause}; correct it or unset it"
+    )]
+    Plan { text: String, cause: ParsePlanError },
     #[cfg(feature = "otlp")]
     #[error("spans cannot be exported: {0}")]
-    Otlp(#[source] hopline_otlp::ConfigError),
+    Otlp(hopline_otlp::ConfigError),
     #[cfg(feature = "console")]
-    #[error("spans cannot be printed: {0}")]
-    Console(#[source] std::io::Error),
+    #[error("spans cannot be printed: {0}; remove `console` from OTEL_TRACES_EXPORTER")]
+    Console(std::io::Error),
 }
+
+hopline_core::debug_as_display!(InitError, Problem);
 
 impl InitError {
     /// True if a tracer is installed already.
     pub fn is_already_installed(&self) -> bool {
-        matches!(self.0, Problem::Installed(_))
+        matches!(self.0, Problem::Installed)
     }
 }
 
 impl From<AlreadyInstalled> for InitError {
-    fn from(error: AlreadyInstalled) -> Self {
-        Self(error.into())
+    fn from(_: AlreadyInstalled) -> Self {
+        Self(Problem::Installed)
     }
 }
 
@@ -377,6 +387,22 @@ mod tests {
         let error = built(builder("a"), &[("HOPLINE_SAMPLING", "most of it")]).unwrap_err();
         assert!(error.to_string().contains("`most`"), "{error}");
         assert!(!error.is_already_installed());
+    }
+
+    #[test]
+    fn an_error_that_main_returns_prints_its_sentence_and_remedy_once() {
+        let error = built(builder("a"), &[("HOPLINE_SAMPLING", " most of it ")]).unwrap_err();
+        let error: Box<dyn std::error::Error> = error.into();
+        let printed = format!("{error:?}");
+        let begin =
+            "HOPLINE_SAMPLING is `most of it`, which is not a sampling plan: `most` at 1: expected";
+        assert!(printed.starts_with(begin), "{printed}");
+        assert!(printed.ends_with("; correct it or unset it"), "{printed}");
+        assert_eq!(printed, error.to_string());
+        assert!(error.source().is_none(), "its sentence is within");
+        let error = InitError::from(AlreadyInstalled);
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert!(error.to_string().contains("started twice"), "{error}");
     }
 
     #[test]

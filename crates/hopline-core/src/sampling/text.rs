@@ -363,13 +363,15 @@ fn word(text: &str, at: usize) -> Result<(Word<'_>, usize), ParsePlanError> {
 }
 
 /// The text is not a sampling plan; says which word, and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` at {at}: {expected}")]
 pub struct ParsePlanError {
     word: String,
     at: usize,
     expected: &'static str,
 }
+
+crate::debug_as_display!(ParsePlanError);
 
 #[cfg(test)]
 mod tests {
