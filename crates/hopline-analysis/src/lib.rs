@@ -29,7 +29,8 @@
 //! | which statements are sent again and again? | [`repeated_statements`] |
 //! | is the tracing itself right? | [`self_check`] |
 //!
-//! It stores nothing, draws no colours and corrects no clocks: times are shown as they were recorded.
+//! It stores nothing, draws no colours and corrects no clocks: times are shown as they were recorded. What it prints
+//! of spans is escaped and cut by [`shown`](hopline_core::text::shown), so that no span can forge a line.
 
 mod check;
 mod critical_path;
@@ -49,6 +50,11 @@ pub use repeated::{Repeated, repeated_statements};
 pub use service_map::{Edge, Node, ServiceMap, service_map};
 pub use trace::{Trace, traces};
 pub use tree::TreeOptions;
+
+/// Characters of a name, a message or a value that are printed: enough to know it by.
+const NAME: usize = 200;
+/// Characters of a sentence with names in it.
+const SENTENCE: usize = 1000;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use hopline_core::{SpanData, SpanId, TraceId, semconv};
+use hopline_core::{SpanData, SpanId, TraceId, semconv, text::shown};
 
+use crate::NAME;
 use crate::percentile::duration;
 use crate::trace::{Trace, traces};
 
@@ -100,7 +101,7 @@ impl Repeated {
     pub(crate) fn reason(&self) -> String {
         format!(
             "it sent `{}` {} times, {} in all: one statement with all values would do",
-            self.statement,
+            shown(&self.statement, NAME),
             self.count,
             duration(self.nanos)
         )
@@ -114,7 +115,9 @@ impl fmt::Display for Repeated {
         let reason = self.reason();
         write!(
             f,
-            "`{name}` of {service} (trace {trace}, span {span}): {reason}"
+            "`{}` of {} (trace {trace}, span {span}): {reason}",
+            shown(name, NAME),
+            shown(service, NAME)
         )
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hopline_core::{Kind, SpanData, semconv};
+use hopline_core::{Kind, SpanData, semconv, text::shown};
 
 use crate::latency::database;
 use crate::percentile::{duration, percentile};
-use crate::table;
 use crate::trace::{Trace, traces};
+use crate::{NAME, table};
 
 /// Which service calls which service, database or queue. Prints as a table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -131,9 +131,9 @@ impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Outside => f.write_str("(outside)"),
-            Self::Service(name) => f.write_str(name),
-            Self::Database(name) => write!(f, "[{name}]"),
-            Self::Queue(name) => write!(f, "<{name}>"),
+            Self::Service(name) => shown(name, NAME).fmt(f),
+            Self::Database(name) => write!(f, "[{}]", shown(name, NAME)),
+            Self::Queue(name) => write!(f, "<{}>", shown(name, NAME)),
         }
     }
 }

@@ -2,14 +2,23 @@
 
 use std::fmt;
 
+use hopline_core::text::shown;
 use unicode_width::UnicodeWidthStr;
 
-/// Writes rows with their columns aligned; a column is left-aligned if its head ends with a space.
+use crate::NAME;
+
+/// Writes rows with their columns aligned; a column is left-aligned if its head ends with a space. Cells are escaped.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     head: &[&str],
     rows: &[Vec<String>],
 ) -> fmt::Result {
+    let shown = |row: &Vec<String>| {
+        row.iter()
+            .map(|cell| shown(cell, NAME).to_string())
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
     let cell_width =
         |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.width());
     let width = |column: usize| {
@@ -27,7 +36,7 @@ pub(crate) fn write(
         .iter()
         .map(|title| title.trim_end().to_owned())
         .collect();
-    for row in std::iter::once(&titles).chain(rows) {
+    for row in std::iter::once(&titles).chain(&rows) {
         let mut line = String::new();
         for ((cell, width), title) in row.iter().zip(&widths).zip(head) {
             let space = " ".repeat(width - cell.width());

@@ -1,8 +1,10 @@
 //! A trace as a tree of text.
 
+use hopline_core::text::shown;
 use hopline_core::{EventData, Kind, SpanData, StatusData, semconv};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::NAME;
 use crate::percentile::duration;
 use crate::trace::Trace;
 
@@ -151,17 +153,17 @@ impl Trace<'_> {
                 times: None,
             });
         }
-        let mut text = format!("{prefix}{}", label(span));
+        let mut text = format!("{prefix}{}", shown(label(span), NAME));
         if times > 1 {
             text.push_str(&format!(" ×{times}"));
         }
         if let Some(target) = target(span, parent) {
-            text.push_str(&format!(" ▸ {target}"));
+            text.push_str(&format!(" ▸ {}", shown(target, NAME)));
         }
         text.push_str(&outcome(span, !options.times));
         for key in &options.attributes {
             if let Some(value) = span.attribute(key) {
-                text.push_str(&format!("  {key}={value}"));
+                text.push_str(&format!("  {key}={}", shown(value, NAME)));
             }
         }
         lines.push(Line {
@@ -288,7 +290,7 @@ fn outcome(span: &SpanData, with_failure: bool) -> String {
         }
     }
     if let Some(count) = span.attribute("retry_count") {
-        text.push_str(&format!("  retry {count}"));
+        text.push_str(&format!("  retry {}", shown(count, NAME)));
     }
     text
 }
@@ -304,9 +306,12 @@ fn failure(span: &SpanData) -> Option<String> {
         .filter(|error_type| Some(*error_type) != code.as_deref());
     match (error_type.unwrap_or_default(), message.as_str()) {
         ("", "") => None,
-        ("", message) => Some(message.to_owned()),
-        (error_type, "") => Some(error_type.to_owned()),
-        (error_type, message) => Some(format!("{error_type}: {message}")),
+        ("", text) | (text, "") => Some(shown(text, NAME).to_string()),
+        (error_type, message) => Some(format!(
+            "{}: {}",
+            shown(error_type, NAME),
+            shown(message, NAME)
+        )),
     }
 }
 
@@ -316,9 +321,9 @@ fn status_code(span: &SpanData) -> Option<i64> {
 }
 
 fn event_text(event: &EventData) -> String {
-    let mut text = event.name.clone();
+    let mut text = shown(&event.name, NAME).to_string();
     for (key, value) in &event.attributes {
-        text.push_str(&format!(" {key}={value}"));
+        text.push_str(&format!(" {}={}", shown(key, NAME), shown(value, NAME)));
     }
     text
 }

@@ -109,6 +109,7 @@ mod state;
 mod stats;
 mod stored;
 mod sync;
+pub mod text;
 mod tick;
 mod trace;
 mod tracer;

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use hopline_core::{SpanData, SpanId, TraceId};
+use hopline_core::{SpanData, SpanId, TraceId, text::shown};
 
 use crate::repeated::Repeated;
+use crate::{NAME, SENTENCE};
 
 /// The verdicts of a self-check. Prints a line for each, and one for each finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,9 +80,10 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((service, name, trace, span)) = &self.span {
+            let (name, service) = (shown(name, NAME), shown(service, NAME));
             write!(f, "`{name}` of {service} (trace {trace}, span {span}): ")?;
         }
-        f.write_str(&self.reason)
+        shown(&self.reason, SENTENCE).fmt(f)
     }
 }
 
@@ -93,7 +95,12 @@ impl fmt::Display for Report {
             } else {
                 '✗'
             };
-            writeln!(f, "{mark} {} ({})", check.name, check.seen)?;
+            writeln!(
+                f,
+                "{mark} {} ({})",
+                check.name,
+                shown(&check.seen, SENTENCE)
+            )?;
             for finding in &check.findings {
                 writeln!(f, "    {finding}")?;
             }

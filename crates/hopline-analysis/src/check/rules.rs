@@ -1,8 +1,9 @@
 //! The rules of the self-check, one function each.
 
-use hopline_core::{Kind, SpanData, semconv};
+use hopline_core::{Kind, SpanData, semconv, text::shown};
 
 use super::{Check, Finding};
+use crate::NAME;
 use crate::repeated::repeated_in;
 use crate::secrets;
 use crate::trace::Trace;
@@ -15,7 +16,8 @@ pub(super) fn one_root(traces: &[Trace<'_>]) -> Check {
         .iter()
         .filter(|trace| trace.roots.len() != 1)
         .map(|trace| {
-            let roots: Vec<&str> = trace.roots().map(|root| root.name.as_str()).collect();
+            let shown = |root: &SpanData| shown(&root.name, NAME).to_string();
+            let roots: Vec<String> = trace.roots().map(shown).collect();
             let first = trace.spans()[trace.roots[0]];
             Finding::of(
                 first,
@@ -209,14 +211,21 @@ pub(super) fn times_fit(traces: &[Trace<'_>]) -> Check {
         if span.start_unix_nanos + tolerance < parent.start_unix_nanos {
             return Some(Finding::of(
                 span,
-                format!("it starts before its parent `{}`", parent.name),
+                format!(
+                    "it starts before its parent `{}`",
+                    shown(&parent.name, NAME)
+                ),
             ));
         }
         // a message is handled after it was sent, and an answer's body may end after its head was read
         let may_outlive = matches!(span.kind, Kind::Consumer | Kind::Server);
         let outlives = span.end_unix_nanos > parent.end_unix_nanos + tolerance;
-        (outlives && !may_outlive)
-            .then(|| Finding::of(span, format!("it ends after its parent `{}`", parent.name)))
+        (outlives && !may_outlive).then(|| {
+            Finding::of(
+                span,
+                format!("it ends after its parent `{}`", shown(&parent.name, NAME)),
+            )
+        })
     });
     check(
         "times fit: no negative duration, no child outside its parent",
@@ -290,7 +299,9 @@ pub(super) fn attributes_present(traces: &[Trace<'_>], keys: &[String]) -> Check
 }
 
 fn secrets_of(span: &SpanData) -> Vec<Finding> {
-    let finding = |place: &str, what: &str| Finding::of(span, format!("{place} looks like {what}"));
+    let finding = |place: &str, what: &str| {
+        Finding::of(span, format!("{} looks like {what}", shown(place, NAME)))
+    };
     let pairs = span
         .attributes
         .iter()

@@ -1,0 +1,100 @@
+//! Text of strangers, shown to people.
+//!
+//! Names, messages and values of spans come from requests, peers and databases. Whatever prints them for a person
+//! (trees, tables, notices, the console) passes them through [`shown`].
+
+use std::fmt::{self, Display, Write};
+
+/// Makes text safe to print on a terminal or in a log: one line, in reading order, and bounded.
+///
+/// Escapes as Rust does (`\n`, `\u{1b}`) what could forge a line or hide text: control characters (ESC and the C1
+/// set with it), line and paragraph separators, bidirectional controls, and characters without width, which a
+/// joined emoji loses too. All else stays as it is, backslashes included: the result is for reading, not for
+/// parsing. Takes up to `max` characters, where each of an escape counts; `…` marks what is cut.
+///
+/// Allocates nothing, and stops asking the value for text once `max` is reached.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::text::shown;
+///
+/// assert_eq!(shown("orders\n2026-01-01 ok", 40).to_string(), r"orders\n2026-01-01 ok");
+/// assert_eq!(shown("\u{1b}[2J\u{202e}live", 40).to_string(), r"\u{1b}[2J\u{202e}live");
+/// assert_eq!(shown(format_args!("{}", "x".repeat(50)), 4).to_string(), "xxxx…");
+/// assert_eq!(shown("zażółć 東京 C:\\", 40).to_string(), "zażółć 東京 C:\\");
+/// ```
+pub fn shown<T: Display>(text: T, max: usize) -> impl Display {
+    Shown { text, max }
+}
+
+struct Shown<T> {
+    text: T,
+    max: usize,
+}
+
+impl<T: Display> Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Line {
+            out: f,
+            left: self.max,
+            cut: false,
+        };
+        match write!(line, "{}", self.text) {
+            // the error with which the line ended the value's own formatting
+            Err(_) if line.cut => f.write_char('…'),
+            done => done,
+        }
+    }
+}
+
+/// What is written so far, and how many characters may follow.
+struct Line<'a, 'f> {
+    out: &'a mut fmt::Formatter<'f>,
+    left: usize,
+    cut: bool,
+}
+
+impl Write for Line<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.cut {
+            return Err(fmt::Error);
+        }
+        // from here on nothing is written yet
+        let mut from = 0;
+        for (at, c) in text.char_indices() {
+            let escape = is_harmful(c).then(|| c.escape_default());
+            let length = escape.as_ref().map_or(1, ExactSizeIterator::len);
+            if length > self.left {
+                self.cut = true;
+                self.out.write_str(&text[from..at])?;
+                return Err(fmt::Error);
+            }
+            self.left -= length;
+            if let Some(escape) = escape {
+                self.out.write_str(&text[from..at])?;
+                escape.fmt(self.out)?;
+                from = at + c.len_utf8();
+            }
+        }
+        self.out.write_str(&text[from..])
+    }
+}
+
+/// True for what moves the cursor, ends the line, turns the direction of reading or cannot be seen.
+fn is_harmful(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    matches!(c,
+        '\u{80}'..='\u{9f}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        // zero widths and marks of direction; separators, embeddings and overrides; joiners, isolates
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        // tags and the variation selectors beyond the first sixteen
+        | '\u{e0000}'..='\u{e0fff}'
+    )
+}
