@@ -14,9 +14,15 @@ pub(crate) fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     if digits.len() != (8 * N).div_ceil(6) {
         return None;
     }
+    filled(base64_decoded(digits)?.into_iter().map(Some))
+}
+
+/// Undoes base64, padded or not; `None` where a character is not of it.
+pub(crate) fn base64_decoded(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
     let mut bits = 0u32;
     let mut count = 0;
-    let mut bytes = Vec::with_capacity(N);
+    let mut bytes = Vec::with_capacity(digits.len() * 6 / 8);
     for digit in digits.bytes() {
         bits = (bits << 6 | u32::from(base64_digit(digit)?)) & 0xffff;
         count += 6;
@@ -25,7 +31,23 @@ pub(crate) fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
             bytes.push((bits >> count) as u8);
         }
     }
-    filled(bytes.into_iter().map(Some))
+    Some(bytes)
+}
+
+/// Base64 in the common alphabet, padded.
+#[cfg(feature = "http")]
+pub(crate) fn base64_encoded(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * at)) as usize & 63];
+            text.push(if at <= chunk.len() { digit.into() } else { '=' });
+        }
+    }
+    text
 }
 
 /// Undoes percent-encoding; `None` where a `%` is not followed by two digits or the bytes are not UTF-8.
@@ -92,6 +114,24 @@ mod tests {
         ] {
             assert_eq!(id_bytes::<8>(text), None, "{text}");
         }
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn base64_of_every_length_reads_back() {
+        // RFC 4648, section 10
+        assert_eq!(base64_encoded(b"foobar"), "Zm9vYmFy");
+        for (plain, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
+            assert_eq!(base64_encoded(plain.as_bytes()), text);
+            assert_eq!(base64_decoded(text).as_deref(), Some(plain.as_bytes()));
+        }
+        assert_eq!(base64_decoded("Zm9v!"), None);
     }
 
     #[test]

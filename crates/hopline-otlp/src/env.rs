@@ -67,14 +67,22 @@ impl Env<'_> {
 
 /// The members of `key=value,key=value`, percent-decoded; `None` in place of one that is not so.
 pub(crate) fn pairs(list: &str) -> impl Iterator<Item = Option<(String, String)>> {
+    members(list).map(|member| {
+        let (key, value) = member?;
+        let key = percent_decoded(key)?;
+        Some((key, percent_decoded(value)?))
+    })
+}
+
+/// The members of `key=value,key=value` as they were written; `None` in place of one that is not so.
+pub(crate) fn members(list: &str) -> impl Iterator<Item = Option<(&str, &str)>> {
     let members = list
         .split(',')
         .map(str::trim)
         .filter(|member| !member.is_empty());
     members.map(|member| {
         let (key, value) = member.split_once('=')?;
-        let key = percent_decoded(key.trim())?;
-        let value = percent_decoded(value.trim())?;
-        (!key.is_empty()).then_some((key, value))
+        let key = key.trim();
+        (!key.is_empty()).then_some((key, value.trim()))
     })
 }

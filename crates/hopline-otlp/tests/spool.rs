@@ -1,45 +1,19 @@
 //! The spool: what survives an outage and a restart, and what happens to files that do not.
 #![cfg(feature = "spool")]
 
+#[path = "support/folder.rs"]
+mod folder;
 mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hopline_core::Tracer;
 use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
 
+use folder::TempFolder;
 use support::{LONG, Receiver, Step, free_address, record, record_many};
-
-/// A folder that is removed again.
-struct TempFolder(PathBuf);
-
-impl TempFolder {
-    fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("hopline-spool-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    /// The files with this ending, in the order of their names.
-    fn files(&self, ending: &str) -> Vec<PathBuf> {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        let has_ending = |path: &PathBuf| path.to_str().unwrap().ends_with(ending);
-        let mut paths: Vec<PathBuf> = paths.filter(has_ending).collect();
-        paths.sort();
-        paths
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn spooling(url: &str, folder: &Path) -> ExporterBuilder {
     Exporter::builder()

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
+
 use super::Exporter;
 use super::endpoint::{DEFAULT_BASE, base_endpoint, traces_endpoint};
 #[cfg(feature = "grpc")]
@@ -193,16 +195,19 @@ impl ExporterBuilder {
     ///
     /// # Errors
     ///
-    /// If the endpoint, a header, a certificate or the spool is unusable, or no thread can be started.
-    /// Whether somebody listens at the endpoint does not matter here; [`Exporter::check`] tells.
+    /// Returns an error if the endpoint, a header, a certificate or the spool is unusable, or if no thread can be
+    /// started; inside an async runtime as well as outside. Whether a collector listens at the endpoint does not
+    /// matter here; see [`Exporter::check`].
     pub fn build(self) -> Result<Exporter, ConfigError> {
         let mut settings = Settings::for_endpoint(self.url()?);
+        let mut headers = HeaderMap::new();
         for (name, value) in self.headers {
             let Some((name, value)) = header(&name, &value) else {
-                return Err(Problem::Header(name).into());
+                return Err(Problem::Header { name }.into());
             };
-            settings.headers.append(name, value);
+            headers.append(name, value);
         }
+        settings.add_headers(headers);
         settings.protocol = self.protocol;
         settings.gzip = self.gzip;
         settings.trust = self.trust;

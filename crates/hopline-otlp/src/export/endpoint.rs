@@ -1,20 +1,23 @@
-//! Where spans go.
+//! The address that spans are sent to.
 
 use reqwest::Url;
 
 use super::problem::{ConfigError, Problem};
 
-/// A URL that spans can be sent to, as it stands.
+/// A URL that spans can be sent to, as it was written.
 pub(crate) fn traces_endpoint(text: &str) -> Result<Url, ConfigError> {
-    // what does not parse is not shown: it might be a secret set in the wrong place
-    let url =
-        Url::parse(text).map_err(|error| Problem::Endpoint(format!("(unreadable: {error})")))?;
+    let unusable = || Problem::Endpoint {
+        text: presentable(text),
+        remedy: bare_host(text).map(|host| format!("write http://{host}")),
+    };
+    let url = Url::parse(text).map_err(|_| unusable())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(Problem::Endpoint(shown(&url)).into());
+        return Err(unusable().into());
     }
     #[cfg(not(feature = "tls"))]
     if url.scheme() == "https" {
-        return Err(Problem::Tls(shown(&url)).into());
+        let endpoint = shown(&url);
+        return Err(Problem::Tls { endpoint }.into());
     }
     Ok(url)
 }
@@ -27,9 +30,9 @@ pub(crate) fn base_endpoint(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// Where a gRPC service is: scheme, host and port of a URL, or `host:port`, whose scheme `insecure` decides.
+/// The address of a gRPC service: scheme, host and port of a URL, or `host:port`, whose scheme `insecure` decides.
 ///
-/// A path says nothing here: gRPC has its own.
+/// A path means nothing here: gRPC has its own.
 #[cfg(feature = "grpc")]
 pub(crate) fn grpc_endpoint(text: &str, insecure: bool) -> Result<Url, ConfigError> {
     let bare = !text.contains("://");
@@ -48,7 +51,7 @@ pub(crate) const DEFAULT_BASE: &str = "http://localhost:4318";
 #[cfg(feature = "grpc")]
 pub(crate) const DEFAULT_GRPC: &str = "http://localhost:4317";
 
-/// A URL without user, password and query.
+/// A URL without user, password, query and fragment.
 pub(crate) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url
@@ -59,10 +62,113 @@ pub(crate) fn shown(url: &Url) -> String {
     format!("{}://{host}{port}{path}", url.scheme())
 }
 
+/// The text of an endpoint without what could be a secret: a URL as [`shown`], else a host and a port, else nothing
+/// of it. It may be a password in the wrong place.
+pub(crate) fn presentable(text: &str) -> String {
+    let parsed = Url::parse(text).ok().filter(Url::has_host);
+    if let Some(url) = parsed {
+        return shown(&url);
+    }
+    match (text.split_once("://"), bare_host(text)) {
+        (_, Some(host)) => host.to_owned(),
+        (Some((scheme, _)), None) if is_scheme(scheme) => format!("{scheme}://…"),
+        _ => "…".to_owned(),
+    }
+}
+
+/// The longest text without a port or a domain that is taken for a host.
+const LONGEST_LABEL: usize = 20;
+
+/// The `host` or `host:port` of a text without a scheme; `None` if it does not look like one.
+fn bare_host(text: &str) -> Option<&str> {
+    if text.contains("://") {
+        return None;
+    }
+    // whatever a password holds, it ends before the last `@`
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    let text = text.split(['/', '?', '#']).next()?;
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let labels = host.split('.');
+    let is_host = !host.is_empty()
+        && labels
+            .into_iter()
+            .all(|label| (1..=63).contains(&label.len()));
+    let of_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let telling = host.contains('.') || port.is_some() || host.len() <= LONGEST_LABEL;
+    let is_port =
+        port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    (is_host && host.bytes().all(of_host) && telling && is_port).then_some(text)
+}
+
+fn is_scheme(text: &str) -> bool {
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    !text.is_empty() && text.len() <= LONGEST_LABEL && text.bytes().all(of_scheme)
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost"
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_of_an_endpoint_is_in_an_error() {
+        for text in [
+            "u:s3cret@h:4317",
+            "u:s3cret@h",
+            "s3cret@h:4317",
+            "u:s3/cret@h:4317",
+            "u:s3cret?x@h:4317",
+            "u:p@s3cret@h:4317/path",
+            "u:s3cret",
+            "ftp://u:s3cret@h",
+            "unix://u:s3cret@/run/x",
+            "http://u:s3cret@h:99999",
+            "http://u:s3cret@",
+            "//u:s3cret@h",
+            "http:u:s3cret@h:99999",
+            "h?token=s3cret",
+            "s3cret_0123456789abcdef0123456789abcdef",
+            "s3cret\nx",
+            "mailto:u:s3cret@h",
+        ] {
+            for endpoint in [traces_endpoint, base_endpoint] {
+                let error = endpoint(text).unwrap_err();
+                for printed in [
+                    error.to_string(),
+                    format!("{error:?}"),
+                    format!("{error:#?}"),
+                ] {
+                    assert!(!printed.contains("s3"), "{text}: {printed}");
+                    assert!(!printed.contains("cret"), "{text}: {printed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_endpoint_without_a_scheme_is_named_and_mended() {
+        for (text, host) in [
+            ("localhost:4318", "localhost:4318"),
+            ("u:pw@h:4317", "h:4317"),
+            (
+                "otel-collector.svc.local/v1/traces",
+                "otel-collector.svc.local",
+            ),
+            ("collector", "collector"),
+        ] {
+            let error = traces_endpoint(text).unwrap_err();
+            assert_eq!(error.remedy(), format!("write http://{host}"));
+            assert!(error.to_string().contains(&format!("`{host}`")), "{error}");
+        }
+    }
 }

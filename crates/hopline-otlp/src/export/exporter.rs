@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use hopline_core::{Batch, Batching, FlushError, Sink, Source};
 
-use tokio::runtime::{Builder, Handle as RuntimeHandle};
+use tokio::runtime::Handle as RuntimeHandle;
 
 use super::ExporterBuilder;
 use super::problem::{ConfigError, Problem};
+use super::runtime::ExportRuntime;
 use super::settings::Settings;
 #[cfg(feature = "spool")]
 use super::spool::Spool;
 use super::transport::Transport;
+use super::variables::set_by_variables;
 use super::worker::Worker;
 use crate::ExportStats;
 use crate::env::Env;
@@ -94,8 +96,9 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// If the endpoint, a certificate or the spool is unusable, the protocol is not compiled in, or no
-    /// thread can be started. Other bad values are ignored and said in a notice.
+    /// Returns an error if the endpoint, a certificate or the spool is unusable, if the protocol is not compiled in,
+    /// or if no thread can be started; inside an async runtime as well as outside. Other bad values are ignored,
+    /// and a notice names them.
     ///
     /// [OTLP exporter configuration]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
@@ -113,7 +116,13 @@ impl Exporter {
         let mut env = Env::new(variable);
         let settings = Settings::read(&mut env);
         env.say_warnings("otlp-env");
-        settings?.map(Self::spawn).transpose()
+        let Some(settings) = settings? else {
+            return Ok(None);
+        };
+        let exporter = Self::spawn(settings);
+        exporter
+            .map(Some)
+            .map_err(|error| set_by_variables(error, &env))
     }
 
     /// What it did so far.
@@ -133,15 +142,8 @@ impl Exporter {
     }
 
     pub(super) fn spawn(settings: Settings) -> Result<Self, ConfigError> {
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(Problem::Thread)?;
-        let transport = {
-            let _inside = runtime.enter();
-            Arc::new(Transport::new(&settings)?)
-        };
+        let runtime = ExportRuntime::new().map_err(Problem::Thread)?;
+        let transport = Arc::new(runtime.enter(|| Transport::new(&settings))?);
         let queue = Queue::new(
             settings.bounds,
             settings.ample(),

@@ -11,6 +11,7 @@ mod gzip;
 mod http;
 mod problem;
 mod retry;
+mod runtime;
 mod settings;
 #[cfg(feature = "spool")]
 mod spool;

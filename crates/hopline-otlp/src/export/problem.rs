@@ -1,40 +1,217 @@
-//! Why there can be no exporter.
+//! The reasons for which an exporter cannot be built.
 
-/// The exporter cannot work with what it was told.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct ConfigError(#[from] Problem);
+use std::fmt;
+use std::io;
 
-#[derive(Debug, thiserror::Error)]
+/// The exporter cannot be built of its settings.
+///
+/// `Display` and `Debug` print the same sentence: the setting with its text as it was set, without what could be a
+/// secret, what is wrong with it, and the [`remedy`](Self::remedy).
+///
+/// # Examples
+///
+/// ```
+/// use hopline_otlp::Exporter;
+///
+/// let set = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "me:s3cret@collector:4318".to_owned());
+/// let error = Exporter::from_variables(&set).unwrap_err();
+/// assert!(error.is_endpoint());
+/// assert_eq!(error.variable(), Some("OTEL_EXPORTER_OTLP_ENDPOINT"));
+/// assert_eq!(error.remedy(), "write http://collector:4318");
+/// assert!(error.to_string().starts_with("OTEL_EXPORTER_OTLP_ENDPOINT is `collector:4318`, which is not"));
+/// ```
+// boxed: it is rare, and every constructor returns it
+pub struct ConfigError(Box<Inner>);
+
+struct Inner {
+    problem: Problem,
+    setting: Option<Setting>,
+}
+
+/// A variable, and its text without what could be a secret.
+struct Setting {
+    variable: &'static str,
+    text: String,
+}
+
+#[derive(Debug)]
 pub(crate) enum Problem {
-    #[error("the OTLP endpoint {0} is not an absolute http or https URL with a host")]
-    Endpoint(String),
+    /// Not a URL that spans can be sent to; how to write it, where that is known.
+    Endpoint {
+        text: String,
+        remedy: Option<String>,
+    },
     #[cfg(not(feature = "tls"))]
-    #[error(
-        "the OTLP endpoint {0} needs TLS: enable the feature `tls` of hopline-otlp (`otlp-tls` of hopline), or use http"
-    )]
-    Tls(String),
+    Tls {
+        endpoint: String,
+    },
     #[cfg(not(feature = "grpc"))]
-    #[error(
-        "OTLP over gRPC is asked for: enable the feature `grpc` of hopline-otlp (`otlp-grpc` of hopline), or use \
-         http/protobuf, whose usual port is 4318"
-    )]
     Grpc,
-    #[error("{0:?} is not a valid header name, or its value is not valid")]
-    Header(String),
-    #[error("{what} cannot be read from {path}: {error}")]
+    Header {
+        name: String,
+    },
     File {
         what: &'static str,
         path: String,
-        error: std::io::Error,
+        error: io::Error,
     },
-    #[error("{0}")]
+    #[cfg(feature = "tls")]
     Certificate(String),
-    #[error("the client for OTLP cannot be set up: {0}")]
+    /// A client certificate without its key, or the reverse.
+    HalfIdentity,
     Client(String),
-    #[error("the export thread cannot be started: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
     #[cfg(feature = "spool")]
-    #[error("the spool {path} cannot be used: {error}")]
-    Spool { path: String, error: std::io::Error },
+    Spool {
+        path: String,
+        error: io::Error,
+    },
+}
+
+impl ConfigError {
+    /// Adds the variable that set what is wrong, and its text without secrets.
+    pub(super) fn set_by(mut self, variable: &'static str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        self.0.setting = Some(Setting { variable, text });
+        self
+    }
+
+    /// True if the endpoint is not a URL that spans can be sent to.
+    pub fn is_endpoint(&self) -> bool {
+        matches!(self.0.problem, Problem::Endpoint { .. })
+    }
+
+    /// True if this build lacks a feature that the settings need: `grpc`, or `tls` for an `https` endpoint.
+    pub fn is_missing_feature(&self) -> bool {
+        match self.0.problem {
+            #[cfg(not(feature = "tls"))]
+            Problem::Tls { .. } => true,
+            #[cfg(not(feature = "grpc"))]
+            Problem::Grpc => true,
+            _ => false,
+        }
+    }
+
+    /// True if a certificate or a key is missing or unusable.
+    pub fn is_certificate(&self) -> bool {
+        match self.0.problem {
+            Problem::File { .. } | Problem::HalfIdentity => true,
+            #[cfg(feature = "tls")]
+            Problem::Certificate(_) => true,
+            _ => false,
+        }
+    }
+
+    /// True if the folder of the spool cannot be used.
+    pub fn is_spool(&self) -> bool {
+        #[cfg(feature = "spool")]
+        return matches!(self.0.problem, Problem::Spool { .. });
+        #[cfg(not(feature = "spool"))]
+        false
+    }
+
+    /// The environment variable that set what is wrong; none where the code did.
+    pub fn variable(&self) -> Option<&'static str> {
+        self.0.setting.as_ref().map(|setting| setting.variable)
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match &self.0.problem {
+            Problem::Endpoint { remedy, .. } => remedy
+                .clone()
+                .unwrap_or_else(|| "write a URL such as http://localhost:4318".to_owned()),
+            #[cfg(not(feature = "tls"))]
+            Problem::Tls { .. } => {
+                "enable the feature `tls` of hopline-otlp (`otlp-tls` of hopline), or use http".to_owned()
+            }
+            #[cfg(not(feature = "grpc"))]
+            Problem::Grpc => "enable the feature `grpc` of hopline-otlp (`otlp-grpc` of hopline), or use http/protobuf, \
+                 whose usual port is 4318"
+                .to_owned(),
+            Problem::Header { .. } => {
+                "use a name of letters, digits and `-`, and a value without control characters".to_owned()
+            }
+            Problem::File { .. } => "name a PEM file that this process may read".to_owned(),
+            #[cfg(feature = "tls")]
+            Problem::Certificate(_) => "give certificates and keys in PEM".to_owned(),
+            Problem::HalfIdentity => "set both, or neither".to_owned(),
+            Problem::Client(_) | Problem::Thread(_) => {
+                "check the limits of this process on threads, files and memory".to_owned()
+            }
+            #[cfg(feature = "spool")]
+            Problem::Spool { .. } => {
+                "name a folder that this account owns and no other can write to, such as a new one below it".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { problem, setting } = &*self.0;
+        if let Some(Setting { variable, text }) = setting {
+            write!(f, "{variable} is `{text}`, which ")?;
+        }
+        let named = setting.is_some();
+        match problem {
+            Problem::Endpoint { .. } if named => {
+                f.write_str("is not an absolute http or https URL with a host")?;
+            }
+            Problem::Endpoint { text, .. } => write!(
+                f,
+                "the OTLP endpoint `{text}` is not an absolute http or https URL with a host"
+            )?,
+            #[cfg(not(feature = "tls"))]
+            Problem::Tls { .. } if named => f.write_str("needs TLS, and this build has none")?,
+            #[cfg(not(feature = "tls"))]
+            Problem::Tls { endpoint } => write!(
+                f,
+                "the OTLP endpoint {endpoint} needs TLS, and this build has none"
+            )?,
+            #[cfg(not(feature = "grpc"))]
+            Problem::Grpc if named => f.write_str("this build cannot speak")?,
+            #[cfg(not(feature = "grpc"))]
+            Problem::Grpc => f.write_str("OTLP over gRPC is not in this build")?,
+            Problem::Header { name } => write!(
+                f,
+                "the header {name:?} has an invalid name or an invalid value"
+            )?,
+            Problem::File { error, .. } if named => write!(f, "cannot be read: {error}")?,
+            Problem::File { what, path, error } => {
+                write!(f, "{what} cannot be read from {path}: {error}")?;
+            }
+            #[cfg(feature = "tls")]
+            Problem::Certificate(why) if named => write!(f, "cannot be used: {why}")?,
+            #[cfg(feature = "tls")]
+            Problem::Certificate(why) => f.write_str(why)?,
+            Problem::HalfIdentity if named => {
+                f.write_str("is half of a client's certificate and key")?;
+            }
+            Problem::HalfIdentity => {
+                f.write_str("a client's certificate and its key go together")?
+            }
+            Problem::Client(why) => write!(f, "the client for OTLP cannot be set up: {why}")?,
+            Problem::Thread(error) => write!(f, "the export thread cannot be started: {error}")?,
+            #[cfg(feature = "spool")]
+            Problem::Spool { error, .. } if named => write!(f, "cannot be the spool: {error}")?,
+            #[cfg(feature = "spool")]
+            Problem::Spool { path, error } => {
+                write!(f, "the spool {path} cannot be used: {error}")?;
+            }
+        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+// no sources: the sentence has that of its cause within, and would have it twice in a chain of causes
+impl std::error::Error for ConfigError {}
+
+hopline_core::debug_as_display!(ConfigError);
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        let setting = None;
+        Self(Box::new(Inner { problem, setting }))
+    }
 }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::shown;
 #[cfg(feature = "tls")]
 use super::problem::{ConfigError, Problem};
+use crate::bytes_text::{base64_encoded, percent_decoded};
 use crate::queue::{Bounds, Rest};
 
 /// How spans are written on the wire.
@@ -93,10 +94,19 @@ fn unusable(what: &str) -> ConfigError {
 
 impl Settings {
     /// What the OTLP exporter and batch processor specifications give as defaults.
-    pub(crate) fn for_endpoint(endpoint: Url) -> Self {
+    ///
+    /// A user and password of the endpoint become a header, so that no URL holds them that could be printed.
+    pub(crate) fn for_endpoint(mut endpoint: Url) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = basic_authorization(&endpoint) {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        // these fail for URLs without a host only, which are no endpoints
+        let _ = endpoint.set_username("");
+        let _ = endpoint.set_password(None);
         Self {
             endpoint,
-            headers: HeaderMap::new(),
+            headers,
             protocol: Protocol::HttpProtobuf,
             gzip: false,
             trust: Trust::default(),
@@ -117,6 +127,20 @@ impl Settings {
     /// From how many spans on nobody waits for more; a small queue is emptied before it is full.
     pub(crate) fn ample(&self) -> usize {
         self.spans_at_once.min(self.bounds.spans.div_ceil(2))
+    }
+
+    /// Adds headers that are sent with each request; a name of theirs replaces what the endpoint made of it.
+    pub(crate) fn add_headers(&mut self, headers: HeaderMap) {
+        if headers.contains_key(AUTHORIZATION) {
+            self.headers.remove(AUTHORIZATION);
+        }
+        let mut name = None;
+        for (next, value) in headers {
+            name = next.or(name);
+            if let Some(name) = &name {
+                self.headers.append(name, value);
+            }
+        }
     }
 
     pub(crate) fn rest(&self) -> Rest {
@@ -145,6 +169,22 @@ impl fmt::Debug for Settings {
             .field("give_up_after", &self.give_up_after)
             .finish_non_exhaustive()
     }
+}
+
+/// What HTTP makes of the user and password of a URL ([RFC 7617]).
+///
+/// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
+fn basic_authorization(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let decoded = |text: &str| percent_decoded(text).unwrap_or_else(|| text.to_owned());
+    let (user, password) = (url.username(), url.password().unwrap_or_default());
+    let pair = format!("{}:{}", decoded(user), decoded(password));
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {}", base64_encoded(pair.as_bytes()))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// A header for each request; its value counts as a secret.

@@ -81,24 +81,39 @@ fn requests_are_as_large_as_told() {
 #[test]
 fn certificates_are_read_at_the_start_or_are_errors() {
     let missing = "/nonexistent/ca.pem";
-    for (variable, what) in [
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "the certificate to trust"),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
-            "the certificate to trust",
-        ),
-        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "the client's key"),
+    for variable in [
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
     ] {
         let (settings, _) = read(&[(variable, missing)]);
-        let error = settings.unwrap_err().to_string();
-        assert!(error.contains(what) && error.contains(missing), "{error}");
+        let error = settings.unwrap_err();
+        assert!(
+            error.is_certificate() && error.variable() == Some(variable),
+            "{error}"
+        );
+        let expected = format!("{variable} is `{missing}`, which cannot be read: ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
     }
     let alone = [(
         "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
         concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
     )];
     let error = read(&alone).0.unwrap_err().to_string();
-    assert!(error.contains("go together"), "{error}");
+    assert!(
+        error.contains("half of a client's certificate and key"),
+        "{error}"
+    );
+    // the content of the file in place of its name
+    let key = [(
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        "-----BEGIN PRIVATE KEY-----\ns3cret\n",
+    )];
+    let error = read(&key).0.unwrap_err();
+    assert!(
+        error.is_certificate() && !format!("{error} {error:?}").contains("s3cret"),
+        "{error}"
+    );
 }
 
 #[cfg(feature = "grpc")]
@@ -153,6 +168,66 @@ fn headers_are_decoded_and_hidden() {
 }
 
 #[test]
+fn enumeration_values_are_read_in_any_case() {
+    let set = settings(&[
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/JSON"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP"),
+        ("OTEL_EXPORTER_OTLP_INSECURE", "TRUE"),
+        ("OTEL_TRACES_EXPORTER", "Otlp"),
+    ]);
+    assert_eq!((set.protocol, set.gzip), (Protocol::HttpJson, true));
+    assert!(!settings(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "None")]).gzip);
+    #[cfg(feature = "grpc")]
+    assert_eq!(
+        settings(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "GRPC")]).protocol,
+        Protocol::Grpc
+    );
+}
+
+#[test]
+fn a_header_is_sent_raw_where_an_escape_is_malformed_and_keys_are_not_decoded() {
+    let set = settings(&[(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "api-key=50%off,x%2Dkey=v,spaced=a%20b,latin=%ff,cut=a%20b%2",
+    )]);
+    assert_eq!(set.headers["api-key"], "50%off");
+    assert_eq!(set.headers["x%2dkey"], "v");
+    assert!(!set.headers.contains_key("x-key"));
+    assert_eq!(set.headers["spaced"], "a b");
+    assert_eq!(set.headers["latin"], "%ff");
+    assert_eq!(set.headers["cut"], "a%20b%2");
+    let (settings, warnings) = read(&[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=s3cret%0a,ok=1")]);
+    assert_eq!(settings.unwrap().unwrap().headers.len(), 1);
+    assert!(
+        warnings[0].contains("api-key") && !warnings[0].contains("s3cret"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_user_and_password_become_a_header_and_are_in_no_url() {
+    for (variable, url) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:s3%40cret@c:1"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://me:s3%40cret@c:1/v1/traces",
+        ),
+    ] {
+        let set = settings(&[(variable, url)]);
+        assert_eq!(set.endpoint.as_str(), "http://c:1/v1/traces");
+        // me:s3@cret
+        assert_eq!(set.headers["authorization"], "Basic bWU6czNAY3JldA==");
+        assert!(set.headers["authorization"].is_sensitive());
+        let given = settings(&[
+            (variable, url),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer x"),
+        ]);
+        assert_eq!(given.headers.get_all("authorization").iter().count(), 1);
+        assert_eq!(given.headers["authorization"], "Bearer x");
+    }
+}
+
+#[test]
 fn an_unusable_endpoint_is_an_error() {
     for endpoint in [
         "localhost:4318",
@@ -163,8 +238,9 @@ fn an_unusable_endpoint_is_an_error() {
         "http://c:99999",
     ] {
         let (settings, _) = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
-        let error = settings.unwrap_err().to_string();
-        assert!(error.contains("endpoint"), "{endpoint}: {error}");
+        let error = settings.unwrap_err();
+        assert!(error.is_endpoint(), "{endpoint}: {error}");
+        assert_eq!(error.variable(), Some("OTEL_EXPORTER_OTLP_ENDPOINT"));
     }
 }
 
@@ -175,9 +251,14 @@ fn an_endpoint_that_needs_tls_is_an_error_that_names_the_feature() {
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "https://user:secret@c/x?token=secret",
     )]);
-    let error = settings.unwrap_err().to_string();
+    let error = settings.unwrap_err();
     assert!(
-        error.contains("`tls`") && error.contains("https://c/x") && !error.contains("secret"),
+        error.is_missing_feature() && error.remedy().contains("`tls`"),
+        "{error}"
+    );
+    let error = error.to_string();
+    assert!(
+        error.contains("https://c/x") && !error.contains("secret"),
         "{error}"
     );
 }
@@ -186,10 +267,12 @@ fn an_endpoint_that_needs_tls_is_an_error_that_names_the_feature() {
 #[test]
 fn grpc_is_an_error_that_names_the_feature() {
     let (settings, _) = read(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
-    let error = settings.unwrap_err().to_string();
-    assert!(
-        error.contains("`grpc`") && error.contains("http/protobuf"),
-        "{error}"
+    let error = settings.unwrap_err();
+    assert!(error.is_missing_feature());
+    assert_eq!(
+        error.to_string(),
+        "OTEL_EXPORTER_OTLP_PROTOCOL is `grpc`, which this build cannot speak; enable the feature `grpc` of \
+         hopline-otlp (`otlp-grpc` of hopline), or use http/protobuf, whose usual port is 4318"
     );
 }
 
@@ -229,6 +312,8 @@ fn other_bad_values_are_said_and_ignored() {
 fn no_export_where_it_is_not_asked_for() {
     for (list, exports) in [
         ("none", false),
+        ("None", false),
+        ("CONSOLE", false),
         ("console", false),
         ("otlp", true),
         ("console, otlp", true),

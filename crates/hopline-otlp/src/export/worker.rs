@@ -8,12 +8,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hopline_core::notify;
-use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::answer::Partial;
 use super::exporter::Shared;
 use super::retry::Retry;
+use super::runtime::ExportRuntime;
 use super::settings::Settings;
 #[cfg(feature = "spool")]
 use super::spool::Spool;
@@ -59,7 +59,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn run(self, runtime: Runtime) {
+    pub(super) fn run(self, runtime: ExportRuntime) {
         let end = EndOnDrop(&self.shared.queue);
         let work = || runtime.block_on(until(self.send_all(), self.shared.queue.overdue()));
         while catch_unwind(AssertUnwindSafe(work)).is_err() {
@@ -76,8 +76,6 @@ impl Worker {
         #[cfg(feature = "spool")]
         self.spool_rest();
         drop(end);
-        // not by drop, which would wait for a name lookup that hangs
-        runtime.shutdown_background();
     }
 
     /// Sends what comes until the queue is closed and empty.
