@@ -5,10 +5,12 @@ use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
+use crate::guest;
 use crate::kind::Kept;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
@@ -66,14 +68,25 @@ pub struct Context {
     pub(crate) flags: TraceFlags,
     /// The ids are another process's: no span was started here yet.
     pub(crate) remote: bool,
-    /// Nothing is to be recorded in it, though no tracer decided so.
-    pub(crate) muted: bool,
+    /// What is not to be recorded in it, though no tracer decided so.
+    pub(crate) mute: Mute,
     pub(crate) ids: Option<SpanIds>,
     /// Where spans are recorded only if there is baggage: the local trace has the tracestate.
     pub(crate) extras: Option<Arc<Extras>>,
 }
 
+/// What a context keeps from being recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mute {
+    Nothing,
+    /// What is started under it.
+    Children,
+    /// Whatever is started while it is current, local roots too.
+    All,
+}
+
 thread_local! {
+    // Without a destructor of its own that runs code of others: what it holds when the thread ends are contexts.
     static CURRENT: RefCell<Context> = const { RefCell::new(Context::EMPTY) };
 }
 
@@ -87,10 +100,45 @@ impl Context {
         tracer: 0,
         flags: TraceFlags::NONE,
         remote: false,
-        muted: false,
+        mute: Mute::Nothing,
         ids: None,
         extras: None,
     };
+
+    /// A context in which nothing is recorded, whatever starts it: spans, and local roots of any tracer.
+    ///
+    /// For work that telemetry itself causes, such as that of an exporter or of a bridge from another tracing
+    /// library: were it traced, it would feed itself. As every context it is current while a closure runs or a
+    /// future is polled, and tasks take it along. Nothing travels from it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let start = || SpanBuilder::new("export").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// assert!(start().is_recording());
+    /// assert!(!Context::muted().scope(start).is_recording());
+    /// ```
+    pub fn muted() -> Self {
+        let mut context = Self::EMPTY;
+        context.mute = Mute::All;
+        context
+    }
+
+    /// True if it is [muted](Context::muted).
+    pub fn is_muted(&self) -> bool {
+        self.mute == Mute::All
+    }
+
+    /// True if what is current here is muted.
+    #[inline]
+    pub(crate) fn is_muted_here() -> bool {
+        CURRENT
+            .try_with(|current| current.borrow().is_muted())
+            .unwrap_or(false)
+    }
 
     /// What is current here; empty where nothing is, and while the thread is being torn down.
     #[inline]
@@ -213,9 +261,11 @@ impl Context {
     #[inline]
     pub fn set_all<'v, A: AsRef<[Attr<'v>]>>(&self, attrs: impl FnOnce() -> A) {
         if self.is_recording() {
-            let attrs = attrs();
-            let attrs = attrs.as_ref(); // before the lock: it, too, is the caller's code
-            self.state(|state| state.set(self.span, attrs));
+            // before the lock: it is the caller's code
+            match guest::attributes(attrs) {
+                Some(attrs) => self.state(|state| state.set(self.span, attrs.as_ref())),
+                None => self.count_panic(),
+            };
         }
     }
 
@@ -226,8 +276,11 @@ impl Context {
         attrs: impl FnOnce() -> A,
     ) {
         if self.is_recording() {
-            let (name, attrs) = (name.into(), attrs());
-            let attrs = attrs.as_ref();
+            let (name, attrs) = (name.into(), guest::attributes(attrs));
+            if attrs.is_none() {
+                self.count_panic();
+            }
+            let attrs = attrs.as_ref().map_or(&[][..], A::as_ref);
             self.state(|state| state.event(self.span, name, attrs));
         }
     }
@@ -276,7 +329,13 @@ impl Context {
         };
         // outside the lock: `Display` is the application's code
         let message = if wanted {
-            error.to_string()
+            let effect =
+                || format!("Display of an error of type {name} panicked: its message is missing");
+            let shown = guest::guarded("error-message", effect, || error.to_string());
+            if shown.is_none() {
+                self.count_panic();
+            }
+            shown.unwrap_or_default()
         } else {
             String::new()
         };
@@ -330,7 +389,7 @@ impl Context {
                 Standing::Free
             };
         }
-        if self.muted {
+        if self.mute != Mute::Nothing {
             Standing::Muted
         } else if self.ids.is_some() && !self.remote {
             Standing::Decided
@@ -350,6 +409,16 @@ impl Context {
             Some(mut state) => state.open(opening, self.extras.as_deref(), attrs),
             None => Err(Refused::Discarded),
         }
+    }
+
+    /// Counts a panic of the application's code on its tracer.
+    #[cold]
+    pub(crate) fn count_panic(&self) -> Option<()> {
+        self.state(|state| {
+            let shared = state.shared.as_deref()?;
+            shared.counters.panics.fetch_add(1, Relaxed);
+            Some(())
+        })?
     }
 
     fn tracestate(&self) -> TraceState {

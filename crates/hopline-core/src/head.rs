@@ -1,6 +1,5 @@
 //! The decision at the start of a local trace, and what it makes of what travels.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 
 use crate::context::Extras;
@@ -93,14 +92,8 @@ impl<'p> Head<'p> {
             trace_id,
         };
         let decision = shared.sampler.as_deref().and_then(|sampler| {
-            // the application's code on a request's thread: its panic must not become the request's
-            let sampled = catch_unwind(AssertUnwindSafe(|| sampler.sample(&input)));
-            if sampled.is_err() {
-                notify("sampler", || {
-                    "the sampler panicked; the plan decides instead".to_owned()
-                });
-            }
-            sampled.ok()
+            let effect = || "the sampler panicked; the plan decides instead".to_owned();
+            shared.guarded("sampler", effect, || sampler.sample(&input))
         });
         let choice = match decision {
             Some(decision) => Choice::of(decision, &input, came),

@@ -1,7 +1,14 @@
 //! Where a tracer's ids come from.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
 
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng, TryRng};
+
+use crate::courier;
+use crate::tick::unix_nanos;
 use crate::{SpanId, TraceId};
 
 /// Where a tracer's ids come from.
@@ -45,7 +52,10 @@ impl IdSource {
     pub(crate) fn trace_id(&self) -> TraceId {
         loop {
             let number = match self {
-                Self::Random => rand::random(),
+                Self::Random => with_generators(|generators| {
+                    let high = u128::from(generators.traces.next_u64());
+                    high << 64 | u128::from(generators.traces.next_u64())
+                }),
                 Self::Seeded(state) => {
                     u128::from(split_mix(state)) << 64 | u128::from(split_mix(state))
                 }
@@ -72,15 +82,63 @@ impl IdSource {
 /// Gives this thread's generators new seeds, for a process that forks: else parent and child draw the same ids.
 ///
 /// To be called once in the child, before its first span. Other threads do not live on in a child. A tracer that
-/// was built before the fork has no export thread in the child: build one there.
+/// was built before the fork has no export thread in the child: build one there. [Notices](crate::Notice) work in
+/// a child also without it.
 pub fn reseed_after_fork() {
-    // the operating system's own randomness, which no fork copies
-    if rand::rng().reseed().is_err() {
-        crate::notify("ids", || {
-            "no fresh randomness after a fork: ids may repeat".to_owned()
-        });
+    courier::start_anew();
+    with_generators(|generators| *generators = Generators::new());
+}
+
+thread_local! {
+    // Made at a thread's first id. A cell, since no code of others runs while it is borrowed. It has no destructor, so
+    // ids can be drawn also in those of other thread-locals.
+    static GENERATORS: RefCell<Option<Generators>> = const { RefCell::new(None) };
+}
+
+/// What a thread draws ids from.
+struct Generators {
+    traces: StdRng,
+    spans: fastrand::Rng,
+}
+
+impl Generators {
+    #[cold]
+    fn new() -> Self {
+        let mut traces = StdRng::from_seed(fresh_seed());
+        let spans = fastrand::Rng::with_seed(traces.next_u64());
+        Self { traces, spans }
     }
-    fastrand::seed(rand::random());
+}
+
+#[inline]
+fn with_generators<R>(draw: impl Fn(&mut Generators) -> R) -> R {
+    let drawn = GENERATORS.try_with(|generators| {
+        let mut generators = generators.try_borrow_mut().ok()?;
+        Some(draw(generators.get_or_insert_with(Generators::new)))
+    });
+    // where the generator's crate gives it a destructor after all, and that has run
+    let drawn = drawn.ok().flatten();
+    drawn.unwrap_or_else(|| draw(&mut Generators::new()))
+}
+
+/// The operating system's own randomness, which no fork copies; else what differs from process to process.
+fn fresh_seed() -> [u8; 32] {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut seed = [0; 32];
+    if SysRng.try_fill_bytes(&mut seed).is_err() {
+        crate::notify("ids", || {
+            "the system gives no randomness: ids come from the time and may repeat among processes"
+                .to_owned()
+        });
+        let here = std::ptr::from_ref(&seed).addr() as u64;
+        let process = u64::from(std::process::id()) << 32;
+        let state = AtomicU64::new(unix_nanos(SystemTime::now()) ^ here ^ process);
+        state.fetch_add(next(&COUNT), Relaxed);
+        for word in seed.as_chunks_mut::<8>().0 {
+            *word = split_mix(&state).to_ne_bytes();
+        }
+    }
+    seed
 }
 
 /// Bits for consistent sampling, from an id that has none: the same for the same id.
@@ -104,11 +162,17 @@ fn next(last: &AtomicU64) -> u64 {
     last.fetch_add(1, Relaxed).wrapping_add(1)
 }
 
+/// A random number, as good as a span's id; not for secrets.
+#[inline]
+pub(crate) fn random_u64() -> u64 {
+    with_generators(|generators| generators.spans.u64(..))
+}
+
 /// Span ids need only be unique within a trace, so a fast generator does.
 #[inline]
 pub(crate) fn random_span_id() -> SpanId {
     loop {
-        if let Some(id) = SpanId::from_u64(fastrand::u64(..)) {
+        if let Some(id) = SpanId::from_u64(random_u64()) {
             return id;
         }
     }
@@ -117,18 +181,6 @@ pub(crate) fn random_span_id() -> SpanId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reseeded_thread_draws_other_ids() {
-        // as after a fork: two that begin in the same state
-        fastrand::seed(7);
-        let parent = random_span_id();
-        fastrand::seed(7);
-        assert_eq!(random_span_id(), parent);
-        fastrand::seed(7);
-        reseed_after_fork();
-        assert_ne!(random_span_id(), parent);
-    }
 
     #[test]
     fn seeded_ids_repeat_in_the_next_run_and_not_in_this_one() {

@@ -80,12 +80,14 @@ mod buffer;
 mod carrier;
 mod clock;
 mod context;
+mod courier;
 mod data;
 #[doc = include_str!("docs/engine.md")]
 pub mod engine {}
 mod error;
 mod flags;
 mod future;
+mod guest;
 mod head;
 mod id;
 mod id_source;
@@ -126,6 +128,8 @@ pub use context::Context;
 pub use data::{EventData, LinkData, OwnedValue, ScopeData, SpanData, StatusData};
 pub use flags::TraceFlags;
 pub use future::{FutureExt, InContext, InSpan};
+#[doc(hidden)]
+pub use guest::{contained, guarded};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use id_source::{Ids, reseed_after_fork};
 pub use kind::Kind;

@@ -1,80 +1,171 @@
-//! What hopline has to say about itself: losses, misuse, unreachable endpoints.
+//! What hopline reports of itself: losses, misuse, unreachable endpoints.
 
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
-use parking_lot::{Mutex, RwLock};
+use arc_swap::ArcSwapOption;
+
+use crate::courier::{self, Line};
+use crate::text::shown;
 
 /// Something an operator should know.
+///
+/// A notice is handed to a thread of its own, which writes it to standard error or calls the
+/// [hook](set_notice_hook). A request, the export of spans and a shutdown never wait for that: up to 32 notices
+/// wait, later ones are dropped and counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Notice<'a> {
-    /// A short stable word for what it is about, such as `export` or `baggage`.
+    /// A short stable word for its subject, such as `export` or `baggage`.
     pub kind: &'a str,
-    /// What happened, and where it helps, what to do.
+    /// What happened, and where it helps, what to do: one line, safe to print, of up to 2048 characters.
     pub message: &'a str,
 }
 
-/// How long a kind stays silent after it spoke.
+impl Notice<'_> {
+    /// Waits until all notices so far were handled; false if they were not within `timeout`.
+    ///
+    /// For the end of a process, which takes unhandled notices with it. [`Tracer::shutdown`](crate::Tracer::shutdown)
+    /// does it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hopline_core::{Notice, notify};
+    ///
+    /// notify("orders", || "no rates since 10:00; orders are not priced; is rates.example up?".to_owned());
+    /// assert!(Notice::flush(Duration::from_secs(5)));
+    /// assert_eq!(Notice::dropped(), 0);
+    /// ```
+    pub fn flush(timeout: Duration) -> bool {
+        courier::flush(timeout)
+    }
+
+    /// Notices that were dropped in this process, for want of room or of a thread.
+    pub fn dropped() -> u64 {
+        courier::dropped()
+    }
+}
+
+/// How long a kind stays silent after a notice of it.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Kinds are a handful of literals; past this many the list does not grow.
+/// Kinds are a handful of literals; there are no notices of those past this many.
 const MAX_KINDS: usize = 64;
+
+/// Characters of a message; what comes from a peer is shorter yet.
+const MAX_MESSAGE: usize = 2048;
 
 type Hook = fn(&Notice<'_>);
 
-// A read-write lock: read on each notice, written once at start.
-static HOOK: RwLock<Hook> = RwLock::new(to_stderr);
-// When each kind spoke last. Bounded by `MAX_KINDS`; held for one look, never while the hook runs.
-static SPOKEN: Mutex<Vec<(&'static str, Instant)>> = Mutex::new(Vec::new());
+// Read on the notices' thread, replaced at start. Without a lock, which a fork could copy while it is held.
+static HOOK: ArcSwapOption<Hook> = ArcSwapOption::const_empty();
+
+// When there was a notice of each kind. Without a lock for the same reason.
+static KINDS: [Kind; MAX_KINDS] = [const { Kind::none() }; MAX_KINDS];
 
 /// Replaces what happens to notices; by default each is one line on standard error.
 ///
-/// The hook may be called on any thread, also on one that handles a request: it must not block. A panic of
-/// it goes no further.
+/// The hook is called on the notices' thread, with nothing current; spans that it starts are not recorded. One
+/// that blocks holds up other notices only. A panic of it goes no further.
 pub fn set_notice_hook(hook: Hook) {
-    *HOOK.write() = hook;
+    HOOK.store(Some(Arc::new(hook)));
 }
 
-/// Says something to the operator, at most once in 10 seconds for each kind.
+/// Gives the operator a notice, at most once in 10 seconds for each kind.
 ///
-/// `message` is only run if it will be heard.
+/// `message` runs on this thread, and only if there will be a notice. The rest happens on another thread: this
+/// one does not wait.
 pub fn notify(kind: &'static str, message: impl FnOnce() -> String) {
-    if !may_speak(kind, Instant::now()) {
-        return;
+    if is_due(kind, millis(SystemTime::now())) {
+        let message = shown(message(), MAX_MESSAGE).to_string();
+        courier::hand_over(Line { kind, message });
     }
-    let hook = *HOOK.read();
-    let message = message();
-    let notice = Notice {
-        kind,
-        message: &message,
+}
+
+/// Calls the hook, or writes to standard error where there is none or it panics.
+pub(crate) fn deliver(kind: &str, message: &str) {
+    let notice = Notice { kind, message };
+    let Some(hook) = HOOK.load_full() else {
+        return to_stderr(&notice);
     };
-    // the application's code, on a request's or an export thread: neither may end by it
     if catch_unwind(AssertUnwindSafe(|| hook(&notice))).is_err() {
         to_stderr(&notice);
     }
 }
 
-fn may_speak(kind: &'static str, now: Instant) -> bool {
-    let mut spoken = SPOKEN.lock();
-    if let Some((_, last)) = spoken.iter_mut().find(|(known, _)| *known == kind) {
-        let silent = now.saturating_duration_since(*last) < SILENCE;
-        if !silent {
-            *last = now;
-        }
-        return !silent;
-    }
-    let room = spoken.len() < MAX_KINDS;
-    if room {
-        spoken.push((kind, now));
-    }
-    room
+/// A closed stderr is ignored.
+fn to_stderr(notice: &Notice<'_>) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "hopline: {}: {}",
+        notice.kind,
+        notice.message
+    );
 }
 
-/// One line; control characters, which could come from a peer, are replaced. A closed stderr is ignored.
-fn to_stderr(notice: &Notice<'_>) {
-    let message = notice.message.replace(char::is_control, "\u{fffd}");
-    let _ = writeln!(std::io::stderr(), "hopline: {}: {message}", notice.kind);
+/// A kind of notice, and when there was the last of it.
+struct Kind {
+    /// A hash of its word; zero while the place is free.
+    name: AtomicU64,
+    /// Zero before the first.
+    last: AtomicU64,
+}
+
+impl Kind {
+    const fn none() -> Self {
+        Self {
+            name: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn is(&self, name: u64) -> bool {
+        match self.name.compare_exchange(0, name, Relaxed, Relaxed) {
+            Ok(_) => true,
+            Err(known) => known == name,
+        }
+    }
+
+    /// True for one caller in 10 seconds. A wall clock that was set makes a notice early, not late.
+    fn is_due(&self, now: u64) -> bool {
+        let last = self.last.load(Relaxed);
+        let silent = last != 0 && now.abs_diff(last) < SILENCE.as_millis() as u64;
+        !silent
+            && self
+                .last
+                .compare_exchange(last, now, Relaxed, Relaxed)
+                .is_ok()
+    }
+}
+
+fn is_due(kind: &str, now: u64) -> bool {
+    let name = hash(kind);
+    let known = KINDS.iter().find(|known| known.is(name));
+    known.is_some_and(|known| known.is_due(now))
+}
+
+/// FNV-1a of 64 bits, but never zero.
+fn hash(kind: &str) -> u64 {
+    let bytes = kind.bytes().map(u64::from);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ byte).wrapping_mul(0x0100_0000_01b3)
+    }) | 1
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(1, |since| since.as_millis() as u64).max(1)
+}
+
+/// Lets each kind be heard again, for a process that is new.
+pub(crate) fn forget_kinds() {
+    for kind in &KINDS {
+        kind.last.store(0, Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -82,11 +173,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_speaks_once_in_ten_seconds() {
-        let start = Instant::now();
-        assert!(may_speak("notice-test", start));
-        assert!(!may_speak("notice-test", start + Duration::from_secs(9)));
-        assert!(may_speak("notice-test-other", start));
-        assert!(may_speak("notice-test", start + Duration::from_secs(10)));
+    fn a_kind_is_heard_once_in_ten_seconds() {
+        assert!(is_due("notice-test", 10_000));
+        assert!(!is_due("notice-test", 19_999));
+        assert!(is_due("notice-test-other", 10_000));
+        assert!(is_due("notice-test", 20_000));
+        // the wall clock was set back by an hour
+        assert!(is_due("notice-test", 1_000));
     }
 }

@@ -1,6 +1,5 @@
 //! What all local traces of a tracer share.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -8,9 +7,9 @@ use arc_swap::ArcSwap;
 
 use crate::Resource;
 use crate::batch::Batch;
+use crate::guest;
 use crate::id_source::IdSource;
 use crate::limits::Limits;
-use crate::notice::notify;
 use crate::queue::{Chunk, Queue};
 use crate::sampling::Sampler;
 use crate::sampling::active::Active;
@@ -56,13 +55,23 @@ impl Shared {
             .fetch_add(batch.len() as u64, Relaxed);
         let batch = Arc::new(batch);
         for sink in &self.sinks {
-            // a sink is the application's code on a request's thread: its panic must not become the request's
-            if catch_unwind(AssertUnwindSafe(|| sink.accept(&batch))).is_err() {
-                notify("sink", || {
-                    format!("a sink panicked; it may have lost {} spans", batch.len())
-                });
-            }
+            let effect = || format!("a sink panicked; it may have lost {} spans", batch.len());
+            self.guarded("sink", effect, || sink.accept(&batch));
         }
+    }
+
+    /// Runs code of the application, and counts its panic; see [`guest::guarded`].
+    pub(crate) fn guarded<R>(
+        &self,
+        kind: &'static str,
+        effect: impl FnOnce() -> String,
+        guest: impl FnOnce() -> R,
+    ) -> Option<R> {
+        let done = guest::guarded(kind, effect, guest);
+        if done.is_none() {
+            self.counters.panics.fetch_add(1, Relaxed);
+        }
+        done
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -81,6 +90,15 @@ impl Drop for Shared {
         if let Some(chunk) = self.queue.turn() {
             self.deliver(Batch::new(chunk, self, std::sync::Weak::new()));
         }
+        // on whatever thread the last handle went
+        // one by one: two panics at once would be an abort
+        for sink in std::mem::take(&mut self.sinks) {
+            let effect = || "a sink panicked as it was dropped".to_owned();
+            self.guarded("sink", effect, || drop(sink));
+        }
+        let sampler = self.sampler.take();
+        let effect = || "the sampler panicked as it was dropped".to_owned();
+        self.guarded("sampler", effect, || drop(sampler));
     }
 }
 

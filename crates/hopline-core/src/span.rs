@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use crate::context::{self, Context};
+use crate::context::{self, Context, Mute};
+use crate::guest;
 use crate::span_builder::SpanBuilder;
 use crate::value::{Attr, Name, Value, no_attrs};
 use crate::{Incoming, SpanContext};
@@ -66,9 +67,18 @@ impl Span {
     /// started in it records nothing either.
     pub fn unrecorded(incoming: Incoming) -> Self {
         let mut context = Context::remote(incoming);
-        context.muted = true;
+        context.mute = Mute::Children;
         Self {
             context,
+            recorded: false,
+        }
+    }
+
+    /// Of what is started where all is muted.
+    #[cold]
+    pub(crate) fn muted() -> Self {
+        Self {
+            context: Context::muted(),
             recorded: false,
         }
     }
@@ -195,8 +205,11 @@ impl Span {
     #[inline]
     pub fn end_with<'v, A: AsRef<[Attr<'v>]>>(mut self, attrs: impl FnOnce() -> A) {
         if self.recorded {
-            let attrs = attrs();
-            self.finish(None, attrs.as_ref());
+            let attrs = guest::attributes(attrs);
+            if attrs.is_none() {
+                self.context.count_panic();
+            }
+            self.finish(None, attrs.as_ref().map_or(&[][..], A::as_ref));
         }
     }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
 use crate::buffer::{Beginning, Opening, Refused, Start};
-use crate::context::{Context, SpanIds, Standing};
+use crate::context::{Context, Mute, SpanIds, Standing};
+use crate::guest;
 use crate::head::{Carried, Head};
 use crate::id_source::random_span_id;
 use crate::notice::notify;
@@ -180,6 +181,9 @@ impl<'a> SpanBuilder<'a> {
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
     ) -> Span {
+        if Context::is_muted_here() {
+            return Span::muted();
+        }
         self.start_under(context.clone(), tracer, attrs)
     }
 
@@ -193,6 +197,9 @@ impl<'a> SpanBuilder<'a> {
         incoming: Incoming,
         attrs: impl FnOnce() -> A,
     ) -> Span {
+        if Context::is_muted_here() {
+            return Span::muted();
+        }
         match tracer.or_else(|| installed(self.kind)) {
             Some(tracer) => {
                 let Incoming {
@@ -228,10 +235,13 @@ impl<'a> SpanBuilder<'a> {
     ) -> Span {
         let recorded = match context.standing(tracer) {
             Standing::Recording => {
-                let attrs = attrs();
+                // before the lock: it is the caller's code
+                let attrs = guest::attributes(attrs);
+                if attrs.is_none() {
+                    context.count_panic();
+                }
                 let opening = self.opening(context.ids.map(|ids| ids.span_id), Marks::NONE);
-                // before the lock: it, too, is the caller's code
-                let attrs = attrs.as_ref();
+                let attrs = attrs.as_ref().map_or(&[][..], A::as_ref);
                 let opened = context.open(&opening, attrs);
                 notify_of_limit(opened);
                 if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
@@ -292,12 +302,15 @@ impl<'a> SpanBuilder<'a> {
             tracer: shared.number,
             flags: head.flags,
             remote: false,
-            muted: false,
+            mute: Mute::Nothing,
             ids: None,
             extras,
         };
         if recorded {
-            let attrs = attrs();
+            let attrs = guest::attributes(attrs);
+            if attrs.is_none() {
+                shared.counters.panics.fetch_add(1, Relaxed);
+            }
             let beginning = Beginning {
                 trace_id: head.trace_id,
                 flags: head.flags,
@@ -310,7 +323,7 @@ impl<'a> SpanBuilder<'a> {
                 &mut context,
                 parent.as_ref(),
                 beginning,
-                attrs.as_ref(),
+                attrs.as_ref().map_or(&[][..], A::as_ref),
             ) {
                 return Span {
                     context,

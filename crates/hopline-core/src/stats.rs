@@ -24,6 +24,8 @@ pub struct Stats {
     pub over_budget: u64,
     /// Failed traces that were not sampled and not kept, being more than the plan keeps in a second.
     pub errors_let_go: u64,
+    /// Panics of sinks, of the sampler, of closures for attributes and of `Display` of errors. None went further.
+    pub panics: u64,
     /// Bytes that buffers hold now.
     pub buffer_bytes: usize,
 }
@@ -38,6 +40,7 @@ pub(crate) struct Counters {
     pub(crate) after_shutdown: AtomicU64,
     pub(crate) over_budget: AtomicU64,
     pub(crate) errors_let_go: AtomicU64,
+    pub(crate) panics: AtomicU64,
 }
 
 impl Counters {
@@ -51,6 +54,7 @@ impl Counters {
             after_shutdown: self.after_shutdown.load(Relaxed),
             over_budget: self.over_budget.load(Relaxed),
             errors_let_go: self.errors_let_go.load(Relaxed),
+            panics: self.panics.load(Relaxed),
             buffer_bytes: budget.used.load(Relaxed),
         }
     }

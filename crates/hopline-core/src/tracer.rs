@@ -1,18 +1,15 @@
 //! Where traces begin: an explicit value. Nothing global is needed.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use crate::Resource;
 use crate::clock::Clock;
 use crate::id_source::Ids;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
-use crate::notice::notify;
 use crate::queue::Queue;
 use crate::sampling::active::Active;
 use crate::sampling::keep::ErrorRate;
@@ -22,6 +19,7 @@ use crate::sink::{Batching, FlushError, Sink, Source};
 use crate::stats::{Budget, Counters, Stats};
 use crate::tick::Ticker;
 use crate::trace::Pool;
+use crate::{Context, Notice, Resource};
 
 /// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
 ///
@@ -46,6 +44,9 @@ pub struct Tracer(Arc<Shared>);
 static INSTALLED: OnceLock<Tracer> = OnceLock::new();
 /// It guards nothing, so no ordering is needed.
 static WAIVED: AtomicBool = AtomicBool::new(false);
+
+/// How long a shutdown waits for notices: what writes them may hang.
+const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Tracer {
     /// Begins with the defaults: every trace is sampled, nothing receives it.
@@ -131,13 +132,17 @@ impl Tracer {
 
     /// Flushes, and records nothing any more. Traces that begin later still pass their context on.
     ///
+    /// Waits up to a quarter of a second more for [notices](Notice) to be written.
+    ///
     /// # Errors
     ///
     /// As [`flush`](Tracer::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         self.0.closed.store(true, Relaxed);
         self.0.hand_over();
-        self.each_sink(timeout, |sink, left| sink.shutdown(left))
+        let result = self.each_sink(timeout, |sink, left| sink.shutdown(left));
+        Notice::flush(NOTICES_WAIT);
+        result
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -149,16 +154,18 @@ impl Tracer {
         timeout: Duration,
         call: impl Fn(&dyn Sink, Duration) -> Result<(), FlushError>,
     ) -> Result<(), FlushError> {
+        if Context::is_muted_here() {
+            // a sink that asks its tracer to flush its sinks would never end
+            return Err(FlushError::failed());
+        }
         let start = Instant::now();
         let mut result = Ok(());
         for sink in &self.0.sinks {
             let left = timeout.saturating_sub(start.elapsed());
-            // the application's code: its panic is a failure, not the end of the process's shutdown
-            let called = catch_unwind(AssertUnwindSafe(|| call(&**sink, left)));
-            result = result.and(called.unwrap_or_else(|_| {
-                notify("sink", || "a sink panicked while it was flushed".to_owned());
-                Err(FlushError::failed())
-            }));
+            let effect =
+                || "a sink panicked while it was flushed; it may have lost spans".to_owned();
+            let called = self.0.guarded("sink", effect, || call(&**sink, left));
+            result = result.and(called.unwrap_or_else(|| Err(FlushError::failed())));
         }
         result
     }
@@ -288,7 +295,9 @@ impl TracerBuilder {
             closed: false.into(),
         }));
         for sink in &tracer.0.sinks {
-            sink.start(Source(Arc::downgrade(&tracer.0)));
+            let source = Source(Arc::downgrade(&tracer.0));
+            let effect = || "a sink panicked as it was started; it may receive no spans".to_owned();
+            tracer.0.guarded("sink", effect, || sink.start(source));
         }
         tracer
     }

@@ -4,10 +4,18 @@
 use std::collections::HashSet;
 use std::io::{Read, Write};
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
 use fork::{Fork, fork, waitpid};
-use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs, reseed_after_fork};
+use hopline_core::{
+    Incoming, Notice, SpanBuilder, Tracer, no_attrs, notify, reseed_after_fork, set_notice_hook,
+};
 
 const COUNT: usize = 1000;
+const LONG: Duration = Duration::from_secs(30);
+
+static PARENT: AtomicU32 = AtomicU32::new(0);
 
 /// The ids of new traces and of their roots, as the tracer gives them.
 fn ids(tracer: &Tracer) -> Vec<(u128, u64)> {
@@ -25,20 +33,44 @@ fn to_bytes(ids: &[(u128, u64)]) -> Vec<u8> {
         .collect()
 }
 
+static HEARD: AtomicU32 = AtomicU32::new(0);
+
+/// True if a child that forked while the notices' thread was at work has one of its own.
+fn notices_work() -> bool {
+    let before = HEARD.load(Relaxed);
+    notify("fork-child", || "in the child".to_owned());
+    Notice::flush(LONG) && HEARD.load(Relaxed) == before + 1
+}
+
 // The only test of this binary: a child has the thread that forked and no other.
 #[test]
-fn a_child_draws_its_parents_ids_until_it_reseeds() {
+fn a_child_has_notices_of_its_own_and_draws_its_parents_ids_until_it_reseeds() {
+    // in the parent the hook hangs
+    set_notice_hook(|_| {
+        HEARD.fetch_add(1, Relaxed);
+        if std::process::id() == PARENT.load(Relaxed) {
+            std::thread::park();
+        }
+    });
+    PARENT.store(std::process::id(), Relaxed);
+    notify("fork-parent", || "in the parent".to_owned());
+    while HEARD.load(Relaxed) == 0 {
+        std::thread::yield_now();
+    }
     let tracer = Tracer::builder().plan("* 0%".parse().unwrap()).build();
     ids(&tracer); // the generators of this thread are seeded before the fork
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     let child = match fork().unwrap() {
         Fork::Child => {
+            let heard = notices_work();
             let same = to_bytes(&ids(&tracer));
             reseed_after_fork();
+            // and once more, of the same kind: a process that is new
+            let heard = heard && notices_work();
             let own = to_bytes(&ids(&tracer));
             let written = writer.write_all(&[same, own].concat());
             // the parent's test harness is not to go on here as well
-            std::process::exit(i32::from(written.is_err()));
+            std::process::exit(i32::from(written.is_err() || !heard));
         }
         Fork::Parent(child) => child,
     };

@@ -5,9 +5,11 @@ mod support;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::{
-    Incoming, Kind, Scope, SpanBuilder, SpanData, Tracer, no_attrs, set_notice_hook, span,
+    Incoming, Kind, Notice, Scope, SpanBuilder, SpanData, Tracer, no_attrs, set_notice_hook, span,
 };
 use support::traced;
+
+const LONG: std::time::Duration = std::time::Duration::from_secs(30);
 
 static NOTICES: AtomicU32 = AtomicU32::new(0);
 
@@ -62,6 +64,7 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
         shown(&record(scope("library-7".to_owned()))),
         "library-7 2.1.0"
     );
+    assert!(Notice::flush(LONG));
     assert_eq!(NOTICES.load(Ordering::Relaxed), 0);
 
     let own = format!("hopline {}", env!("CARGO_PKG_VERSION"));
@@ -69,7 +72,8 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
         assert_eq!(shown(&record(scope)), own);
         assert_eq!(shown(&record(scope)), own);
     }
-    assert_eq!(NOTICES.load(Ordering::Relaxed), 1, "said once");
+    assert!(Notice::flush(LONG));
+    assert_eq!(NOTICES.load(Ordering::Relaxed), 1, "once");
     assert_eq!(shown(&record(all[254])), "library-254 2.1.0");
 
     let root = SpanBuilder::new("request").scope(all[3]);

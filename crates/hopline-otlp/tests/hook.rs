@@ -7,7 +7,7 @@ mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hopline_core::{Tracer, set_notice_hook};
+use hopline_core::{Notice, Tracer, set_notice_hook};
 
 use patient::patient;
 use support::{Receiver, Step, record};
@@ -30,6 +30,7 @@ fn case_20_the_export_thread_goes_on_though_the_hook_panics() {
     }
     assert_eq!(receiver.await_spans(2), ["first", "last"]);
     assert_eq!(receiver.received().len(), 4, "no request was made anew");
+    assert!(Notice::flush(support::LONG));
     assert_eq!(CALLED.load(Ordering::Relaxed), 3);
     let stats = exporter.stats();
     assert_eq!((stats.sent, stats.rejected, stats.lost()), (2, 1, 1));

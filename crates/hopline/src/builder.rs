@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hopline_core::{
-    AlreadyInstalled, Limits, ParsePlanError, Propagators, SamplingPlan, Sink, Tracer,
+    AlreadyInstalled, Limits, Notice, ParsePlanError, Propagators, SamplingPlan, Sink, Tracer,
     TracerBuilder, notify,
 };
 
@@ -63,6 +63,9 @@ pub fn builder(service: &str) -> Builder {
         shutdown_timeout: Duration::from_secs(5),
     }
 }
+
+/// How long a start waits until its notices are written: what writes them may hang.
+const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 /// What a service's telemetry is made of.
 #[must_use = "a builder does nothing until `init` or `build`"]
@@ -170,6 +173,8 @@ impl Builder {
             None => Tracer::waive(),
         }
         notify("init", || what);
+        // so that it comes before what the application prints
+        Notice::flush(NOTICES_WAIT);
         Ok(telemetry)
     }
 

@@ -2,16 +2,18 @@
 #![cfg(feature = "axum")]
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::set_notice_hook;
+use hopline::{Notice, set_notice_hook};
 use hopline_testing::Spans;
 
 static SAID: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
 fn said(kind: &str) -> Vec<String> {
+    assert!(Notice::flush(Duration::from_secs(30)));
     let said = SAID.lock().unwrap();
     let of_kind = said.iter().filter(|(known, _)| known == kind);
     of_kind.map(|(_, message)| message.clone()).collect()
@@ -45,7 +47,7 @@ async fn misuse_is_said_once_in_words_that_name_the_fix() {
     let build = || hopline::builder("orders").without_otlp().sink(spans.sink());
     let telemetry = build().init().unwrap();
     assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
-    spans.wait_for(1, std::time::Duration::from_secs(5));
+    spans.wait_for(1, Duration::from_secs(5));
     assert_eq!(
         said("init"),
         ["spans of orders go to a sink of the application; plan: * 100%"]
