@@ -98,6 +98,7 @@ mod notice;
 mod propagation;
 mod queue;
 mod record;
+pub mod redact;
 mod resource;
 mod sampling;
 mod scope;

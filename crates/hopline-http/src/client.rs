@@ -18,9 +18,9 @@ use crate::grpc::{self, is_grpc};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
 use crate::method::RequestMethod;
-use crate::redact::Redaction;
 use crate::server_timing::is_kept;
 use crate::status::{fail_client, protocol_version};
+use hopline_core::redact::Redaction;
 
 pub use crate::body::CallBody;
 pub use crate::extension::{ResendCount, Untraced, UrlTemplate};

@@ -1,4 +1,4 @@
-//! What hopline's HTTP spans share: header carrier, method, route, URL redaction, status and error rules.
+//! What hopline's HTTP spans share: header carrier, method, route, captured headers, status and error rules.
 //!
 //! Services use `hopline-axum`, `hopline-tower` and `hopline-reqwest`, which are made of these pieces;
 //! so is any other instrumentation of HTTP that wants to record the same:
@@ -60,9 +60,6 @@ mod hosts;
 mod method;
 mod name;
 mod quoted;
-mod redact;
-mod redact_path;
-mod secret_key;
 mod server_timing;
 mod status;
 mod wanted_headers;
@@ -71,10 +68,11 @@ pub use address::IpText;
 pub use capture::Capture;
 pub use carrier::{HeaderExtractor, HeaderInjector};
 pub use forwarded::Forwarded;
+#[doc(no_inline)]
+pub use hopline_core::redact::Redaction;
 pub use host::{Host, is_internal_host};
 pub use method::RequestMethod;
 pub use name::SpanName;
-pub use redact::Redaction;
 pub use server_timing::{announce_kept, announce_trace, is_kept};
 pub use status::{fail_server, protocol_version};
 
