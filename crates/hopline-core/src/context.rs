@@ -1,15 +1,14 @@
 //! What is current: a span, recorded or not, and what travels with it.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
+use crate::current;
 use crate::guest;
 use crate::kind::Kept;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
@@ -85,11 +84,6 @@ pub(crate) enum Mute {
     All,
 }
 
-thread_local! {
-    // Without a destructor of its own that runs code of others: what it holds when the thread ends are contexts.
-    static CURRENT: RefCell<Context> = const { RefCell::new(Context::EMPTY) };
-}
-
 static NO_BAGGAGE: Baggage = Baggage::EMPTY;
 
 impl Context {
@@ -135,21 +129,13 @@ impl Context {
     /// True if what is current here is muted.
     #[inline]
     pub(crate) fn is_muted_here() -> bool {
-        CURRENT
-            .try_with(|current| current.borrow().is_muted())
-            .unwrap_or(false)
+        current::is_muted()
     }
 
     /// What is current here; empty where nothing is, and while the thread is being torn down.
     #[inline]
-    #[expect(
-        clippy::unnecessary_lazy_evaluations,
-        reason = "else an empty one would be made and dropped each time"
-    )]
     pub fn current() -> Self {
-        CURRENT
-            .try_with(|current| current.borrow().clone())
-            .unwrap_or_else(|_| Self::EMPTY)
+        current::current()
     }
 
     /// What another process sent, to be passed on unchanged: no span is started.
@@ -178,7 +164,7 @@ impl Context {
     /// Runs synchronous code with this context current, and puts back what was, even if it panics.
     #[inline]
     pub fn scope<R>(&self, f: impl FnOnce() -> R) -> R {
-        scope(&mut self.clone(), f)
+        current::scope(&mut self.clone(), f)
     }
 
     /// True if work done in it is recorded.
@@ -470,25 +456,4 @@ impl fmt::Debug for Context {
             .field("recording", &self.is_recording());
         context.field("baggage", self.baggage()).finish()
     }
-}
-
-#[inline]
-fn swap(context: &mut Context) {
-    // `borrow_mut` cannot fail: nothing runs while it is borrowed but this swap and a clone
-    let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), context));
-}
-
-/// Swaps a context in for the length of a call, and back even if it panics.
-#[inline]
-pub(crate) fn scope<R>(context: &mut Context, f: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a mut Context);
-    impl Drop for Back<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            swap(self.0);
-        }
-    }
-    swap(context);
-    let _back = Back(context);
-    f()
 }

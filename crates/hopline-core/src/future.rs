@@ -6,7 +6,8 @@ use std::task::{self, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::context::{self, Context};
+use crate::context::Context;
+use crate::current;
 use crate::span::Span;
 
 /// Poll-scoped tracing for any future.
@@ -112,7 +113,7 @@ pin_project! {
     impl<F> PinnedDrop for InContext<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            context::scope(this.context, || this.future.set(None));
+            current::scope(this.context, || this.future.set(None));
         }
     }
 }
@@ -123,7 +124,7 @@ impl<F: Future> Future for InContext<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        context::scope(this.context, || poll_once(this.future.as_mut(), cx))
+        current::scope(this.context, || poll_once(this.future.as_mut(), cx))
     }
 }
 

@@ -81,7 +81,13 @@ mod carrier;
 mod clock;
 mod context;
 mod courier;
+mod current;
 mod data;
+/// For bridges from other tracing libraries; not for applications.
+#[doc(hidden)]
+pub mod bridge {
+    pub use crate::current::{current_ids, enter, exit, exit_all};
+}
 #[doc = include_str!("docs/engine.md")]
 pub mod engine {}
 mod error;

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use crate::context::{self, Context, Mute};
+use crate::context::{Context, Mute};
+use crate::current;
 use crate::guest;
 use crate::span_builder::SpanBuilder;
 use crate::value::{Attr, Name, Value, no_attrs};
@@ -186,7 +187,7 @@ impl Span {
     // `&mut`: its own context is swapped in, not a clone
     #[inline]
     pub fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        context::scope(&mut self.context, f)
+        current::scope(&mut self.context, f)
     }
 
     /// Ends it now.
