@@ -1,6 +1,6 @@
 //! Header maps as carriers of a context.
 
-use hopline_core::{BAGGAGE, Extract, Inject, TRACEPARENT, TRACESTATE};
+use hopline_core::{BAGGAGE, Baggage, Extract, Inject, TRACEPARENT, TRACESTATE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Reads a context from the headers of a request: every field line of a name, in order.
@@ -53,9 +53,53 @@ fn header_name(name: &'static str) -> Option<HeaderName> {
     own.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
 }
 
-/// True if there is no baggage in the headers, as far as that is seen at once.
-pub(crate) fn surely_lack_baggage(headers: &HeaderMap) -> bool {
-    own(BAGGAGE).is_some_and(|own| surely_lacks(headers, own))
+/// Writes a context into the headers of a call, beside the baggage that the application set there.
+pub(crate) struct CallInjector<'a>(pub(crate) &'a mut HeaderMap);
+
+impl Inject for CallInjector<'_> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        if name == BAGGAGE && has(self.0, BAGGAGE) {
+            // it was read from headers, so a header can hold it
+            if let Ok(joined) = HeaderValue::from_bytes(&joined_baggage(self.0, value)) {
+                self.0.insert(BAGGAGE, joined);
+            }
+        } else {
+            HeaderInjector(self.0).set(name, value);
+        }
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        if name != BAGGAGE {
+            HeaderInjector(self.0).remove(name);
+        }
+    }
+}
+
+/// The baggage of the headers, unchanged, and the members of `more` with other keys, as far as there is room.
+#[cold]
+fn joined_baggage(headers: &HeaderMap, more: &str) -> Vec<u8> {
+    const MOST_BYTES: usize = 8192;
+    const MOST_MEMBERS: usize = 64;
+    let lines = || headers.get_all(BAGGAGE).iter().map(HeaderValue::as_bytes);
+    let (own, dropped) = Baggage::parse(lines());
+    let mut room = MOST_MEMBERS.saturating_sub(own.len() + dropped as usize);
+    let mut joined = lines().collect::<Vec<_>>().join(&b","[..]);
+    for member in more.split(',') {
+        let key = member.split_once('=').map_or(member, |(key, _)| key);
+        if own.get(key).is_none() && room > 0 && joined.len() + 1 + member.len() <= MOST_BYTES {
+            joined.push(b',');
+            joined.extend_from_slice(member.as_bytes());
+            room -= 1;
+        }
+    }
+    joined
+}
+
+fn has(headers: &HeaderMap, name: &str) -> bool {
+    match own(name) {
+        Some(own) if surely_lacks(headers, own) => false,
+        _ => headers.contains_key(name),
+    }
 }
 
 #[inline]
@@ -100,5 +144,44 @@ mod tests {
         injector.set("baggage", "not\na value");
         assert_eq!(headers.get_all("tracestate").iter().count(), 1);
         assert!(headers.get("baggage").is_none());
+    }
+
+    fn joined(lines: &[&[u8]], more: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(BAGGAGE, HeaderValue::from_bytes(line).unwrap());
+        }
+        CallInjector(&mut headers).set(BAGGAGE, more);
+        headers
+    }
+
+    #[test]
+    fn the_application_s_baggage_stays_and_the_context_s_follows() {
+        for (lines, more, sent) in [
+            (&[&b"a=1;p"[..]][..], "b=2", &b"a=1;p,b=2"[..]),
+            (&[b"a=1", b"b=2"], "c=3;q,d=4", b"a=1,b=2,c=3;q,d=4"),
+            // a proxy that copies all headers does not make them grow
+            (&[b"a=1,b=2"], "a=1,b=2", b"a=1,b=2"),
+            (&[b"a=mine"], "a=context,b=2", b"a=mine,b=2"),
+            (&[b"bad \xff,a=1"], "b=2", b"bad \xff,a=1,b=2"),
+            (&[], "b=2", b"b=2"),
+        ] {
+            let headers = joined(lines, more);
+            let lines: Vec<_> = headers.get_all(BAGGAGE).iter().collect();
+            assert_eq!((lines.len(), lines[0].as_bytes()), (1, sent));
+        }
+        let full = format!("k={}", "v".repeat(8180));
+        assert_eq!(
+            joined(&[full.as_bytes()], "b=23456789012,c=3")[BAGGAGE],
+            format!("{full},c=3")
+        );
+        let many = (0..63)
+            .map(|i| format!("k{i}=v"))
+            .collect::<Vec<_>>()
+            .join(",");
+        assert_eq!(
+            joined(&[many.as_bytes()], "b=2,c=3")[BAGGAGE],
+            format!("{many},b=2")
+        );
     }
 }

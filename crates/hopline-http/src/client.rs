@@ -13,7 +13,7 @@ use crate::address::IpText;
 use crate::attribute;
 use crate::body::grpc_status;
 use crate::capture::Capture;
-use crate::carrier::{HeaderInjector, surely_lack_baggage};
+use crate::carrier::CallInjector;
 use crate::grpc::{self, is_grpc};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
@@ -248,14 +248,17 @@ impl ClientSpans {
         span
     }
 
-    /// Writes the headers that this host is to have; what it is not to have stays as it is.
+    /// Writes the headers that this host is to have.
+    ///
+    /// A `traceparent` and `tracestate` that the application set are replaced by those of the context, if that has a
+    /// span. A `baggage` that it set stays: the context's follows after a comma, without the keys that are there.
     pub fn inject(&self, context: &Context, host: &str, headers: &mut HeaderMap) {
         if self.silent_to.contains(host) {
             return;
         }
-        // mostly there is none to send and none to take away, whoever the host is
-        let none = context.baggage().is_empty() && surely_lack_baggage(headers);
-        let mut headers = HeaderInjector(headers);
+        let mut headers = CallInjector(headers);
+        // mostly there is none, whichever the host is
+        let none = context.baggage().is_empty();
         if !none && (is_internal_host(host) || self.baggage_to.contains(host)) {
             context.inject(&mut headers);
         } else {
