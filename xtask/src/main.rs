@@ -16,6 +16,7 @@ mod interrupt;
 mod lent;
 mod mariadb;
 mod neighbours;
+mod parity;
 mod postgres;
 mod process;
 mod rabbitmq;
@@ -51,6 +52,8 @@ cargo xtask COMMAND
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
+  parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
+                        each public method
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
+        ["parity"] => parity::run(),
         ["server", kind] => lent::serve(kind),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
-use crate::{Result, apt, bench, cargo, chaos, postgres, rabbitmq};
+use crate::{Result, apt, bench, cargo, chaos, parity, postgres, rabbitmq};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -112,6 +112,8 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
         "docs",
         cargo().args(docs).env("RUSTDOCFLAGS", "-D warnings"),
     )?;
+
+    steps.time("tables of methods", |_| parity::run())?;
 
     for (package, features) in ALONE {
         let name = format!("{package} {}", features.join(" "));
