@@ -1,11 +1,9 @@
 //! Distributed tracing for reqwest: one client span per call, trace headers on every request.
 //!
 //! ```
-//! use hopline_reqwest::ClientExt;
-//!
-//! # async fn run(stock: String) -> Result<(), reqwest_middleware::Error> {
-//! let client = reqwest::Client::new().traced();
-//! # let client = reqwest::Client::builder().no_proxy().build().unwrap().traced();
+//! # async fn run(stock: String) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = hopline_reqwest::builder().build()?;
+//! # let client = hopline_reqwest::builder().configure(|client| client.no_proxy()).build()?;
 //! # let url = stock;
 //! # #[cfg(any())]
 //! let url = "http://inventory:4002/stock/7";
@@ -53,28 +51,40 @@
 //!
 //! # What is sent
 //!
-//! `traceparent` and `tracestate` go to every host but those that [are not to have
-//! them](TraceMiddleware::no_headers_to). Baggage goes to hosts that are
-//! [surely one's own](hopline_http::is_internal_host) and to those [named](TraceMiddleware::baggage_to). What a header
-//! cannot hold is left out; nothing panics.
+//! | headers | by a client of [`builder()`](builder) | by [`.traced()`](ClientExt::traced), or [`TraceMiddleware`] around any client |
+//! |---|---|---|
+//! | `traceparent`, `tracestate` | to every host but those of [`no_headers_to`](Builder::no_headers_to) | to every host |
+//! | `baggage` | to [internal hosts](hopline_http::is_internal_host) and those of [`baggage_to`](Builder::baggage_to) | never |
+//!
+//! A plain client follows redirects by itself, below the middleware, and takes the headers of the first request to
+//! every host on the way. So only a client of `builder()`, which shows each hop, sends baggage and has lists of hosts.
+//!
+//! A `traceparent` and `tracestate` that the application set on the request are replaced by those of the call's span,
+//! unless there is no span to name. A `baggage` that it set is sent as it is, to any host; where the context's baggage
+//! is sent too, that follows after a comma, without the keys that the application's has. What a header cannot hold is
+//! left out; nothing panics.
 //!
 //! # Retries and redirects
 //!
 //! | where | spans |
 //! |---|---|
-//! | inside a retry middleware: `ClientBuilder::new(…).with(retry).with(TraceMiddleware::new())` | one for each attempt, counted |
+//! | inside a retry middleware: `ClientBuilder::new(…).with(retry).with(TraceMiddleware::new())`, `builder().with(retry)` | one for each attempt, counted |
 //! | outside it: `.with(TraceMiddleware::new()).with(retry)` | one for the call as a whole |
 //! | [`builder()`](builder) | one for each hop of a redirect, and its headers decided anew for each host |
-//! | [`.traced()`](ClientExt::traced), or any client given | one for all hops: reqwest follows below the middleware, and takes the headers of the first request along, to other hosts as well |
+//! | [`.traced()`](ClientExt::traced), or any client given | one for all hops |
+//!
+//! A client of `builder()` follows redirects with the outcomes of a plain client: the same methods, bodies, headers,
+//! errors and URLs of errors. Credentials stay within their origin (scheme, host and port), whether they come from the
+//! request, from default headers, from a middleware or from a cookie store. Policies are those of [`redirect`].
 //!
 //! # How to change it
 //!
 //! [`TraceMiddleware`] by itself goes into any `reqwest_middleware::ClientBuilder`, beside others. In a request's
 //! extensions, [`UrlTemplate`] names it and [`Untraced`] takes it out.
 //!
-//! The client that `.traced()` gives is reqwest-middleware's: its builders have `.json(…)`, `.query(…)`,
-//! `.form(…)` and `.multipart(…)` where the application turns on the features of those names of
-//! `reqwest-middleware`.
+//! The client is reqwest-middleware's, which is exported here. Its builders have `.json(…)`, `.query(…)`, `.form(…)`
+//! and `.multipart(…)` with the features `json`, `query`, `form` and `multipart` of this crate, each of which turns on
+//! the feature of the same name of reqwest and of reqwest-middleware.
 //!
 //! The operator adds headers to be recorded by `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST` and
 //! `…_CLIENT_RESPONSE`, lists of names separated by commas. Credentials stay redacted.
@@ -91,10 +101,10 @@
 //! use hopline_reqwest::TraceMiddleware;
 //!
 //! # async fn run(client: reqwest::Client) -> reqwest::Result<()> {
-//! let url: reqwest::Url = "http://search:9200/orders/_search".parse().unwrap();
+//! let url = "http://search:9200/orders/_search";
 //! let span = SpanBuilder::new("search").kind(Kind::Client).start(None, no_attrs);
 //! let work = async {
-//!     let headers = TraceMiddleware::new().headers(&url);
+//!     let headers = TraceMiddleware::new().headers();
 //!     client.get(url).headers(headers).send().await
 //! };
 //! work.in_span(span).await?;
@@ -102,26 +112,41 @@
 //! # }
 //! ```
 //!
+//! # Troubleshooting
+//!
+//! | what the compiler prints | cause and remedy |
+//! |---|---|
+//! | "`Client` has no `.traced()`: it is no type, or of no version, that hopline wraps" | the client is of another version than reqwest 0.13. `cargo tree -d` lists crates that are in the tree in two versions; ask for the same one as this crate |
+//! | "no method named `traced`" | the trait is not in scope: `use hopline_reqwest::ClientExt;` |
+//! | "no method named `json`" (`query`, `form`, `multipart`) on a `RequestBuilder` | turn on the feature of that name of this crate |
+//! | expected `hopline_reqwest::redirect::Policy`, found `reqwest::redirect::Policy` | import the policy from [`redirect`]; it has the same functions |
+//!
 //! # What it will not do
 //!
 //! It records no header that was not asked for, no credentials and no bodies, and makes no metrics. Connections,
 //! look-ups of names and handshakes are part of the call's span.
 
 mod body;
+mod build_error;
 mod builder;
 mod class;
 mod client;
+mod follow;
+mod hop;
 mod middleware;
-mod redirect;
+pub mod redirect;
+mod settings;
 
+pub use build_error::BuildError;
 pub use builder::{Builder, builder};
-pub use client::ClientExt;
+pub use client::{ClientExt, PlainClient};
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
 pub use hopline_http::client::{Untraced, UrlTemplate};
 pub use middleware::TraceMiddleware;
-pub use redirect::RedirectError;
+#[doc(no_inline)]
+pub use reqwest_middleware::{self, ClientWithMiddleware, Error, Middleware, Next, RequestBuilder};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

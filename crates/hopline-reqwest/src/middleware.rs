@@ -4,16 +4,20 @@ use std::borrow::Cow;
 
 use async_trait::async_trait;
 use hopline_core::{Context, FutureExt, OlderNames, Scope, Tracer};
-use hopline_http::Redaction;
 use hopline_http::client::{Answer, Call, ClientSpans, ResendCount, Untraced};
+use hopline_http::{HeaderInjector, Redaction};
 use http::{Extensions, HeaderMap, HeaderName};
-use reqwest::{Request, Response, Url};
+use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
 use crate::body;
 use crate::class;
 
-/// Records each call as a client span and sends its context along. See the [crate](crate).
+/// Records each call as a client span and sends trace headers along. See the [crate](crate).
+///
+/// Goes around any client. It sends no baggage there, and trace headers to every host: a client that follows redirects
+/// itself takes the headers of the first request to the hosts that they lead to. Baggage, and hosts that get no
+/// headers, are settings of [`builder`](crate::builder), whose clients decide anew for each hop.
 ///
 /// # Examples
 ///
@@ -21,42 +25,37 @@ use crate::class;
 /// use hopline_reqwest::TraceMiddleware;
 /// use reqwest_middleware::ClientBuilder;
 ///
-/// let trace = TraceMiddleware::new().baggage_to(["billing.example.com"]);
+/// let trace = TraceMiddleware::new().until_body_end();
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(trace).build();
 /// ```
 #[derive(Clone, Debug)]
-pub struct TraceMiddleware(ClientSpans);
+pub struct TraceMiddleware {
+    spans: ClientSpans,
+    /// True if each hop of a redirect passes through here, so that headers are decided for the host that gets them.
+    sees_hops: bool,
+}
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 impl TraceMiddleware {
-    /// Records with the tracer of whatever is current, else with the installed one.
+    /// Records with the tracer of the current context, else with the installed one.
     pub fn new() -> Self {
-        Self(ClientSpans::new(&SCOPE))
+        Self {
+            spans: ClientSpans::new(&SCOPE),
+            sees_hops: false,
+        }
     }
 
     /// Records with this tracer.
     #[must_use]
     pub fn tracer(self, tracer: Tracer) -> Self {
-        Self(self.0.tracer(tracer))
+        self.with(|spans| spans.tracer(tracer))
     }
 
-    /// Whether older attribute names stand beside the current ones; what the environment says, if not said.
+    /// Records older attribute names beside the current ones. Defaults to what the environment asks for.
     #[must_use]
     pub fn older_names(self, names: OlderNames) -> Self {
-        Self(self.0.older_names(names))
-    }
-
-    /// Sends baggage to these hosts as well, which are written as in the URL; `*.corp.example` means all below.
-    #[must_use]
-    pub fn baggage_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(self.0.baggage_to(hosts))
-    }
-
-    /// Sends no trace headers and no baggage to these hosts; `*.partner.example` means all below.
-    #[must_use]
-    pub fn no_headers_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(self.0.no_headers_to(hosts))
+        self.with(|spans| spans.older_names(names))
     }
 
     /// Keeps the caller's part of a trace, too, when one of these hosts says that it keeps its part.
@@ -74,27 +73,27 @@ impl TraceMiddleware {
     /// ```
     #[must_use]
     pub fn keep_with<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(self.0.keep_with(hosts))
+        self.with(|spans| spans.keep_with(hosts))
     }
 
-    /// What of URLs is not recorded, instead of [what usually is not](Redaction).
+    /// Redacts URLs by these rules instead of the [default ones](Redaction).
     #[must_use]
     pub fn redaction(self, redaction: Redaction) -> Self {
-        Self(self.0.redaction(redaction))
+        self.with(|spans| spans.redaction(redaction))
     }
 
     /// Records these headers of requests, each as `http.request.header.<name>`, beside those that variables name;
     /// credentials stay redacted.
     #[must_use]
     pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(self.0.request_headers(names))
+        self.with(|spans| spans.request_headers(names))
     }
 
     /// Records these headers of responses, each as `http.response.header.<name>`, beside those that variables name;
     /// credentials stay redacted.
     #[must_use]
     pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(self.0.response_headers(names))
+        self.with(|spans| spans.response_headers(names))
     }
 
     /// Spans end with the last byte of the answer's body instead of its head, and fail if the body does.
@@ -102,19 +101,36 @@ impl TraceMiddleware {
     /// A body that is dropped before its end ends its span without an error.
     #[must_use]
     pub fn until_body_end(self) -> Self {
-        Self(self.0.until_body_end())
+        self.with(ClientSpans::until_body_end)
     }
 
-    /// The headers that a call to this URL takes along now, for code that makes its calls with a plain
+    /// The trace headers of the [current context](Context::current), for code that makes its calls with a plain
     /// [`reqwest::Client`].
     ///
-    /// They are those of the [current context](Context::current), as this middleware's policy has them for the host.
-    /// Nothing is recorded: give the work a span of its own, as the [crate](crate#a-plain-client) shows.
-    pub fn headers(&self, url: &Url) -> HeaderMap {
+    /// Nothing is recorded: give the work a span of its own, as the [crate](crate#a-plain-client) shows. Baggage is not
+    /// among them, since a redirect would take it to another host.
+    pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let host = url.host_str().unwrap_or_default();
-        self.0.inject(&Context::current(), host, &mut headers);
+        Context::current().inject_trace(&mut HeaderInjector(&mut headers));
         headers
+    }
+
+    /// The same for a client that shows it each hop.
+    pub(crate) fn for_hops<'a>(
+        self,
+        baggage_to: impl Iterator<Item = &'a str>,
+        no_headers_to: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let spans = self.spans.baggage_to(baggage_to);
+        Self {
+            spans: spans.no_headers_to(no_headers_to),
+            sees_hops: true,
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(ClientSpans) -> ClientSpans) -> Self {
+        self.spans = change(self.spans);
+        self
     }
 }
 
@@ -149,14 +165,19 @@ impl Middleware for TraceMiddleware {
             headers: request.headers(),
             extensions,
         };
-        let span = self.0.start(&call, || Cow::Borrowed(url.as_str()));
+        let span = self.spans.start(&call, || Cow::Borrowed(url.as_str()));
         // a middleware outside may send the request again, with the same extensions
         let sent = extensions.get().map_or(0, |ResendCount(before)| *before);
         extensions.insert(ResendCount(sent.saturating_add(1)));
         // out of the request, whose headers are written while the host is read
         let mut headers = std::mem::take(request.headers_mut());
         let host = request.url().host_str().unwrap_or_default();
-        self.0.inject(span.context_ref(), host, &mut headers);
+        match self.sees_hops {
+            true => self.spans.inject(span.context_ref(), host, &mut headers),
+            false => span
+                .context_ref()
+                .inject_trace(&mut HeaderInjector(&mut headers)),
+        }
         *request.headers_mut() = headers;
 
         let result = next
@@ -169,11 +190,13 @@ impl Middleware for TraceMiddleware {
                     status: response.status(),
                     version: response.version(),
                     peer: response.remote_addr(),
-                    heard: self.0.hears(response.url().host_str().unwrap_or_default()),
+                    heard: self
+                        .spans
+                        .hears(response.url().host_str().unwrap_or_default()),
                     headers: response.headers(),
                 };
-                self.0.answered(&span, &answer);
-                Ok(if self.0.lasts(&span, &answer) {
+                self.spans.answered(&span, &answer);
+                Ok(if self.spans.lasts(&span, &answer) {
                     body::with_span(response, span)
                 } else {
                     response

@@ -1,190 +1,145 @@
-//! Redirects, followed where the middleware sees each hop.
+//! Policies for redirects, under the names of [`reqwest::redirect`].
+//!
+//! A policy of reqwest's own cannot be asked from outside: what it decides on can only be made inside reqwest. So
+//! [`Builder::redirect`](crate::Builder::redirect) takes a policy of this module, whose functions have the same names
+//! and meanings. Code that makes one changes its import and nothing else.
+//!
+//! # Examples
+//!
+//! ```
+//! use hopline_reqwest::redirect::Policy;
+//!
+//! // follows redirects within one host only
+//! let policy = Policy::custom(|attempt| {
+//!     let from = attempt.previous().last().and_then(|url| url.host_str());
+//!     if attempt.previous().len() > 5 {
+//!         attempt.error("too many redirects")
+//!     } else if attempt.url().host_str() == from {
+//!         attempt.follow()
+//!     } else {
+//!         attempt.stop()
+//!     }
+//! });
+//! let client = hopline_reqwest::builder().redirect(policy).build()?;
+//! # Ok::<(), hopline_reqwest::BuildError>(())
+//! ```
 
-use std::time::{Duration, Instant};
+use std::error::Error as StdError;
+use std::fmt;
 
-use async_trait::async_trait;
-use hopline_http::client::UrlTemplate;
-use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName,
-    HeaderValue, LOCATION, PROXY_AUTHORIZATION, REFERER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
-};
-use http::{Extensions, Method, StatusCode};
-use reqwest::{Request, Response, Url};
-use reqwest_middleware::{Error, Middleware, Next, Result};
+use http::StatusCode;
+use reqwest::Url;
 
-/// What a call may not lead to any more.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RedirectError {
-    /// More redirects than the client follows.
-    #[error("more than {0} redirects")]
-    TooMany(usize),
-    /// It led to something that is not `http` or `https`.
-    #[error("a redirect to a URL of scheme `{0}`")]
-    Scheme(String),
+type CustomFn = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
+
+/// Decides whether a redirect is followed. Defaults to [`limited(10)`](Self::limited).
+pub struct Policy(Kind);
+
+enum Kind {
+    Limited(usize),
+    None,
+    Custom(Box<CustomFn>),
 }
 
-/// Follows redirects by reqwest's rules for methods, bodies and credentials.
-#[derive(Clone, Debug)]
-pub(crate) struct Redirects {
-    pub(crate) most: usize,
-    pub(crate) referer: bool,
-    /// Of calls that have none of their own.
-    pub(crate) timeout: Option<Duration>,
+impl Policy {
+    /// Follows up to `max` redirects of one call; one more is an error of which
+    /// [`is_redirect`](reqwest::Error::is_redirect) is true.
+    pub fn limited(max: usize) -> Self {
+        Self(Kind::Limited(max))
+    }
+
+    /// Follows no redirect: the redirect is the response.
+    pub fn none() -> Self {
+        Self(Kind::None)
+    }
+
+    /// Asks this function about each redirect.
+    ///
+    /// It bounds nothing by itself: a policy that always follows runs in a loop for ever.
+    pub fn custom(policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static) -> Self {
+        Self(Kind::Custom(Box::new(policy)))
+    }
+
+    /// Decides on one redirect; for a [custom](Self::custom) policy that builds on another one.
+    pub fn redirect(&self, attempt: Attempt<'_>) -> Action {
+        match &self.0 {
+            Kind::Custom(policy) => policy(attempt),
+            // the first URL is the call's own
+            Kind::Limited(max) if attempt.previous.len() > *max => attempt.error(TooManyRedirects),
+            Kind::Limited(_) => attempt.follow(),
+            Kind::None => attempt.stop(),
+        }
+    }
 }
 
-impl Default for Redirects {
+impl Default for Policy {
     fn default() -> Self {
-        Self {
-            most: 10,
-            referer: true,
-            timeout: None,
+        Self::limited(10)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Limited(max) => write!(f, "Policy::limited({max})"),
+            Kind::None => f.write_str("Policy::none()"),
+            Kind::Custom(_) => f.write_str("Policy::custom(..)"),
         }
     }
 }
 
-#[async_trait]
-impl Middleware for Redirects {
-    async fn handle(
-        &self,
-        mut request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        let whole = request.timeout().copied().or(self.timeout);
-        *request.timeout_mut() = whole;
-        if self.most == 0 {
-            return next.run(request, extensions).await;
-        }
-        let begun = Instant::now();
-        let mut followed = 0;
-        loop {
-            let sent = Copy::of(&request);
-            let response = next.clone().run(request, extensions).await?;
-            let Some(url) = sent.leads_to(&response) else {
-                return Ok(response);
-            };
-            followed += 1;
-            if followed > self.most {
-                return Err(Error::middleware(RedirectError::TooMany(self.most)));
-            }
-            if !matches!(url.scheme(), "http" | "https") {
-                let scheme = url.scheme().to_owned();
-                return Err(Error::middleware(RedirectError::Scheme(scheme)));
-            }
-            let previous = sent.request.url().clone();
-            request = sent.redirected(response.status());
-            if !same_origin(&url, &previous) {
-                strip_credentials(request.headers_mut());
-            }
-            if let Some(referer) = referer(&url, &previous).filter(|_| self.referer) {
-                request.headers_mut().insert(REFERER, referer);
-            }
-            // the time-out is one for the whole call
-            if let Some(whole) = whole {
-                *request.timeout_mut() = Some(whole.saturating_sub(begun.elapsed()));
-            }
-            *request.url_mut() = url;
-            // where a redirect leads is another template
-            extensions.remove::<UrlTemplate>();
-        }
+/// A redirect that a [`Policy`] decides on.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) url: &'a Url,
+    pub(crate) previous: &'a [Url],
+}
+
+impl Attempt<'_> {
+    /// The status of the response that redirects.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The URL that is requested next.
+    pub fn url(&self) -> &Url {
+        self.url
+    }
+
+    /// The URLs that were requested so far, the call's own first.
+    pub fn previous(&self) -> &[Url] {
+        self.previous
+    }
+
+    /// Requests the next URL.
+    pub fn follow(self) -> Action {
+        Action(Decision::Follow)
+    }
+
+    /// Makes the redirect the call's response.
+    pub fn stop(self) -> Action {
+        Action(Decision::Stop)
+    }
+
+    /// Fails the call with this error, as the source of one of which [`is_redirect`](reqwest::Error::is_redirect) is
+    /// true.
+    pub fn error(self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Action {
+        Action(Decision::Error(error.into()))
     }
 }
 
-/// A request to send again, as it was before headers were added to it.
-struct Copy {
-    request: Request,
-    /// False if the body was a stream, which is gone once it was sent.
-    whole: bool,
+/// The decision on a redirect; made by the methods of [`Attempt`].
+#[derive(Debug)]
+pub struct Action(pub(crate) Decision);
+
+#[derive(Debug)]
+pub(crate) enum Decision {
+    Follow,
+    Stop,
+    Error(Box<dyn StdError + Send + Sync>),
 }
 
-impl Copy {
-    fn of(request: &Request) -> Self {
-        if let Some(request) = request.try_clone() {
-            return Self {
-                request,
-                whole: true,
-            };
-        }
-        let mut copy = Request::new(request.method().clone(), request.url().clone());
-        *copy.headers_mut() = request.headers().clone();
-        *copy.version_mut() = request.version();
-        Self {
-            request: copy,
-            whole: false,
-        }
-    }
-
-    /// Where to go on; nothing if the answer is no redirect, or one that cannot be followed.
-    fn leads_to(&self, answer: &Response) -> Option<Url> {
-        let status = answer.status();
-        let redirect = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
-        if !redirect || !(self.whole || self.drops_body(status)) {
-            return None;
-        }
-        let location = answer.headers().get(LOCATION)?;
-        let location = std::str::from_utf8(location.as_bytes()).ok()?;
-        self.request.url().join(location).ok()
-    }
-
-    fn redirected(self, status: StatusCode) -> Request {
-        let drops_body = self.drops_body(status);
-        let mut request = self.request;
-        if drops_body {
-            if request.method() != Method::HEAD {
-                *request.method_mut() = Method::GET;
-            }
-            *request.body_mut() = None;
-            for name in [
-                CONTENT_TYPE,
-                CONTENT_LENGTH,
-                CONTENT_ENCODING,
-                TRANSFER_ENCODING,
-            ] {
-                request.headers_mut().remove(name);
-            }
-        }
-        request
-    }
-
-    /// True if what follows is a GET (RFC 9110, section 15.4).
-    fn drops_body(&self, status: StatusCode) -> bool {
-        match status {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => {
-                self.request.method() == Method::POST
-            }
-            status => status == StatusCode::SEE_OTHER,
-        }
-    }
-}
-
-fn same_origin(one: &Url, other: &Url) -> bool {
-    one.host_str() == other.host_str()
-        && one.port_or_known_default() == other.port_or_known_default()
-        && one.scheme() == other.scheme()
-}
-
-fn strip_credentials(headers: &mut HeaderMap) {
-    const COOKIE2: HeaderName = HeaderName::from_static("cookie2");
-    for name in [
-        AUTHORIZATION,
-        COOKIE,
-        COOKIE2,
-        PROXY_AUTHORIZATION,
-        WWW_AUTHENTICATE,
-    ] {
-        headers.remove(name);
-    }
-}
-
-/// Nothing is said to a connection without TLS of one with it.
-fn referer(next: &Url, previous: &Url) -> Option<HeaderValue> {
-    if next.scheme() == "http" && previous.scheme() == "https" {
-        return None;
-    }
-    let mut referer = previous.clone();
-    referer.set_username("").ok()?;
-    referer.set_password(None).ok()?;
-    referer.set_fragment(None);
-    HeaderValue::from_str(referer.as_str()).ok()
-}
+#[derive(Debug, thiserror::Error)]
+#[error("too many redirects")]
+struct TooManyRedirects;

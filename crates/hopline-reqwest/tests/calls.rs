@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use hopline_core::{Baggage, Context, FutureExt, Incoming, Kind, SpanBuilder, no_attrs};
-use hopline_reqwest::{TraceMiddleware, UrlTemplate};
+use hopline_reqwest::{TraceMiddleware, UrlTemplate, builder};
 use hopline_testing::tracer;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
@@ -122,21 +122,20 @@ async fn a_call_that_is_dropped_ends_without_an_error() {
 }
 
 #[tokio::test]
-async fn case_7_baggage_goes_to_ones_own_hosts_only() {
+async fn baggage_goes_to_internal_hosts_and_to_those_that_are_named() {
     let url = serve().await;
     let foreign = url.replacen("127.0.0.1", "shop.example.com", 1);
     let address = url.trim_start_matches("http://").parse().unwrap();
-    let http = reqwest::Client::builder()
-        .resolve("shop.example.com", address)
-        .build()
-        .unwrap();
     let (tracer, _spans) = tracer("gateway");
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
-    let sent = async |url: &str, middleware: TraceMiddleware| {
-        let client = ClientBuilder::new(http.clone())
-            .with(middleware.tracer(tracer.clone()))
-            .build();
+    let sent = async |url: &str, named: &[&'static str]| {
+        let client = builder()
+            .configure(|client| client.resolve("shop.example.com", address))
+            .trace(TraceMiddleware::new().tracer(tracer.clone()))
+            .baggage_to(named.iter().copied())
+            .build()
+            .unwrap();
         let answer = client
             .get(format!("{url}/echo"))
             .send()
@@ -145,48 +144,87 @@ async fn case_7_baggage_goes_to_ones_own_hosts_only() {
             .unwrap();
         answer.text().await.unwrap()
     };
-    assert!(
-        sent(&url, TraceMiddleware::new())
-            .await
-            .contains("baggage: tenant_id=acme\n")
-    );
-    let kept = sent(&foreign, TraceMiddleware::new()).await;
+    assert!(sent(&url, &[]).await.contains("baggage: tenant_id=acme\n"));
+    let kept = sent(&foreign, &[]).await;
     assert!(
         kept.contains("traceparent: ") && !kept.contains("baggage"),
         "{kept}"
     );
-    let named = TraceMiddleware::new().baggage_to(["Shop.Example.com"]);
-    assert!(
-        sent(&foreign, named)
-            .await
-            .contains("baggage: tenant_id=acme\n")
-    );
+    let named = sent(&foreign, &["Shop.Example.com"]).await;
+    assert!(named.contains("baggage: tenant_id=acme\n"), "{named}");
 }
 
-/// For code that calls with a plain client.
 #[tokio::test]
-async fn headers_of_a_plain_call_are_those_of_the_current_span_by_the_same_policy() {
+async fn headers_that_the_application_sets_arrive() {
+    let url = serve().await;
+    let foreign = url.replacen("127.0.0.1", "shop.example.com", 1);
+    let address = url.trim_start_matches("http://").parse().unwrap();
     let (tracer, _spans) = tracer("gateway");
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
-    let trace = TraceMiddleware::new().no_headers_to(["api.partner.example"]);
-    let headers = |url: &str| trace.headers(&url.parse().unwrap());
+    let client = builder()
+        .configure(|client| client.resolve("shop.example.com", address))
+        .trace(TraceMiddleware::new().tracer(tracer))
+        .build()
+        .unwrap();
+    let sent = async |url: &str, context: &Context| {
+        let call = client
+            .get(format!("{url}/echo"))
+            .header("baggage", "user=7");
+        let call = call
+            .header("tracestate", "vendor=1")
+            .header("traceparent", "mine");
+        let answer = call.send().in_context(context.clone()).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    for (url, context, baggage) in [
+        (&url, &context, "baggage: user=7,tenant_id=acme\n"),
+        (&url, &Context::EMPTY, "baggage: user=7\n"),
+        (&foreign, &context, "baggage: user=7\n"),
+    ] {
+        let sent = sent(url, context).await;
+        assert!(sent.contains(baggage), "{url}: {sent}");
+        // two parents at once would be a trace that lies
+        assert!(!sent.contains("mine") && !sent.contains("vendor"), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn trace_headers_that_the_application_sets_stay_where_there_is_no_span() {
+    let url = serve().await;
+    let client = builder().build().unwrap();
+    let call = client
+        .get(format!("{url}/echo"))
+        .header("baggage", "user=7");
+    let call = call
+        .header("tracestate", "vendor=1")
+        .header("traceparent", "mine");
+    let sent = call.send().await.unwrap().text().await.unwrap();
+    for header in [
+        "baggage: user=7\n",
+        "tracestate: vendor=1\n",
+        "traceparent: mine\n",
+    ] {
+        assert!(sent.contains(header), "{sent}");
+    }
+}
+
+/// For code that calls with a plain client, which may follow redirects.
+#[tokio::test]
+async fn headers_of_a_plain_call_are_those_of_the_current_span_without_baggage() {
+    let (tracer, _spans) = tracer("gateway");
+    let context =
+        Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
+    let trace = TraceMiddleware::new();
     let mut span =
         SpanBuilder::new("search")
             .kind(Kind::Client)
             .start_in(&context, Some(&tracer), no_attrs);
     let sent = span.span_context().unwrap().to_string();
     span.in_scope(|| {
-        let own = headers("http://search:9200/");
-        assert_eq!(own["traceparent"], sent.as_str());
-        assert_eq!(own["baggage"], "tenant_id=acme");
-        let foreign = headers("https://search.example/");
-        assert_eq!(foreign["traceparent"], sent.as_str());
-        assert!(!foreign.contains_key("baggage"));
-        assert!(headers("https://api.partner.example/").is_empty());
+        let headers = trace.headers();
+        assert_eq!(headers["traceparent"], sent.as_str());
+        assert!(!headers.contains_key("baggage"));
     });
-    assert!(
-        headers("http://search:9200/").is_empty(),
-        "nothing is current"
-    );
+    assert!(trace.headers().is_empty(), "nothing is current");
 }

@@ -11,9 +11,10 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::any;
 use hopline_core::{Baggage, Context, FutureExt};
-use hopline_reqwest::{RedirectError, TraceMiddleware, UrlTemplate, builder};
+use hopline_reqwest::redirect::Policy;
+use hopline_reqwest::{Builder, UrlTemplate, builder};
 use hopline_testing::{Spans, tracer};
-use reqwest_middleware::{ClientWithMiddleware, Error};
+use reqwest_middleware::ClientWithMiddleware;
 use support::rules::{BOTH, Version};
 use support::{lines, serve, trace};
 
@@ -46,23 +47,23 @@ fn app() -> Router {
         .route("/to/{code}/{*rest}", any(to))
         .route("/loop", any(loops))
         .route("/gopher", any(gopher))
-        .route("/nowhere", any(|| async { StatusCode::FOUND }))
         .fallback(shown)
 }
 
 /// A client that knows `shop.example` and `other.example` to be at the server's address.
-fn client(version: Version, url: &str, trace: TraceMiddleware) -> ClientWithMiddleware {
+fn client(
+    version: Version,
+    url: &str,
+    change: impl FnOnce(Builder) -> Builder,
+) -> ClientWithMiddleware {
     let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
-    builder()
-        .configure(|client| {
-            let client = version.configure(client);
-            client
-                .resolve("shop.example", address)
-                .resolve("other.example", address)
-        })
-        .trace(trace)
-        .build()
-        .unwrap()
+    let builder = builder().configure(|client| {
+        let client = version.configure(client);
+        client
+            .resolve("shop.example", address)
+            .resolve("other.example", address)
+    });
+    change(builder).build().unwrap()
 }
 
 fn counts(spans: &Spans) -> Vec<(String, i64, Option<i64>)> {
@@ -83,7 +84,7 @@ async fn each_hop_is_a_span() {
     for version in BOTH {
         let url = serve(app()).await;
         let (tracer, spans) = tracer("gateway");
-        let client = client(version, &url, trace(&tracer));
+        let client = client(version, &url, |builder| builder.trace(trace(&tracer)));
         let call = client
             .get(format!("{url}/to/302/to/307/end"))
             .with_extension(UrlTemplate("/to/{code}/{rest}"));
@@ -113,11 +114,9 @@ async fn methods_bodies_and_headers_are_as_reqwest_has_them() {
         .resolve("other.example", address)
         .build()
         .unwrap();
-    let ours = client(
-        Version::Http1,
-        &url,
-        trace(&tracer).no_headers_to(["*.example"]),
-    );
+    let ours = client(Version::Http1, &url, |builder| {
+        builder.trace(trace(&tracer)).no_headers_to(["*.example"])
+    });
     let shop = url.replacen("127.0.0.1", "shop.example", 1);
     let port = address.port();
     for code in [301, 302, 303, 307, 308, 300, 304] {
@@ -169,16 +168,19 @@ async fn trace_headers_are_decided_anew_for_each_host() {
     let port = url.rsplit_once(':').unwrap().1;
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
-    let sent = async |host: &str, trace: TraceMiddleware| {
-        let call =
-            client(Version::Http1, &url, trace).get(format!("{url}/to/302/at/{host}:{port}/end"));
+    let sent = async |host: &str, denied: &[&'static str]| {
+        let client = client(Version::Http1, &url, |builder| {
+            let builder = builder.trace(trace(&tracer));
+            builder.no_headers_to(denied.iter().copied())
+        });
+        let call = client.get(format!("{url}/to/302/at/{host}:{port}/end"));
         let answer = call.send().in_context(context.clone()).await.unwrap();
         answer.text().await.unwrap()
     };
-    let own = sent("127.0.0.1", trace(&tracer)).await;
+    let own = sent("127.0.0.1", &[]).await;
     assert!(own.contains("baggage: tenant_id=acme\n"), "{own}");
     spans.take();
-    let foreign = sent("other.example", trace(&tracer)).await;
+    let foreign = sent("other.example", &[]).await;
     assert!(
         foreign.contains("traceparent: ") && !foreign.contains("baggage"),
         "{foreign}"
@@ -188,11 +190,7 @@ async fn trace_headers_are_decided_anew_for_each_host() {
         foreign.contains(&last.span_id.to_string()),
         "the hop's own id"
     );
-    let denied = sent(
-        "other.example",
-        trace(&tracer).no_headers_to(["other.example"]),
-    )
-    .await;
+    let denied = sent("other.example", &["other.example"]).await;
     assert!(
         !denied.contains("trace") && !denied.contains("baggage"),
         "{denied}"
@@ -200,48 +198,20 @@ async fn trace_headers_are_decided_anew_for_each_host() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_followed_is_an_error_or_the_answer() {
+async fn a_redirect_that_is_refused_is_the_failure_of_its_hop() {
     let url = serve(app()).await;
     let (tracer, spans) = tracer("gateway");
-    let ours = client(Version::Http1, &url, trace(&tracer));
-    let why = async |path: &str| match ours.get(format!("{url}/{path}")).send().await {
-        Err(Error::Middleware(error)) => error.downcast::<RedirectError>().unwrap(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(why("loop").await, RedirectError::TooMany(10));
-    assert_eq!(spans.take().len(), 11);
-    assert_eq!(
-        why("gopher").await,
-        RedirectError::Scheme("gopher".to_owned())
-    );
-    let answer = ours.get(format!("{url}/nowhere")).send().await.unwrap();
-    assert_eq!(answer.status(), 302, "there is no place to go to");
-    let none = builder()
-        .trace(trace(&tracer))
-        .redirects(0)
-        .build()
-        .unwrap();
-    let answer = none.get(format!("{url}/loop")).send().await.unwrap();
-    assert_eq!(answer.status(), 302);
-
-    // a body that is a stream cannot be sent again, unless what follows has none
-    let stream = || {
-        reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(
-            "text",
-        )]))
-    };
-    let post = ours.post(format!("{url}/to/307/end")).body(stream());
-    assert_eq!(post.send().await.unwrap().status(), 307);
-    let post = ours.post(format!("{url}/to/303/end")).body(stream());
-    assert!(
-        post.send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap()
-            .starts_with("GET /end []")
-    );
+    let ours = client(Version::Http1, &url, |builder| {
+        builder.trace(trace(&tracer))
+    });
+    let error = ours.get(format!("{url}/loop")).send().await.unwrap_err();
+    assert!(error.is_redirect(), "{error:?}");
+    let hops = spans.take();
+    assert_eq!(hops.len(), 11);
+    assert_eq!(hops[10].text("error.type"), Some("redirect"));
+    let error = ours.get(format!("{url}/gopher")).send().await.unwrap_err();
+    assert!(error.is_builder(), "{error:?}");
+    assert_eq!(spans.take()[0].text("error.type"), Some("builder"));
 }
 
 #[tokio::test]
@@ -280,7 +250,7 @@ async fn a_call_that_follows_nothing_has_its_time_out_too() {
     let client = builder()
         .configure(|client| client.no_proxy())
         .trace(trace(&tracer))
-        .redirects(0)
+        .redirect(Policy::none())
         .timeout(Duration::from_millis(50));
     let call = client.build().unwrap().get(format!("{url}/hangs"));
     let error = tokio::time::timeout(LONG, call.send()).await.unwrap();
@@ -288,7 +258,7 @@ async fn a_call_that_follows_nothing_has_its_time_out_too() {
 }
 
 #[tokio::test]
-async fn a_retry_between_sees_each_hop() {
+async fn a_retry_repeats_the_call_with_all_its_hops() {
     let url = serve(app()).await;
     let (tracer, spans) = tracer("gateway");
     let policy = reqwest_retry::policies::ExponentialBackoff::builder()
@@ -314,7 +284,8 @@ async fn a_retry_between_sees_each_hop() {
         [
             (get(), 302, None),
             (get(), 503, Some(1)),
-            (get(), 503, Some(2))
+            (get(), 302, Some(2)),
+            (get(), 503, Some(3))
         ]
     );
 }

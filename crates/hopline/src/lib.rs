@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route |
 //! | `tower` | `hopline::tower` | the same for any tower HTTP service |
-//! | `reqwest` | `hopline::reqwest` | `client.traced()`: a span for each call, trace headers on it |
+//! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
 //! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |

@@ -53,7 +53,7 @@ impl Service {
         let urls = environment.urls.clone();
         let mut queue = None;
         let work = match name {
-            "gateway" => serve(gateway::router(&tracer, urls), listener, stop),
+            "gateway" => serve(gateway::router(&tracer, urls)?, listener, stop),
             "orders" => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue
@@ -61,7 +61,7 @@ impl Service {
                     .channel(&tracer)
                     .await?;
                 serve(
-                    orders::router(&tracer, database, channel, urls),
+                    orders::router(&tracer, database, channel, urls)?,
                     listener,
                     stop,
                 )

@@ -1,7 +1,7 @@
 //! The service that the W3C Trace Context test suite drives.
 //!
 //! It is told by a request whom to call, and the suite looks at the headers of those calls. All that concerns tracing
-//! is one layer on the router and one word on the client.
+//! is one layer on the router and the builder of the client.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,8 +9,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use hopline::Tracer;
 use hopline::axum::TraceLayer;
-use hopline::reqwest::ClientExt;
-use reqwest_middleware::ClientWithMiddleware;
+use hopline::reqwest::redirect::Policy;
+use hopline::reqwest::{BuildError, ClientWithMiddleware};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,16 +19,16 @@ use serde_json::Value;
 /// # Errors
 ///
 /// A client that cannot be built.
-pub fn router(tracer: &Tracer) -> Result<Router, reqwest::Error> {
+pub fn router(tracer: &Tracer) -> Result<Router, BuildError> {
     // what the environment or a callee says about proxies and redirects is no part of the test
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+    let client = hopline::reqwest::builder()
+        .configure(|client| client.no_proxy())
+        .redirect(Policy::none())
         .build()?;
     Ok(Router::new()
         .route("/test", post(test))
         .layer(TraceLayer::new().tracer(tracer.clone()))
-        .with_state(client.traced()))
+        .with_state(client))
 }
 
 /// Whom to call, and with what.

@@ -8,9 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use hopline_axum::TraceLayer;
 use hopline_core::{Kind, Tracer};
-use hopline_reqwest::ClientExt;
+use hopline_reqwest::{ClientWithMiddleware, Error};
 use hopline_testing::Spans;
-use reqwest_middleware::{ClientWithMiddleware, Error};
 use tokio::net::TcpListener;
 
 use crate::Result;
@@ -33,7 +32,9 @@ impl Ours {
     pub(crate) async fn start(name: &'static str) -> Result<Self> {
         let spans = Spans::new();
         let tracer = Tracer::builder().service(name).sink(spans.sink()).build();
-        let client = reqwest::Client::builder().no_proxy().build()?.traced();
+        let client = hopline_reqwest::builder()
+            .configure(|client| client.no_proxy())
+            .build()?;
         let relay = |State(client), Query(relay), headers| relay_to(client, relay, headers);
         let app = Router::new()
             .route("/relay", get(relay))

@@ -8,8 +8,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hopline::axum::TraceLayer;
 use hopline::prelude::*;
+use hopline::reqwest::{BuildError, ClientWithMiddleware};
 use hopline::{Context, Tracer, span};
-use reqwest_middleware::ClientWithMiddleware;
 
 use crate::services::Failure;
 use crate::{Order, Urls};
@@ -21,14 +21,18 @@ struct Gateway {
 }
 
 /// `POST /checkout` and `GET /products`.
-pub fn router(tracer: &Tracer, urls: Urls) -> Router {
-    let http = reqwest::Client::new().traced();
-    Router::new()
+///
+/// # Errors
+///
+/// Returns an error if the client cannot be built.
+pub fn router(tracer: &Tracer, urls: Urls) -> Result<Router, BuildError> {
+    let http = hopline::reqwest::builder().build()?;
+    Ok(Router::new()
         .route("/checkout", post(checkout))
         .route("/products", get(products))
         .layer(middleware::from_fn(tenant))
         .layer(TraceLayer::new().tracer(tracer.clone()))
-        .with_state(Gateway { http, urls })
+        .with_state(Gateway { http, urls }))
 }
 
 /// From here on the tenant travels with the request: as an attribute here, as baggage to everyone behind.

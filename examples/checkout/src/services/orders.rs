@@ -7,9 +7,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hopline::axum::TraceLayer;
 use hopline::lapin::Channel;
-use hopline::prelude::*;
+use hopline::reqwest::{BuildError, ClientWithMiddleware};
 use hopline::{Context, Tracer, attr};
-use reqwest_middleware::ClientWithMiddleware;
 
 use crate::database::Database;
 use crate::queue::{self, Placed};
@@ -26,18 +25,27 @@ struct Orders {
 
 /// `POST /orders`, and `GET /orders/{id}/state`, which whoever waits for an order asks again and again
 /// and which is therefore not traced.
-pub fn router(tracer: &Tracer, database: Database, queue: Channel, urls: Urls) -> Router {
-    let http = reqwest::Client::new().traced();
+///
+/// # Errors
+///
+/// Returns an error if the client cannot be built.
+pub fn router(
+    tracer: &Tracer,
+    database: Database,
+    queue: Channel,
+    urls: Urls,
+) -> Result<Router, BuildError> {
+    let http = hopline::reqwest::builder().build()?;
     let traced = Router::new()
         .route("/orders", post(place))
         .layer(TraceLayer::new().tracer(tracer.clone()));
     let untraced = Router::new().route("/orders/{id}/state", get(state));
-    traced.merge(untraced).with_state(Orders {
+    Ok(traced.merge(untraced).with_state(Orders {
         database,
         queue,
         http,
         urls,
-    })
+    }))
 }
 
 async fn place(

@@ -1,0 +1,116 @@
+//! Settings of a `reqwest::ClientBuilder` that hold for single hops and are meant for whole calls.
+//!
+//! reqwest's builder has no getters, so they are read from its `Debug` text. Where that text does not show what it
+//! shows today, the builder is refused: credentials in its default headers would reach other hosts unseen.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use http::{HeaderName, Method};
+use reqwest::{Client, ClientBuilder, Request, Url, redirect};
+
+use crate::build_error::BuildError;
+use crate::follow::is_for_first_hop;
+
+/// Stays in a builder as its redirect policy until the code that configures it sets another.
+#[derive(Debug)]
+pub(crate) struct Marker(Arc<()>);
+
+impl Marker {
+    pub(crate) fn new() -> (Self, ClientBuilder) {
+        let marker = Arc::new(());
+        let held = marker.clone();
+        let policy = redirect::Policy::custom(move |attempt| {
+            let _held = &held;
+            attempt.stop()
+        });
+        (Self(marker), Client::builder().redirect(policy))
+    }
+
+    /// Returns an error if the builder has a setting that would not hold for calls.
+    pub(crate) fn check(&self, client: &ClientBuilder) -> Result<(), BuildError> {
+        if Arc::strong_count(&self.0) < 2 {
+            return Err(BuildError::Setting("redirect"));
+        }
+        let text = format!("{client:?}");
+        let settings = fields(&text);
+        let value = |name: &str| Some(settings.iter().find(|(key, _)| *key == name)?.1);
+        let headers = value("default_headers").map(fields).unwrap_or_default();
+        if !headers.iter().any(|(name, _)| *name == "\"accept\"") {
+            return Err(BuildError::Unreadable);
+        }
+        let name = |name: &str| HeaderName::from_bytes(name.trim_matches('"').as_bytes());
+        if headers
+            .iter()
+            .any(|(key, _)| name(key).map_or(true, |name| is_for_first_hop(&name)))
+        {
+            return Err(BuildError::Setting("default_headers"));
+        }
+        if value("timeout").is_some() {
+            return Err(BuildError::Setting("timeout"));
+        }
+        let shows_referer = format!("{:?}", Client::builder()).contains("referer: true");
+        if value("referer").is_none() && shows_referer {
+            return Err(BuildError::Setting("referer"));
+        }
+        Ok(())
+    }
+}
+
+/// True if the client refuses URLs of `http`: it then refuses one that is no URI for its scheme, before all else.
+pub(crate) fn is_https_only(client: &Client) -> bool {
+    let Ok(url) = Url::parse("http://{}/") else {
+        return false;
+    };
+    let call = pin!(client.execute(Request::new(Method::GET, url)));
+    match call.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Err(error)) => std::error::Error::source(&error)
+            .is_some_and(|source| source.to_string().contains("scheme")),
+        _ => false,
+    }
+}
+
+/// The fields of a struct or the entries of a map in `Debug` text.
+fn fields(text: &str) -> Vec<(&str, &str)> {
+    let Some((_, text)) = text.split_once('{') else {
+        return Vec::new();
+    };
+    let (mut depth, mut quoted, mut escaped, mut start) = (0_usize, false, false, 0);
+    let mut parts = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' if depth > 0 => depth -= 1,
+            b'}' | b',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    let pairs = parts.iter().filter_map(|part| part.trim().split_once(": "));
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_split_at_their_own_level() {
+        let text = r#"A { a: B { c: 1, d: [2, 3] }, "x, y": "{, \"z: 1", e: Some(4, 5) }"#;
+        let split = [
+            ("a", "B { c: 1, d: [2, 3] }"),
+            ("\"x, y\"", r#""{, \"z: 1""#),
+            ("e", "Some(4, 5)"),
+        ];
+        assert_eq!(fields(text), split);
+        assert_eq!(fields("{}"), []);
+        assert_eq!(fields("A"), []);
+    }
+}
