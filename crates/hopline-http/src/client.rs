@@ -14,7 +14,7 @@ use crate::attribute;
 use crate::body::grpc_status;
 use crate::capture::Capture;
 use crate::carrier::CallInjector;
-use crate::grpc::{self, is_grpc};
+use crate::grpc::{self, is_grpc, is_grpc_web};
 use crate::host::is_internal_host;
 use crate::hosts::Hosts;
 use crate::method::RequestMethod;
@@ -23,7 +23,7 @@ use crate::status::{fail_client, protocol_version};
 use hopline_core::redact::Redaction;
 
 pub use crate::body::CallBody;
-pub use crate::extension::{ResendCount, Untraced, UrlTemplate};
+pub use crate::extension::{CallerContext, ResendCount, Untraced, UrlTemplate};
 
 /// Client spans of HTTP and the headers that go with them: what an instrumentation of a client is made of.
 ///
@@ -91,7 +91,7 @@ pub struct Call<'a> {
     pub path: &'a str,
     /// Its headers.
     pub headers: &'a HeaderMap,
-    /// Where a [`UrlTemplate`] and a [`ResendCount`] may stand.
+    /// May hold a [`UrlTemplate`], a [`ResendCount`] and a [`CallerContext`].
     pub extensions: &'a Extensions,
 }
 
@@ -215,7 +215,7 @@ impl ClientSpans {
         // filled by the closure, if it runs, and outliving what it returns
         let raw = OnceCell::new();
         let full = OnceCell::new();
-        let span = builder.start(self.tracer.as_ref(), || {
+        let attributes = || {
             let raw: &Cow<'_, str> = raw.get_or_init(url);
             let full: &Cow<'_, str> = full.get_or_init(|| self.redaction.url(raw));
             [
@@ -229,7 +229,11 @@ impl ClientSpans {
                 attr(attribute::RPC_SYSTEM, grpc.map(|_| Literal("grpc"))),
                 attr(attribute::RPC_METHOD, grpc),
             ]
-        });
+        };
+        let span = match call.extensions.get::<CallerContext>() {
+            Some(caller) => builder.start_in(&caller.nearest(), self.tracer.as_ref(), attributes),
+            None => builder.start(self.tracer.as_ref(), attributes),
+        };
         if !span.is_recording() {
             return span;
         }
@@ -289,7 +293,7 @@ impl ClientSpans {
         self.response_headers
             .record(span.context_ref(), answer.headers, &self.redaction);
         fail_client(span.context_ref(), answer.status);
-        if is_grpc(answer.version, answer.headers) {
+        if is_grpc(answer.version, answer.headers) || is_grpc_web(answer.headers) {
             grpc_status(span, answer.headers);
         }
         let sent = span.span_context().filter(|_| answer.heard);

@@ -83,6 +83,18 @@ pub fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
         })
 }
 
+/// True for headers of a gRPC-web answer, in any version of HTTP.
+///
+/// A call that fails at once has its status in these headers. Where there is a body, the status is in its last part,
+/// which is not read.
+pub fn is_grpc_web(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| {
+        let rest = kind.as_bytes().strip_prefix(b"application/grpc-web");
+        let rest = rest.map(|rest| rest.strip_prefix(b"-text").unwrap_or(rest));
+        matches!(rest, Some([] | [b'+' | b';', ..]))
+    })
+}
+
 /// The method, such as `shop.Orders/Get`, of a path that has the form of one.
 ///
 /// The path is the caller's: a server knows only when it has answered whether there is such a method.
@@ -133,14 +145,18 @@ mod tests {
             assert_eq!(method(path), None, "{path}");
         }
         let mut headers = HeaderMap::new();
-        for (kind, is) in [
-            ("application/grpc", true),
-            ("application/grpc+proto", true),
-            ("application/grpc-web", false),
-            ("text/html", false),
+        for (kind, grpc, web) in [
+            ("application/grpc", true, false),
+            ("application/grpc+proto", true, false),
+            ("application/grpc-web", false, true),
+            ("application/grpc-web+proto", false, true),
+            ("application/grpc-web-text;charset=x", false, true),
+            ("application/grpc-website", false, false),
+            ("text/html", false, false),
         ] {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            assert_eq!(is_grpc(Version::HTTP_2, &headers), is, "{kind}");
+            assert_eq!(is_grpc(Version::HTTP_2, &headers), grpc, "{kind}");
+            assert_eq!(is_grpc_web(&headers), web, "{kind}");
         }
     }
 }

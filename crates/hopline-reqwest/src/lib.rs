@@ -80,7 +80,8 @@
 //! # How to change it
 //!
 //! [`TraceMiddleware`] by itself goes into any `reqwest_middleware::ClientBuilder`, beside others. In a request's
-//! extensions, [`UrlTemplate`] names it and [`Untraced`] takes it out.
+//! extensions, [`UrlTemplate`] names it and [`Untraced`] takes it out. A call that another task makes, such as one behind
+//! tower's `buffer`, is the child of a [`CallerContext`] in its extensions.
 //!
 //! The client is reqwest-middleware's, which is exported here. Its builders have `.json(…)`, `.query(…)`, `.form(…)`
 //! and `.multipart(…)` with the features `json`, `query`, `form` and `multipart` of this crate, each of which turns on
@@ -143,7 +144,7 @@ pub use client::{ClientExt, PlainClient};
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
-pub use hopline_http::client::{Untraced, UrlTemplate};
+pub use hopline_http::client::{CallerContext, Untraced, UrlTemplate};
 pub use middleware::TraceMiddleware;
 #[doc(no_inline)]
 pub use reqwest_middleware::{self, ClientWithMiddleware, Error, Middleware, Next, RequestBuilder};

@@ -88,6 +88,12 @@
 //! if there is no answer, `body` if the body fails and the span [lasts so long](ClientLayer::until_body_end), or a
 //! status of gRPC other than `OK`.
 //!
+//! The context is current in the task that makes the call. A service that runs its inside in a task of its own, such as
+//! tower's `buffer` around a [`ClientLayer`], loses it: the call would begin a trace of its own. A [`ContextLayer`]
+//! outside carries it across, and one inside makes it current again for code that needs it. Clients follow redirects
+//! outside the layer, as tower-http's `FollowRedirectLayer` does in front of it: inside, all hops are one call, and its
+//! headers, baggage included, reach every host on the way.
+//!
 //! # How to change it
 //!
 //! [`TraceLayer`]'s methods: a tracer of its own, what [callers' contexts count for](TraceLayer::trust), requests
@@ -118,6 +124,7 @@
 use hopline_core::Scope;
 
 mod body;
+mod carry;
 mod client;
 mod future;
 mod layer;
@@ -130,6 +137,7 @@ mod slot;
 mod start;
 
 pub use body::ResponseBody;
+pub use carry::{CarryContext, ContextLayer};
 pub use client::{CallFuture, ClientLayer, TraceClient};
 pub use future::ResponseFuture;
 #[doc(no_inline)]
@@ -137,7 +145,7 @@ pub use hopline_core::Trust;
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
-pub use hopline_http::client::{ResendCount, Untraced, UrlTemplate};
+pub use hopline_http::client::{CallerContext, ResendCount, Untraced, UrlTemplate};
 pub use layer::TraceLayer;
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};

@@ -1,24 +1,29 @@
 //! The layer for clients, around hyper's and tonic's, over real sockets of both versions of HTTP.
 
 use std::convert::Infallible;
+use std::task::Poll;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, post};
 use bytes::{Buf, BufMut, Bytes};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use hopline_core::{Baggage, Context, FutureExt, Kind, OlderNames, SpanData, Tracer, span};
+use hopline_core::{
+    Baggage, Context, FutureExt, Kind, OlderNames, SpanBuilder, SpanData, Tracer, no_attrs, span,
+};
 use hopline_testing::{assert_tree, tracer};
-use hopline_tower::{ClientLayer, ResendCount, TraceClient, Untraced, UrlTemplate};
+use hopline_tower::{ClientLayer, ContextLayer, ResendCount, TraceClient, Untraced, UrlTemplate};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{HttpConnector, HttpInfo};
 use hyper_util::rt::TokioExecutor;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower_http::follow_redirect::FollowRedirectLayer;
 
 type Hyper = Client<HttpConnector, Empty<Bytes>>;
 
@@ -68,12 +73,24 @@ async fn serve() -> String {
             )
         }
     };
+    let web = || async {
+        [
+            ("content-type", "application/grpc-web+proto"),
+            ("grpc-status", "14"),
+        ]
+    };
+    let to = |uri: Uri| async move {
+        let location = uri.query().unwrap_or_default().to_owned();
+        (StatusCode::FOUND, [("location", location)])
+    };
     let app = Router::new()
         .route("/404", any(|| async { StatusCode::NOT_FOUND }))
         .route("/broken", any(broken))
         .route("/never", any(std::future::pending::<()>))
         .route("/shop.Orders/Get", post(grpc("0")))
         .route("/shop.Orders/Put", post(grpc("14")))
+        .route("/web", post(web))
+        .route("/to", any(to))
         .fallback(shown);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -336,16 +353,13 @@ impl Service<Request<Empty<Bytes>>> for Busy {
     type Error = Infallible;
     type Future = std::future::Ready<Result<Self::Response, Infallible>>;
 
-    fn poll_ready(
-        &mut self,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0 = self.0.saturating_sub(1);
         cx.waker().wake_by_ref();
         if self.0 == 0 {
-            std::task::Poll::Ready(Ok(()))
+            Poll::Ready(Ok(()))
         } else {
-            std::task::Poll::Pending
+            Poll::Pending
         }
     }
 
@@ -361,4 +375,153 @@ async fn a_service_that_is_busy_is_waited_for() {
     let client = layer(&tracer).layer(Busy(3));
     client.oneshot(get("http://h/".to_owned())).await.unwrap();
     spans.one("GET").succeeded();
+}
+
+/// A buffer makes its calls in a task of its own, where no context is current.
+#[tokio::test]
+async fn a_call_behind_a_buffer_is_a_child_of_its_caller() {
+    let address = serve().await;
+    let [(_, client), _] = clients();
+    let (tracer, spans) = tracer("gateway");
+    let buffered = ServiceBuilder::new()
+        .layer(ContextLayer::new())
+        .buffer(8)
+        .layer(layer(&tracer))
+        .service(client);
+    let baggage = Baggage::default().with("tenant_id", "acme").unwrap();
+    let context = Context::EMPTY.with_baggage(baggage);
+    let request = SpanBuilder::new("request").start_in(&context, Some(&tracer), no_attrs);
+    let call = buffered.clone().oneshot(get(format!("http://{address}/")));
+    let sent = text(call.in_context(request.context()).await.unwrap()).await;
+    request.end();
+    assert!(sent.contains("baggage: tenant_id=acme\n"), "{sent}");
+    assert_tree(&spans.take(), "request ▸ gateway\n└─ GET  200");
+
+    // what is made inside the caller's trace, nearer to the call, is the parent
+    let nested = ServiceBuilder::new()
+        .layer(ContextLayer::new())
+        .map_future(attempt)
+        .layer(tower::layer::layer_fn(|inner| Deferred { inner }))
+        .layer(layer(&tracer))
+        .service(clients()[0].1.clone());
+    let request = SpanBuilder::new("request").start_in(&context, Some(&tracer), no_attrs);
+    let call = nested.oneshot(get(format!("http://{address}/")));
+    call.in_span(request).await.unwrap();
+    assert_tree(
+        &spans.take(),
+        "request ▸ gateway\n└─ attempt\n   └─ GET  200",
+    );
+}
+
+async fn attempt<F: Future>(call: F) -> F::Output {
+    call.in_span(span("attempt")).await
+}
+
+/// Calls what is inside when its future is polled.
+#[derive(Clone)]
+struct Deferred<S> {
+    inner: S,
+}
+
+impl<S, Q> Service<Q> for Deferred<S>
+where
+    S: Service<Q, Future: Send> + Clone + Send + 'static,
+    Q: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Q) -> Self::Future {
+        Box::pin(self.inner.clone().oneshot(request))
+    }
+}
+
+#[tokio::test]
+async fn a_second_layer_makes_the_context_current_behind_a_buffer() {
+    let (tracer, spans) = tracer("gateway");
+    let inside = tower::service_fn(|_: Request<String>| async {
+        span("inside").end();
+        Ok::<_, Infallible>(Response::new(String::new()))
+    });
+    let service = ServiceBuilder::new()
+        .layer(ContextLayer::new())
+        .buffer(8)
+        .layer(ContextLayer::new())
+        .service(inside);
+    let request = SpanBuilder::new("request").start_in(&Context::EMPTY, Some(&tracer), no_attrs);
+    let call = service.oneshot(Request::new(String::new()));
+    call.in_span(request).await.unwrap();
+    assert_tree(&spans.all(), "request ▸ gateway\n└─ inside");
+}
+
+#[tokio::test]
+async fn baggage_that_the_application_sets_arrives() {
+    let address = serve().await;
+    let [(_, client), _] = clients();
+    let (tracer, _spans) = tracer("gateway");
+    let baggage = Baggage::default().with("tenant_id", "acme").unwrap();
+    for (context, wanted) in [
+        (
+            Context::EMPTY.with_baggage(baggage),
+            "baggage: user=7,tenant_id=acme\n",
+        ),
+        (Context::EMPTY, "baggage: user=7\n"),
+    ] {
+        let mut call = get(format!("http://{address}/"));
+        let own = HeaderValue::from_static("user=7");
+        call.headers_mut().insert("baggage", own);
+        let call = layer(&tracer).layer(client.clone()).oneshot(call);
+        let sent = text(call.in_context(context).await.unwrap()).await;
+        assert!(sent.contains(wanted), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_grpc_web_is_one_in_any_version_of_http() {
+    let address = serve().await;
+    for (_, client) in clients() {
+        let (tracer, spans) = tracer("gateway");
+        let call = Request::post(format!("http://{address}/web"));
+        let call = call.body(Empty::new()).unwrap();
+        let client = layer(&tracer).layer(client);
+        client.oneshot(call).await.unwrap();
+        spans
+            .one("POST")
+            .failed("UNAVAILABLE")
+            .attribute("rpc.response.status_code", "UNAVAILABLE");
+    }
+}
+
+/// An internal host redirects to a stranger.
+#[tokio::test]
+async fn redirects_outside_the_layer_have_headers_of_their_own() {
+    let address = serve().await;
+    let [(_, client), _] = clients();
+    let (tracer, spans) = tracer("gateway");
+    let client = ServiceBuilder::new()
+        .layer(FollowRedirectLayer::new())
+        .layer(layer(&tracer).no_headers_to(["localhost"]))
+        .service(client);
+    let baggage = Baggage::default().with("tenant_id", "acme").unwrap();
+    let sent = async |host: &str| {
+        let to = address.replace("127.0.0.1", host);
+        let call = get(format!("http://{address}/to?http://{to}/end"));
+        let call = client.clone().oneshot(call);
+        let context = Context::EMPTY.with_baggage(baggage.clone());
+        text(call.in_context(context).await.unwrap()).await
+    };
+    let own = sent("127.0.0.1").await;
+    let hops = spans.take();
+    assert!(own.contains(&hops[1].span_id.to_string()), "{own}");
+    assert!(own.contains("baggage: tenant_id=acme\n"), "{own}");
+    let denied = sent("localhost").await;
+    assert!(
+        !denied.contains("trace") && !denied.contains("baggage"),
+        "{denied}"
+    );
 }
