@@ -57,10 +57,9 @@ impl<DB: Database> Call<DB> {
         self.sql.as_str()
     }
 
-    /// True if values were bound, so that the text may do without them.
+    /// True if values are bound. A prepared statement alone is no sign of it: its text may hold all of them.
     pub(crate) fn is_parameterised(&self) -> bool {
-        let bound = matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0);
-        bound || self.statement.is_some()
+        matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0)
     }
 }
 

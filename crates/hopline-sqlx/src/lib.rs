@@ -56,7 +56,8 @@
 //! | `db.system.name`, `db.namespace` | the product and the database, as the pool was configured |
 //! | `server.address`, `server.port` | where it is, or the path of its socket; the port if it is not the product's usual one |
 //! | `db.query.text`, `db.query.summary` | see [`redact`] |
-//! | `db.operation.name`, `db.collection.name` | only [as the application says](Pool::operation), never read from the text |
+//! | `db.operation.name` | of a step without a text: `BEGIN`, `COMMIT`, `SAVEPOINT`; else what the [application sets](Pool::operation) |
+//! | `db.collection.name` | what the [application sets](Pool::collection); neither is ever read from the text |
 //! | `db.stored_procedure.name` | of a statement that is one CALL |
 //! | `db.operation.batch.size` | of a text of several statements, how many |
 //! | `db.response.returned_rows` | rows that came back |

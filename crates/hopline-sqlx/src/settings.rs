@@ -26,8 +26,12 @@ pub enum QueryText {
     Redacted,
     /// No text; the summary only.
     Omitted,
-    /// The text as it is where values are bound, as the semantic conventions would have it; else without its
-    /// values. A literal that stands beside bound values is exported. Behind 4 KiB it is cut.
+    /// The unchanged text of a statement that runs with bound values, as the semantic conventions ask for; every other
+    /// text without its values. Exports literals that are written beside bound values. Cuts the text after 4 KiB.
+    ///
+    /// A statement that may hold a secret is redacted all the same: everything but SELECT, INSERT, UPDATE, DELETE,
+    /// MERGE, REPLACE, VALUES, WITH and CALL, and everything whose text contains a word such as `password`, `secret`,
+    /// `token`, `key`, `crypt`, `dblink`, or a URL.
     VerbatimIfParameterised,
 }
 
@@ -63,6 +67,11 @@ impl Control {
     pub(crate) const ROLLBACK: Self = Self("db.rollback", "ROLLBACK");
     pub(crate) const ROLLBACK_TO: Self = Self("db.rollback_to", "ROLLBACK TO SAVEPOINT");
     pub(crate) const SAVEPOINT: Self = Self("db.savepoint", "SAVEPOINT");
+
+    /// The operation is known without reading any text, and by the conventions a span's name is made of it.
+    fn operation(self) -> Attr<'static> {
+        attr("db.operation.name", Literal(self.1))
+    }
 }
 
 impl Settings {
@@ -128,17 +137,22 @@ impl Settings {
 
     /// The span of an explicit prepare.
     pub(crate) fn prepare(&self, sql: &str, notes: Notes<'_>) -> Span {
-        self.text_span("db.prepare", sql, true, notes).0
+        self.text_span("db.prepare", sql, false, notes).0
     }
 
     /// The span of BEGIN, COMMIT and the like.
     pub(crate) fn control(&self, control: Control) -> Span {
-        self.start(self.named(control), || [self.attributes.as_attr()])
+        self.start(self.named(control), || {
+            [self.attributes.as_attr(), control.operation()]
+        })
     }
 
     /// The span of a BEGIN of the application's own.
     pub(crate) fn begin_with(&self, sql: &str) -> Span {
-        let notes = Notes::default();
+        let notes = Notes {
+            operation: Some(Control::BEGIN.1),
+            ..Notes::default()
+        };
         self.text_span(self.named(Control::BEGIN), sql, false, notes)
             .0
     }
@@ -162,7 +176,9 @@ impl Settings {
             .kind(Kind::Client)
             .scope(&SCOPE)
             .start_ago(wait)
-            .start_in(below, self.tracer.as_ref(), || [self.attributes.as_attr()]);
+            .start_in(below, self.tracer.as_ref(), || {
+                [self.attributes.as_attr(), Control::ACQUIRE.operation()]
+            });
         Some(span)
     }
 
@@ -208,7 +224,11 @@ impl Settings {
     pub(crate) fn describe(&self, attributes: &mut AttrSet, unread: &Unread<'_>, read: &Redacted) {
         let text: Option<Cow<'_, str>> = match self.text {
             QueryText::Omitted => None,
-            QueryText::VerbatimIfParameterised if unread.parameterised => Some(bounded(unread.sql)),
+            QueryText::VerbatimIfParameterised
+                if unread.parameterised && read.may_be_verbatim(unread.sql) =>
+            {
+                Some(bounded(unread.sql))
+            }
             QueryText::Redacted | QueryText::VerbatimIfParameterised => Some((&*read.text).into()),
         };
         attributes.clear();

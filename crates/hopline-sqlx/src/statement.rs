@@ -270,7 +270,7 @@ mod tests {
     fn what_is_recorded_verbatim_is_so_with_bound_values_only() {
         let mut settings = settings(Postgres, "one");
         settings.change(|settings| settings.text = QueryText::VerbatimIfParameterised);
-        let sql = "SELECT a FROM t WHERE b = 'secret' AND c = $1";
+        let sql = "SELECT a FROM t WHERE b = 'x' AND c = $1";
         let redacted = "SELECT a FROM t WHERE b = ? AND c = $1";
         // each behind the other, which was read or is remembered
         for (parameterised, expected) in [
@@ -286,6 +286,89 @@ mod tests {
             let statement = Statement::of(&unread, &settings);
             let said = text(&statement.attributes, "db.query.text");
             assert_eq!(said.as_deref(), Some(expected));
+        }
+    }
+
+    /// Also beside bound values, and where an application asked for text as it is.
+    #[test]
+    fn a_secret_is_recorded_by_no_choice() {
+        for sql in [
+            "PRAGMA key = 'SECRET'",
+            "PRAGMA rekey('SECRET')",
+            "PRAGMA hexkey = \"x'SECRET'\"",
+            "PRAGMA cipher_salt = 'SECRET'",
+            "ATTACH DATABASE 'a.db' AS a KEY 'SECRET'",
+            "CREATE USER u PASSWORD 'SECRET'",
+            "CREATE USER u IDENTIFIED BY 'SECRET'",
+            "CREATE ROLE r LOGIN ENCRYPTED PASSWORD 'SECRET'",
+            "ALTER USER u PASSWORD 'SECRET'",
+            "ALTER USER u IDENTIFIED WITH mysql_native_password AS 'SECRET'",
+            "ALTER ROLE r SET application_name = 'SECRET'",
+            "GRANT ALL ON *.* TO u IDENTIFIED BY 'SECRET'",
+            "SET PASSWORD FOR u = 'SECRET'",
+            "SET PASSWORD = PASSWORD('SECRET')",
+            "SET application.key = 'SECRET'",
+            "SET SESSION x = 'SECRET'",
+            "CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (USER 'u', PASSWORD 'SECRET')",
+            "ALTER SERVER s OPTIONS (SET password 'SECRET')",
+            "CREATE USER MAPPING FOR u SERVER s OPTIONS (user 'u', password 'SECRET')",
+            "ALTER USER MAPPING FOR u SERVER s OPTIONS (SET password 'SECRET')",
+            "CREATE FOREIGN TABLE t (a int) SERVER s OPTIONS (password 'SECRET')",
+            "CREATE SUBSCRIPTION s CONNECTION 'host=h password=SECRET' PUBLICATION p",
+            "ALTER SUBSCRIPTION s CONNECTION 'host=h password=SECRET'",
+            "ALTER SYSTEM SET primary_conninfo = 'host=h password=SECRET'",
+            "ALTER DATABASE d SET app.secret = 'SECRET'",
+            "COPY t TO PROGRAM 'curl -u u:SECRET h'",
+            "COPY (SELECT a FROM t WHERE b = $1) TO PROGRAM 'curl -u u:SECRET h'",
+            "CHANGE MASTER TO MASTER_HOST = 'h', MASTER_PASSWORD = 'SECRET'",
+            "CHANGE REPLICATION SOURCE TO SOURCE_PASSWORD = 'SECRET'",
+            "START REPLICA USER = 'u' PASSWORD = 'SECRET'",
+            "CREATE TABLE t (a int) ENGINE = FEDERATED CONNECTION = 'mysql://u:SECRET@h/d/t'",
+            "CREATE DATABASE d PASSWORD 'SECRET'",
+            "LOAD DATA INFILE 'SECRET' INTO TABLE t",
+            "DO $$ BEGIN PERFORM 'SECRET'; END $$",
+            "EXECUTE IMMEDIATE 'SECRET'",
+            "EXPLAIN SELECT crypt('SECRET', $1)",
+            "NOTIFY c, 'SECRET'",
+            "SELECT pgp_sym_encrypt($1, 'SECRET')",
+            "SELECT PGP_SYM_DECRYPT(a, 'SECRET') FROM t WHERE b = $1",
+            "SELECT encrypt($1, 'SECRET', 'aes')",
+            "SELECT AES_ENCRYPT(a, 'SECRET') FROM t WHERE b = ?",
+            "SELECT crypt('SECRET', a) FROM t WHERE b = $1",
+            "SELECT hmac($1, 'SECRET', 'sha256')",
+            "SELECT a FROM t WHERE b = md5('SECRET') AND c = $1",
+            "SELECT * FROM dblink('host=h user=u', 'SELECT ''SECRET''') AS t(a int) WHERE a = $1",
+            "SELECT dblink_connect($1, 'host=h SECRET')",
+            "SELECT set_config('app.x', 'SECRET', $1)",
+            "UPDATE users SET password = 'SECRET' WHERE id = $1",
+            "INSERT INTO users (id, \"passWord\") VALUES ($1, 'SECRET')",
+            "INSERT INTO tokens VALUES ($1, 'SECRET')",
+            "SELECT a FROM t WHERE api_key = 'SECRET' AND b = $1",
+            "SELECT load('postgres://u:SECRET@h/d', $1)",
+            "SELECT a FROM t WHERE b = $1; SET x = 'SECRET'",
+            "CALL login($1, 'user=u password=SECRET')",
+            "SELECT a FROM t WHERE b = $1 AND c = 'SECRET",
+        ] {
+            for dialect in [Postgres, MySql, Dialect::Sqlite, Dialect::Other] {
+                for choice in [
+                    QueryText::Redacted,
+                    QueryText::VerbatimIfParameterised,
+                    QueryText::Omitted,
+                ] {
+                    let mut settings = settings(dialect, "one");
+                    settings.change(|settings| settings.text = choice);
+                    let statement = Statement::of(&bound(sql), &settings);
+                    let recorded: Vec<String> = statement
+                        .attributes
+                        .iter()
+                        .map(|(key, value)| format!("{key}={value}"))
+                        .collect();
+                    assert!(
+                        !recorded.concat().contains("SECRET"),
+                        "{dialect:?} {choice:?} {sql}: {recorded:?}"
+                    );
+                }
+            }
         }
     }
 

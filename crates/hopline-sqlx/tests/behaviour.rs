@@ -114,6 +114,27 @@ on_every_engine! {
         assert_eq!(ids, [(1,), (2,)]);
     }
 
+    async fn steps_of_transactions_name_their_operation(pool, users, spans) {
+        for names in [SpanNames::Conventions, SpanNames::Hopline] {
+            let pool = pool.clone().span_names(names);
+            let mut tx = pool.begin().await.unwrap();
+            tx.begin().await.unwrap().commit().await.unwrap();
+            tx.begin().await.unwrap().rollback().await.unwrap();
+            tx.commit().await.unwrap();
+            pool.begin_with(BEGIN).await.unwrap().rollback().await.unwrap();
+            let operations: Vec<String> = spans.take().iter().map(|span| {
+                let operation = span.text("db.operation.name").unwrap().to_owned();
+                assert!(names == SpanNames::Hopline || span.name == operation, "{}", span.name);
+                operation
+            }).collect();
+            let expected = [
+                "BEGIN", "SAVEPOINT", "RELEASE SAVEPOINT", "SAVEPOINT", "ROLLBACK TO SAVEPOINT", "COMMIT", "BEGIN", "ROLLBACK",
+            ];
+            assert_eq!(operations, expected);
+        }
+        assert!(users.starts_with('t'));
+    }
+
     async fn a_transaction_that_is_dropped_says_so(pool, users, spans) {
         let request = SpanBuilder::new("request").start(None, no_attrs);
         drop(request);

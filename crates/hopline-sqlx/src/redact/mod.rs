@@ -26,6 +26,8 @@ pub struct Redacted {
     pub(crate) statements: Option<usize>,
     /// It is one statement, which calls a procedure.
     calls: bool,
+    /// Reads and writes rows only, and was read to its end.
+    data: bool,
 }
 
 impl Redacted {
@@ -34,6 +36,47 @@ impl Redacted {
         let (_, name) = self.summary.split_once(' ').filter(|_| self.calls)?;
         Some(name)
     }
+
+    /// False if the statement may hold a secret, so that not even a choice of the application exports its literals.
+    ///
+    /// A secret is expected in every statement that does more than read and write rows (PRAGMA, SET, CREATE USER,
+    /// COPY …), and beside every name that speaks of one, in the text and inside its literals.
+    pub(crate) fn may_be_verbatim(&self, sql: &str) -> bool {
+        self.data && !speaks_of_secrets(sql)
+    }
+}
+
+/// Parts of names, in lower case: of columns, of functions that take a password or a key, of connection strings.
+const SECRETIVE: [&str; 23] = [
+    "auth",
+    "cookie",
+    "cred",
+    "crypt",
+    "cvc",
+    "cvv",
+    "dblink",
+    "digest",
+    "hmac",
+    "identified",
+    "jwt",
+    "key",
+    "md5",
+    "otp",
+    "passp",
+    "passw",
+    "pgp_",
+    "pwd",
+    "salt",
+    "secret",
+    "set_config",
+    "sha",
+    "token",
+];
+
+fn speaks_of_secrets(sql: &str) -> bool {
+    let lower = sql.to_ascii_lowercase();
+    // `://user:password@host` is one as well
+    SECRETIVE.iter().any(|part| lower.contains(part)) || lower.contains("://")
 }
 
 /// Bytes of a statement that are looked at; what is beyond is not in the text.
@@ -98,8 +141,10 @@ pub(crate) fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str,
         text.cut();
     }
     let said = summary.finish();
+    let data = whole && text.is_data();
     *redacted = Redacted {
         text: text.finish(),
+        data,
         summary: said.text,
         writes: said.writes,
         statements: whole.then_some(said.statements),

@@ -28,6 +28,8 @@ pub(super) struct Text<'m> {
     options: usize,
     /// Brackets that are open in the query that COPY is given.
     copied: usize,
+    /// No statement was seen that does more than read and write rows.
+    data: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +83,13 @@ impl<'m> Text<'m> {
             verb: Word::Any,
             options: 0,
             copied: 0,
+            data: true,
         }
+    }
+
+    /// True if all statements so far read and write rows and do nothing else.
+    pub(super) fn is_data(&self) -> bool {
+        self.data
     }
 
     pub(super) fn token(&mut self, token: &Token<'_>) -> Verdict {
@@ -190,6 +198,7 @@ impl<'m> Text<'m> {
         let at = self.put(text, spaced);
         self.lists.other(at, text);
         self.verb = word;
+        self.data &= word.is_data();
         self.statement = match word {
             Word::Copy => Statement::Copies,
             Word::Explain | Word::Analyze | Word::Analyse | Word::Describe | Word::Desc => {
@@ -261,7 +270,10 @@ impl<'m> Text<'m> {
                 self.statement = Statement::NameSeen;
             }
             // no word says what it is
-            Statement::New | Statement::Defines => self.statement = Statement::Closed,
+            Statement::New | Statement::Defines => {
+                self.data = false;
+                self.statement = Statement::Closed;
+            }
             _ => {}
         }
         Verdict::Kept

@@ -113,6 +113,14 @@ impl Word {
         )
     }
 
+    /// Begins a statement that reads or writes rows, and does nothing else.
+    pub(super) fn is_data(self) -> bool {
+        matches!(
+            self,
+            Call | Delete | Insert | Merge | Replace | Select | Table | Update | Values | With
+        )
+    }
+
     /// Stands before the statement that is explained, or before the table that is described.
     pub(super) fn explains(self) -> bool {
         matches!(self, Analyse | Analyze | Desc | Describe | Explain)
