@@ -36,8 +36,11 @@ impl<DB: Database> Call<DB> {
 
     /// Appends the span as a comment, for the database's own logs and statistics, in the form of sqlcommenter.
     ///
-    /// A text that has a comment already stays as it is, and so does a prepared statement. The driver's cache of
-    /// statements is by text, so one with a comment of its own is not put there.
+    /// A text that has a comment already stays as it is, and so does a prepared statement.
+    ///
+    /// The drivers' caches are by text, so one with a comment of its own is of no use there and is kept out. Not in
+    /// Postgres: what is kept out is prepared there without a name, and the driver loses that where it has to look up a
+    /// type.
     pub(crate) fn comment(&mut self, span: &SpanContext, dialect: Dialect) {
         let text = self.text();
         let has_comment = text.contains("/*")
@@ -50,7 +53,14 @@ impl<DB: Database> Call<DB> {
         let text = format!("{statement} /*traceparent='{span}'*/");
         // the application's own text, and a comment of nothing but digits and letters
         self.sql = AssertSqlSafe(text).into_sql_str();
-        self.persistent = false;
+        if matches!(dialect, Dialect::MySql | Dialect::Sqlite) {
+            self.persistent = false;
+        }
+    }
+
+    /// A copy of its text, which is cheap unless the text was made at run time.
+    pub(crate) fn sql(&self) -> SqlStr {
+        self.sql.clone()
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, Error, Execute, SqlSafeStr, SqlStr};
+use sqlx::{Connection as _, Database, Error, Execute, SqlSafeStr, SqlStr};
+use sqlx_core::database::HasStatementCache;
 use sqlx_core::describe::Describe;
 
 use crate::annotated::{Annotated, Notes};
@@ -17,33 +18,26 @@ use crate::pool::Pool;
 use crate::record::{Pending, Record};
 use crate::settings::{Control, Settings};
 use crate::stream::{Recorded, recorded_row};
+use crate::traced::{ConnectOptionsExt, OptionsOf};
 use crate::transaction::Transaction;
 
-/// A connection whose statements are spans: of a pool, in a transaction, or somebody else's.
+/// A connection whose statements are spans: of a pool, in a transaction, of its own, or borrowed.
 ///
 /// The one type for all of them: a function that takes `&mut Connection<'_, Postgres>` is called with
 /// `&mut connection` or `&mut *transaction`. A mutable reference to it is an executor.
-pub struct Connection<'c, DB: TracedDatabase> {
+pub struct Connection<'c, DB: Database> {
     inner: Inner<'c, DB>,
     settings: Arc<Settings>,
 }
 
-enum Inner<'c, DB: TracedDatabase> {
+enum Inner<'c, DB: Database> {
     Pooled(PoolConnection<DB>),
     Transaction(sqlx::Transaction<'c, DB>),
     Borrowed(&'c mut DB::Connection),
     Owned(DB::Connection),
 }
 
-impl<'c, DB: TracedDatabase> Connection<'c, DB> {
-    /// Traces a connection that somebody else owns, with the settings of a pool.
-    pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
-        Self {
-            inner: Inner::Borrowed(connection),
-            settings: like.settings(),
-        }
-    }
-
+impl<'c, DB: Database> Connection<'c, DB> {
     pub(crate) fn pooled(inner: PoolConnection<DB>, settings: Arc<Settings>) -> Self {
         Self {
             inner: Inner::Pooled(inner),
@@ -58,6 +52,13 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         }
     }
 
+    pub(crate) fn of(inner: &'c mut DB::Connection, settings: Arc<Settings>) -> Self {
+        Self {
+            inner: Inner::Borrowed(inner),
+            settings,
+        }
+    }
+
     pub(crate) fn in_transaction(
         inner: sqlx::Transaction<'c, DB>,
         settings: Arc<Settings>,
@@ -68,7 +69,23 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         }
     }
 
-    /// The driver's own connection, by which nothing is traced: for COPY, LISTEN and the like.
+    /// The same for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Connection<'_, DB> {
+        let settings = Arc::clone(&self.settings);
+        Connection::of(self.raw_mut(), settings)
+    }
+
+    /// The driver's own connection, to look at.
+    pub fn raw(&self) -> &DB::Connection {
+        match &self.inner {
+            Inner::Pooled(connection) => connection,
+            Inner::Transaction(transaction) => transaction,
+            Inner::Borrowed(connection) => connection,
+            Inner::Owned(connection) => connection,
+        }
+    }
+
+    /// The driver's own connection, by which nothing is traced: for advisory locks and the like.
     pub fn raw_mut(&mut self) -> &mut DB::Connection {
         match &mut self.inner {
             Inner::Pooled(connection) => connection,
@@ -76,6 +93,44 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
             Inner::Borrowed(connection) => connection,
             Inner::Owned(connection) => connection,
         }
+    }
+
+    pub(crate) fn pooled_mut(&mut self) -> Option<&mut PoolConnection<DB>> {
+        match &mut self.inner {
+            Inner::Pooled(connection) => Some(connection),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+}
+
+impl<DB: TracedDatabase> Connection<'static, DB> {
+    /// Opens a connection, without a pool.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_with(&url.parse()?).await
+    }
+
+    /// Opens a connection, without a pool.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn connect_with(options: &OptionsOf<DB>) -> Result<Self, Error> {
+        options.connect_traced().await
+    }
+}
+
+impl<'c, DB: TracedDatabase> Connection<'c, DB> {
+    /// Traces a connection that belongs to somebody else, with the settings of a pool.
+    pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
+        Self::of(connection, like.settings())
     }
 
     /// The next call's `db.operation.name`; an executor, which takes more of that kind.
@@ -100,26 +155,100 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     ///
     /// As sqlx's own.
     pub async fn ping(&mut self) -> Result<(), Error> {
-        let span = Pending::new(self.settings.connection_step(Control::PING));
+        let span = self.settings.connection_step(Control::PING);
         span.end::<DB, _>(self.raw_mut().ping().await)
     }
 
-    /// Takes it out of its pool for good, which may then open another one. It stays traced.
+    /// Takes it out of its pool, which may then open another one. It stays traced.
     ///
-    /// One that is in a transaction or somebody else's stays what it is.
+    /// One that is in a transaction or borrowed stays what it is.
     #[must_use = "a connection that is dropped is closed"]
     pub fn detach(self) -> Self {
+        self.map_pooled(PoolConnection::detach)
+    }
+
+    pub(crate) fn leak(self) -> Self {
+        self.map_pooled(PoolConnection::leak)
+    }
+
+    fn map_pooled(self, take: impl FnOnce(PoolConnection<DB>) -> DB::Connection) -> Self {
         let Self { inner, settings } = self;
         let inner = match inner {
-            Inner::Pooled(connection) => Inner::Owned(connection.detach()),
+            Inner::Pooled(connection) => Inner::Owned(take(connection)),
             other => other,
         };
         Self { inner, settings }
     }
 
+    /// Closes it.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own; one that is in a transaction or borrowed is not closed, and it is an error to ask for it.
+    pub async fn close(self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Pooled(connection) => connection.close().await,
+            Inner::Owned(connection) => connection.close().await,
+            Inner::Transaction(_) | Inner::Borrowed(_) => Err(Error::InvalidArgument(
+                "only the owner of a connection can close it: end its transaction, and close it there"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// True inside of a transaction.
-    pub fn is_in_transaction(&mut self) -> bool {
-        self.raw_mut().is_in_transaction()
+    pub fn is_in_transaction(&self) -> bool {
+        self.raw().is_in_transaction()
+    }
+
+    /// How many statements are prepared and kept for the next time.
+    pub fn cached_statements_size(&self) -> usize
+    where
+        DB: HasStatementCache,
+    {
+        self.raw().cached_statements_size()
+    }
+
+    /// Drops the statements that are kept for the next time.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn clear_cached_statements(&mut self) -> Result<(), Error>
+    where
+        DB: HasStatementCache,
+    {
+        self.raw_mut().clear_cached_statements().await
+    }
+
+    /// Gives back memory that buffers do not need.
+    pub fn shrink_buffers(&mut self) {
+        self.raw_mut().shrink_buffers();
+    }
+
+    /// Runs a closure in a transaction: commits it if the closure returns `Ok`, else rolls it back.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, or sqlx's.
+    ///
+    /// # Cancellation
+    ///
+    /// The transaction is rolled back before the connection's next use.
+    pub async fn transaction<F, R, E>(&mut self, work: F) -> Result<R, E>
+    where
+        for<'t> F: FnOnce(&'t mut Transaction<'_, DB>) -> BoxFuture<'t, Result<R, E>> + Send + Sync,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        let mut transaction = self.begin().await?;
+        let result = work(&mut transaction).await;
+        if result.is_ok() {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        result
     }
 
     /// Begins a transaction; inside of one, a savepoint.
@@ -135,8 +264,8 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         } else {
             Control::BEGIN
         };
-        let span = Pending::new(settings.control(control));
-        let begun = span.end::<DB, _>(connection.begin().await)?;
+        let span = settings.control(control);
+        let begun = span.run::<DB, _>(connection.begin()).await?;
         Ok(Transaction::new(begun, settings))
     }
 
@@ -151,13 +280,11 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     ) -> Result<Transaction<'_, DB>, Error> {
         let statement = statement.into_sql_str();
         let settings = Arc::clone(&self.settings);
-        let span = Pending::new(settings.begin_with(statement.as_str()));
-        let begun = span.end::<DB, _>(self.raw_mut().begin_with(statement).await)?;
+        let span = settings.begin_with(&statement);
+        let begun = span
+            .run::<DB, _>(self.raw_mut().begin_with(statement))
+            .await?;
         Ok(Transaction::new(begun, settings))
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     pub(crate) fn into_transaction(self) -> Option<sqlx::Transaction<'c, DB>> {
@@ -169,7 +296,7 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     }
 }
 
-impl<DB: TracedDatabase> fmt::Debug for Connection<'_, DB> {
+impl<DB: Database> fmt::Debug for Connection<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("endpoint", &self.settings.endpoint)
@@ -188,12 +315,12 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         E: 'q + Execute<'q, DB>,
     {
         let mut call = Call::<DB>::new(query);
-        let span = self.settings.statement(&mut call, notes);
+        let started = self.settings.statement(&mut call, notes);
         let steps = DB::connection_fetch_many(self.raw_mut(), call);
-        if !span.0.is_recording() {
+        if !started.is_watched() {
             return steps;
         }
-        Box::pin(Recorded::new(steps, Record::<DB>::new(span)))
+        Box::pin(Recorded::new(steps, Record::<DB>::new(started)))
     }
 
     pub(crate) fn optional<'c, 'e, 'q: 'e, E>(
@@ -206,12 +333,12 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         E: 'q + Execute<'q, DB>,
     {
         let mut call = Call::<DB>::new(query);
-        let span = self.settings.statement(&mut call, notes);
+        let started = self.settings.statement(&mut call, notes);
         let row = DB::connection_fetch_optional(self.raw_mut(), call);
-        if !span.0.is_recording() {
+        if !started.is_watched() {
             return row;
         }
-        let mut record = Record::<DB>::new(span);
+        let mut record = Record::<DB>::new(started);
         Box::pin(async move { recorded_row(row, &mut record).await })
     }
 
@@ -232,11 +359,14 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
     pub(crate) fn described<'c, 'e>(
         &'c mut self,
         sql: SqlStr,
+        notes: Notes<'_>,
     ) -> BoxFuture<'e, Result<Describe<DB>, Error>>
     where
         'c: 'e,
     {
-        DB::connection_describe(self.raw_mut(), sql)
+        let span = Pending::new(self.settings.describe_statement(sql.as_str(), notes));
+        let describe = DB::connection_describe(self.raw_mut(), sql);
+        Box::pin(async move { span.end::<DB, _>(describe.await) })
     }
 }
 

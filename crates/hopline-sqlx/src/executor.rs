@@ -58,7 +58,7 @@ macro_rules! impl_executor {
                 'c: 'e,
             {
                 let $this = self;
-                $runs.described(sql)
+                $runs.described(sql, $notes)
             }
         }
     };

@@ -3,10 +3,9 @@
 //! ```
 //! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
-//! use hopline_sqlx::PoolExt;
-//! use sqlx::SqlitePool;
+//! use hopline_sqlx::SqlitePool; // instead of sqlx::SqlitePool
 //!
-//! let pool = SqlitePool::connect("sqlite::memory:").await?.traced();
+//! let pool = SqlitePool::connect("sqlite::memory:").await?;
 //! let (one,): (i64,) = sqlx::query_as("SELECT 1").fetch_one(&pool).await?;
 //!
 //! let mut tx = pool.begin().await?;
@@ -18,6 +17,9 @@
 //! # #[cfg(not(feature = "sqlite"))] fn main() {}
 //! ```
 //!
+//! A pool that sqlx made becomes traced by [`traced()`](PoolExt::traced), and so do the options of one:
+//! `PgPoolOptions::new().max_connections(8).traced().connect(url)`.
+//!
 //! ```text
 //! POST /orders ▸ orders  201                    14 ms  ████████████████████████
 //! ├─ db.begin ▸ postgresql                     0.4 ms  █
@@ -26,10 +28,23 @@
 //! └─ db.commit ▸ postgresql                    4.8 ms                   █████
 //! ```
 //!
-//! What worked with the pool works with the traced one: `query`, `query_as`, `query_scalar`, the checked
-//! macros, `QueryBuilder`, `raw_sql`, prepared statements, streams, savepoints, and functions generic over
-//! `Executor`. A function that takes `&mut PgConnection` takes `&mut` [`Connection<'_, Postgres>`](Connection)
-//! instead, and is called with `&mut connection` or `&mut *tx` as before.
+//! What works with sqlx's pool works with the traced one: `query`, `query_as`, `query_scalar`, the checked macros,
+//! `QueryBuilder`, `raw_sql`, prepared statements, streams, transactions, savepoints, and functions generic over
+//! `Executor`. The types in the signatures of functions are these:
+//!
+//! | sqlx | here |
+//! |---|---|
+//! | `PgPool`, `Pool<DB>` | [`PgPool`], [`Pool<DB>`](Pool) |
+//! | `&mut PgConnection` | `&mut` [`PgConnection`], which is [`Connection<'_, Postgres>`](Connection) |
+//! | `PoolConnection<Postgres>`, `Transaction<'_, Postgres>` | [`PoolConnection<Postgres>`](PoolConnection), [`Transaction<'_, Postgres>`](Transaction) |
+//! | `impl Acquire<'_, Database = Postgres>` | `impl` [`Acquire<'_, Database = Postgres>`](Acquire) |
+//! | `migrate!().run(&pool)` | `pool.migrate(&migrate!())`, with the feature `migrate` |
+//! | `PgListener::connect_with(&pool)`, `pool.copy_in_raw(…)` | the same: [`PgListener`], [`Pool::copy_in_raw`](PgPool::copy_in_raw) |
+//! | a `PgPool` for others: session stores, job queues | [`pool.raw()`](Pool::raw), which is not traced |
+//! | a `PgConnection` for others: `PgAdvisoryLock` | [`connection.raw_mut()`](Connection::raw_mut), which is not traced |
+//!
+//! `no method named traced found` for a pool, or mismatched types of one name: two versions of sqlx are in the tree, and
+//! `cargo tree -d -i sqlx-core` shows who needs which. This crate wraps sqlx 0.9.
 //!
 //! # Spans
 //!
@@ -38,11 +53,12 @@
 //! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | for |
 //! |---|---|---|
 //! | `db.query` | the summary: `SELECT orders` | a statement |
-//! | `db.prepare` | the summary | an explicit prepare |
+//! | `db.prepare`, `db.describe` | the summary | an explicit prepare, `Executor::describe` |
+//! | `db.migrate` | the summary | a [migration](Pool::migrate) |
 //! | `db.begin`, `db.commit`, `db.rollback` | `BEGIN`, `COMMIT`, `ROLLBACK` | a transaction |
 //! | `db.savepoint`, `db.release`, `db.rollback_to` | `SAVEPOINT`, … | one inside another |
 //! | `db.acquire` | `ACQUIRE` | a [long wait](Pool::wait_spans) for a connection; [each](Pool::connection_spans) `acquire` |
-//! | `db.ping`, `db.connect` | `PING`, `CONNECT` | those, where [asked for](Pool::connection_spans) |
+//! | `db.ping`, `db.connect` | `PING`, `CONNECT` | [`ping`](Connection::ping) and [`open_connection`](Pool::open_connection), with [`connection_spans`](Pool::connection_spans) |
 //!
 //! A transaction that is dropped without commit or rollback leaves an event `transaction dropped` on the span that
 //! is current then.
@@ -63,6 +79,7 @@
 //! | `db.response.returned_rows` | rows that came back |
 //! | `hopline.db.affected_rows` | rows that a write changed |
 //! | `hopline.db.pool_wait_ms` | how long the pool let it wait for a connection, in milliseconds |
+//! | `hopline.db.migration` | the version of a migration |
 //! | `hopline.db.completed` = `false` | the result was not read to its end, or the call was dropped |
 //! | `db.response.status_code`, `error.type` | of an error: SQLSTATE, MySQL's number or SQLite's code, else its class |
 //! | `db.system`, `db.name`, `db.statement` | with [`older_names`](Pool::older_names) |
@@ -90,54 +107,99 @@
 //! They would have the text of a statement with bound values as it is. `WHERE tenant = 'x' AND id = $1` has such
 //! values and a literal as well, so here all text is redacted; [`QueryText::VerbatimIfParameterised`] is their way.
 //!
-//! # What it will not do
+//! # What it changes
 //!
-//! * It gives no way around itself but [`Pool::raw`] and [`Connection::raw_mut`]: what is done through them
-//!   (COPY, LISTEN, `migrate!`) is not traced. It implements no `Acquire`, behind which nothing would be.
-//! * It cannot time the rollback of a transaction that was dropped: the connection does it before its next use. Nor
-//!   can it see when a pool opens a connection of its own accord: that is part of the wait.
-//! * It does not see rows that fail to decode: that is above the executor.
+//! Nothing but sqlx's statement log: a traced pool writes those events with redacted text, and sqlx's own are turned off
+//! for the connections that are opened from then on. [`PoolExt::traced`] describes it.
+//!
+//! # What it does not do
+//!
+//! * What is done through [`Pool::raw`] and [`Connection::raw_mut`] is not traced. sqlx's own `Acquire` is not implemented,
+//!   since nothing behind it would be: the compiler's message names [`Acquire`] and [`Pool::migrate`](Pool::migrate).
+//! * The rollback of a transaction that was dropped has no span: the connection does it before its next use. Nor has a
+//!   connection that a pool opens of its own accord: that is part of the wait.
+//! * Rows that fail to decode are not errors of a span: that is above the executor.
 //! * It records no bound values (`db.query.parameter.…`) and no address of the peer's socket: sqlx shows neither.
-//! * sqlx's log events, with the raw text, are turned off for connections opened from `traced()` on; see
-//!   [`PoolExt::traced`] for those that are open already.
-//! * MySQL's driver does not say that a server is MariaDB; [`Pool::system`] does.
+//! * MySQL's driver does not tell MariaDB from MySQL; [`Pool::system`] does.
 
+mod acquire;
 mod annotated;
 mod call;
 mod connection;
+#[cfg(feature = "postgres")]
+mod copy;
 mod database;
 mod executor;
+#[cfg(feature = "postgres")]
+mod listener;
+mod log;
+#[cfg(feature = "migrate")]
+mod migrate;
 mod pool;
+mod pool_connection;
+mod quiet;
 mod record;
 mod redact;
 mod settings;
 mod source;
 mod statement;
 mod stream;
+mod traced;
 mod transaction;
 mod wait;
 
+pub use acquire::{Acquire, Acquired, Untraced};
 pub use annotated::Annotated;
 pub use call::Call;
 pub use connection::Connection;
+#[cfg(feature = "postgres")]
+pub use copy::PgCopyIn;
 pub use database::{Dialect, Endpoint, Step, TracedDatabase};
-pub use pool::{Pool, PoolExt};
+#[cfg(feature = "postgres")]
+pub use listener::PgListener;
+pub use pool::Pool;
+pub use pool_connection::PoolConnection;
 pub use redact::{Redacted, redact};
 pub use settings::QueryText;
+pub use traced::{ConnectOptionsExt, ConnectionExt, PoolExt, Traceable, TracedPoolOptions};
 pub use transaction::Transaction;
 
 /// A traced pool of PostgreSQL connections.
 #[cfg(feature = "postgres")]
 pub type PgPool = Pool<sqlx::Postgres>;
+/// A traced connection to PostgreSQL; what a function takes instead of sqlx's `PgConnection`.
+#[cfg(feature = "postgres")]
+pub type PgConnection<'c> = Connection<'c, sqlx::Postgres>;
+/// A traced transaction of PostgreSQL.
+#[cfg(feature = "postgres")]
+pub type PgTransaction<'c> = Transaction<'c, sqlx::Postgres>;
 /// A traced pool of SQLite connections.
 #[cfg(feature = "sqlite")]
 pub type SqlitePool = Pool<sqlx::Sqlite>;
+/// A traced connection to SQLite; what a function takes instead of sqlx's `SqliteConnection`.
+#[cfg(feature = "sqlite")]
+pub type SqliteConnection<'c> = Connection<'c, sqlx::Sqlite>;
+/// A traced transaction of SQLite.
+#[cfg(feature = "sqlite")]
+pub type SqliteTransaction<'c> = Transaction<'c, sqlx::Sqlite>;
 /// A traced pool of connections whose product the URL names.
 #[cfg(feature = "any")]
 pub type AnyPool = Pool<sqlx::Any>;
+/// A traced connection to the product that the URL names; what a function takes instead of sqlx's `AnyConnection`.
+#[cfg(feature = "any")]
+pub type AnyConnection<'c> = Connection<'c, sqlx::Any>;
+/// A traced transaction of the product that the URL names.
+#[cfg(feature = "any")]
+pub type AnyTransaction<'c> = Transaction<'c, sqlx::Any>;
 /// A traced pool of MySQL or MariaDB connections.
 #[cfg(feature = "mysql")]
 pub type MySqlPool = Pool<sqlx::MySql>;
+/// A traced connection to MySQL or MariaDB; what a function takes instead of sqlx's `MySqlConnection`.
+#[cfg(feature = "mysql")]
+pub type MySqlConnection<'c> = Connection<'c, sqlx::MySql>;
+/// A traced transaction of MySQL.
+#[cfg(feature = "mysql")]
+pub type MySqlTransaction<'c> = Transaction<'c, sqlx::MySql>;
 
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]

@@ -2,18 +2,15 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use futures_util::TryStreamExt;
 use hopline_core::{OlderNames, SpanNames, Tracer};
-use sqlx::{
-    ConnectOptions, Connection as _, Error, Execute, SqlSafeStr, SqlStr, Transaction as Begun,
-};
+use sqlx::pool::{CloseEvent, PoolOptions};
+use sqlx::{Connection as _, Database, Error, Execute, SqlSafeStr, SqlStr, Transaction as Begun};
 use sqlx_core::describe::Describe;
 
 use crate::annotated::{Annotated, Notes};
@@ -21,59 +18,86 @@ use crate::call::Call;
 use crate::connection::Connection;
 use crate::database::{Step, TracedDatabase};
 use crate::executor::impl_executor;
+use crate::log::{self, Loud};
+use crate::pool_connection::PoolConnection;
 use crate::record::{Pending, Record};
 use crate::settings::{Control, QueryText, Settings};
 use crate::source::Source;
 use crate::stream::{Recorded, recorded_row};
+use crate::traced::{OptionsOf, PoolExt, silent};
 use crate::transaction::Transaction;
-
-/// Adds `.traced()` to pools.
-pub trait PoolExt<DB: TracedDatabase> {
-    /// The same pool, with a span for every statement and transaction.
-    ///
-    /// sqlx's own log events hold the raw text of statements, so they are turned off for this pool, all its clones
-    /// included. A connection learns that when it is opened: at the first use, those that were open are closed, and
-    /// one is opened. One that is in use elsewhere meanwhile may log until it is closed. Nothing is closed where the
-    /// data would go with it, which is in SQLite's memory; to silence that, connect with
-    /// [`disable_statement_logging`](sqlx::ConnectOptions::disable_statement_logging). To keep the events, see
-    /// [`Pool::statement_logging`].
-    fn traced(self) -> Pool<DB>;
-}
-
-impl<DB: TracedDatabase> PoolExt<DB> for sqlx::Pool<DB> {
-    fn traced(self) -> Pool<DB> {
-        Pool::new(self)
-    }
-}
 
 /// A pool whose statements and transactions are spans. See the [crate](crate).
 ///
 /// A shared reference to it is an executor, as with sqlx's own. Cloning it counts references.
-pub struct Pool<DB: TracedDatabase> {
+pub struct Pool<DB: Database> {
     inner: sqlx::Pool<DB>,
-    /// As it was configured, before its events were turned off.
-    configured: Arc<<DB::Connection as sqlx::Connection>::Options>,
-    /// How many connections are open that still log. Shared, so that they are closed once for all clones.
-    loud: Arc<AtomicU32>,
+    /// As the application set them, with sqlx's log events. All clones have the same, so that they are behind a lock;
+    /// it is held to copy a pointer.
+    configured: Arc<RwLock<Arc<OptionsOf<DB>>>>,
     settings: Arc<Settings>,
 }
 
 impl<DB: TracedDatabase> Pool<DB> {
-    fn new(inner: sqlx::Pool<DB>) -> Self {
-        let configured = inner.connect_options();
-        inner.set_connect_options((*configured).clone().disable_statement_logging());
-        let loud = if DB::outlives_connections(&configured) {
-            inner.size()
+    /// One that was made by the application, and may have connections.
+    pub(crate) fn new(inner: sqlx::Pool<DB>) -> Self {
+        let options = inner.connect_options();
+        inner.set_connect_options(silent(&*options));
+        let loud = if inner.size() == 0 {
+            Loud::No
         } else {
-            0
+            // it replaces them when they are older
+            let end = inner.options().get_max_lifetime();
+            end.and_then(|lifetime| Instant::now().checked_add(lifetime))
+                .map_or(Loud::Always, Loud::Until)
         };
-        let settings = Settings::new(DB::endpoint(&configured));
+        Self::with_options(inner, options, loud)
+    }
+
+    /// One whose connections were all opened without sqlx's log events.
+    pub(crate) fn from_start(inner: sqlx::Pool<DB>, options: OptionsOf<DB>) -> Self {
+        Self::with_options(inner, Arc::new(options), Loud::No)
+    }
+
+    fn with_options(inner: sqlx::Pool<DB>, options: Arc<OptionsOf<DB>>, loud: Loud) -> Self {
+        let settings = Settings::new(DB::endpoint(&options), log::configured(&*options), loud);
         Self {
             inner,
-            configured,
-            loud: Arc::new(loud.into()),
+            configured: Arc::new(RwLock::new(options)),
             settings: Arc::new(settings),
         }
+    }
+
+    /// Makes a pool and opens its first connection.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        PoolOptions::new().traced().connect(url).await
+    }
+
+    /// Makes a pool and opens its first connection.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn connect_with(options: OptionsOf<DB>) -> Result<Self, Error> {
+        PoolOptions::new().traced().connect_with(options).await
+    }
+
+    /// Makes a pool that opens connections when they are needed.
+    ///
+    /// # Errors
+    ///
+    /// The URL cannot be read.
+    pub fn connect_lazy(url: &str) -> Result<Self, Error> {
+        PoolOptions::new().traced().connect_lazy(url)
+    }
+
+    /// Makes a pool that opens connections when they are needed.
+    pub fn connect_lazy_with(options: OptionsOf<DB>) -> Self {
+        PoolOptions::new().traced().connect_lazy_with(options)
     }
 
     /// Records with this tracer instead of the current context's or the installed one.
@@ -112,7 +136,8 @@ impl<DB: TracedDatabase> Pool<DB> {
         self.with(|settings| settings.only_with_parent = true)
     }
 
-    /// Spans for [`acquire`](Pool::acquire), [`ping`](Connection::ping) and [`connect`](Pool::connect) as well.
+    /// Spans for [`acquire`](Pool::acquire), [`ping`](Connection::ping) and [`open_connection`](Pool::open_connection) as
+    /// well.
     #[must_use]
     pub fn connection_spans(self) -> Self {
         self.with(|settings| settings.connection_spans = true)
@@ -128,8 +153,10 @@ impl<DB: TracedDatabase> Pool<DB> {
     /// Appends `/*traceparent='…'*/` to statements whose span is sampled, so that the database's logs and statistics
     /// name it (sqlcommenter).
     ///
-    /// Such a statement is prepared each time, since a text of its own is in no cache. A text that has a comment,
-    /// and a prepared [`Statement`](sqlx::Statement), stay as they are.
+    /// Such a statement is prepared each time, since no cache has its text. MySQL's and SQLite's drivers keep it out of
+    /// their caches; Postgres's keeps it, and may drop others for it
+    /// ([`statement_cache_capacity`](sqlx::postgres::PgConnectOptions::statement_cache_capacity)). A text that has a
+    /// comment, and a prepared [`Statement`](sqlx::Statement), stay as they are.
     #[must_use]
     pub fn trace_comments(self) -> Self {
         self.with(|settings| settings.comments = true)
@@ -138,9 +165,9 @@ impl<DB: TracedDatabase> Pool<DB> {
     /// Leaves sqlx's own log events on, with the raw text of statements, as they were configured.
     #[must_use]
     pub fn statement_logging(self) -> Self {
-        self.inner.set_connect_options((*self.configured).clone());
-        self.loud.store(0, Relaxed);
-        self
+        self.inner
+            .set_connect_options((*self.connect_options()).clone());
+        self.with(|settings| settings.raw_log = true)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -163,11 +190,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         Annotated::new(self).summary(summary)
     }
 
-    pub(crate) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings)
-    }
-
-    /// sqlx's own pool, by which nothing is traced: for migrations, listeners, COPY.
+    /// sqlx's own pool, by which nothing is traced: for those who take a `sqlx::PgPool`.
     pub fn raw(&self) -> &sqlx::Pool<DB> {
         &self.inner
     }
@@ -181,17 +204,33 @@ impl<DB: TracedDatabase> Pool<DB> {
     /// # Cancellation
     ///
     /// As sqlx's own: a connection that was just got is closed.
-    pub async fn acquire(&self) -> Result<Connection<'static, DB>, Error> {
-        let mut span = Pending::new(self.settings.connection_step(Control::ACQUIRE));
-        let acquired = self.source().acquire(span.waiting()).await;
-        let inner = span.end::<DB, _>(acquired)?;
-        Ok(Connection::pooled(inner, self.settings()))
+    pub fn acquire(
+        &self,
+    ) -> impl Future<Output = Result<PoolConnection<DB>, Error>> + Send + 'static + use<DB> {
+        let taken = self.take();
+        async move { Ok(PoolConnection::new(taken.await?)) }
+    }
+
+    pub(crate) fn take(
+        &self,
+    ) -> impl Future<Output = Result<Connection<'static, DB>, Error>> + Send + 'static + use<DB>
+    {
+        let mut span = self.settings.connection_step(Control::ACQUIRE);
+        let (source, settings) = (self.source(), self.settings());
+        async move {
+            let acquired = source.acquire(span.waiting()).await;
+            let inner = span.end::<DB, _>(acquired)?;
+            Ok(Connection::pooled(inner, settings))
+        }
     }
 
     /// Takes an idle connection out of the pool, if there is one.
-    pub fn try_acquire(&self) -> Option<Connection<'static, DB>> {
+    pub fn try_acquire(&self) -> Option<PoolConnection<DB>> {
         let inner = self.inner.try_acquire()?;
-        Some(Connection::pooled(inner, self.settings()))
+        Some(PoolConnection::new(Connection::pooled(
+            inner,
+            self.settings(),
+        )))
     }
 
     /// Opens a connection that is not of the pool, as the pool would.
@@ -199,8 +238,8 @@ impl<DB: TracedDatabase> Pool<DB> {
     /// # Errors
     ///
     /// As sqlx's own.
-    pub async fn connect(&self) -> Result<Connection<'static, DB>, Error> {
-        let span = Pending::new(self.settings.connection_step(Control::CONNECT));
+    pub async fn open_connection(&self) -> Result<Connection<'static, DB>, Error> {
+        let span = self.settings.connection_step(Control::CONNECT);
         let options = self.inner.connect_options();
         let opened = DB::Connection::connect_with(&options).await;
         Ok(Connection::owned(
@@ -215,8 +254,8 @@ impl<DB: TracedDatabase> Pool<DB> {
     ///
     /// As sqlx's own.
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
-        let span = Pending::new(self.settings.control(Control::BEGIN));
-        self.begun(span, None).await
+        self.begun(self.settings.control(Control::BEGIN), None)
+            .await
     }
 
     /// Begins a transaction with a statement of one's own, such as `BEGIN ISOLATION LEVEL SERIALIZABLE`.
@@ -229,7 +268,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         statement: impl SqlSafeStr,
     ) -> Result<Transaction<'static, DB>, Error> {
         let statement = statement.into_sql_str();
-        let span = Pending::new(self.settings.begin_with(statement.as_str()));
+        let span = self.settings.begin_with(&statement);
         self.begun(span, Some(statement)).await
     }
 
@@ -242,8 +281,8 @@ impl<DB: TracedDatabase> Pool<DB> {
         let Some(idle) = self.inner.try_acquire() else {
             return Ok(None);
         };
-        let span = Pending::new(self.settings.control(Control::BEGIN));
-        let begun = span.end::<DB, _>(Begun::begin(idle, None).await)?;
+        let span = self.settings.control(Control::BEGIN);
+        let begun = span.run::<DB, _>(Begun::begin(idle, None)).await?;
         Ok(Some(Transaction::new(begun, self.settings())))
     }
 
@@ -260,8 +299,10 @@ impl<DB: TracedDatabase> Pool<DB> {
             return Ok(None);
         };
         let statement = statement.into_sql_str();
-        let span = Pending::new(self.settings.begin_with(statement.as_str()));
-        let begun = span.end::<DB, _>(Begun::begin(idle, Some(statement)).await)?;
+        let span = self.settings.begin_with(&statement);
+        let begun = span
+            .run::<DB, _>(Begun::begin(idle, Some(statement)))
+            .await?;
         Ok(Some(Transaction::new(begun, self.settings())))
     }
 
@@ -270,39 +311,36 @@ impl<DB: TracedDatabase> Pool<DB> {
         mut span: Pending,
         statement: Option<SqlStr>,
     ) -> Result<Transaction<'static, DB>, Error> {
-        let begin = async {
-            let connection = self.source().acquire(span.waiting()).await?;
-            Begun::begin(connection, statement).await
+        let connection = match self.source().acquire(span.waiting()).await {
+            Ok(connection) => connection,
+            Err(error) => return span.end::<DB, _>(Err(error)),
         };
-        let begun = begin.await;
-        Ok(Transaction::new(span.end::<DB, _>(begun)?, self.settings()))
+        let begun = span
+            .run::<DB, _>(Begun::begin(connection, statement))
+            .await?;
+        Ok(Transaction::new(begun, self.settings()))
     }
 
-    /// How many connections are open.
-    pub fn size(&self) -> u32 {
-        self.inner.size()
-    }
-
-    /// How many connections are open and not in use.
-    pub fn num_idle(&self) -> usize {
-        self.inner.num_idle()
-    }
-
-    /// Closes the pool and waits until its connections are closed.
-    pub async fn close(&self) {
-        self.inner.close().await;
-    }
-
-    /// True once it was closed.
-    pub fn is_closed(&self) -> bool {
-        self.inner.is_closed()
+    /// Sets the options of connections that are opened from now on, for all clones. Spans keep the address that the
+    /// pool had before.
+    pub fn set_connect_options(&self, options: OptionsOf<DB>) {
+        let set = if self.settings.raw_log {
+            options.clone()
+        } else {
+            silent(&options)
+        };
+        self.inner.set_connect_options(set);
+        let mut configured = self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *configured = Arc::new(options);
     }
 
     /// What a call keeps of the pool until it has a connection.
     fn source(&self) -> Source<DB> {
         Source {
             pool: self.inner.clone(),
-            loud: (self.loud.load(Relaxed) > 0).then(|| Arc::clone(&self.loud)),
             settings: self.settings.wait_spans.map(|_| self.settings()),
         }
     }
@@ -316,8 +354,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         E: 'q + Execute<'q, DB>,
     {
         let mut call = Call::<DB>::new(query);
-        let span = self.settings.statement(&mut call, notes);
-        let mut record = Record::<DB>::new(span);
+        let mut record = Record::<DB>::new(self.settings.statement(&mut call, notes));
         let source = self.source();
         // as many boxes as sqlx's own, which boxes such a generator
         in_box(|| {
@@ -341,8 +378,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         E: 'q + Execute<'q, DB>,
     {
         let mut call = Call::<DB>::new(query);
-        let span = self.settings.statement(&mut call, notes);
-        let mut record = Record::<DB>::new(span);
+        let mut record = Record::<DB>::new(self.settings.statement(&mut call, notes));
         let source = self.source();
         in_box(|| async move {
             // one place for each of these: what is moved has two in the future, which makes it a large one
@@ -376,27 +412,80 @@ impl<DB: TracedDatabase> Pool<DB> {
         })
     }
 
-    pub(crate) fn described<'e>(&self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<DB>, Error>> {
-        let pool = self.inner.clone();
-        Box::pin(async move {
-            let mut connection = pool.acquire().await?;
-            DB::connection_describe(&mut connection, sql).await
+    pub(crate) fn described<'e>(
+        &self,
+        sql: SqlStr,
+        notes: Notes<'_>,
+    ) -> BoxFuture<'e, Result<Describe<DB>, Error>> {
+        let mut span = Pending::new(self.settings.describe_statement(sql.as_str(), notes));
+        let source = self.source();
+        in_box(|| async move {
+            let describe = async {
+                let mut connection = source.acquire(span.waiting()).await?;
+                DB::connection_describe(&mut connection, sql).await
+            };
+            let described = describe.await;
+            span.end::<DB, _>(described)
         })
     }
 }
 
-impl<DB: TracedDatabase> Clone for Pool<DB> {
+impl<DB: Database> Pool<DB> {
+    /// How many connections are open.
+    pub fn size(&self) -> u32 {
+        self.inner.size()
+    }
+
+    /// How many connections are open and not in use.
+    pub fn num_idle(&self) -> usize {
+        self.inner.num_idle()
+    }
+
+    /// Closes the pool, from now on, and waits until its connections are closed.
+    pub fn close(&self) -> impl Future<Output = ()> + '_ {
+        self.inner.close()
+    }
+
+    /// True once it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    /// Ends once the pool is closed.
+    pub fn close_event(&self) -> CloseEvent {
+        self.inner.close_event()
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &PoolOptions<DB> {
+        self.inner.options()
+    }
+
+    /// The options its connections are opened with, as the application set them.
+    pub fn connect_options(&self) -> Arc<OptionsOf<DB>> {
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&configured)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+}
+
+impl<DB: Database> Clone for Pool<DB> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             configured: Arc::clone(&self.configured),
-            loud: Arc::clone(&self.loud),
             settings: self.settings(),
         }
     }
 }
 
-impl<DB: TracedDatabase> fmt::Debug for Pool<DB> {
+impl<DB: Database> fmt::Debug for Pool<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
             .field("endpoint", &self.settings.endpoint)

@@ -1,11 +1,15 @@
 //! How a statement's span ends.
 
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::pin::pin;
 
 use hopline_core::{Name, Span, attr, semconv};
 use sqlx::{Either, Error};
 
 use crate::database::{Step, TracedDatabase};
+use crate::log::StatementLog;
+use crate::settings::Started;
 use crate::wait::{POOL_WAIT, Wait, Waited};
 
 /// Counts what comes back, and ends the span once: at the result's end, at an error, or when it is dropped half-way.
@@ -17,11 +21,41 @@ pub(crate) struct Record<DB> {
     writes: bool,
     wait: Waited,
     ended: bool,
+    log: Option<Box<StatementLog>>,
     database: PhantomData<fn() -> DB>,
 }
 
+impl<DB> Record<DB> {
+    /// Runs with its span current, if there is one, and without an event of sqlx's own.
+    #[inline]
+    pub(crate) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let span = &mut self.span;
+        let in_span = || {
+            if span.is_recording() {
+                span.in_scope(work)
+            } else {
+                work()
+            }
+        };
+        match &mut self.log {
+            Some(log) => log.scope(in_span),
+            None => in_span(),
+        }
+    }
+
+    /// Drops what ran, whose event is written then.
+    #[inline]
+    pub(crate) fn release<T>(&mut self, ran: T) {
+        match &mut self.log {
+            Some(log) => log.scope(|| drop(ran)),
+            None => drop(ran),
+        }
+    }
+}
+
 impl<DB: TracedDatabase> Record<DB> {
-    pub(crate) fn new((span, writes): (Span, bool)) -> Self {
+    pub(crate) fn new(started: Started) -> Self {
+        let Started { span, writes, log } = started;
         Self {
             span,
             rows: 0,
@@ -29,18 +63,17 @@ impl<DB: TracedDatabase> Record<DB> {
             writes,
             wait: Waited::No,
             ended: false,
+            log,
             database: PhantomData,
         }
     }
 
-    /// Runs with its span current, if there is one.
-    #[inline]
-    pub(crate) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        if self.span.is_recording() {
-            self.span.in_scope(work)
-        } else {
-            work()
-        }
+    /// One that runs from now on.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn begun(started: Started) -> Self {
+        let mut record = Self::new(started);
+        record.scope(|| ());
+        record
     }
 
     /// It waits for a connection from now on.
@@ -57,6 +90,12 @@ impl<DB: TracedDatabase> Record<DB> {
 
     pub(crate) fn row(&mut self) {
         self.rows += 1;
+    }
+
+    /// So many rows were written in one piece.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn copied(&mut self, rows: u64) {
+        self.affected = Some(rows);
     }
 
     pub(crate) fn fail(&mut self, error: &Error) {
@@ -89,6 +128,9 @@ impl<DB> Drop for Record<DB> {
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });
+        if let Some(log) = self.log.take() {
+            log.finish(self.affected.unwrap_or(0), self.rows);
+        }
     }
 }
 
@@ -99,6 +141,7 @@ pub(crate) struct Pending {
     span: Span,
     wait: Waited,
     ended: bool,
+    log: Option<Box<StatementLog>>,
 }
 
 impl Pending {
@@ -107,12 +150,42 @@ impl Pending {
             span,
             wait: Waited::No,
             ended: false,
+            log: None,
         }
+    }
+
+    /// One that is logged as a statement.
+    pub(crate) fn logged(span: Span, log: Option<Box<StatementLog>>) -> Self {
+        let mut pending = Self::new(span);
+        pending.log = log;
+        pending
     }
 
     /// It waits for a connection from now on.
     pub(crate) fn waiting(&mut self) -> Wait<'_> {
         Wait::new(&self.span, &mut self.wait)
+    }
+
+    /// Waits for the step itself, which is what the log's event times, and ends with it.
+    pub(crate) async fn run<DB: TracedDatabase, T>(
+        mut self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let result = {
+            let mut work = pin!(work);
+            match &mut self.log {
+                Some(log) => poll_fn(|cx| log.scope(|| work.as_mut().poll(cx))).await,
+                None => work.await,
+            }
+        };
+        self.end::<DB, _>(result)
+    }
+
+    /// It is over, and its outcome is recorded by the caller.
+    #[cfg(feature = "migrate")]
+    pub(crate) fn over(mut self, record: impl FnOnce(&Span)) {
+        self.ended = true;
+        record(&self.span);
     }
 
     pub(crate) fn end<DB: TracedDatabase, T>(
@@ -134,6 +207,9 @@ impl Drop for Pending {
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
         });
+        if let Some(log) = self.log.take() {
+            log.finish(0, 0);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a pool's connections and transactions share.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use hopline_core::{
     Attr, AttrSet, Context, Kind, Literal, OlderNames, Scope, Span, SpanBuilder, SpanNames, Tracer,
     attr, semconv,
 };
-use sqlx::Database;
+#[cfg(feature = "postgres")]
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+use sqlx::{Database, SqlStr};
 
 use crate::annotated::Notes;
 use crate::call::Call;
 use crate::database::Endpoint;
+use crate::log::{LogSettings, Loud, StatementLog};
+use crate::record::Pending;
 use crate::redact::Redacted;
 use crate::statement::{Statement, Unread};
 
@@ -47,10 +52,32 @@ pub(crate) struct Settings {
     /// A wait for a connection is a span of its own from here on.
     pub(crate) wait_spans: Option<Duration>,
     pub(crate) comments: bool,
+    /// By which statements are logged.
+    pub(crate) log: LogSettings,
+    /// sqlx itself logs them, with their raw text.
+    pub(crate) raw_log: bool,
+    pub(crate) loud: Loud,
     /// Of every span, made from those above.
     attributes: AttrSet,
     /// No other settings of this process by which other things are recorded of a statement have it.
     pub(crate) number: u64,
+}
+
+/// A statement that is about to run.
+pub(crate) struct Started {
+    pub(crate) span: Span,
+    /// It changes rows; what a read reports as changed is not true.
+    pub(crate) writes: bool,
+    /// Where its log event may be written.
+    pub(crate) log: Option<Box<StatementLog>>,
+}
+
+impl Started {
+    /// True if anything is recorded or written of it.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.span.is_recording() || self.log.is_some()
+    }
 }
 
 /// A step that is no statement of the application's: its default name, and the one of the conventions.
@@ -76,7 +103,7 @@ impl Control {
 
 impl Settings {
     /// Those of a pool of which nothing was said yet.
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, log: LogSettings, loud: Loud) -> Self {
         let mut settings = Self {
             endpoint,
             tracer: None,
@@ -87,6 +114,9 @@ impl Settings {
             connection_spans: false,
             wait_spans: None,
             comments: false,
+            log,
+            raw_log: false,
+            loud,
             attributes: AttrSet::new(),
             number: 0,
         };
@@ -116,13 +146,14 @@ impl Settings {
         }
     }
 
-    /// The span of a statement, and whether that changes rows. Its text is read only if the span is recorded.
+    /// The span of a statement. Its text is read only if the span is recorded.
     #[inline]
     pub(crate) fn statement<DB: Database>(
-        &self,
+        self: &Arc<Self>,
         call: &mut Call<DB>,
         notes: Notes<'_>,
-    ) -> (Span, bool) {
+    ) -> Started {
+        let log = StatementLog::new(self, || call.sql());
         let parameterised = call.is_parameterised();
         let (span, writes) = self.text_span("db.query", call.text(), parameterised, notes);
         if self.comments
@@ -132,7 +163,40 @@ impl Settings {
         {
             call.comment(&context, self.endpoint.dialect);
         }
-        (span, writes)
+        Started { span, writes, log }
+    }
+
+    /// The span of a statement that is not sent as a query: COPY.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn copy(self: &Arc<Self>, sql: &str) -> Started {
+        let (span, _) = self.text_span("db.query", sql, false, Notes::default());
+        let log = StatementLog::new(self, || AssertSqlSafe(sql).into_sql_str());
+        Started {
+            span,
+            // no rows come back as a result
+            writes: true,
+            log,
+        }
+    }
+
+    /// A statement without bound values, of which only the end is of interest.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn pending(self: &Arc<Self>, sql: &str) -> Pending {
+        let started = self.copy(sql);
+        Pending::logged(started.span, started.log)
+    }
+
+    /// The span of a question about a statement.
+    pub(crate) fn describe_statement(&self, sql: &str, notes: Notes<'_>) -> Span {
+        self.text_span("db.describe", sql, false, notes).0
+    }
+
+    /// The span of a migration.
+    #[cfg(feature = "migrate")]
+    pub(crate) fn migration(&self, sql: &str, version: i64) -> Span {
+        let span = self.text_span("db.migrate", sql, false, Notes::default()).0;
+        span.set("hopline.db.migration", version);
+        span
     }
 
     /// The span of an explicit prepare.
@@ -140,30 +204,36 @@ impl Settings {
         self.text_span("db.prepare", sql, false, notes).0
     }
 
-    /// The span of BEGIN, COMMIT and the like.
-    pub(crate) fn control(&self, control: Control) -> Span {
+    /// BEGIN, COMMIT and the like.
+    pub(crate) fn control(self: &Arc<Self>, control: Control) -> Pending {
+        let log = StatementLog::new(self, || SqlStr::from_static(control.1));
+        Pending::logged(self.control_span(control), log)
+    }
+
+    fn control_span(&self, control: Control) -> Span {
         self.start(self.named(control), || {
             [self.attributes.as_attr(), control.operation()]
         })
     }
 
     /// The span of a BEGIN of the application's own.
-    pub(crate) fn begin_with(&self, sql: &str) -> Span {
+    pub(crate) fn begin_with(self: &Arc<Self>, sql: &SqlStr) -> Pending {
         let notes = Notes {
             operation: Some(Control::BEGIN.1),
             ..Notes::default()
         };
-        self.text_span(self.named(Control::BEGIN), sql, false, notes)
-            .0
+        let name = self.named(Control::BEGIN);
+        let (span, _) = self.text_span(name, sql.as_str(), false, notes);
+        Pending::logged(span, StatementLog::new(self, || sql.clone()))
     }
 
     /// The span of a step that only those see who ask for it.
-    pub(crate) fn connection_step(&self, control: Control) -> Span {
-        if self.connection_spans {
-            self.control(control)
+    pub(crate) fn connection_step(&self, control: Control) -> Pending {
+        Pending::new(if self.connection_spans {
+            self.control_span(control)
         } else {
             Span::none()
-        }
+        })
     }
 
     /// The span of a wait for a connection that just ended, if it was long enough to have one.

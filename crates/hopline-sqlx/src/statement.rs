@@ -182,17 +182,18 @@ mod tests {
     use super::*;
     use crate::database::Dialect::{self, MySql, Postgres};
     use crate::database::Endpoint;
+    use crate::log::{LogSettings, Loud};
     use crate::redact::redact;
     use crate::settings::QueryText;
 
     fn settings(dialect: Dialect, namespace: &str) -> Settings {
-        Settings::new(Endpoint {
-            system: "test",
-            dialect,
+        let endpoint = Endpoint {
             address: Some("db.internal".to_owned()),
             port: Some(1),
             namespace: Some(namespace.to_owned()),
-        })
+            ..Endpoint::new("test", dialect)
+        };
+        Settings::new(endpoint, LogSettings::default(), Loud::No)
     }
 
     /// One with bound values, of which the application says nothing.

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use hopline_core::{Context, no_attrs};
-use sqlx::Error;
+use sqlx::{Database, Error};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::annotated::Notes;
@@ -19,7 +19,7 @@ use crate::settings::{Control, Settings};
 ///
 /// Derefs to [`Connection`]. Dropped without [`commit`](Transaction::commit) it is rolled back the next time
 /// its connection is used, by sqlx; the current span gets an event `transaction dropped`.
-pub struct Transaction<'c, DB: TracedDatabase> {
+pub struct Transaction<'c, DB: Database> {
     connection: Connection<'c, DB>,
     nested: bool,
     open: Open,
@@ -61,7 +61,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         let Some(inner) = self.into_inner() else {
             return Ok(());
         };
-        span.end::<DB, _>(inner.commit().await)
+        span.run::<DB, _>(inner.commit()).await
     }
 
     /// Rolls it back; of a savepoint, what was done since.
@@ -74,12 +74,12 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         let Some(inner) = self.into_inner() else {
             return Ok(());
         };
-        span.end::<DB, _>(inner.rollback().await)
+        span.run::<DB, _>(inner.rollback()).await
     }
 
     fn end(&self, outer: Control, nested: Control) -> Pending {
         let control = if self.nested { nested } else { outer };
-        Pending::new(self.connection.settings().control(control))
+        self.connection.settings().control(control)
     }
 
     fn into_inner(self) -> Option<sqlx::Transaction<'c, DB>> {
@@ -93,7 +93,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
     }
 }
 
-impl<'c, DB: TracedDatabase> Deref for Transaction<'c, DB> {
+impl<'c, DB: Database> Deref for Transaction<'c, DB> {
     type Target = Connection<'c, DB>;
 
     fn deref(&self) -> &Connection<'c, DB> {
@@ -101,13 +101,25 @@ impl<'c, DB: TracedDatabase> Deref for Transaction<'c, DB> {
     }
 }
 
-impl<DB: TracedDatabase> DerefMut for Transaction<'_, DB> {
+impl<DB: Database> DerefMut for Transaction<'_, DB> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.connection
     }
 }
 
-impl<DB: TracedDatabase> fmt::Debug for Transaction<'_, DB> {
+impl<'c, DB: Database> AsRef<Connection<'c, DB>> for Transaction<'c, DB> {
+    fn as_ref(&self) -> &Connection<'c, DB> {
+        self
+    }
+}
+
+impl<'c, DB: Database> AsMut<Connection<'c, DB>> for Transaction<'c, DB> {
+    fn as_mut(&mut self) -> &mut Connection<'c, DB> {
+        self
+    }
+}
+
+impl<DB: Database> fmt::Debug for Transaction<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction")
             .field("connection", &self.connection)

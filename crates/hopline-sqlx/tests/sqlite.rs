@@ -63,7 +63,7 @@ async fn verbatim_text_is_bounded() {
         .traced()
         .tracer(tracer);
     let pool = pool.query_text(hopline_sqlx::QueryText::VerbatimIfParameterised);
-    let long = format!("SELECT ? AS {}", "a".repeat(10_000));
+    let long = format!("SELECT ?, '{}'", "a".repeat(10_000));
     sqlx::query(sqlx::AssertSqlSafe(long))
         .bind(1)
         .execute(&pool)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sqlx::any::{Any, AnyConnectOptions};
 use sqlx::error::DatabaseError;
 
-use super::{Dialect, Endpoint, TracedDatabase, forward_to_driver};
+use super::{Endpoint, TracedDatabase, forward_to_driver};
 
 impl TracedDatabase for Any {
     /// As the driver that the URL's scheme names has it; of one that is not built in, nothing but that it is.
@@ -13,11 +13,16 @@ impl TracedDatabase for Any {
         match options.database_url.scheme() {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => sqlx::postgres::PgConnectOptions::try_from(options)
-                .map_or_else(|_| unknown(), |options| sqlx::Postgres::endpoint(&options)),
+                .map_or_else(
+                    |_| Self::unknown_endpoint(),
+                    |options| sqlx::Postgres::endpoint(&options),
+                ),
             #[cfg(feature = "mysql")]
             scheme @ ("mysql" | "mariadb") => {
-                let known = sqlx::mysql::MySqlConnectOptions::try_from(options)
-                    .map_or_else(|_| unknown(), |options| sqlx::MySql::endpoint(&options));
+                let known = sqlx::mysql::MySqlConnectOptions::try_from(options).map_or_else(
+                    |_| Self::unknown_endpoint(),
+                    |options| sqlx::MySql::endpoint(&options),
+                );
                 Endpoint {
                     system: if scheme == "mysql" {
                         "mysql"
@@ -28,18 +33,11 @@ impl TracedDatabase for Any {
                 }
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options)
-                .map_or_else(|_| unknown(), |options| sqlx::Sqlite::endpoint(&options)),
-            _ => unknown(),
-        }
-    }
-
-    fn outlives_connections(options: &AnyConnectOptions) -> bool {
-        match options.database_url.scheme() {
-            #[cfg(feature = "sqlite")]
-            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options)
-                .is_ok_and(|options| sqlx::Sqlite::outlives_connections(&options)),
-            scheme => scheme != "sqlite",
+            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options).map_or_else(
+                |_| Self::unknown_endpoint(),
+                |options| sqlx::Sqlite::endpoint(&options),
+            ),
+            _ => Self::unknown_endpoint(),
         }
     }
 
@@ -53,14 +51,4 @@ impl TracedDatabase for Any {
     }
 
     forward_to_driver!();
-}
-
-fn unknown() -> Endpoint {
-    Endpoint {
-        system: "other_sql",
-        dialect: Dialect::Other,
-        address: None,
-        port: None,
-        namespace: None,
-    }
 }

@@ -49,6 +49,17 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// A database without an address and a name.
+    pub fn new(system: &'static str, dialect: Dialect) -> Self {
+        Self {
+            system,
+            dialect,
+            address: None,
+            port: None,
+            namespace: None,
+        }
+    }
+
     pub(crate) fn attributes(&self) -> [Attr<'_>; 4] {
         [
             attr(semconv::DB_SYSTEM_NAME, Literal(self.system)),
@@ -67,13 +78,18 @@ pub type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>
 /// Implemented for those of sqlx by feature. Not sealed: a driver of another make can implement it. The
 /// `connection_…` functions forward to the driver's own `Executor`; they are here so that generic code needs
 /// no more than `DB: TracedDatabase`.
+#[diagnostic::on_unimplemented(
+    message = "hopline does not trace the database `{Self}`",
+    note = "turn on its feature of hopline-sqlx: `postgres`, `mysql`, `sqlite` or `any` (of hopline: `sqlx-postgres`, …)",
+    note = "in generic code, the bound is `DB: hopline::sqlx::TracedDatabase`"
+)]
 pub trait TracedDatabase: Database {
     /// Where connections with these options go.
     fn endpoint(options: &<Self::Connection as Connection>::Options) -> Endpoint;
 
-    /// False where what is stored goes with its connection, as in SQLite's memory.
-    fn outlives_connections(_options: &<Self::Connection as Connection>::Options) -> bool {
-        true
+    /// What is known of a connection whose options are not: product and dialect.
+    fn unknown_endpoint() -> Endpoint {
+        Endpoint::new("other_sql", Dialect::Other)
     }
 
     /// Rows that a statement changed.

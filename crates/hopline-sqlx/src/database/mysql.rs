@@ -31,5 +31,9 @@ impl TracedDatabase for MySql {
         Some(error.number().to_string().into())
     }
 
+    fn unknown_endpoint() -> Endpoint {
+        Endpoint::new("mysql", Dialect::MySql)
+    }
+
     forward_to_driver!();
 }

@@ -28,5 +28,9 @@ impl TracedDatabase for Postgres {
         }
     }
 
+    fn unknown_endpoint() -> Endpoint {
+        Endpoint::new("postgresql", Dialect::Postgres)
+    }
+
     forward_to_driver!();
 }

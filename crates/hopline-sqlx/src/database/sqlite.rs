@@ -23,8 +23,8 @@ impl TracedDatabase for Sqlite {
         }
     }
 
-    fn outlives_connections(options: &SqliteConnectOptions) -> bool {
-        !is_in_memory(options)
+    fn unknown_endpoint() -> Endpoint {
+        Endpoint::new("sqlite", Dialect::Sqlite)
     }
 
     forward_to_driver!();

@@ -1,0 +1,192 @@
+//! Migrations, with a span for each that runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+use hopline_core::Span;
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator};
+
+use crate::connection::Connection;
+use crate::database::TracedDatabase;
+use crate::pool::Pool;
+use crate::record::{Pending, fail};
+use crate::settings::Settings;
+
+impl<DB: TracedDatabase> Pool<DB>
+where
+    DB::Connection: Migrate,
+{
+    /// Runs the migrations that were not applied yet, as `migrator.run(&pool)` does with a pool of sqlx. Each is a span
+    /// `db.migrate`, with its version as `hopline.db.migration`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hopline_sqlx::SqlitePool;
+    /// use sqlx::migrate::Migrator;
+    ///
+    /// static MIGRATIONS: Migrator = Migrator::DEFAULT; // sqlx::migrate!()
+    ///
+    /// let pool = SqlitePool::connect("sqlite::memory:").await?;
+    /// pool.migrate(&MIGRATIONS).await?;
+    /// let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&pool).await?;
+    /// assert_eq!(applied, 0);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::run`].
+    pub async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
+        self.take().await?.migrate(migrator).await
+    }
+
+    /// The same up to a version, as [`Migrator::run_to`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::run_to`].
+    pub async fn migrate_to(&self, migrator: &Migrator, version: i64) -> Result<(), MigrateError> {
+        self.take().await?.migrate_to(migrator, version).await
+    }
+}
+
+impl<DB: TracedDatabase> Connection<'_, DB>
+where
+    DB::Connection: Migrate,
+{
+    /// Runs the migrations that were not applied yet; see [`Pool::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::run`].
+    pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
+        migrator
+            .run_direct(None, &mut self.migrations(), false)
+            .await
+    }
+
+    /// The same up to a version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::run_to`].
+    pub async fn migrate_to(
+        &mut self,
+        migrator: &Migrator,
+        version: i64,
+    ) -> Result<(), MigrateError> {
+        migrator
+            .run_direct(Some(version), &mut self.migrations(), false)
+            .await
+    }
+
+    fn migrations(&mut self) -> Migrations<'_, DB> {
+        let settings = Arc::clone(self.settings());
+        Migrations {
+            connection: self.raw_mut(),
+            settings,
+        }
+    }
+}
+
+/// The driver's own way to migrate; what applies and reverts a migration is a span.
+struct Migrations<'c, DB: TracedDatabase> {
+    connection: &'c mut DB::Connection,
+    settings: Arc<Settings>,
+}
+
+impl<DB: TracedDatabase> Migrations<'_, DB> {
+    fn span(&self, migration: &Migration) -> Span {
+        self.settings
+            .migration(migration.sql.as_str(), migration.version)
+    }
+}
+
+async fn ended<DB: TracedDatabase>(
+    span: Span,
+    work: BoxFuture<'_, Result<Duration, MigrateError>>,
+) -> Result<Duration, MigrateError> {
+    let span = Pending::new(span);
+    let result = work.await;
+    span.over(|span| match &result {
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            fail::<DB>(span, error);
+        }
+        Err(_) => span.fail("migration"),
+        Ok(_) => {}
+    });
+    result
+}
+
+impl<DB: TracedDatabase> Migrate for Migrations<'_, DB>
+where
+    DB::Connection: Migrate,
+{
+    fn create_schema_if_not_exists<'e>(
+        &'e mut self,
+        schema_name: &'e str,
+    ) -> BoxFuture<'e, Result<(), MigrateError>> {
+        self.connection.create_schema_if_not_exists(schema_name)
+    }
+
+    fn ensure_migrations_table<'e>(
+        &'e mut self,
+        table_name: &'e str,
+    ) -> BoxFuture<'e, Result<(), MigrateError>> {
+        self.connection.ensure_migrations_table(table_name)
+    }
+
+    fn dirty_version<'e>(
+        &'e mut self,
+        table_name: &'e str,
+    ) -> BoxFuture<'e, Result<Option<i64>, MigrateError>> {
+        self.connection.dirty_version(table_name)
+    }
+
+    fn list_applied_migrations<'e>(
+        &'e mut self,
+        table_name: &'e str,
+    ) -> BoxFuture<'e, Result<Vec<AppliedMigration>, MigrateError>> {
+        self.connection.list_applied_migrations(table_name)
+    }
+
+    fn lock(&mut self) -> BoxFuture<'_, Result<(), MigrateError>> {
+        self.connection.lock()
+    }
+
+    fn unlock(&mut self) -> BoxFuture<'_, Result<(), MigrateError>> {
+        self.connection.unlock()
+    }
+
+    fn apply<'e>(
+        &'e mut self,
+        table_name: &'e str,
+        migration: &'e Migration,
+    ) -> BoxFuture<'e, Result<Duration, MigrateError>> {
+        let span = self.span(migration);
+        let apply = self.connection.apply(table_name, migration);
+        Box::pin(ended::<DB>(span, apply))
+    }
+
+    fn revert<'e>(
+        &'e mut self,
+        table_name: &'e str,
+        migration: &'e Migration,
+    ) -> BoxFuture<'e, Result<Duration, MigrateError>> {
+        let span = self.span(migration);
+        let revert = self.connection.revert(table_name, migration);
+        Box::pin(ended::<DB>(span, revert))
+    }
+
+    fn skip<'e>(
+        &'e mut self,
+        table_name: &'e str,
+        migration: &'e Migration,
+    ) -> BoxFuture<'e, Result<(), MigrateError>> {
+        self.connection.skip(table_name, migration)
+    }
+}

@@ -1,0 +1,130 @@
+//! A connection that goes back to its pool.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{Database, Error};
+
+use crate::annotated::Notes;
+use crate::connection::Connection;
+use crate::database::TracedDatabase;
+use crate::executor::impl_executor;
+
+/// A connection of a pool whose statements are spans; goes back to the pool when it is dropped.
+///
+/// Derefs to [`Connection`], as sqlx's own derefs to the driver's: `&mut *connection` and `&mut connection` are
+/// executors, and both are taken by functions over `&mut Connection<'_, DB>`.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+/// use hopline_sqlx::{Connection, SqlitePool};
+/// use sqlx::Sqlite;
+///
+/// async fn one(db: &mut Connection<'_, Sqlite>) -> Result<i64, sqlx::Error> {
+///     sqlx::query_scalar("SELECT 1").fetch_one(&mut *db).await
+/// }
+///
+/// let pool = SqlitePool::connect("sqlite::memory:").await?;
+/// let mut connection = pool.acquire().await?;
+/// sqlx::query("SELECT 1").execute(&mut *connection).await?;
+/// assert_eq!(one(&mut connection).await?, 1);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))] fn main() {}
+/// ```
+pub struct PoolConnection<DB: Database> {
+    connection: Connection<'static, DB>,
+}
+
+impl<DB: Database> PoolConnection<DB> {
+    pub(crate) fn new(connection: Connection<'static, DB>) -> Self {
+        Self { connection }
+    }
+}
+
+impl<DB: TracedDatabase> PoolConnection<DB> {
+    /// Closes it. The pool may open another one then.
+    ///
+    /// # Errors
+    ///
+    /// As sqlx's own.
+    pub async fn close(self) -> Result<(), Error> {
+        self.connection.close().await
+    }
+
+    /// Closes it when it is dropped, instead of giving it back.
+    pub fn close_on_drop(&mut self) {
+        if let Some(pooled) = self.connection.pooled_mut() {
+            pooled.close_on_drop();
+        }
+    }
+
+    /// Takes it out of its pool, which may then open another one. It stays traced.
+    #[must_use = "a connection that is dropped is closed"]
+    pub fn detach(self) -> Connection<'static, DB> {
+        self.connection.detach()
+    }
+
+    /// Takes it out of its pool for good: the pool goes on as if it was in use. It stays traced.
+    #[must_use = "a connection that is dropped is closed"]
+    pub fn leak(self) -> Connection<'static, DB> {
+        self.connection.leak()
+    }
+
+    /// Gives it back now, instead of in a task that its drop spawns. It must not be used afterwards.
+    ///
+    /// # Cancellation
+    ///
+    /// The connection is closed.
+    pub fn return_to_pool(&mut self) -> impl Future<Output = ()> + Send + 'static + use<DB> {
+        let returned = self
+            .connection
+            .pooled_mut()
+            .map(|pooled| pooled.return_to_pool());
+        async move {
+            if let Some(returned) = returned {
+                returned.await;
+            }
+        }
+    }
+}
+
+impl<DB: Database> Deref for PoolConnection<DB> {
+    type Target = Connection<'static, DB>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl<DB: Database> DerefMut for PoolConnection<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl<DB: Database> AsRef<Connection<'static, DB>> for PoolConnection<DB> {
+    fn as_ref(&self) -> &Connection<'static, DB> {
+        self
+    }
+}
+
+impl<DB: Database> AsMut<Connection<'static, DB>> for PoolConnection<DB> {
+    fn as_mut(&mut self) -> &mut Connection<'static, DB> {
+        self
+    }
+}
+
+impl<DB: Database> fmt::Debug for PoolConnection<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolConnection")
+            .field("connection", &self.connection)
+            .finish()
+    }
+}
+
+impl_executor!(&'c mut PoolConnection<DB>, |pooled| (
+    pooled.connection,
+    Notes::default()
+));

@@ -1,0 +1,194 @@
+//! A pool that has connections when it is traced keeps them, and what is logged of them holds no values.
+
+mod support;
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hopline_sqlx::{PoolExt, TracedDatabase};
+use hopline_testing::tracer;
+use log::LevelFilter;
+use sqlx::pool::PoolOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
+use support::{mysql_url, postgres_url, safe};
+use tracing::Level;
+
+/// Lines that the process wrote, as an application has them with `tracing_subscriber::fmt`.
+#[derive(Clone, Copy)]
+struct Lines;
+
+static LINES: Mutex<String> = Mutex::new(String::new());
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LINES
+            .lock()
+            .unwrap()
+            .push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn subscribe() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_writer(|| Lines)
+            .with_ansi(false)
+            .with_max_level(Level::DEBUG)
+            .init();
+    });
+}
+
+/// The lines about a table, each event in one.
+fn lines(table: &str) -> Vec<String> {
+    let all = LINES.lock().unwrap();
+    all.lines()
+        .filter(|line| line.contains(table))
+        .map(str::to_owned)
+        .collect()
+}
+
+const WARM: u32 = 8;
+
+/// A pool with so many connections that each counted its `after_connect`, then traced.
+async fn keeps_its_connections<DB>(url: &str, sleep: &str)
+where
+    DB: TracedDatabase,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    subscribe();
+    let table = support::table();
+    let connects = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connects);
+    let options: <DB::Connection as Connection>::Options = url.parse().unwrap();
+    let raw = PoolOptions::<DB>::new()
+        .min_connections(WARM)
+        .max_connections(WARM)
+        .after_connect(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        })
+        .connect_with(options.log_slow_statements(LevelFilter::Warn, Duration::from_millis(300)))
+        .await
+        .unwrap();
+    while raw.size() < WARM {
+        tokio::task::yield_now().await;
+    }
+    (&mut *raw.acquire().await.unwrap())
+        .execute(safe(&format!("CREATE TABLE {table} (a TEXT)")))
+        .await
+        .unwrap();
+    LINES.lock().unwrap().push('\n');
+    let before = lines(&table).len();
+
+    let (tracer, spans) = tracer("svc");
+    let pool = raw.clone().traced().tracer(tracer);
+    // on all connections at a time, in and out of transactions, to the end and half-way
+    let held = join_all((0..WARM).map(|_| pool.acquire())).await;
+    for connection in held {
+        let mut connection = connection.unwrap();
+        connection
+            .execute(safe(&format!("SELECT 'hunter2', a FROM {table}")))
+            .await
+            .unwrap();
+        let mut tx = connection.begin().await.unwrap();
+        tx.execute(safe(&format!("INSERT INTO {table} VALUES ('hunter2')")))
+            .await
+            .unwrap();
+        tx.fetch_optional(safe(&format!("SELECT 'hunter2', a FROM {table}")))
+            .await
+            .unwrap()
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    pool.execute(safe(&format!("SELECT 'hunter2', a FROM {table}")))
+        .await
+        .unwrap();
+    let slow = sleep.replace("users", &table);
+    pool.execute(safe(&slow)).await.unwrap();
+
+    assert_eq!(
+        (raw.size(), connects.load(Ordering::Relaxed)),
+        (WARM, WARM as usize),
+        "none was closed or opened"
+    );
+    let logged = lines(&table)[before..].to_vec();
+    let count = |text: &str| logged.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(count("hunter2"), 0, "{logged:#?}");
+    let summaries = logged
+        .iter()
+        .filter(|line| line.contains("summary="))
+        .count();
+    assert_eq!(summaries, 3 * WARM as usize + 2, "each once: {logged:#?}");
+    let warned: Vec<&String> = logged
+        .iter()
+        .filter(|line| line.contains("WARN") && line.contains("slow statement"))
+        .collect();
+    assert_eq!(warned.len(), 1, "{logged:#?}");
+    assert!(warned[0].contains("slow_threshold=300ms"), "{warned:?}");
+    assert_eq!(spans.named("db.query").len(), summaries);
+    pool.raw()
+        .acquire()
+        .await
+        .unwrap()
+        .execute(safe(&format!("DROP TABLE {table}")))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_warm_pool_keeps_its_connections_on_postgres() {
+    keeps_its_connections::<sqlx::Postgres>(
+        &postgres_url(),
+        "SELECT pg_sleep(0.4)::text, 'hunter2' FROM users LIMIT 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_warm_pool_keeps_its_connections_on_mariadb() {
+    keeps_its_connections::<sqlx::MySql>(
+        &mysql_url(),
+        "SELECT SLEEP(0.4), 'hunter2' FROM users LIMIT 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_warm_pool_keeps_its_connections_on_sqlite() {
+    let file = std::env::temp_dir().join(support::table());
+    // counts for longer than the threshold
+    let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
+                SELECT count(*), 'hunter2' FROM n, (SELECT a FROM users LIMIT 1)";
+    keeps_its_connections::<sqlx::Sqlite>(&format!("sqlite:{}?mode=rwc", file.display()), slow)
+        .await;
+    std::fs::remove_file(&file).unwrap();
+}
+
+/// A connection that somebody opened, and one on which nothing is recorded.
+#[tokio::test]
+async fn a_borrowed_connection_logs_no_values() {
+    use hopline_sqlx::ConnectionExt;
+
+    subscribe();
+    let table = support::table();
+    let mut connection = sqlx::PgConnection::connect(&postgres_url()).await.unwrap();
+    let statement = safe(&format!("SELECT 'hunter2' AS {table}"));
+    connection.traced_mut().execute(statement).await.unwrap();
+    let mut traced = connection.traced();
+    let statement = safe(&format!("SELECT 'hunter2' AS {table}"));
+    traced.fetch_optional(statement).await.unwrap().unwrap();
+    let logged = lines(&table);
+    assert!(
+        !logged.is_empty() && logged.iter().all(|line| !line.contains("hunter2")),
+        "{logged:?}"
+    );
+}
