@@ -33,7 +33,7 @@ impl Batch {
         Self {
             chunk,
             resource: Arc::clone(&of.resource),
-            keep_slower: of.plan.load().keep.slower,
+            keep_slower: of.plan.load().keep.slower.map(|slower| slower.limit),
             home,
         }
     }
@@ -152,7 +152,7 @@ impl<'a> SpanView<'a> {
         &self.part.tracestate
     }
 
-    /// How many traces it stands for; see [`SpanData::adjusted_count`].
+    /// The number of spans that it stands for; see [`SpanData::adjusted_count`].
     pub fn adjusted_count(&self) -> Option<f64> {
         adjusted_count(self.flags(), self.tracestate())
     }

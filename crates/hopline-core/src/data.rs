@@ -106,10 +106,10 @@ impl SpanData {
         self.attribute(key)?.as_str()
     }
 
-    /// How many spans like it there were, so that sums over what was sampled tell of all there was.
+    /// The number of spans that it stands for, itself among them: a sum over sampled spans estimates the number of all.
     ///
     /// Zero for one that was kept though not sampled: it stands for no other. `None` if the share by which it was
-    /// sampled is unknown.
+    /// sampled is unknown, or [not believed](crate::Threshold#trust).
     pub fn adjusted_count(&self) -> Option<f64> {
         adjusted_count(self.flags, &self.tracestate)
     }
@@ -134,6 +134,7 @@ pub(crate) fn adjusted_count(flags: TraceFlags, tracestate: &TraceState) -> Opti
     if flags.is_sampled() {
         otel::read(tracestate)
             .threshold
+            .filter(|threshold| threshold.is_plausible())
             .map(Threshold::adjusted_count)
     } else {
         Some(0.0)

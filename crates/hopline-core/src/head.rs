@@ -97,9 +97,10 @@ impl<'p> Head<'p> {
         });
         let choice = match decision {
             Some(decision) => Choice::of(decision, &input, came),
-            None => plan.choose(&input, came, &shared.clock, &shared.counters),
+            None => plan.choose(&input, came, shared),
         };
-        if choice.by_chance && !random && own.or(came.randomness).is_none() {
+        let known = choice.randomness.or(own).or(came.randomness);
+        if choice.by_chance && !random && known.is_none() {
             warn_of_presumption();
         }
         let random = if random {
@@ -109,7 +110,10 @@ impl<'p> Head<'p> {
         };
         let goes = Said {
             threshold: choice.threshold,
-            randomness: came.randomness.or(own.filter(|_| choice.by_chance)),
+            // the parent's, unless the parent is ignored
+            randomness: (choice.randomness)
+                .or(came.randomness)
+                .or(own.filter(|_| choice.by_chance)),
             // who decides leaves nothing behind that somebody else might read as a share
             unread: came.unread && choice.follows,
         };

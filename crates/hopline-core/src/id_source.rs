@@ -67,6 +67,18 @@ impl IdSource {
         }
     }
 
+    /// 56 bits in which no caller has a part. Cheap: what they decide is no secret.
+    #[inline]
+    pub(crate) fn randomness(&self) -> u64 {
+        let bits = match self {
+            Self::Random => fastrand::u64(..),
+            Self::Seeded(state) => split_mix(state),
+            // no number of the sequence is used up
+            Self::Sequence(last) => mix(last.load(Relaxed)),
+        };
+        bits >> 8
+    }
+
     #[inline]
     pub(crate) fn span_id(&self) -> SpanId {
         match self {

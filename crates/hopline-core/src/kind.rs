@@ -42,15 +42,4 @@ impl Kept {
             Self::Downstream => Some("downstream"),
         }
     }
-
-    /// The clause of the plan that kept it; a sampled one says which when it starts.
-    pub(crate) fn rule(self) -> Option<&'static str> {
-        match self {
-            Self::Head => None,
-            Self::Forced => Some("keep forced"),
-            Self::Error => Some("keep errors"),
-            Self::Slow => Some("keep slower"),
-            Self::Downstream => Some("keep downstream"),
-        }
-    }
 }

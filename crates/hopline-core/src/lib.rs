@@ -63,7 +63,7 @@
 //! |---|---|---|
 //! | `error.type` | any span | it failed |
 //! | `hopline.kept` = `error`, `slow`, `forced`, `downstream` | local root | kept although not sampled |
-//! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; `parent` where that decided |
+//! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; where none did, `parent`, `sampler` or `downstream` |
 //! | `hopline.dropped_spans` | local root | spans of its trace were lost to a limit |
 //! | allowed baggage members | every span | [`TracerBuilder::baggage_attributes`] names them |
 //!

@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::queue::{Chunk, Queue};
 use crate::sampling::Sampler;
 use crate::sampling::active::Active;
-use crate::sampling::keep::ErrorRate;
+use crate::sampling::keep::KeptPerSecond;
 use crate::sink::Sink;
 use crate::stats::{Budget, Counters};
 use crate::tick::Ticker;
@@ -27,7 +27,8 @@ pub(crate) struct Shared {
     pub(crate) plan: ArcSwap<Active>,
     /// Decides instead of the plan who is sampled.
     pub(crate) sampler: Option<Box<dyn Sampler>>,
-    pub(crate) error_rate: ErrorRate,
+    pub(crate) errors_kept: KeptPerSecond,
+    pub(crate) slow_kept: KeptPerSecond,
     pub(crate) error_messages: bool,
     pub(crate) baggage_attributes: Vec<Box<str>>,
     pub(crate) limits: Limits,

@@ -11,6 +11,7 @@ use crate::head::{Carried, Head};
 use crate::id_source::random_span_id;
 use crate::notice::notify;
 use crate::record::Marks;
+use crate::sampling::keep::Keep;
 use crate::shared::Shared;
 use crate::span::Span;
 use crate::trace::TraceRef;
@@ -293,7 +294,11 @@ impl<'a> SpanBuilder<'a> {
         let shared = tracer.shared();
         let plan = shared.plan.load();
         let head = Head::new(&self, shared, &plan, parent.as_ref());
-        let keep = plan.keep.under(parent.as_ref().map(ParentBranch::of));
+        let keep = if head.choice.never {
+            Keep::NOTHING
+        } else {
+            plan.keep.under(parent.as_ref().map(ParentBranch::of))
+        };
         let recorded = (head.choice.sampled || keep.records()) && !shared.is_closed();
         let (tracestate, extras) = head.carry(parent.as_ref(), carried, recorded);
         let mut context = Context {

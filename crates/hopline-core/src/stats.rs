@@ -22,10 +22,12 @@ pub struct Stats {
     pub after_shutdown: u64,
     /// Traces that their share would have taken, but not the plan's budget.
     pub over_budget: u64,
-    /// Failed traces that were not sampled and not kept, being more than the plan keeps in a second.
+    /// Failed traces that were not sampled and not kept, because the rate of the plan's `keep errors` was exceeded.
     pub errors_let_go: u64,
     /// Panics of sinks, of the sampler, of closures for attributes and of `Display` of errors. None went further.
     pub panics: u64,
+    /// Slow traces that were not sampled and not kept, because the rate of the plan's `keep slower` was exceeded.
+    pub slow_let_go: u64,
     /// Bytes that buffers hold now.
     pub buffer_bytes: usize,
 }
@@ -41,6 +43,7 @@ pub(crate) struct Counters {
     pub(crate) over_budget: AtomicU64,
     pub(crate) errors_let_go: AtomicU64,
     pub(crate) panics: AtomicU64,
+    pub(crate) slow_let_go: AtomicU64,
 }
 
 impl Counters {
@@ -55,6 +58,7 @@ impl Counters {
             over_budget: self.over_budget.load(Relaxed),
             errors_let_go: self.errors_let_go.load(Relaxed),
             panics: self.panics.load(Relaxed),
+            slow_let_go: self.slow_let_go.load(Relaxed),
             buffer_bytes: budget.used.load(Relaxed),
         }
     }

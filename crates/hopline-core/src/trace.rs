@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::SpanId;
 use crate::buffer::{Beginning, Ended, Opening, Refused, State};
 use crate::context::Extras;
+use crate::kind::Kept;
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::notice::notify;
 use crate::record::Records;
@@ -170,10 +171,16 @@ fn settle(ended: Ended) {
     if due {
         shared.hand_over();
     }
-    if let_go {
-        notify("errors", || {
-            "failed traces are let go: more than the plan keeps in a second (see Stats)".to_owned()
-        });
+    match let_go {
+        Some(Kept::Slow) => notify("slow", || {
+            "slow traces were discarded: more than the plan's `keep slower` rate (see Stats::slow_let_go)"
+                .to_owned()
+        }),
+        Some(_) => notify("errors", || {
+            "failed traces were discarded: more than the plan's `keep errors` rate (see Stats::errors_let_go)"
+                .to_owned()
+        }),
+        None => {}
     }
 }
 

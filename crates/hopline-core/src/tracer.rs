@@ -12,7 +12,7 @@ use crate::id_source::Ids;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
 use crate::queue::Queue;
 use crate::sampling::active::Active;
-use crate::sampling::keep::ErrorRate;
+use crate::sampling::keep::KeptPerSecond;
 use crate::sampling::{Sampler, SamplingPlan};
 use crate::shared::Shared;
 use crate::sink::{Batching, FlushError, Sink, Source};
@@ -281,7 +281,8 @@ impl TracerBuilder {
             resource: Arc::new(self.resource),
             plan: ArcSwap::from_pointee(Active::new(self.plan)),
             sampler: self.sampler,
-            error_rate: ErrorRate::default(),
+            errors_kept: KeptPerSecond::default(),
+            slow_kept: KeptPerSecond::default(),
             error_messages: self.error_messages,
             baggage_attributes: self.baggage_attributes,
             limits: self.limits,

@@ -33,9 +33,13 @@ fn rule() -> impl Strategy<Value = SamplingRule> {
     ];
     let conditions = (text(), text(), text(), text());
     let kind = option::of(prop::sample::select(kinds.to_vec()));
-    let share = option::of(share());
+    let share = option::of(option::of(share()));
     (conditions, kind, share).prop_map(|((name, destination, method, path), kind, share)| {
-        let mut rule = share.map_or_else(SamplingRule::always, SamplingRule::share);
+        let mut rule = match share {
+            None => SamplingRule::always(),
+            Some(None) => SamplingRule::never(),
+            Some(Some(share)) => SamplingRule::share(share),
+        };
         rule = kind.into_iter().fold(rule, SamplingRule::kind);
         rule = name.into_iter().fold(rule, SamplingRule::name);
         rule = destination
@@ -52,7 +56,8 @@ fn plan() -> impl Strategy<Value = SamplingPlan> {
         any::<Duration>(),
         any::<u64>().prop_map(Duration::from_nanos)
     ]);
-    let switches = any::<[bool; 4]>();
+    let slower = (slower, option::of(any::<u32>()));
+    let switches = any::<[bool; 5]>();
     let parents = option::of((0..4_usize, share()));
     let rules = prop::collection::vec(rule(), 0..4);
     let all = (rules, share(), rates, slower, switches, parents);
@@ -71,12 +76,17 @@ fn plan() -> impl Strategy<Value = SamplingPlan> {
             plan = errors
                 .into_iter()
                 .fold(plan, SamplingPlan::keep_errors_per_second);
-            plan = slower.into_iter().fold(plan, SamplingPlan::keep_slower);
-            let changes: [fn(SamplingPlan) -> SamplingPlan; 4] = [
+            plan = match slower {
+                (Some(limit), None) => plan.keep_slower(limit),
+                (Some(limit), Some(rate)) => plan.keep_slower_per_second(limit, rate),
+                (None, _) => plan,
+            };
+            let changes: [fn(SamplingPlan) -> SamplingPlan; 5] = [
                 SamplingPlan::keep_errors,
                 SamplingPlan::keep_forced,
                 SamplingPlan::local_roots_only,
                 SamplingPlan::ignore_parents,
+                SamplingPlan::resample_parents,
             ];
             let wanted = changes
                 .into_iter()

@@ -64,7 +64,9 @@ fn kept_errors_are_all_of_them_or_so_many_a_second() {
     for (plan, kept_at_once, kept_later) in [
         ("* 0%; keep errors", 10_000, 10_000),
         ("* 0%; keep errors 100/s", 100, 100),
-        ("* 0%; budget 1/s; keep errors", 10_000, 10_000),
+        ("* 0%; budget 1/s; keep errors", 1, 1),
+        ("* 0%; budget 20/s; keep errors", 20, 20),
+        ("* 0%; budget 1/s; keep errors 100/s", 100, 100),
     ] {
         let (tracer, clock, memory) = clocked(plan);
         for expected in [kept_at_once, kept_later] {
@@ -80,6 +82,9 @@ fn kept_errors_are_all_of_them_or_so_many_a_second() {
                 kept.iter()
                     .all(|span| span.text("hopline.kept") == Some("error"))
             );
+            // the rule is recorded as it is written, so that it is found in the plan and parses
+            let rule = kept[0].text("hopline.sampling.rule").unwrap();
+            assert!(plan.ends_with(rule) && rule.parse::<SamplingPlan>().is_ok());
             clock.advance(Duration::from_secs(1));
         }
         let let_go = 20_000 - kept_at_once - kept_later;
@@ -89,6 +94,67 @@ fn kept_errors_are_all_of_them_or_so_many_a_second() {
             "{plan}: the rest is counted"
         );
     }
+}
+
+#[test]
+fn kept_slow_ones_are_all_of_them_or_so_many_a_second() {
+    for (plan, kept_each_second) in [
+        ("* 0%; keep slower 500ms", 200),
+        ("* 0%; keep slower 500ms 50/s", 50),
+        ("* 0%; budget 1/s; keep slower 500ms", 1),
+        ("* 0%; budget 1/s; keep slower 500ms 50/s", 50),
+    ] {
+        let (tracer, clock, memory) = clocked(plan);
+        for _ in 0..2 {
+            // as uploads that a client makes slow
+            let uploads: Vec<_> = (0..200).map(|_| root(&tracer, "upload")).collect();
+            clock.advance(Duration::from_secs(1));
+            drop(uploads);
+            let _ = tracer.flush(Duration::ZERO);
+            let kept = memory.take();
+            assert_eq!(kept.len(), kept_each_second, "{plan}");
+            assert_eq!(kept[0].text("hopline.kept"), Some("slow"));
+            let rule = kept[0].text("hopline.sampling.rule").unwrap();
+            assert!(plan.ends_with(rule) && rule.parse::<SamplingPlan>().is_ok());
+        }
+        let let_go = 2 * (200 - kept_each_second) as u64;
+        let stats = tracer.stats();
+        assert_eq!((stats.slow_let_go, stats.errors_let_go), (let_go, 0));
+        assert_eq!(stats.discarded, let_go, "{plan}: the rest is counted");
+    }
+}
+
+#[test]
+fn what_is_never_recorded_is_not_whatever_happens() {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let plan = "/health never; /ready 0%; * 100%; keep errors; keep slower 500ms; keep forced";
+    let (tracer, memory) = traced(|builder| {
+        let clock = Clock::Manual(clock.clone());
+        builder.plan(plan.parse().unwrap()).clock(clock)
+    });
+    let check = |path: &str, parent: Option<&str>| {
+        let incoming = parent.map(incoming).unwrap_or_default();
+        let mut request =
+            SpanBuilder::new("GET")
+                .path(path)
+                .start_root(Some(&tracer), incoming, no_attrs);
+        request.fail("503");
+        request.keep();
+        clock.advance(Duration::from_secs(1));
+        let sent = request.in_scope(|| span("inside").span_context().unwrap());
+        request.end();
+        (memory.take().len(), sent.is_sampled())
+    };
+    assert_eq!(check("/health", None), (0, false));
+    assert_eq!(
+        check("/health", Some(PARENT)),
+        (0, false),
+        "and calls inside carry a context that is not sampled"
+    );
+    assert_eq!(check("/ready", None), (2, false), "its failure is kept");
+    assert_eq!(check("/ready", Some(PARENT)), (2, true));
+    assert_eq!(check("/", None), (2, true));
+    assert_eq!(tracer.stats().discarded, 0, "and costs no buffer");
 }
 
 #[test]

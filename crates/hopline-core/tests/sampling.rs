@@ -28,7 +28,7 @@ const LOW: u64 = 1;
 
 #[test]
 fn s01_all_stands_in_one_member_of_bounded_grammar() {
-    let half = planned("* 50%; ignore parents");
+    let half = planned("* 50%; resample parents");
     for (came, goes) in [
         ("ot=x:1;y2:A.b_c-d,a=1", "ot=th:8;x:1;y2:A.b_c-d,a=1"),
         ("ot=X:1,a=1", "ot=th:8,a=1"),
@@ -59,7 +59,7 @@ fn s02_unknown_sub_keys_stay() {
         .map(str::to_owned);
     assert_eq!(followed.as_deref(), Some("ot=future:1;th:8"));
     let dropped = call(
-        &planned("* 0%; ignore parents"),
+        &planned("* 0%; resample parents"),
         HIGH,
         "01",
         "a=1,ot=th:8;future:1",
@@ -75,7 +75,7 @@ fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
     for (text, goes) in [
         ("ff", Some("ot=th:ff")),
         ("ff00", Some("ot=th:ff00")),
-        (longest.as_str(), Some("ot=th:ffffffffffffff")),
+        (longest.as_str(), None),
         ("0", Some("ot=th:e666")),
         ("FF", None),
         ("fffffffffffffff", None),
@@ -89,7 +89,7 @@ fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
 
 #[test]
 fn s04_the_randomness_is_that_of_rv_or_else_the_ids_last_56_bits() {
-    let half = planned("* 50%; ignore parents");
+    let half = planned("* 50%; resample parents");
     for (randomness, state, is) in [
         (HIGH, "", true),
         (LOW, "", false),
@@ -110,7 +110,7 @@ fn s04_the_randomness_is_that_of_rv_or_else_the_ids_last_56_bits() {
 
 #[test]
 fn s05_a_trace_is_taken_if_its_randomness_reaches_the_threshold() {
-    let tenth = planned("* 10%; ignore parents");
+    let tenth = planned("* 10%; resample parents");
     for (randomness, is) in [
         (0xe6_6600_0000_0000, true),
         (0xe6_65ff_ffff_ffff, false),
@@ -136,7 +136,7 @@ fn s06_a_share_becomes_a_threshold_of_four_digits() {
         ("* 0.1%", "ffbe77"),
         ("* 100%", "0"),
     ] {
-        let tracer = planned(&format!("{plan}; ignore parents"));
+        let tracer = planned(&format!("{plan}; resample parents"));
         let sent = call(&tracer, HIGH, "02", "");
         assert_eq!(
             sent.one("tracestate"),
@@ -149,7 +149,7 @@ fn s06_a_share_becomes_a_threshold_of_four_digits() {
 #[test]
 fn s07_the_adjusted_count_is_what_the_share_stands_for() {
     let (tracer, memory) =
-        traced(|builder| builder.plan("* 25%; ignore parents; keep errors".parse().unwrap()));
+        traced(|builder| builder.plan("* 25%; resample parents; keep errors".parse().unwrap()));
     let _ = call(&tracer, HIGH, "02", "");
     let span = memory.take().remove(0);
     assert_eq!(span.adjusted_count(), Some(4.0));
@@ -170,7 +170,7 @@ fn s07_the_adjusted_count_is_what_the_share_stands_for() {
 
 #[test]
 fn s08_who_decides_says_by_what_share_and_a_dropped_trace_has_none() {
-    let half = planned("* 50%; ignore parents");
+    let half = planned("* 50%; resample parents");
     assert_eq!(
         call(&half, HIGH, "02", "ot=th:c").one("tracestate"),
         Some("ot=th:8")
@@ -204,7 +204,7 @@ fn s09_a_parents_share_is_passed_on_unless_its_flag_contradicts_it() {
 
 #[test]
 fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
-    let half = planned("* 50%; ignore parents");
+    let half = planned("* 50%; resample parents");
     let sent = call(&half, LOW, "01", "ot=rv:80000000000000");
     assert_eq!(sent.one("tracestate"), Some("ot=th:8;rv:80000000000000"));
     let sent = call(&half, LOW, "01", "ot=th:0;rv:00000000000001");
@@ -235,7 +235,7 @@ fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
 
 #[test]
 fn s11_ids_are_taken_for_random_also_without_the_flag() {
-    let half = planned("* 50%; ignore parents");
+    let half = planned("* 50%; resample parents");
     for flags in ["00", "02"] {
         assert!(sampled(&call(&half, HIGH, flags, "")) && !sampled(&call(&half, LOW, flags, "")));
     }
@@ -344,6 +344,13 @@ fn s15_each_of_the_five_branches_decides_for_itself() {
         ("* 100%", [true, true, false, true]),
         ("* 0%", [false, true, false, true]),
         ("* 0%; ignore parents", [false, false, false, false]),
+        ("* 100%; ignore parents", [true, true, true, true]),
+        ("* 0%; resample parents", [false, false, false, false]),
+        ("* 100%; resample parents", [true, true, true, true]),
+        (
+            "* 0%; local sampled parents ignore",
+            [false, true, false, false],
+        ),
         (
             "* 0%; remote sampled parents 0%",
             [false, false, false, true],
@@ -406,7 +413,7 @@ fn s17_the_old_name_samples_consistently() {
         _ => None,
     };
     let plan = SamplingPlan::from_variables(variables).unwrap().unwrap();
-    assert_eq!(plan, "* 10%; ignore parents".parse().unwrap());
+    assert_eq!(plan, "* 10%; resample parents".parse().unwrap());
 }
 
 /// New traces, a million of each: who was taken, and what it stands for.
@@ -457,8 +464,8 @@ fn a_million_traces_are_sampled_as_the_share_says() {
 #[test]
 fn services_of_different_shares_sample_nested_sets() {
     let (half, tenth) = (
-        planned("* 50%; ignore parents"),
-        planned("* 10%; ignore parents"),
+        planned("* 50%; resample parents"),
+        planned("* 10%; resample parents"),
     );
     let mut both = [0; 2];
     let ids = planned("* 100%");
@@ -482,7 +489,7 @@ fn services_of_different_shares_sample_nested_sets() {
 fn the_recommended_plan_is_text_too() {
     assert_eq!(
         SamplingPlan::recommended().to_string(),
-        "* 10%; budget 100/s; keep errors; keep slower 1s"
+        "* 10%; budget 100/s; keep errors 100/s; keep slower 1s 50/s"
     );
     assert_ne!(SamplingPlan::recommended(), SamplingPlan::default());
 }

@@ -85,7 +85,7 @@ fn change(state: &TraceState) {
 /// A service on the way decides by the `ot` member and writes it anew; all else stays as it came.
 fn pass_on(incoming: Incoming) {
     static TRACER: LazyLock<Tracer> = LazyLock::new(|| {
-        let plan: SamplingPlan = "* 50%; parents ignore"
+        let plan: SamplingPlan = "* 50%; parents resample"
             .parse()
             .expect("it is a plan's text");
         Tracer::builder().plan(plan).build()

@@ -1,5 +1,6 @@
 //! The end of a span, and what the local root's end decides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
@@ -8,7 +9,7 @@ use super::{Phase, State};
 use crate::attr;
 use crate::kind::Kept;
 use crate::record::{Marks, Records};
-use crate::sampling::keep::KeepErrors;
+use crate::sampling::keep::KeepRate;
 use crate::shared::Shared;
 use crate::tick::Tick;
 use crate::value::Literal;
@@ -18,8 +19,8 @@ pub(crate) struct Ended {
     pub(crate) shared: Arc<Shared>,
     /// Finished spans are due at the sinks.
     pub(crate) due: bool,
-    /// The operator is to be told of an error that was let go.
-    pub(crate) let_go: bool,
+    /// The operator is to be told of a failed or slow trace that was let go.
+    pub(crate) let_go: Option<Kept>,
     /// The buffer's vectors, where something holds the trace that may hold it for long.
     pub(crate) records: Option<Box<Records>>,
 }
@@ -72,7 +73,7 @@ impl State {
             // and need not hold the memory that a root's trace took
             records = (decided && held).then(|| Box::new(std::mem::take(&mut self.records)));
         }
-        let let_go = self.let_go && decided && self.phase == Phase::Discarded;
+        let let_go = self.let_go.is_some() && decided && self.phase == Phase::Discarded;
         if self.due || let_go || records.is_some() {
             return self.left(records);
         }
@@ -84,7 +85,7 @@ impl State {
         Some(Ended {
             shared: self.shared.clone()?,
             due: std::mem::take(&mut self.due),
-            let_go: self.let_go && self.phase == Phase::Discarded,
+            let_go: self.let_go.filter(|_| self.phase == Phase::Discarded),
             records,
         })
     }
@@ -95,9 +96,13 @@ impl State {
             self.phase = Phase::Discarded;
             return;
         };
-        if let (Some(label), Some(rule)) = (kept.label(), kept.rule()) {
+        if let (Some(label), Some(rule)) = (kept.label(), self.keep.clause(kept)) {
             let kept = attr("hopline.kept", Literal(label));
-            self.append_own(root, &[kept, attr("hopline.sampling.rule", Literal(rule))]);
+            let rule = match &rule {
+                Cow::Borrowed(rule) => attr("hopline.sampling.rule", Literal(rule)),
+                Cow::Owned(rule) => attr("hopline.sampling.rule", rule),
+            };
+            self.append_own(root, &[kept, rule]);
         }
         if self.lost_spans > 0 {
             self.append_own(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
@@ -117,11 +122,12 @@ impl State {
         }
         let record = &self.records.spans[root];
         let (slow, end) = (record.start.until(record.end), record.end);
-        if self.failed && self.keep.errors != KeepErrors::No && self.may_keep_error(end) {
+        if self.failed && self.may_keep_error(end) {
             return Some(Kept::Error);
         }
-        let limit = self.keep.slower;
-        limit.filter(|limit| slow >= *limit).map(|_| Kept::Slow)
+        let slower = self.keep.slower.filter(|slower| slow >= slower.limit)?;
+        self.may_keep(Kept::Slow, slower.rate, end)
+            .then_some(Kept::Slow)
     }
 
     /// Keeps the local trace for this reason, unless there is one already.
@@ -139,26 +145,33 @@ impl State {
             return true;
         }
         let now = self.shared.as_deref().map(|shared| shared.clock.now());
-        let kept =
-            self.keep.errors != KeepErrors::No && now.is_some_and(|now| self.may_keep_error(now));
+        let kept = now.is_some_and(|now| self.may_keep_error(now));
         if kept {
             self.forced = Some(Kept::Error);
         }
         kept
     }
 
-    /// Asked once for each failed trace: the answer counts.
+    /// True if the plan keeps this failed trace. One that was let go stays so.
     fn may_keep_error(&mut self, now: Tick) -> bool {
-        let KeepErrors::PerSecond(limit) = self.keep.errors else {
+        let rate = self.keep.errors.filter(|_| self.let_go.is_none());
+        rate.is_some_and(|rate| self.may_keep(Kept::Error, rate, now))
+    }
+
+    /// True if a keep rule of this rate keeps one more; else it is counted as let go.
+    fn may_keep(&mut self, why: Kept, rate: KeepRate, now: Tick) -> bool {
+        let (Some(limit), Some(shared)) = (rate.per_second(), self.shared.as_deref()) else {
             return true;
         };
-        let Some(shared) = self.shared.as_deref().filter(|_| !self.let_go) else {
-            return false;
+        let (taken, let_go) = match why {
+            Kept::Slow => (&shared.slow_kept, &shared.counters.slow_let_go),
+            _ => (&shared.errors_kept, &shared.counters.errors_let_go),
         };
-        self.let_go = !shared.error_rate.take(limit, now);
-        if self.let_go {
-            shared.counters.errors_let_go.fetch_add(1, Relaxed);
+        if taken.take(limit, now) {
+            return true;
         }
-        !self.let_go
+        let_go.fetch_add(1, Relaxed);
+        self.let_go = self.let_go.or(Some(why));
+        false
     }
 }

@@ -97,8 +97,8 @@ pub(crate) struct State {
     /// Already decided that it is kept, and why.
     forced: Option<Kept>,
     failed: bool,
-    /// It failed and was found to be one too many.
-    let_go: bool,
+    /// It failed or was slow, and was found to be one too many.
+    let_go: Option<Kept>,
     /// Finished spans are due at the sinks before the local root's end.
     due: bool,
     /// Spans started and not yet ended.
@@ -128,7 +128,7 @@ impl State {
             keep: Keep::NOTHING,
             forced: None,
             failed: false,
-            let_go: false,
+            let_go: None,
             due: false,
             open: 0,
             base: 0,
@@ -159,7 +159,7 @@ impl State {
         self.keep = beginning.keep;
         self.forced = None;
         self.failed = false;
-        self.let_go = false;
+        self.let_go = None;
         self.due = false;
         self.open = 0;
         self.base = 0;
@@ -373,6 +373,6 @@ mod tests {
 
     #[test]
     fn a_trace_that_is_held_for_ever_is_small() {
-        assert!(size_of::<State>() <= 312, "{}", size_of::<State>());
+        assert!(size_of::<State>() <= 320, "{}", size_of::<State>());
     }
 }

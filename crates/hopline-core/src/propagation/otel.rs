@@ -18,6 +18,14 @@ pub(crate) struct Said {
     pub(crate) unread: bool,
 }
 
+impl Said {
+    /// The threshold, unless it contradicts the randomness of a trace that it is said to have taken, or is one that no
+    /// plan makes.
+    pub(crate) fn believed(self, randomness: u64) -> Option<Threshold> {
+        (self.threshold).filter(|threshold| threshold.takes(randomness) && threshold.is_plausible())
+    }
+}
+
 #[inline]
 pub(crate) fn read(state: &TraceState) -> Said {
     let mut said = Said::default();

@@ -44,11 +44,11 @@ impl Propagators {
             .map(str::trim)
             .filter(|name| !name.is_empty())
         {
-            match name {
+            match name.to_ascii_lowercase().as_str() {
                 "tracecontext" => chosen.trace_context = true,
                 "baggage" => chosen.baggage = true,
                 "none" => none = true,
-                other => unknown.push(other),
+                _ => unknown.push(name),
             }
         }
         if !unknown.is_empty() {
@@ -114,6 +114,7 @@ mod tests {
             ("baggage,b3", (false, true)),
             ("b3", (true, true)),
             ("none", (false, false)),
+            ("TraceContext", (true, false)),
         ] {
             assert_eq!(read(list), expected, "{list:?}");
         }

@@ -9,8 +9,8 @@ use crate::sampling::allowance::Allowance;
 use crate::sampling::keep::Keep;
 use crate::sampling::parents::{OnParent, Parents};
 use crate::sampling::share::Share;
-use crate::stats::Counters;
-use crate::tick::Ticker;
+use crate::sampling::threshold::LEAST_SHARE;
+use crate::shared::Shared;
 use crate::{
     Baggage, Decision, ParentBranch, SamplingInput, SamplingPlan, SamplingRule, SpanContext,
     Threshold, TraceId, TraceState,
@@ -24,8 +24,8 @@ pub(crate) struct Active {
     others: Group,
     parents: Parents,
     branches: [Group; 4],
-    /// True if a rule samples whatever a parent decided.
-    always: bool,
+    /// True if a rule decides whatever a parent decided.
+    overrules: bool,
     /// True if a rule looks at names.
     pub(crate) by_name: bool,
     /// True if nothing but one share decides on new traces.
@@ -56,6 +56,10 @@ pub(crate) struct Choice<'a> {
     pub(crate) by_chance: bool,
     /// True if the parent did.
     pub(crate) follows: bool,
+    /// The randomness that decided, where it is not the parent's though there is one.
+    pub(crate) randomness: Option<u64>,
+    /// True if the trace is not to be recorded, whatever happens in it.
+    pub(crate) never: bool,
     /// The rule's text.
     pub(crate) rule: &'a str,
     /// What a trace without parent and baggage carries, if that is all there is to say.
@@ -73,7 +77,7 @@ impl Active {
         } = plan;
         let mut shares = Vec::new();
         let mut group = |share: Share, text: String, limited: bool| {
-            let index = (limited && share != Share::Always).then(|| {
+            let index = (limited && !share.overrules()).then(|| {
                 shares.push(share.of_one());
                 shares.len() - 1
             });
@@ -84,8 +88,9 @@ impl Active {
                 group(share, format!("{} parents {share}", branch.words()), true)
             }
             // what a tracer of this process sampled was counted there
-            OnParent::Follow | OnParent::Ignore => {
-                let limited = branch == ParentBranch::RemoteSampled && !parents.are_ignored();
+            OnParent::Follow | OnParent::Ignore | OnParent::Resample => {
+                let limited =
+                    branch == ParentBranch::RemoteSampled && parents.on(branch) == OnParent::Follow;
                 group(Share::ALL, "parent".to_owned(), limited)
             }
         });
@@ -97,13 +102,13 @@ impl Active {
                 (rule, group)
             })
             .collect();
-        let always = |group: &Group| group.share == Share::Always;
+        let overrules = |group: &Group| group.share.overrules();
         Self {
-            always: always(&others) || rules.iter().any(|(_, group)| always(group)),
+            overrules: overrules(&others) || rules.iter().any(|(_, group)| overrules(group)),
             by_name: rules.iter().any(|(rule, _)| rule.name.is_some()),
             plain: rules.is_empty() && budget.is_none(),
             allowance: budget.map(|budget| Allowance::new(budget, shares.into_iter())),
-            keep,
+            keep: budget.map_or(keep, |budget| keep.within(budget)),
             others,
             parents,
             branches,
@@ -114,7 +119,8 @@ impl Active {
     /// The decision on a new trace by a plan that is `plain`, as most are.
     #[inline]
     pub(crate) fn choose_plainly(&self, id: TraceId) -> Choice<'_> {
-        Choice::by(&self.others, self.others.threshold, id.randomness(), true)
+        let sampled = takes(self.others.threshold, id.randomness());
+        Choice::by(&self.others, self.others.threshold, sampled, true)
     }
 
     /// `said` is what the parent's tracestate says.
@@ -123,29 +129,42 @@ impl Active {
         &self,
         input: &SamplingInput<'_>,
         said: Said,
-        clock: &Ticker,
-        counters: &Counters,
+        shared: &Shared,
     ) -> Choice<'_> {
         let Some(parent) = input.parent else {
-            return self.chance(self.group(input), input, Known::NOTHING, clock, counters);
+            return self.chance(self.group(input), Draw::own(input.randomness), shared);
         };
-        if self.always {
+        if self.overrules {
             let group = self.group(input);
-            if group.share == Share::Always {
-                return self.chance(group, input, Known::NOTHING, clock, counters);
+            if group.share.overrules() {
+                return self.chance(group, Draw::own(input.randomness), shared);
             }
         }
         let branch = ParentBranch::of(parent);
         let own = &self.branches[branch as usize];
         match self.parents.on(branch) {
             OnParent::Ignore => {
-                self.chance(self.group(input), input, Known::NOTHING, clock, counters)
+                let randomness = shared.ids.randomness();
+                let choice = self.chance(self.group(input), Draw::own(randomness), shared);
+                Choice {
+                    randomness: Some(randomness),
+                    ready: None,
+                    ..choice
+                }
+            }
+            OnParent::Resample => {
+                self.chance(self.group(input), Draw::parents(input.randomness), shared)
             }
             OnParent::Follow if self.allowance.is_none() || own.index.is_none() => {
                 Choice::follow(parent, input, said, &own.text)
             }
             OnParent::Follow | OnParent::Share(_) => {
-                self.chance(own, input, Known::of(parent, input, said), clock, counters)
+                let known = Known::of(parent, input, said);
+                let draw = Draw {
+                    known,
+                    ..Draw::parents(input.randomness)
+                };
+                self.chance(own, draw, shared)
             }
         }
     }
@@ -157,33 +176,38 @@ impl Active {
 
     /// By a probability: the group's, no higher than what is known, lowered by the budget.
     #[inline]
-    fn chance<'a>(
-        &'a self,
-        group: &'a Group,
-        input: &SamplingInput<'_>,
-        known: Known,
-        clock: &Ticker,
-        counters: &Counters,
-    ) -> Choice<'a> {
-        let asked = group.threshold.map(|own| own.max(known.threshold));
-        let mut threshold = asked;
+    fn chance<'a>(&'a self, group: &'a Group, draw: Draw, shared: &Shared) -> Choice<'a> {
+        let mut threshold = group.threshold.map(|own| own.max(draw.known.threshold));
+        let asks = takes(threshold, draw.randomness);
+        let (mut sampled, mut countable) = (asks, draw.known.countable);
         if let (Some(allowance), Some(index)) = (&self.allowance, group.index) {
-            let part = allowance.part(index, clock.now());
-            if part < 1.0 {
-                threshold = asked.and_then(|asked| Threshold::of_share(asked.share() * part));
+            let part = allowance.part(index, shared.clock.now());
+            if part < 1.0 && draw.is_own {
+                threshold = threshold
+                    .and_then(|asked| Threshold::of_share((asked.share() * part).max(LEAST_SHARE)));
+                sampled = takes(threshold, draw.randomness);
+            } else if part < 1.0 {
+                // whoever chose the trace's randomness would choose who is picked; so there is no threshold to pass on
+                sampled = asks && unit(shared.ids.randomness()) < part;
+                countable = false;
             }
-            if taken(threshold, input.randomness) {
+            if sampled {
                 allowance.took(index);
-            } else if taken(asked, input.randomness) {
-                counters.over_budget.fetch_add(1, Relaxed);
+            } else if asks {
+                shared.counters.over_budget.fetch_add(1, Relaxed);
             }
         }
-        Choice::by(group, threshold, input.randomness, known.countable)
+        Choice::by(group, threshold, sampled, countable)
     }
 }
 
-fn taken(threshold: Option<Threshold>, randomness: u64) -> bool {
+fn takes(threshold: Option<Threshold>, randomness: u64) -> bool {
     threshold.is_some_and(|threshold| threshold.takes(randomness))
+}
+
+/// From 0 to 1, of 56 random bits.
+fn unit(randomness: u64) -> f64 {
+    randomness as f64 / (1_u64 << 56) as f64
 }
 
 impl Group {
@@ -207,6 +231,32 @@ impl Group {
     }
 }
 
+/// What a probability is compared with.
+#[derive(Clone, Copy)]
+struct Draw {
+    randomness: u64,
+    /// True if this process drew it.
+    is_own: bool,
+    known: Known,
+}
+
+impl Draw {
+    fn own(randomness: u64) -> Self {
+        Self {
+            randomness,
+            is_own: true,
+            known: Known::NOTHING,
+        }
+    }
+
+    fn parents(randomness: u64) -> Self {
+        Self {
+            is_own: false,
+            ..Self::own(randomness)
+        }
+    }
+}
+
 /// What a decision above says of a trace's probability.
 #[derive(Clone, Copy)]
 struct Known {
@@ -222,8 +272,7 @@ impl Known {
     };
 
     fn of(parent: &SpanContext, input: &SamplingInput<'_>, said: Said) -> Self {
-        let threshold = said.threshold.filter(|said| said.takes(input.randomness));
-        match threshold {
+        match said.believed(input.randomness) {
             _ if !parent.is_sampled() => Self::NOTHING,
             Some(threshold) => Self {
                 threshold,
@@ -240,19 +289,15 @@ impl Known {
 impl<'a> Choice<'a> {
     /// By a probability; `countable` is false where it is not all that decided.
     #[inline]
-    fn by(
-        group: &'a Group,
-        threshold: Option<Threshold>,
-        randomness: u64,
-        countable: bool,
-    ) -> Self {
-        let sampled = taken(threshold, randomness);
+    fn by(group: &'a Group, threshold: Option<Threshold>, sampled: bool, countable: bool) -> Self {
         let told = threshold.filter(|_| sampled && countable);
         Self {
             sampled,
             threshold: told,
             by_chance: threshold != Some(Threshold::EVERY),
             follows: false,
+            randomness: None,
+            never: group.share == Share::Never,
             rule: &group.text,
             ready: group.extras.as_ref().filter(|_| told == group.threshold),
         }
@@ -266,6 +311,8 @@ impl<'a> Choice<'a> {
             threshold: None,
             by_chance: false,
             follows: false,
+            randomness: None,
+            never: false,
             rule: RULE,
             ready: None,
         };
@@ -292,11 +339,11 @@ impl<'a> Choice<'a> {
         let sampled = parent.is_sampled();
         Self {
             sampled,
-            threshold: said
-                .threshold
-                .filter(|said| sampled && said.takes(input.randomness)),
+            threshold: said.believed(input.randomness).filter(|_| sampled),
             by_chance: false,
             follows: true,
+            randomness: None,
+            never: false,
             rule,
             ready: None,
         }

@@ -1,43 +1,97 @@
 //! Who is kept though not sampled.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::ParentBranch;
+use crate::kind::Kept;
 use crate::sync::Mutex;
 use crate::tick::Tick;
 
 /// The keep rules of a plan, small enough for each local trace to take along: it ends by the rules it began with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Keep {
-    pub(crate) errors: KeepErrors,
-    pub(crate) slower: Option<Duration>,
+    /// Failed traces.
+    pub(crate) errors: Option<KeepRate>,
+    pub(crate) slower: Option<KeepSlower>,
     /// What the application asks for, in traces that nothing else would record.
     pub(crate) forced: bool,
     /// Leave alone what another process did not sample.
     pub(crate) local_roots_only: bool,
 }
 
+/// How many traces a keep rule keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeepErrors {
-    No,
+pub(crate) enum KeepRate {
     All,
     PerSecond(u32),
+    /// All, as the rule is written, in a plan with a budget of this many in a second.
+    WithinBudget(u32),
+}
+
+/// Traces whose local root took at least this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeepSlower {
+    pub(crate) limit: Duration,
+    pub(crate) rate: KeepRate,
+}
+
+impl KeepRate {
+    fn within(self, budget: u32) -> Self {
+        match self {
+            Self::All => Self::WithinBudget(budget),
+            limited => limited,
+        }
+    }
+
+    /// The most in a second.
+    pub(crate) fn per_second(self) -> Option<u32> {
+        match self {
+            Self::All => None,
+            Self::PerSecond(rate) | Self::WithinBudget(rate) => Some(rate),
+        }
+    }
 }
 
 impl Keep {
     pub(crate) const NOTHING: Self = Self {
-        errors: KeepErrors::No,
+        errors: None,
         slower: None,
         forced: false,
         local_roots_only: false,
     };
+
+    /// A budget bounds what a rule without a rate of its own keeps.
+    pub(crate) fn within(mut self, budget: u32) -> Self {
+        self.errors = self.errors.map(|rate| rate.within(budget));
+        self.slower = self.slower.map(|slower| KeepSlower {
+            rate: slower.rate.within(budget),
+            ..slower
+        });
+        self
+    }
+
+    /// The clause that kept a trace, as a plan has it; `downstream` where another service did. None if it was sampled
+    /// at its start.
+    pub(crate) fn clause(&self, kept: Kept) -> Option<Cow<'static, str>> {
+        match (kept, self.errors, self.slower) {
+            (Kept::Head, ..) => None,
+            (Kept::Error, Some(rate @ KeepRate::PerSecond(_)), _) => {
+                Some(format!("keep errors{rate}").into())
+            }
+            (Kept::Error, ..) => Some("keep errors".into()),
+            (Kept::Slow, _, slower) => slower.map(|slower| slower.to_string().into()),
+            (Kept::Forced, ..) => Some("keep forced".into()),
+            (Kept::Downstream, ..) => Some("downstream".into()),
+        }
+    }
 
     /// The rules that count for a trace with this decision above it.
     #[inline]
     pub(crate) fn under(self, parent: Option<ParentBranch>) -> Self {
         if self.local_roots_only && parent == Some(ParentBranch::RemoteUnsampled) {
             return Self {
-                errors: KeepErrors::No,
+                errors: None,
                 slower: None,
                 ..self
             };
@@ -48,17 +102,17 @@ impl Keep {
     /// True if a trace that was not sampled may yet be kept, so that it has to be recorded.
     #[inline]
     pub(crate) fn records(self) -> bool {
-        self.errors != KeepErrors::No || self.slower.is_some() || self.forced
+        self.errors.is_some() || self.slower.is_some() || self.forced
     }
 }
 
-/// Counts failed traces within a second, which begins with the first one.
+/// Counts traces that a keep rule wants within a second, which begins with the first one.
 ///
-/// A lock: taken only for failed traces under a limit, for the length of two comparisons.
+/// A lock: taken only for failed or slow traces under a limit, for the length of two comparisons.
 #[derive(Debug, Default)]
-pub(crate) struct ErrorRate(Mutex<Option<(Tick, u32)>>);
+pub(crate) struct KeptPerSecond(Mutex<Option<(Tick, u32)>>);
 
-impl ErrorRate {
+impl KeptPerSecond {
     /// True for the first `limit` within a second.
     pub(crate) fn take(&self, limit: u32, now: Tick) -> bool {
         let mut second = self.0.lock();

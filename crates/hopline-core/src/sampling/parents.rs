@@ -49,8 +49,10 @@ pub(crate) enum OnParent {
     /// The same.
     #[default]
     Follow,
-    /// The rules decide as for a new trace.
+    /// The rules decide as for a new trace, by randomness of this process: the parent has no part in it.
     Ignore,
+    /// The rules decide as for a new trace, by the trace's own randomness, so that services sample nested sets.
+    Resample,
     /// This many are sampled; of sampled ones, those that a lower share takes too.
     Share(Share),
 }
@@ -71,7 +73,7 @@ impl Parents {
         self.0 = [to; 4];
     }
 
-    pub(crate) fn are_ignored(&self) -> bool {
-        self.0 == [OnParent::Ignore; 4]
+    pub(crate) fn are_all(&self, on: OnParent) -> bool {
+        self.0 == [on; 4]
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::sampling::keep::KeepErrors;
+use crate::sampling::keep::{KeepRate, KeepSlower};
 use crate::sampling::parents::OnParent;
 use crate::sampling::share::Share;
 use crate::{Kind, ParentBranch, SamplingPlan, SamplingRule};
@@ -15,13 +15,16 @@ impl fmt::Display for SamplingPlan {
             write!(f, "{rule}; ")?;
         }
         write!(f, "* {}", self.others)?;
-        if self.parents.are_ignored() {
+        if self.parents.are_all(OnParent::Ignore) {
             f.write_str("; ignore parents")?;
+        } else if self.parents.are_all(OnParent::Resample) {
+            f.write_str("; resample parents")?;
         } else {
             for branch in ParentBranch::EACH {
                 match self.parents.on(branch) {
                     OnParent::Follow => {}
                     OnParent::Ignore => write!(f, "; {} parents ignore", branch.words())?,
+                    OnParent::Resample => write!(f, "; {} parents resample", branch.words())?,
                     OnParent::Share(share) => write!(f, "; {} parents {share}", branch.words())?,
                 }
             }
@@ -29,13 +32,11 @@ impl fmt::Display for SamplingPlan {
         if let Some(budget) = self.budget {
             write!(f, "; budget {budget}/s")?;
         }
-        match self.keep.errors {
-            KeepErrors::No => {}
-            KeepErrors::All => f.write_str("; keep errors")?,
-            KeepErrors::PerSecond(limit) => write!(f, "; keep errors {limit}/s")?,
+        if let Some(rate) = self.keep.errors {
+            write!(f, "; keep errors{rate}")?;
         }
-        if let Some(limit) = self.keep.slower {
-            write!(f, "; keep slower {}", Shortest(limit))?;
+        if let Some(slower) = self.keep.slower {
+            write!(f, "; {slower}")?;
         }
         if self.keep.forced {
             f.write_str("; keep forced")?;
@@ -44,6 +45,22 @@ impl fmt::Display for SamplingPlan {
             f.write_str("; local roots only")?;
         }
         Ok(())
+    }
+}
+
+/// As it stands behind a keep rule.
+impl fmt::Display for KeepRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All | Self::WithinBudget(_) => Ok(()),
+            Self::PerSecond(rate) => write!(f, " {rate}/s"),
+        }
+    }
+}
+
+impl fmt::Display for KeepSlower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keep slower {}{}", Shortest(self.limit), self.rate)
     }
 }
 
@@ -87,6 +104,7 @@ impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("always"),
+            Self::Never => f.write_str("never"),
             Self::Percent(percent) => write!(f, "{percent}%"),
         }
     }

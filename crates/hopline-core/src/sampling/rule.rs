@@ -42,6 +42,14 @@ impl SamplingRule {
         Self::of(Share::Always)
     }
 
+    /// No trace that fits, as for health checks: it is not recorded, also where a parent sampled it, and not kept
+    /// though it fails, is slow or is [asked for](crate::Span::keep).
+    ///
+    /// With a [`share`](Self::share) of 0, failed and slow ones are still kept by the plan's keep rules.
+    pub fn never() -> Self {
+        Self::of(Share::Never)
+    }
+
     pub(crate) fn of(share: Share) -> Self {
         Self {
             kind: None,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::sampling::keep::KeepErrors;
+use crate::sampling::keep::{KeepRate, KeepSlower};
 use crate::sampling::parents::OnParent;
 use crate::sampling::print::{KINDS, TIME_UNITS, is_bare_method};
 use crate::sampling::share::Share;
@@ -24,7 +24,7 @@ impl FromStr for SamplingPlan {
 }
 
 const CLAUSES: &str = "expected `METHOD /path 10%`, `kind …`, `name …`, `destination …`, `* 10%`, `budget …`, \
-    `keep …`, `local roots only` or `ignore parents`";
+    `keep …`, `local roots only`, `ignore parents` or `resample parents`";
 
 impl SamplingPlan {
     fn clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
@@ -43,10 +43,13 @@ impl SamplingPlan {
                 self.others = share.share()?;
                 Ok(())
             }
-            Some("ignore") => {
-                let parents = first.one(rest, "expected `ignore parents`")?;
+            Some(what @ ("ignore" | "resample")) => {
+                let parents = first.one(rest, "expected `parents` behind it")?;
                 parents.must_be("parents", "expected `parents`")?;
-                self.parents.set_all(OnParent::Ignore);
+                self.parents.set_all(match what {
+                    "ignore" => OnParent::Ignore,
+                    _ => OnParent::Resample,
+                });
                 Ok(())
             }
             Some("local")
@@ -72,13 +75,14 @@ impl SamplingPlan {
             return Err(keep.error("expected `keep errors`, `keep slower 500ms` or `keep forced`"));
         };
         match (what.bare(), rest) {
-            (Some("errors"), []) => self.keep.errors = KeepErrors::All,
-            (Some("errors"), _) => {
-                self.keep.errors = KeepErrors::PerSecond(what.one(rest, "")?.per_second()?);
+            (Some("errors"), rate) => self.keep.errors = Some(keep_rate(rate)?),
+            (Some("slower"), [limit, rate @ ..]) => {
+                let limit = limit.duration()?;
+                let rate = keep_rate(rate)?;
+                self.keep.slower = Some(KeepSlower { limit, rate });
             }
-            (Some("slower"), _) => {
-                let limit = what.one(rest, "expected a time such as 500ms behind it")?;
-                self.keep.slower = Some(limit.duration()?);
+            (Some("slower"), []) => {
+                return Err(what.error("expected a time such as 500ms behind it"));
             }
             (Some("forced"), []) => self.keep.forced = true,
             (Some("forced"), [extra, ..]) => return Err(extra.error("expected `;`")),
@@ -87,7 +91,7 @@ impl SamplingPlan {
         Ok(())
     }
 
-    /// `[remote|local] [sampled|unsampled] parents SHARE|follow|ignore`
+    /// `[remote|local] [sampled|unsampled] parents SHARE|follow|ignore|resample`
     fn parents_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
         let mut rest = words;
         let mut next = |options: [&'static str; 2]| {
@@ -106,14 +110,17 @@ impl SamplingPlan {
         parents.must_be("parents", "expected `parents`")?;
         let what = parents.one(
             rest,
-            "expected a percentage, `follow` or `ignore` behind it",
+            "expected a percentage, `follow`, `ignore` or `resample` behind it",
         )?;
         let on = match what.bare() {
             Some("follow") => OnParent::Follow,
             Some("ignore") => OnParent::Ignore,
+            Some("resample") => OnParent::Resample,
             _ => match what.share()? {
-                Share::Always => {
-                    return Err(what.error("expected a percentage, `follow` or `ignore`"));
+                Share::Always | Share::Never => {
+                    return Err(
+                        what.error("expected a percentage, `follow`, `ignore` or `resample`")
+                    );
                 }
                 share => OnParent::Share(share),
             },
@@ -193,8 +200,17 @@ impl SamplingPlan {
                 Err(error) => error,
             }),
             [] => Err(words[words.len() - 1]
-                .error("expected a percentage such as 10%, or `always`, behind it")),
+                .error("expected a percentage such as 10%, `always` or `never` behind it")),
         }
+    }
+}
+
+/// The rate behind a keep rule; all are kept without one.
+fn keep_rate(words: &[Word<'_>]) -> Result<KeepRate, ParsePlanError> {
+    match words {
+        [] => Ok(KeepRate::All),
+        [rate] => rate.per_second().map(KeepRate::PerSecond),
+        [_, extra, ..] => Err(extra.error("expected `;`")),
     }
 }
 
@@ -241,9 +257,12 @@ impl Word<'_> {
     }
 
     fn share(&self) -> Result<Share, ParsePlanError> {
-        const EXPECTED: &str = "expected a percentage such as 10%, or `always`";
-        if self.bare() == Some("always") {
-            return Ok(Share::Always);
+        const EXPECTED: &str = "expected a percentage such as 10%, `always` or `never`";
+        const TOO_LITTLE: &str = "expected 0%, or a percentage from 0.0001% to 100%";
+        match self.bare() {
+            Some("always") => return Ok(Share::Always),
+            Some("never" | "drop") => return Ok(Share::Never),
+            _ => {}
         }
         let number = self.bare().and_then(|text| text.strip_suffix('%'));
         // what `f64` parses besides, such as `inf` and `1e1`, nobody would expect here
@@ -252,8 +271,9 @@ impl Word<'_> {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || byte == b'.')
         });
-        let share = number.and_then(|number| Share::percent(number.parse().ok()?));
-        share.ok_or_else(|| self.error(EXPECTED))
+        let number: Option<f64> = number.and_then(|number| number.parse().ok());
+        let number = number.ok_or_else(|| self.error(EXPECTED))?;
+        Share::percent(number).ok_or_else(|| self.error(TOO_LITTLE))
     }
 
     fn per_second(&self) -> Result<u32, ParsePlanError> {
@@ -388,11 +408,15 @@ mod tests {
             "* 100%; remote sampled parents 10%; local unsampled parents ignore; keep slower 1500us",
             "name \"a \\\" \\\\ ;\" 1%; * 100%",
             "any 3%; * 100%",
+            "/health never; * 100%; resample parents; keep slower 500ms 50/s",
+            "* never; remote sampled parents resample",
+            "* 0.0001%",
         ] {
             assert_eq!(text.parse::<SamplingPlan>().unwrap().to_string(), text);
         }
         for (text, printed) in [
             ("keep slower 2000ms;;", "* 100%; keep slower 2s"),
+            ("/health drop", "/health never; * 100%"),
             (
                 "sampled parents 10%",
                 "* 100%; remote sampled parents 10%; local sampled parents 10%",
@@ -408,11 +432,13 @@ mod tests {
 
     #[test]
     fn errors_point_at_the_word() {
-        const SHARE: &str = "expected a percentage such as 10%, or `always`";
+        const SHARE: &str = "expected a percentage such as 10%, `always` or `never`";
+        const RANGE: &str = "expected 0%, or a percentage from 0.0001% to 100%";
         for (text, error) in [
-            ("GET /a 101%", format!("`101%` at 7: {SHARE}")),
+            ("GET /a 101%", format!("`101%` at 7: {RANGE}")),
+            ("* 0.00001%", format!("`0.00001%` at 2: {RANGE}")),
             ("GET /a 1e1%", format!("`1e1%` at 7: {SHARE}")),
-            ("GET /a", format!("`/a` at 4: {SHARE}, behind it")),
+            ("GET /a", format!("`/a` at 4: {SHARE} behind it")),
             ("GET products 10%", format!("`products` at 4: {SHARE}")),
             (
                 "GET GET /a 1%",
@@ -430,6 +456,19 @@ mod tests {
             (
                 "* 5%; keep slower soon",
                 "`soon` at 18: expected a time such as 500ms or 2s".into(),
+            ),
+            (
+                "keep slower 1s 5",
+                "`5` at 15: expected a rate such as 200/s".into(),
+            ),
+            ("keep slower 1s 5/s now", "`now` at 19: expected `;`".into()),
+            (
+                "keep slower",
+                "`slower` at 5: expected a time such as 500ms behind it".into(),
+            ),
+            (
+                "parents never",
+                "`never` at 8: expected a percentage, `follow`, `ignore` or `resample`".into(),
             ),
             (
                 "budget 0/s",

@@ -7,6 +7,8 @@ use crate::id::hex_word;
 /// 2 to the power of 56: one more than the largest randomness.
 const ALL: u64 = 1 << 56;
 const DIGITS: u32 = 14;
+/// The smallest share that plans and budgets make, and that is believed of others: 2 to the power of -20.
+pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 
 /// The share of traces that is sampled, as OpenTelemetry's consistent probability sampling writes it (`th`).
 ///
@@ -24,6 +26,12 @@ const DIGITS: u32 = 14;
 /// assert!((tenth.adjusted_count() - 10.0).abs() < 0.01);
 /// assert_eq!(Threshold::of_share(0.0), None, "nothing is no share");
 /// ```
+///
+/// # Trust
+///
+/// A threshold that comes from another process is believed down to a share of 2^-20, which is less than the smallest
+/// that a [`SamplingPlan`](crate::SamplingPlan) makes: with a forged one a span stands for at most 1,048,576 others. A
+/// smaller share counts as unknown, and is not passed on.
 ///
 /// [spec]: https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +76,12 @@ impl Threshold {
         (ALL - self.0) as f64 / ALL as f64
     }
 
-    /// How many traces one that it took stands for.
+    /// True if a plan can have made it; see [Trust](Self#trust).
+    pub(crate) fn is_plausible(self) -> bool {
+        self.0 <= ALL - (ALL >> 20)
+    }
+
+    /// The number of traces that one taken trace stands for: 1 / [`share`](Self::share).
     pub fn adjusted_count(self) -> f64 {
         1.0 / self.share()
     }
@@ -102,6 +115,14 @@ mod tests {
             assert_eq!(threshold.to_string(), text);
             assert_eq!(Threshold::from_hex(text), Some(threshold));
         }
+    }
+
+    #[test]
+    fn what_plans_can_make_is_plausible_and_nothing_rarer() {
+        let least = Threshold::of_share(LEAST_SHARE).unwrap();
+        assert!(least.is_plausible() && Threshold::EVERY.is_plausible());
+        assert_eq!(least.adjusted_count(), 1_048_576.0);
+        assert!(!Threshold(least.0 + 1).is_plausible());
     }
 
     #[test]

@@ -34,13 +34,13 @@ impl SamplingPlan {
                 })
         };
         let always = Self::always();
-        Ok(match name.trim() {
+        Ok(match name.trim().to_ascii_lowercase().as_str() {
             "parentbased_always_on" => Some(always),
             "parentbased_always_off" => Some(always.others(0.0)),
             "parentbased_traceidratio" => Some(always.others(share())),
-            "always_on" => Some(always.ignore_parents()),
-            "always_off" => Some(always.others(0.0).ignore_parents()),
-            "traceidratio" => Some(always.others(share()).ignore_parents()),
+            "always_on" => Some(always.resample_parents()),
+            "always_off" => Some(always.others(0.0).resample_parents()),
+            "traceidratio" => Some(always.others(share()).resample_parents()),
             other => {
                 let remote = matches!(
                     other,
@@ -90,10 +90,10 @@ mod tests {
         );
         assert_eq!(
             read(&[
-                ("OTEL_TRACES_SAMPLER", "traceidratio"),
+                ("OTEL_TRACES_SAMPLER", "TraceIdRatio"),
                 ("OTEL_TRACES_SAMPLER_ARG", "0.25")
             ]),
-            Ok(Some("* 25%; ignore parents".into()))
+            Ok(Some("* 25%; resample parents".into()))
         );
         assert_eq!(
             read(&[("OTEL_TRACES_SAMPLER", "xray"), ("HOPLINE_SAMPLING", " ")]),
