@@ -18,12 +18,12 @@ pub struct TraceLayer(hopline_tower::TraceLayer);
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 impl TraceLayer {
-    /// Trusts its callers; see [`hopline_tower::TraceLayer::new`].
+    /// Trusts its callers: for services that strangers cannot reach. See [`hopline_tower::TraceLayer::new`].
     pub fn new() -> Self {
         Self::of(hopline_tower::TraceLayer::new())
     }
 
-    /// Does not trust its callers; see [`hopline_tower::TraceLayer::public`].
+    /// Does not trust its callers: for the edge. See [`hopline_tower::TraceLayer::public`].
     pub fn public() -> Self {
         Self::of(hopline_tower::TraceLayer::public())
     }
@@ -114,7 +114,7 @@ impl TraceLayer {
         Self(self.0.response_headers(names))
     }
 
-    /// Records only requests for which this is true. The others still pass on the context that they bring.
+    /// Records only requests for which this is true; see [`hopline_tower::TraceLayer::filter`].
     #[must_use]
     pub fn filter(self, filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
         Self(self.0.filter(filter))

@@ -10,7 +10,7 @@
 //!     format!("order {id}")
 //! }
 //!
-//! let layer = TraceLayer::new();
+//! let layer = TraceLayer::public(); // strangers call: their trace headers are not trusted
 //! # let (tracer, spans) = hopline_testing::tracer("orders");
 //! # let layer = layer.tracer(tracer);
 //! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(layer);
@@ -34,6 +34,9 @@
 //! └─ db.query
 //! ```
 //!
+//! Behind the edge, where only your own services call, `TraceLayer::new()` continues their traces. At the edge it would
+//! let anybody decide what is recorded and join any trace: see [trust](hopline_tower#trust).
+//!
 //! What is recorded, and how each outcome shows, is said by [`hopline_tower`]: its tables of attributes and outcomes
 //! hold here. What axum adds is the route:
 //!
@@ -50,8 +53,7 @@
 //!
 //! # How to change it
 //!
-//! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]; at the public edge begin with
-//! [`TraceLayer::public`]. Handlers use [`CurrentSpan`] to add to the request's span and [`TraceContext`] to hand the
+//! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]. Handlers use [`CurrentSpan`] to add to the request's span and [`TraceContext`] to hand the
 //! context on: to a task, or to a connection that outlives its request:
 //!
 //! ```

@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use crate::context::{Context, Mute};
+use crate::context::{Context, Mute, SpanIds};
 use crate::current;
 use crate::guest;
+use crate::id_source::IdSource;
 use crate::span_builder::SpanBuilder;
 use crate::value::{Attr, Name, Value, no_attrs};
-use crate::{Incoming, SpanContext};
+use crate::{Incoming, SpanContext, TraceFlags};
 
 /// Starts a span under the current one.
 ///
@@ -64,11 +65,34 @@ impl Span {
         }
     }
 
-    /// A span that records nothing and passes on what came in, for requests that are not to be recorded: what is
-    /// started in it records nothing either.
+    /// A span that records nothing, for requests that are not to be recorded: what is started in it records nothing
+    /// either.
+    ///
+    /// It passes the parent that came in on, unchanged. Without one it passes on ids of its own that are not sampled, so
+    /// that the services it calls do not begin sampled traces for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use hopline_core::{Incoming, Span};
+    ///
+    /// let mut headers = HashMap::new();
+    /// Span::unrecorded(Incoming::default()).context_ref().inject(&mut headers);
+    /// assert!(headers["traceparent"].ends_with("-02"), "random ids, not sampled");
+    /// ```
     pub fn unrecorded(incoming: Incoming) -> Self {
         let mut context = Context::remote(incoming);
-        context.mute = Mute::Children;
+        if context.ids.is_some() {
+            context.mute = Mute::Children;
+        } else {
+            let ids = IdSource::Random;
+            context.ids = Some(SpanIds {
+                trace_id: ids.trace_id(),
+                span_id: ids.span_id(),
+            });
+            context.flags = TraceFlags::RANDOM;
+        }
         Self {
             context,
             recorded: false,

@@ -22,7 +22,7 @@ pub enum Trust {
     Link,
     /// The work begins a trace of its own, without a link. No header of the caller is read.
     Restart,
-    /// The work is not recorded, by this layer or one further inside. No header of the caller is read, and none is
-    /// passed on.
+    /// The work is not recorded, by this layer or one further inside. No header of the caller is read. Calls made in it
+    /// carry a new trace that is not sampled.
     Ignore,
 }

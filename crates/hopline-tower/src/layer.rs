@@ -48,7 +48,8 @@ pub(crate) struct Tell {
 
 impl TraceLayer {
     /// Trusts its callers ([`Trust::Continue`]): a request with a valid `traceparent` continues the caller's
-    /// trace, sampled as the caller says, and brings its baggage. For services that only one's own can reach.
+    /// trace, sampled as the caller says, and brings its baggage. For services that strangers cannot reach; at the edge
+    /// use [`public`](Self::public).
     pub fn new() -> Self {
         Self {
             tracer: None,
@@ -63,12 +64,18 @@ impl TraceLayer {
     }
 
     /// Does not trust its callers ([`Trust::Link`]): every request begins a trace of its own, linked to the
-    /// caller's span; the caller's sampling decision and baggage do not count.
+    /// caller's span.
+    ///
+    /// For the edge, where anybody can send a `traceparent`. There, a layer that trusts its callers lets them have any
+    /// number of requests recorded at your cost, hide requests, join traces that are not theirs, and put baggage into
+    /// your services. The caller's `tracestate` and `baggage` are not read, and the three headers are taken out of the
+    /// request before the service sees it, so a proxy that copies headers passes none of them on.
     pub fn public() -> Self {
         Self::new().trust(Trust::Link)
     }
 
-    /// What the callers' trace context counts for.
+    /// Whether the caller's trace context is used. Defaults to [`Trust::Continue`]; with any other, `traceparent`,
+    /// `tracestate` and `baggage` are taken out of the request before the service sees it.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
@@ -212,7 +219,8 @@ impl TraceLayer {
         self.with(|options| options.response_headers = Capture::of_server_responses(names))
     }
 
-    /// Records only requests for which this is true. The others still pass on the context that they bring.
+    /// Records only requests for which this is true. The others pass on the context that they bring; without one, or
+    /// if it is not [trusted](Self::trust), calls made in them carry a new trace that is not sampled.
     #[must_use]
     pub fn filter(self, filter: impl Fn(&Method, &Uri) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| options.filter = Some(Arc::new(filter)))

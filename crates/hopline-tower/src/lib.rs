@@ -18,7 +18,7 @@
 //!     let answer = inventory.clone().oneshot(call);
 //!     async move { answer.await.map(|_| http::Response::new("hello".to_owned())) }
 //! };
-//! let layer = TraceLayer::new();
+//! let layer = TraceLayer::public(); // strangers call: their trace headers are not trusted
 //! # let layer = layer.tracer(tracer);
 //! let service = ServiceBuilder::new().layer(layer).service(service_fn(handle));
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -110,9 +110,24 @@
 //!
 //! # Trust
 //!
-//! [`TraceLayer::new`] trusts its callers: a stranger who may call the service can join any trace and, by the
-//! sampled flag, decide what is recorded. At the edge use [`TraceLayer::public`], or a plan with a
-//! [budget](hopline_core::SamplingPlan::budget), which bounds what forged flags can cost.
+//! [`TraceLayer::new`] trusts its callers; it is for services that only your own services call. At the edge use
+//! [`TraceLayer::public`]. A stranger at a layer that trusts its callers can
+//!
+//! * have any number of requests recorded at your cost, or hide requests, by the sampled flag;
+//! * join a trace that is not the stranger's, by its id;
+//! * make one span stand for up to a million others in counts that are made from samples, by a forged threshold;
+//! * put baggage into all services behind the edge, and into attributes where members are allowed as attributes.
+//!
+//! Under [`TraceLayer::public`] none of that is possible: the stranger's ids become a link, `tracestate` and `baggage` are
+//! not read, and no service inside sees the three headers. Where the edge must continue some callers, decide by request
+//! with [`TraceLayer::trust_by`]. What a plan can do about forged flags is in
+//! [`SamplingPlan`](hopline_core::SamplingPlan#trust).
+//!
+//! # Health checks
+//!
+//! Leave them out by the operator's plan, `HOPLINE_SAMPLING='/health never; …'`, or by a [filter](TraceLayer::filter) in
+//! code. Neither is recorded, and calls that they make are not sampled. With `/health 0%` in the plan, failed and slow
+//! ones are still kept where the plan keeps those.
 //!
 //! # What it will not do
 //!

@@ -4,9 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 
-use hopline_core::{Context, Incoming, Span, Trust, notify};
+use hopline_core::{
+    BAGGAGE, Context, Incoming, Inject, Span, TRACEPARENT, TRACESTATE, Trust, notify,
+};
 use hopline_http::grpc::{self, is_grpc};
-use hopline_http::{HeaderExtractor, RequestMethod};
+use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
 use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -110,6 +112,13 @@ impl TraceLayer {
                 root.options = Some(Arc::clone(options));
             }
         });
+        if trust != Trust::Continue {
+            // a proxy that copies the request's headers, with whatever client, passes none of them on
+            let mut headers = HeaderInjector(request.headers_mut());
+            for name in [TRACEPARENT, TRACESTATE, BAGGAGE] {
+                headers.remove(name);
+            }
+        }
         let extensions = request.extensions_mut();
         extensions.insert(Recorded);
         if let Some(cell) = cell {

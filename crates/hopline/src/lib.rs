@@ -18,7 +18,7 @@
 //!
 //! | feature | module | one line |
 //! |---|---|---|
-//! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route |
+//! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`, at the edge `TraceLayer::public()`, which does not trust its callers' headers: a root span for each request, named by its route |
 //! | `tower` | `hopline::tower` | the same for any tower HTTP service |
 //! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |

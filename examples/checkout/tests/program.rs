@@ -11,9 +11,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
-use checkout::Urls;
 use checkout::drive::{self, CARD};
 use checkout::report::read;
+use checkout::system::Settings;
+use checkout::{System, Urls};
 use hopline::Kind;
 use hopline_testing::assert_tree;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -124,6 +125,47 @@ fn once_shows_five_whole_traces() {
             .count(),
         1
     );
+}
+
+/// What a stranger sends to the edge: an id to join, a flag to force or forbid, a share to count by, pairs to plant.
+#[tokio::test]
+async fn a_stranger_at_the_gateway_chooses_nothing_that_is_recorded() {
+    let system = System::start(Settings::default()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let forged = "4bf92f3577b34da6ffffffffffffffff";
+    for flags in ["01", "00"] {
+        let call = client.get(format!("{}/products", system.urls().gateway));
+        let call = call
+            .header("x-tenant-id", "acme")
+            .header(
+                "traceparent",
+                format!("00-{forged}-00f067aa0ba902b7-{flags}"),
+            )
+            .header(
+                "tracestate",
+                "ot=th:ffffffffffffff;rv:ffffffffffffff,stranger=1",
+            )
+            .header("baggage", "tenant_id=stranger");
+        assert_eq!(call.send().await.unwrap().status(), 200);
+    }
+    let collected = system.collected().clone();
+    system.stop().await.unwrap();
+    let spans = collected.take();
+    let roots: Vec<_> = spans
+        .iter()
+        .filter(|span| span.name == "GET /products" && span.service() == "gateway")
+        .collect();
+    assert_eq!(roots.len(), 2, "neither is hidden");
+    for root in roots {
+        assert_eq!((root.parent, root.links.len()), (None, 1));
+        assert_eq!(root.adjusted_count(), Some(1.0));
+    }
+    for span in &spans {
+        assert_ne!(span.trace_id.to_string(), forged);
+        assert!(!span.tracestate.as_str().contains("stranger"));
+        let tenant = span.text("tenant_id");
+        assert!(tenant.is_none_or(|tenant| tenant == "acme"), "{tenant:?}");
+    }
 }
 
 #[test]
