@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, MatchedPath};
+use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use hopline_core::{Context, OlderNames, Scope, Tracer};
 use hopline_http::Redaction;
-use hopline_tower::{RouteFn, Trace, Trust};
+use hopline_tower::{PeerFn, RouteFn, SchemeFn, Trace, Trust};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
@@ -32,7 +32,7 @@ impl TraceLayer {
         let layer = layer
             .scope(&SCOPE)
             .route(|_, extensions| matched_path(extensions));
-        Self(layer.peer(connected))
+        Self(layer.peer(connected).original_uri(original))
     }
 
     /// What the callers' trace context counts for; see [`hopline_tower::TraceLayer::trust`].
@@ -84,6 +84,46 @@ impl TraceLayer {
     #[must_use]
     pub fn route(self, route: RouteFn) -> Self {
         Self(self.0.route(route))
+    }
+
+    /// Finds the address of the connection's other end; see [`hopline_tower::TraceLayer::peer`]. Defaults to axum's
+    /// `ConnectInfo<SocketAddr>`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// use hopline_axum::TraceLayer;
+    ///
+    /// // of a server with `into_make_service_with_connect_info::<Connection>()`
+    /// #[derive(Clone)]
+    /// struct Connection {
+    ///     address: SocketAddr,
+    /// }
+    ///
+    /// let layer = TraceLayer::new().peer(|extensions| {
+    ///     let connection = extensions.get::<ConnectInfo<Connection>>()?;
+    ///     Some(connection.0.address)
+    /// });
+    /// ```
+    #[must_use]
+    pub fn peer(self, peer: PeerFn) -> Self {
+        Self(self.0.peer(peer))
+    }
+
+    /// Finds the scheme of requests, for a service that terminates TLS itself; see
+    /// [`hopline_tower::TraceLayer::scheme`].
+    #[must_use]
+    pub fn scheme(self, scheme: SchemeFn) -> Self {
+        Self(self.0.scheme(scheme))
+    }
+
+    /// Names methods of gRPC that are known from the start; see [`hopline_tower::TraceLayer::grpc_methods`].
+    #[must_use]
+    pub fn grpc_methods<'a>(self, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(self.0.grpc_methods(methods))
     }
 
     /// Believes `Forwarded` and the `X-Forwarded-*` headers of one's own proxies; see
@@ -155,6 +195,13 @@ impl<S> Layer<S> for TraceLayer {
 
 pub(crate) fn matched_path(extensions: &Extensions) -> Option<&str> {
     extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+/// Where axum leaves the URI that a nest takes the prefix from.
+fn original<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
+    extensions
+        .get::<OriginalUri>()
+        .map_or(uri, |original| &original.0)
 }
 
 /// Where axum leaves the address of the connection's other end.

@@ -45,11 +45,13 @@
 //! | with `Router::layer`, routes, `nest` and `merge` inside, also where the method does not fit (405) | `GET /api/orders/{id}` |
 //! | with `Router::layer`, the route in a `nest_service` | `GET`, or `GET /api/orders/{id}` with a [`RouteLayer`], an extractor or a `TraceLayer` inside |
 //! | outside the router | as before |
+//! | inside a nest, on its router | `GET /api/orders/{id}`; path, filter and plan see the request's own path |
 //! | to a request that no route fits, and to fallbacks | `GET` |
 //!
 //! It is never the path, which callers could make up without end. And it adds the client: `client.address` and
 //! `network.peer.*` are there where the router is served by
-//! [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info).
+//! [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info), or of
+//! another type with [`TraceLayer::peer`].
 //!
 //! # How to change it
 //!

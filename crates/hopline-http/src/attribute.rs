@@ -26,8 +26,10 @@ pub const PEER_ADDRESS: &str = "network.peer.address";
 pub const PEER_PORT: &str = "network.peer.port";
 /// `grpc`.
 pub const RPC_SYSTEM: &str = "rpc.system.name";
-/// The method of a gRPC call, such as `shop.Orders/Get`; `_OTHER` if the server knows none such.
+/// The method of a gRPC call, such as `shop.Orders/Get`; `_OTHER` if the server has not shown that it knows it.
 pub const RPC_METHOD: &str = "rpc.method";
+/// The method of a gRPC call as the client sent it, where `rpc.method` is `_OTHER`.
+pub const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
 /// The status of a gRPC call by name.
 pub const RPC_STATUS: &str = "rpc.response.status_code";
 /// `sse` for an answer of server-sent events, which lasts as long as the client listens.

@@ -46,7 +46,31 @@ pub struct Status(usize);
 impl Status {
     /// What the headers or trailers of an answer say.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let code = headers.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()?;
+        Self::parse(headers.get(GRPC_STATUS)?.to_str().ok()?)
+    }
+
+    /// The status in the trailers that end the body of a gRPC-web answer, where these bytes begin with them.
+    ///
+    /// It is not found in `application/grpc-web-text`, whose bodies are base64, nor where trailers are cut into pieces.
+    pub fn of_web_trailers(bytes: &[u8]) -> Option<Self> {
+        // one byte of flags, the first for trailers, and four of length
+        let (head, rest) = bytes.split_at_checked(5)?;
+        let length = u32::from_be_bytes(head[1..].try_into().ok()?);
+        let lines = rest.get(..usize::try_from(length).ok()?)?;
+        let mut lines = str::from_utf8(lines)
+            .ok()
+            .filter(|_| is_web_trailers(head))?
+            .lines();
+        lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.trim()
+                .eq_ignore_ascii_case("grpc-status")
+                .then(|| Self::parse(value.trim()))?
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let code = text.parse().ok()?;
         // a number that is not known counts as UNKNOWN, as the protocol has it
         Some(Self(if code < CODES.len() { code } else { 2 }))
     }
@@ -68,10 +92,16 @@ impl Status {
         self.0 != 0
     }
 
-    /// True if the server does not know the method.
-    pub fn is_unimplemented(self) -> bool {
-        self.0 == 12
+    /// True if the method itself has ended so. The others may come before routing: from limits on load, from
+    /// authentication, or since the server has no such method.
+    pub fn is_of_method(self) -> bool {
+        matches!(self.0, 0 | 3 | 5 | 6 | 9 | 10 | 11 | 13 | 15)
     }
+}
+
+/// True if a piece of a gRPC-web body begins with trailers and not with a message.
+pub fn is_web_trailers(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|flags| flags & 0x80 != 0)
 }
 
 /// True for headers of a gRPC request or answer, which HTTP/2 alone can carry.
@@ -83,10 +113,10 @@ pub fn is_grpc(version: Version, headers: &HeaderMap) -> bool {
         })
 }
 
-/// True for headers of a gRPC-web answer, in any version of HTTP.
+/// True for headers of a gRPC-web request or answer, in any version of HTTP.
 ///
-/// A call that fails at once has its status in these headers. Where there is a body, the status is in its last part,
-/// which is not read.
+/// A call that fails at once has its status in these headers. Where there is a body, its last part has the status; see
+/// [`Status::of_web_trailers`].
 pub fn is_grpc_web(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|kind| {
         let rest = kind.as_bytes().strip_prefix(b"application/grpc-web");
@@ -126,6 +156,27 @@ mod tests {
         assert_eq!(read("17"), Some("UNKNOWN"));
         assert_eq!(read("-1"), None);
         assert_eq!(Status::of(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn trailers_in_bodies_are_read_or_passed_over() {
+        let read = |bytes: &[u8]| Status::of_web_trailers(bytes).map(Status::name);
+        let trailers = |text: &[u8]| {
+            let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+            [&[0x80], &length[..], text].concat()
+        };
+        assert_eq!(read(&trailers(b"grpc-status:14\r\n")), Some("UNAVAILABLE"));
+        let late = trailers(b"grpc-message: a\r\nGrpc-Status: 0\r\nx: y\r\n");
+        assert_eq!(read(&late), Some("OK"));
+        assert_eq!(read(&trailers(b"grpc-message:a\r\n")), None);
+        assert_eq!(read(&trailers(b"grpc-status:x\r\n")), None);
+        assert_eq!(read(&trailers(b"\xffgrpc-status:1\r\n")), None);
+        let whole = trailers(b"grpc-status:1\r\n");
+        for end in 0..whole.len() {
+            assert_eq!(read(&whole[..end]), None, "cut at {end}");
+        }
+        assert_eq!(read(&[0, 0, 0, 0, 0]), None, "a message");
+        assert_eq!(read(&[0x80, 255, 255, 255, 255, 1]), None);
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(root) = this.root.root() else {
             return inner.poll_frame(cx);
         };
+        root.polled = true;
         let frame = ready!(root.in_scope(|| inner.as_mut().poll_frame(cx)));
         let sent = match &frame {
             Some(Ok(sent)) => sent,
@@ -84,6 +85,11 @@ impl<B: Body> Body for ResponseBody<B> {
         }
         if let (Some(left), Some(data)) = (root.left.as_mut(), sent.data_ref()) {
             *left = left.saturating_sub(data.remaining() as u64);
+        }
+        if root.is_grpc
+            && let Some(data) = sent.data_ref()
+        {
+            root.grpc_bytes(data.chunk());
         }
         // a server does not ask for more than was promised, though the body may not know that it is at its end
         if root.left == Some(0) || inner.is_end_stream() {

@@ -9,10 +9,12 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
 use crate::SCOPE;
+use crate::methods;
 use crate::options::Options;
 use crate::peer::{PeerFn, plain_peer};
 use crate::route::RouteFn;
 use crate::service::Trace;
+use crate::uri::{SchemeFn, UriFn, unchanged};
 
 /// Records each request as a root span. See the [crate](crate) for what is recorded.
 ///
@@ -35,6 +37,7 @@ pub struct TraceLayer {
     pub(crate) tell: Tell,
     pub(crate) route: Option<RouteFn>,
     pub(crate) peer: PeerFn,
+    pub(crate) uri: UriFn,
     pub(crate) options: Option<Arc<Options>>,
 }
 
@@ -59,6 +62,7 @@ impl TraceLayer {
             tell: Tell::default(),
             route: None,
             peer: plain_peer,
+            uri: unchanged,
             options: Options::from_env(),
         }
     }
@@ -174,6 +178,65 @@ impl TraceLayer {
     #[must_use]
     pub fn peer(mut self, peer: PeerFn) -> Self {
         self.peer = peer;
+        self
+    }
+
+    /// Finds the request's own URI where a router has changed it, as nested routers do. Path, query, filter, plan, hooks
+    /// and the [route function](Self::route) see this one. Defaults to the request's URI.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_tower::TraceLayer;
+    /// use http::Uri;
+    ///
+    /// #[derive(Clone)]
+    /// struct Original(Uri); // left by a layer outside
+    ///
+    /// let layer = TraceLayer::new().original_uri(|uri, extensions| {
+    ///     extensions.get::<Original>().map_or(uri, |original| &original.0)
+    /// });
+    /// ```
+    #[must_use]
+    pub fn original_uri(mut self, uri: UriFn) -> Self {
+        self.uri = uri;
+        self
+    }
+
+    /// Finds the scheme a request was sent by, for a service that terminates TLS itself: `url.scheme`.
+    ///
+    /// Without it the scheme is `https` where the request says so, as requests of HTTP/2 do, or a
+    /// [trusted proxy](Self::trusted_proxies); those of HTTP/1.1 do not, and count as `http`. A trusted proxy's word
+    /// comes first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_tower::TraceLayer;
+    /// use http::uri::Scheme;
+    ///
+    /// let behind_tls = TraceLayer::new().scheme(|_| Some(Scheme::HTTPS));
+    ///
+    /// #[derive(Clone, Copy)]
+    /// struct Tls; // left by a server of both in the requests of its TLS port
+    ///
+    /// let both = TraceLayer::new().scheme(|extensions| extensions.get::<Tls>().map(|_| Scheme::HTTPS));
+    /// ```
+    #[must_use]
+    pub fn scheme(self, scheme: SchemeFn) -> Self {
+        self.with(|options| options.scheme = Some(scheme))
+    }
+
+    /// Names methods of gRPC, such as `shop.Orders/Get`, that are known before the server has answered them.
+    ///
+    /// Spans bear the names of known methods only, so that callers cannot make up names. Without this a method is
+    /// known once it was answered; see the [crate](crate#calls-of-grpc). Methods become known in the whole process, up to
+    /// 1024.
+    #[must_use]
+    pub fn grpc_methods<'a>(self, methods: impl IntoIterator<Item = &'a str>) -> Self {
+        for method in methods {
+            methods::learn(method.trim_start_matches('/'));
+        }
         self
     }
 

@@ -40,7 +40,8 @@
 //! |---|---|
 //! | `http.request.method`, `http.request.method_original` | the method; `_OTHER` and as it was sent, if it is not a known one |
 //! | `http.route` | the route's template, if a [route function](TraceLayer::route) or something inside knows it |
-//! | `url.path`, `url.query`, `url.scheme` | of the request, [redacted](Redaction) |
+//! | `url.path`, `url.query` | of the request's [own URI](TraceLayer::original_uri), [redacted](Redaction) |
+//! | `url.scheme` | as the request or a trusted proxy names it, or a [function](TraceLayer::scheme); `http` otherwise |
 //! | `server.address`, `server.port` | of the authority or the `Host` header |
 //! | `client.address` | who is at the connection's other end, or whom [trusted proxies](TraceLayer::trusted_proxies) saw |
 //! | `network.peer.address`, `network.peer.port` | the connection's other end, if the server [tells it](TraceLayer::peer) |
@@ -51,13 +52,24 @@
 //! | `error.type` | one of the [outcomes](#outcomes) |
 //! | `hopline.http.stream` | `sse` for an answer of server-sent events |
 //! | `hopline.http.time_to_first_byte` | seconds, where the body did not come at once |
-//! | `rpc.system.name`, `rpc.method`, `rpc.response.status_code` | of calls of gRPC |
+//! | `rpc.system.name`, `rpc.method`, `rpc.method_original`, `rpc.response.status_code` | of [calls of gRPC](#calls-of-grpc) |
 //!
 //! The name is `{method} {route}`, or `{method}` where no route is known; never the path, which callers could make up
-//! without end. A call of gRPC is named by its method, `shop.Orders/Get`, as soon as the answer shows that the service
-//! knows it. The rules are those of the [semantic conventions] for HTTP spans, v1.44, and for gRPC.
+//! without end. The rules are those of the [semantic conventions] for HTTP spans, v1.44, and for gRPC.
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+//!
+//! # Calls of gRPC
+//!
+//! Calls of gRPC and gRPC-web are named by their method, `shop.Orders/Get`, if the server has shown that it knows it:
+//! it answered a recorded call with a message, or with a status that the method itself gives, such as `OK`, `NOT_FOUND` or
+//! `INTERNAL`. `CANCELLED`, `UNKNOWN`, `DEADLINE_EXCEEDED`, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED`,
+//! `UNIMPLEMENTED`, `UNAVAILABLE` and `UNAUTHENTICATED` show nothing: layers outside answer so, whatever is called. Then
+//! `rpc.method` is `_OTHER`, the method as it was sent is in `rpc.method_original`, and the name is `POST`. A
+//! process knows up to 1024 methods; [`TraceLayer::grpc_methods`] declares them.
+//!
+//! The status is read from the head, the trailers, or the trailers in the body of gRPC-web;
+//! not from bodies of `application/grpc-web-text`, which are base64.
 //!
 //! # Outcomes
 //!
@@ -77,6 +89,7 @@
 //! | a time-out outside answers | no | unset | `cancelled` |
 //! | the client is gone before the head | no | unset | `cancelled` |
 //! | the client is gone in mid-body, also of server-sent events | yes | unset | `cancelled` |
+//! | a layer outside replaces the body, which is never asked for | yes | unset | |
 //! | gRPC: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS` | yes | ERROR | that name |
 //!
 //! Those are all values of `error.type`, but for what a handler says [itself](hopline_core::Context::fail).
@@ -143,6 +156,7 @@ mod carry;
 mod client;
 mod future;
 mod layer;
+mod methods;
 mod options;
 mod peer;
 mod root;
@@ -150,6 +164,7 @@ mod route;
 mod service;
 mod slot;
 mod start;
+mod uri;
 
 pub use body::ResponseBody;
 pub use carry::{CarryContext, ContextLayer};
@@ -165,6 +180,7 @@ pub use layer::TraceLayer;
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
+pub use uri::{SchemeFn, UriFn};
 
 /// Who records, where nobody records in another crate's name.
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));

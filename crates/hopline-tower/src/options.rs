@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::uri::SchemeFn;
 use hopline_core::{Context, Trust};
 use hopline_http::{Capture, Redaction};
 use http::{Extensions, HeaderMap, Method, Uri, request, response};
@@ -21,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) trust: Option<Arc<TrustFn>>,
     pub(crate) filter: Option<Arc<Filter>>,
     pub(crate) proxies: Option<Arc<Proxies>>,
+    pub(crate) scheme: Option<SchemeFn>,
     pub(crate) redaction: Redaction,
     pub(crate) request_headers: Capture,
     pub(crate) response_headers: Capture,
@@ -53,6 +55,7 @@ impl fmt::Debug for Options {
             .field("trust_by", &self.trust.is_some())
             .field("filter", &self.filter.is_some())
             .field("trusted_proxies", &self.proxies.is_some())
+            .field("scheme", &self.scheme.is_some())
             .field("redaction", &self.redaction)
             .field("request_headers", &self.request_headers)
             .field("response_headers", &self.response_headers)

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hopline_core::{Literal, Name, Span, attr, semconv};
-use hopline_http::grpc::{self, is_grpc};
+use hopline_http::grpc::{Status, is_grpc, is_grpc_web, is_web_trailers};
 use hopline_http::{SpanName, announce_kept, announce_trace, attribute, fail_server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 
 use crate::layer::Tell;
+use crate::methods;
 use crate::options::Options;
 use crate::route::RouteCell;
 
@@ -27,13 +28,17 @@ pub(crate) struct Root {
     pub(crate) connect: bool,
     pub(crate) older_names: bool,
     pub(crate) tell: Tell,
+    /// The body was asked for.
+    pub(crate) polled: bool,
     /// The first byte has gone out.
     pub(crate) first_byte: bool,
     pub(crate) is_grpc: bool,
     /// Bytes of the body that the head has promised and that are still to come.
     pub(crate) left: Option<u64>,
-    /// The path of a gRPC request, until the server has shown that it knows it.
+    /// The method of a gRPC request, until it is certain whether the server knows it.
     pub(crate) grpc: Option<Box<str>>,
+    /// The span has its `rpc.method`.
+    pub(crate) grpc_named: bool,
     /// Where a route that is known late is found, until it was.
     pub(crate) cell: Option<RouteCell>,
     /// Present if something is to be done with the answer.
@@ -65,10 +70,14 @@ impl Root {
     /// The answer's head is there. True if nothing follows it.
     pub(crate) fn head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
+        let headers = response.headers();
+        self.is_grpc = self.is_grpc && (is_grpc(Version::HTTP_2, headers) || is_grpc_web(headers));
+        if self.is_grpc {
+            // a method is a better name than a route
+            self.cell = None;
+            self.grpc_head(headers);
+        }
         if let Some(span) = self.recorded() {
-            if self.is_grpc && is_grpc(Version::HTTP_2, response.headers()) {
-                grpc_head(span, self.grpc.as_deref(), response.headers());
-            }
             fail_server(span.context_ref(), status);
             // an answer of a known length is no stream, so its headers need no look
             if response.body().size_hint().exact().is_none() && is_sse(response.headers()) {
@@ -76,11 +85,6 @@ impl Root {
             }
         }
         self.status = Some(status);
-        if self.is_grpc {
-            self.is_grpc = is_grpc(Version::HTTP_2, response.headers());
-            // a method is a better name than a route
-            self.cell = self.cell.take().filter(|_| !self.is_grpc);
-        }
         self.learn_route();
         if let Some(options) = self.options.take() {
             self.show(&options, response);
@@ -106,9 +110,18 @@ impl Root {
     }
 
     /// The body's trailers, which say how a gRPC call ended.
-    pub(crate) fn trailers(&self, trailers: &HeaderMap) {
-        if let Some(span) = self.recorded().filter(|_| self.is_grpc) {
-            grpc_status(span, trailers);
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if self.is_grpc {
+            self.grpc_status(Status::of(trailers));
+        }
+    }
+
+    /// Bytes of the body of a gRPC answer: a message shows that the server knows the method.
+    pub(crate) fn grpc_bytes(&mut self, bytes: &[u8]) {
+        if is_web_trailers(bytes) {
+            self.grpc_status(Status::of_web_trailers(bytes));
+        } else if !bytes.is_empty() {
+            self.grpc_method(true);
         }
     }
 
@@ -121,6 +134,10 @@ impl Root {
     }
 
     pub(crate) fn end(&mut self) {
+        // without an answer, nobody knows whether it is a method
+        if self.is_grpc && self.status.is_some() {
+            self.grpc_method(false);
+        }
         let Some(span) = self.span.take() else { return };
         let status = self.status.map(|status| status.as_u16());
         let older = status.filter(|_| self.older_names);
@@ -136,10 +153,74 @@ impl Root {
     pub(crate) fn close(&mut self) {
         self.learn_route();
         if let Some(span) = &self.span {
-            span.cancel();
+            // a body that was never asked for was replaced outside, and says nothing of the client
+            if self.polled || self.status.is_none() {
+                span.cancel();
+            }
             self.end();
         }
         *self = Self::default();
+    }
+
+    /// The head of an answer of gRPC.
+    fn grpc_head(&mut self, headers: &HeaderMap) {
+        if !self.grpc_named && self.grpc.is_none() {
+            self.grpc_unknown(None);
+        }
+        self.grpc_status(Status::of(headers));
+    }
+
+    /// A call of gRPC begins: if its method is known, its span is named before the answer.
+    pub(crate) fn grpc_call(&mut self, method: Option<&str>) {
+        self.is_grpc = true;
+        self.grpc = method.map(Box::from);
+        if method.is_some_and(methods::is_known) {
+            self.grpc_method(true);
+        }
+    }
+
+    /// The status of a gRPC call, where it is known by now.
+    fn grpc_status(&mut self, status: Option<Status>) {
+        let Some(status) = status else { return };
+        self.grpc_method(status.is_of_method());
+        let Some(span) = self.recorded() else { return };
+        span.set(attribute::RPC_STATUS, Literal(status.name()));
+        if status.is_server_error() {
+            span.fail(status.name());
+        }
+    }
+
+    /// Names the span by its method if the server knows that, and there is room for one more.
+    fn grpc_method(&mut self, known: bool) {
+        let Some(method) = self.grpc.take() else {
+            return;
+        };
+        if !(known && methods::learn(&method)) {
+            return self.grpc_unknown(Some(&method));
+        }
+        self.grpc_named = true;
+        if let Some(span) = self.recorded() {
+            span.rename(Name::dynamic(&method));
+            span.set_all(|| {
+                [
+                    attr(attribute::RPC_SYSTEM, Literal("grpc")),
+                    attr(attribute::RPC_METHOD, &*method),
+                ]
+            });
+        }
+    }
+
+    fn grpc_unknown(&mut self, method: Option<&str>) {
+        self.grpc_named = true;
+        if let Some(span) = self.recorded() {
+            span.set_all(|| {
+                [
+                    attr(attribute::RPC_SYSTEM, Literal("grpc")),
+                    attr(attribute::RPC_METHOD, Literal("_OTHER")),
+                    attr(attribute::RPC_METHOD_ORIGINAL, method),
+                ]
+            });
+        }
     }
 
     /// Names the span by a route that is known by now.
@@ -200,30 +281,6 @@ fn is_sse(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
-/// An answer of gRPC: the server knows the method, unless it says that it does not.
-fn grpc_head(span: &Span, method: Option<&str>, headers: &HeaderMap) {
-    let unknown = grpc::Status::of(headers).is_some_and(grpc::Status::is_unimplemented);
-    let method = method.filter(|_| !unknown);
-    span.set(attribute::RPC_SYSTEM, Literal("grpc"));
-    match method {
-        Some(method) => {
-            span.rename(Name::dynamic(method));
-            span.set(attribute::RPC_METHOD, method);
-        }
-        None => span.set(attribute::RPC_METHOD, Literal("_OTHER")),
-    }
-    grpc_status(span, headers);
-}
-
-fn grpc_status(span: &Span, headers: &HeaderMap) {
-    if let Some(status) = grpc::Status::of(headers) {
-        span.set(attribute::RPC_STATUS, Literal(status.name()));
-        if status.is_server_error() {
-            span.fail(status.name());
-        }
-    }
 }
 
 struct Watch<'a> {

@@ -7,9 +7,9 @@ use std::task::{Context as Cx, Poll};
 use hopline_core::{
     BAGGAGE, Context, Incoming, Inject, Span, TRACEPARENT, TRACESTATE, Trust, notify,
 };
-use hopline_http::grpc::{self, is_grpc};
+use hopline_http::grpc::{self, is_grpc, is_grpc_web};
 use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -51,8 +51,15 @@ where
         };
         let options = self.layer.options.as_deref();
         if let Some(hook) = options.and_then(|options| options.on_request.as_deref()) {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            let own = (self.layer.uri)(&parts.uri, &parts.extensions);
+            // the hook sees the request's own URI; the service sees the one that it came with
+            let changed = (!std::ptr::eq(own, &parts.uri)).then(|| own.clone());
+            let came = changed.map(|own| std::mem::replace(&mut parts.uri, own));
             root.tell(|context| hook(context, &parts));
+            if let Some(came) = came {
+                parts.uri = came;
+            }
             request = Request::from_parts(parts, body);
         }
         // the inner `call` may do work, and panic, before it returns its future
@@ -62,12 +69,18 @@ where
 }
 
 impl TraceLayer {
+    /// The request's own URI.
+    #[inline]
+    pub(crate) fn uri_of<'a, Q>(&self, request: &'a Request<Q>) -> &'a Uri {
+        (self.uri)(request.uri(), request.extensions())
+    }
+
     /// The request's span; none if a layer outside has made one already.
     fn root<Q>(&self, request: &mut Request<Q>) -> Slot {
         let extensions = request.extensions();
         let route = self
             .route
-            .and_then(|route| route(request.uri(), extensions));
+            .and_then(|route| route(self.uri_of(request), extensions));
         if extensions.get::<Recorded>().is_some() {
             if let Some(route) = route {
                 RouteCell::fill(extensions, route);
@@ -82,7 +95,7 @@ impl TraceLayer {
         let incoming = Incoming::extract_with(&HeaderExtractor(request.headers()), trust);
         let filter = options.and_then(|options| options.filter.as_deref());
         let wanted = trust != Trust::Ignore
-            && filter.is_none_or(|filter| filter(request.method(), request.uri()));
+            && filter.is_none_or(|filter| filter(request.method(), self.uri_of(request)));
         let method = RequestMethod::new(request.method());
         let span = if wanted {
             self.start(request, method, route, incoming)
@@ -90,7 +103,10 @@ impl TraceLayer {
             Span::unrecorded(incoming)
         };
         let recording = span.is_recording();
-        let is_grpc = recording && is_grpc(request.version(), request.headers());
+        // calls are POST, which a look at the header can be spared others by
+        let is_grpc = recording
+            && request.method() == Method::POST
+            && is_call(request.version(), request.headers());
         let cell = (recording && route.is_none()).then(RouteCell::default);
         let slot = Slot::filled(|root| {
             root.span = Some(span);
@@ -101,9 +117,9 @@ impl TraceLayer {
             // an id that this layer has not given is the caller's to tell
             root.tell = if wanted { self.tell } else { Tell::default() };
             root.cell.clone_from(&cell);
-            root.is_grpc = is_grpc;
             if is_grpc {
-                root.grpc = grpc::method(request.uri().path()).map(Box::from);
+                // the path as it was routed: a nest's prefix is no part of the method
+                root.grpc_call(grpc::method(request.uri().path()));
             }
             if let Some(options) = &self.options
                 && recording
@@ -126,6 +142,11 @@ impl TraceLayer {
         }
         slot
     }
+}
+
+/// True for calls of gRPC, also those that browsers make.
+fn is_call(version: Version, headers: &HeaderMap) -> bool {
+    is_grpc(version, headers) || is_grpc_web(headers)
 }
 
 impl Root {

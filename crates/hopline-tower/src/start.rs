@@ -8,6 +8,7 @@ use hopline_http::{
     Forwarded, Host, IpText, Redaction, RequestMethod, attribute, protocol_version,
 };
 use http::header::{HOST, USER_AGENT};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Request, Uri};
 
 use crate::layer::TraceLayer;
@@ -21,7 +22,8 @@ impl TraceLayer {
         route: Option<&str>,
         incoming: Incoming,
     ) -> Span {
-        let (sent, uri, headers) = (request.method(), request.uri(), request.headers());
+        let (sent, headers) = (request.method(), request.headers());
+        let uri = self.uri_of(request);
         let builder = match route {
             Some(route) => SpanBuilder::new(Name::dynamic(route)).prefix(method.in_name()),
             None => SpanBuilder::new(method.in_name()),
@@ -40,7 +42,10 @@ impl TraceLayer {
                 .get_or_init(|| uri.query().map(|query| redaction.query(query)))
                 .as_deref();
             let from = (self.peer)(request.extensions());
-            let asked: &Asked<'_> = asked.get_or_init(|| Asked::new(uri, headers, from, options));
+            let asked: &Asked<'_> = asked.get_or_init(|| {
+                let scheme = options.and_then(|options| options.scheme?(request.extensions()));
+                Asked::new(uri, headers, from, scheme.as_ref(), options)
+            });
             [
                 attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
                 attr(attribute::METHOD_ORIGINAL, method.original()),
@@ -110,6 +115,7 @@ impl<'a> Asked<'a> {
         uri: &'a Uri,
         headers: &'a HeaderMap,
         peer: Option<SocketAddr>,
+        found: Option<&Scheme>,
         options: Option<&Options>,
     ) -> Self {
         let address = peer.map(|peer| peer.ip().to_canonical());
@@ -121,7 +127,9 @@ impl<'a> Asked<'a> {
         Self {
             client: forwarded.client.or(address),
             host: forwarded.host.or_else(|| host(uri, headers)),
-            scheme: forwarded.scheme.unwrap_or_else(|| scheme(uri)),
+            scheme: forwarded
+                .scheme
+                .unwrap_or_else(|| scheme(found.or(uri.scheme()))),
         }
     }
 }
@@ -137,9 +145,9 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Host<'a>> {
     Host::parse(authority.or_else(|| text(headers, HOST))?)
 }
 
-/// A request on a connection that was upgraded to TLS outside says nothing of it.
-fn scheme(uri: &Uri) -> &'static str {
-    if uri.scheme() == Some(&http::uri::Scheme::HTTPS) {
+/// Requests of HTTP/1.1 do not name it.
+fn scheme(scheme: Option<&Scheme>) -> &'static str {
+    if scheme == Some(&Scheme::HTTPS) {
         "https"
     } else {
         "http"
