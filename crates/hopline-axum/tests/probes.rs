@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{any, get};
 use hopline_axum::TraceLayer;
-use hopline_reqwest::TraceMiddleware;
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::ClientWithMiddleware;
 use support::rules::{BOTH, Version};
@@ -33,9 +32,10 @@ async fn chain() -> (String, Spans) {
     let call = |State((client, url)): State<(ClientWithMiddleware, String)>| async move {
         client.get(url).send().await.unwrap().text().await.unwrap()
     };
-    let client = reqwest_middleware::ClientBuilder::new(Version::Http1.client())
-        .with(TraceMiddleware::new())
-        .build();
+    let client = hopline_reqwest::builder()
+        .configure(|client| Version::Http1.configure(client))
+        .build()
+        .unwrap();
     let first = Router::new()
         .route("/", get(call))
         .layer(layer(&tracer))
