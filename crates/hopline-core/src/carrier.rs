@@ -112,6 +112,16 @@ impl Incoming {
     }
 }
 
+impl From<SpanContext> for Incoming {
+    /// A parent, without baggage.
+    fn from(parent: SpanContext) -> Self {
+        Self {
+            parent: Some(parent),
+            ..Self::default()
+        }
+    }
+}
+
 fn parent_of(carrier: &(impl Extract + ?Sized)) -> Option<SpanContext> {
     traceparent_of(carrier).map(|parent| {
         let mut parser = tracestate::Parser::default();

@@ -10,7 +10,7 @@ use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
 use crate::current;
 use crate::guest;
-use crate::kind::Kept;
+use crate::kind::{Kept, Kind};
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name, Value, attr};
@@ -300,13 +300,10 @@ impl Context {
     /// Error messages often hold values of a request, so the message is only recorded by tracers built
     /// with [`error_messages`](crate::TracerBuilder::error_messages).
     pub fn record_error<E: Error + ?Sized>(&self, error: &E) {
-        let asked = |state: &mut State| {
-            let shared = state.shared.as_deref();
-            shared.is_some_and(|shared| shared.error_messages)
-        };
-        let Some(wanted) = self.state(asked) else {
+        if !self.is_recording() {
             return;
-        };
+        }
+        let wanted = records_error_messages(self);
         let name = std::any::type_name::<E>();
         let error_type = if name.contains("dyn ") {
             "_OTHER"
@@ -456,4 +453,18 @@ impl fmt::Debug for Context {
             .field("recording", &self.is_recording());
         context.field("baggage", self.baggage()).finish()
     }
+}
+
+/// True if the tracer of the context's trace records the messages of errors.
+pub fn records_error_messages(context: &Context) -> bool {
+    let asked = |state: &mut State| {
+        let shared = state.shared.as_deref();
+        shared.is_some_and(|shared| shared.error_messages)
+    };
+    context.state(asked).unwrap_or(false)
+}
+
+/// Changes the kind of the context's span, which bridges may learn late.
+pub fn set_kind(context: &Context, kind: Kind) {
+    context.state(|state| state.set_kind(context.span, kind));
 }

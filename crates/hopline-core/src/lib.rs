@@ -86,6 +86,7 @@ mod data;
 /// For bridges from other tracing libraries; not for applications.
 #[doc(hidden)]
 pub mod bridge {
+    pub use crate::context::{records_error_messages, set_kind};
     pub use crate::current::{current_ids, enter, exit, exit_all};
 }
 #[doc = include_str!("docs/engine.md")]

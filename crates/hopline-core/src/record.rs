@@ -42,6 +42,11 @@ impl Marks {
         Self(self.0 | (kind as u8) << KIND)
     }
 
+    /// The same marks with another kind.
+    pub(crate) fn with_kind(self, kind: Kind) -> Self {
+        Self(self.0 & ((1 << KIND) - 1)).of_kind(kind)
+    }
+
     #[inline]
     pub(crate) fn kind(self) -> Kind {
         match self.0 >> KIND {
@@ -353,6 +358,7 @@ mod tests {
                 assert!(!marks.has(mark), "{kind:?} is no mark");
                 assert!(marks.set(mark));
                 assert_eq!(marks.kind(), kind);
+                assert_eq!(marks.with_kind(Kind::Consumer).with_kind(kind), marks);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::context::Extras;
-use crate::kind::Kept;
+use crate::kind::{Kept, Kind};
 use crate::record::{EventRecord, LinkRecord, Marks, NONE, Records, SpanRecord};
 use crate::sampling::keep::Keep;
 use crate::shared::Shared;
@@ -249,6 +249,14 @@ impl State {
             return self.lose_details(1);
         }
         self.records.spans[at].name = Text::of_name(name, &mut self.records.text, 0);
+    }
+
+    pub(crate) fn set_kind(&mut self, span: u32, kind: Kind) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        let marks = &mut self.records.spans[at].marks;
+        *marks = marks.with_kind(kind);
     }
 
     /// Marks a span as failed; the first failure stays, being nearest to the cause.
