@@ -23,6 +23,7 @@
 //! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
+//! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
 //! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |
 //! | `otlp-spool` | `hopline::otlp` | spans of an outage are kept on disk |
 //! | `console` (default) | [`console`] | each trace as a tree on standard output |
@@ -100,6 +101,8 @@ pub use hopline_reqwest as reqwest;
 pub use hopline_sqlx as sqlx;
 #[cfg(feature = "tower")]
 pub use hopline_tower as tower;
+#[cfg(feature = "tracing")]
+pub use hopline_tracing as tracing;
 
 /// The traits behind `.traced()` and `.in_span(…)`: `use hopline::prelude::*;`.
 pub mod prelude {

@@ -1,0 +1,118 @@
+//! Adds the trace id and the span id to log lines.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use hopline_core::bridge::current_ids;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::line::Line;
+
+/// Adds `trace_id` and `span_id` to each line of an event format.
+///
+/// Wraps any format: full, compact, pretty, JSON, and those of other crates. Reads hopline's current context, so it
+/// needs no [`layer`](crate::layer()), works under every filter, and covers events outside any `tracing` span. Adds
+/// nothing outside a trace, and allocates nothing.
+///
+/// | format | result |
+/// |---|---|
+/// | text | ` trace_id=… span_id=…` at the end of the first line |
+/// | text of a layer with ANSI colours | the same in front of the line, since the format keeps its colours only that way; `format().with_ansi(true)` keeps colours and puts the ids at the end |
+/// | JSON | the first two keys of the object |
+///
+/// # Examples
+///
+/// ```no_run
+/// use tracing_subscriber::fmt;
+///
+/// fmt().json().map_event_format(hopline_tracing::with_ids).init();
+/// ```
+///
+/// `map_event_format` wraps the format that the layer has, which for JSON goes with its own format of fields.
+pub fn with_ids<E>(format: E) -> WithIds<E> {
+    WithIds {
+        format,
+        keys: ["trace_id", "span_id"],
+        shape: AtomicU8::new(UNKNOWN),
+    }
+}
+
+/// An event format whose lines carry ids; see [`with_ids`].
+#[derive(Debug)]
+pub struct WithIds<E> {
+    format: E,
+    /// Of the trace id and the span id.
+    keys: [&'static str; 2],
+    /// Learned from the first line, where colours are on.
+    shape: AtomicU8,
+}
+
+const UNKNOWN: u8 = 0;
+const TEXT: u8 = 1;
+const JSON: u8 = 2;
+
+impl<E> WithIds<E> {
+    /// Sets the names of the trace id and the span id. Defaults to `trace_id` and `span_id`.
+    ///
+    /// ```
+    /// use tracing_subscriber::fmt::format;
+    ///
+    /// let datadog = hopline_tracing::with_ids(format().json()).keys("dd.trace_id", "dd.span_id");
+    /// let elastic = hopline_tracing::with_ids(format().json()).keys("trace.id", "span.id");
+    /// # let _ = (datadog, elastic);
+    /// ```
+    #[must_use]
+    pub fn keys(mut self, trace_id: &'static str, span_id: &'static str) -> Self {
+        self.keys = [trace_id, span_id];
+        self
+    }
+
+    /// True if the format writes coloured text. Colours cannot be passed through a writer of ours.
+    fn is_coloured(&self, writer: &Writer<'_>) -> bool {
+        writer.has_ansi_escapes() && self.shape.load(Relaxed) == TEXT
+    }
+}
+
+impl<E: Clone> Clone for WithIds<E> {
+    fn clone(&self) -> Self {
+        Self {
+            format: self.format.clone(),
+            keys: self.keys,
+            shape: AtomicU8::new(self.shape.load(Relaxed)),
+        }
+    }
+}
+
+impl<S, N, E> FormatEvent<S, N> for WithIds<E>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    E: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some((trace_id, span_id)) = current_ids() else {
+            return self.format.format_event(ctx, writer, event);
+        };
+        let [trace_key, span_key] = self.keys;
+        if self.is_coloured(&writer) {
+            write!(writer, "{trace_key}={trace_id} {span_key}={span_id} ")?;
+            return self.format.format_event(ctx, writer, event);
+        }
+        let mut line = Line::new(&mut writer, self.keys, trace_id, span_id);
+        let mut result = self.format.format_event(ctx, Writer::new(&mut line), event);
+        if result.is_ok() {
+            result = line.finish();
+        }
+        let shape = if line.is_json() { JSON } else { TEXT };
+        self.shape.store(shape, Relaxed);
+        result
+    }
+}

@@ -1,0 +1,94 @@
+//! Bridge from the `tracing` crate to hopline: spans, events, and trace ids in log lines.
+//!
+//! ```
+//! use hopline_core::{Incoming, SpanBuilder, no_attrs};
+//! use tracing_subscriber::layer::SubscriberExt as _;
+//!
+//! #[tracing::instrument]
+//! fn reserve(sku: &str, quantity: u32) {
+//!     tracing::info!(target: "stock", left = 4, "reserved");
+//! }
+//!
+//! let (tracer, spans) = hopline_testing::tracer("inventory");
+//! let subscriber = tracing_subscriber::registry().with(hopline_tracing::layer());
+//! tracing::subscriber::with_default(subscriber, || {
+//!     // the server layer does this for each request
+//!     let mut request =
+//!         SpanBuilder::new("POST /reserve").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//!     request.in_scope(|| reserve("cup", 2));
+//! });
+//! assert_eq!(
+//!     spans.tree(),
+//!     "POST /reserve ▸ inventory\n└─ reserve\n      · reserved level=INFO target=stock left=4\n"
+//! );
+//! spans.one("reserve").attribute("sku", "cup").attribute("quantity", 2);
+//! ```
+//!
+//! # Spans
+//!
+//! A `tracing` span inside a trace of hopline becomes a child span, from its creation to its close; a hopline span
+//! opened while it is entered is its child. Parents come from hopline's current context. So a filter can hide a span
+//! but never break a trace: the children of a hidden span attach to the next one above it.
+//!
+//! | of `tracing` | in the trace |
+//! |---|---|
+//! | bool, integers, floats, text | attributes of these types; integers beyond 64 bits as decimal text |
+//! | `?value`, `%value` | text, up to 16 KiB |
+//! | errors | `REDACTED`, or the text with [`error_messages`](hopline_core::TracerBuilder::error_messages) |
+//! | `otel.name`, `otel.kind` | name and kind, also when recorded late |
+//! | `otel.status_code = "error"`, `otel.status_description`, `otel.status_message` | a failed span and its message |
+//! | `follows_from` | a link; see the limits |
+//! | an event | a span event named by its message, with `level`, `target` and its fields |
+//! | an `ERROR` event, `#[instrument(err)]` | also a failed span, `error.type = _OTHER` |
+//! | a record of the `log` crate | as an event, with its own target |
+//!
+//! A span outside any trace starts none, unless [`Builder::roots`] or [`SpanExt::set_parent`] lets it.
+//!
+//! # Secrets
+//!
+//! `#[instrument]` records all arguments. Fields with names of secrets (`password`, `token`, `authorization`, …),
+//! members of structures with such names, URLs and known token formats are redacted as hopline's edges redact them
+//! ([`hopline_core::redact`]). Targets that carry raw values are not bridged ([`Builder::deny`]).
+//!
+//! # Log lines
+//!
+//! [`with_ids`] adds the ids of the current span to each line. It needs no layer.
+//!
+//! # Tests
+//!
+//! `tracing` caches for each callsite whether a subscriber wants it, so subscribers that come and go with tests make
+//! parallel tests lose spans. Install one for the whole test program, and let each test have a tracer of its own:
+//! [`hopline_testing`](https://docs.rs/hopline-testing) shows how.
+//!
+//! # Limits
+//!
+//! * `follows_from` a span that has closed makes no link: tracing-subscriber does not pass it to a filtered layer. Keep
+//!   [`SpanExt::context`] and use [`SpanExt::link`].
+//! * A guard of `Span::enter` that is held across an `.await` outside any hopline context stays current on its thread,
+//!   as it does for every subscriber of `tracing`. Within a request it ends with each poll.
+//! * It installs no propagator and exports nothing: hopline's own crates do.
+
+mod builder;
+mod error;
+mod event;
+mod fields;
+mod filter;
+mod ids;
+mod init;
+mod layer;
+mod line;
+mod secret;
+mod span_ext;
+mod store;
+
+pub use builder::{Builder, Layer, builder, layer};
+pub use error::SpanError;
+pub use filter::Wanted;
+pub use ids::{WithIds, with_ids};
+pub use init::init;
+pub use layer::Bridge;
+pub use span_ext::SpanExt;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
