@@ -16,6 +16,7 @@ mod interrupt;
 mod lent;
 mod mariadb;
 mod neighbours;
+mod outside;
 mod parity;
 mod postgres;
 mod process;
@@ -52,6 +53,8 @@ cargo xtask COMMAND
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
+  outside               README's program with README's dependencies in an empty folder, and the programs of
+                        tests/refused, which the compiler must refuse with a message that names the remedy
   parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
                         each public method
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
+        ["outside"] => outside::run(),
         ["parity"] => parity::run(),
         ["server", kind] => lent::serve(kind),
         ["chaos"] => chaos::run(false),

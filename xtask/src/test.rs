@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
-use crate::{Result, apt, bench, cargo, chaos, parity, postgres, rabbitmq};
+use crate::{Result, apt, bench, cargo, chaos, outside, parity, postgres, rabbitmq};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -114,6 +114,7 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
     )?;
 
     steps.time("tables of methods", |_| parity::run())?;
+    outside::steps_of(steps)?;
 
     for (package, features) in ALONE {
         let name = format!("{package} {}", features.join(" "));

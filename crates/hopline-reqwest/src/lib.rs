@@ -120,7 +120,7 @@
 //! | "`Client` has no `.traced()`: it is no type, or of no version, that hopline wraps" | the client is of another version than reqwest 0.13. `cargo tree -d` lists crates that are in the tree in two versions; ask for the same one as this crate |
 //! | "no method named `traced`" | the trait is not in scope: `use hopline_reqwest::ClientExt;` |
 //! | "no method named `json`" (`query`, `form`, `multipart`) on a `RequestBuilder` | turn on the feature of that name of this crate |
-//! | expected `hopline_reqwest::redirect::Policy`, found `reqwest::redirect::Policy` | import the policy from [`redirect`]; it has the same functions |
+//! | "expected `Policy`, found `reqwest::redirect::Policy`" | import the policy from [`redirect`]; it has the same functions |
 //!
 //! # What it will not do
 //!

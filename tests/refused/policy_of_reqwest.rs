@@ -1,0 +1,7 @@
+//! A redirect policy of reqwest's own, which cannot be asked from outside.
+//! error: expected `Policy`, found `reqwest::redirect::Policy`
+//! error: `Policy` is defined in crate `hopline_reqwest`
+
+fn main() {
+    hopline::reqwest::builder().redirect(reqwest::redirect::Policy::none());
+}
