@@ -160,3 +160,32 @@ fn referer(next: &Url, previous: &Url) -> Option<HeaderValue> {
     referer.set_fragment(None);
     HeaderValue::from_str(referer.as_str()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let same = |one: &str, other: &str| {
+            let url = |text: &str| Url::parse(text).unwrap();
+            same_origin(&url(one), &url(other))
+        };
+        for (one, other) in [
+            ("http://shop.example/a", "http://shop.example:80/b?c"),
+            ("https://shop.example/a", "https://SHOP.example:443/"),
+            ("http://u:p@shop.example/", "http://shop.example/"),
+        ] {
+            assert!(same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://shop.example:8443/", "http://shop.example:8443/"),
+            ("http://shop.example/", "http://shop.example:8080/"),
+            ("http://shop.example/", "http://www.shop.example/"),
+            ("http://shop.example/", "http://shop.example./"),
+            ("http://127.0.0.1/", "http://localhost/"),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
+    }
+}

@@ -102,6 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_client_that_takes_tls_alone_is_known() {
+        for only in [false, true] {
+            let client = Client::builder().no_proxy().https_only(only).build();
+            assert_eq!(is_https_only(&client.unwrap()), only);
+        }
+    }
+
+    #[test]
     fn fields_are_split_at_their_own_level() {
         let text = r#"A { a: B { c: 1, d: [2, 3] }, "x, y": "{, \"z: 1", e: Some(4, 5) }"#;
         let split = [

@@ -16,7 +16,9 @@ use http::Extensions;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
 };
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
+use reqwest_middleware::{
+    ClientBuilder, ClientWithMiddleware, Middleware, Next, RequestBuilder, Result,
+};
 use support::{lines, serve, trace};
 
 /// Two servers under two names: `/back` redirects to the first, `/cross` to the second, `/same` stays; the rest shows
@@ -137,6 +139,37 @@ async fn default_headers_stay_within_the_origin() {
         ClientBuilder::new(plain.build().unwrap()),
     );
     crossed(&hosts, &clients, "default-secret", 4).await;
+}
+
+#[tokio::test]
+async fn what_a_request_has_stays_within_the_origin() {
+    let hosts = Hosts::serve().await;
+    let plain = hosts.resolve(reqwest::Client::builder()).build().unwrap();
+    let [plain, ours] = pair(&hosts, |builder| builder, ClientBuilder::new(plain));
+    for url in hosts.crossing() {
+        for secret in [
+            |call: RequestBuilder| call.basic_auth("u", Some("secret")),
+            |call: RequestBuilder| call.bearer_auth("secret"),
+            |call: RequestBuilder| call.headers(secret_headers()),
+        ] {
+            let mut seen = Vec::new();
+            for client in [&plain, &ours] {
+                let response = secret(client.get(&url)).send().await.unwrap();
+                let text = response.text().await.unwrap();
+                assert!(
+                    !text.contains("secret") && !text.contains("authorization"),
+                    "{url}: {text}"
+                );
+                let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+                lines.sort();
+                seen.push(lines);
+            }
+            assert_eq!(seen[0], seen[1], "{url}");
+        }
+        let with_user = url.replacen("//", "//user:secret@", 1);
+        let text = text(&ours, &with_user).await;
+        assert!(!text.contains("authorization"), "{url}: {text}");
+    }
 }
 
 #[tokio::test]

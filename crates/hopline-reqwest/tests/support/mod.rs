@@ -5,6 +5,8 @@
 #[path = "../../../hopline-http/tests/rules/mod.rs"]
 pub(crate) mod rules;
 
+pub(crate) mod outcome;
+
 use axum::Router;
 use axum::http::HeaderMap;
 use hopline_core::{OlderNames, Tracer};
