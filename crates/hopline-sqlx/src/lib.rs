@@ -43,6 +43,8 @@
 //! | a `PgPool` for others: session stores, job queues | [`pool.raw()`](Pool::raw), which is not traced |
 //! | a `PgConnection` for others: `PgAdvisoryLock` | [`connection.raw_mut()`](Connection::raw_mut), which is not traced |
 //!
+//! Code that has to keep sqlx's types gets spans from sqlx's own events by [`EventSpans`], with the feature `events`.
+//!
 //! `no method named traced found` for a pool, or mismatched types of one name: two versions of sqlx are in the tree, and
 //! `cargo tree -d -i sqlx-core` shows who needs which. This crate wraps sqlx 0.9.
 //!
@@ -129,6 +131,8 @@ mod connection;
 #[cfg(feature = "postgres")]
 mod copy;
 mod database;
+#[cfg(feature = "events")]
+mod events;
 mod executor;
 #[cfg(feature = "postgres")]
 mod listener;
@@ -155,6 +159,8 @@ pub use connection::Connection;
 #[cfg(feature = "postgres")]
 pub use copy::PgCopyIn;
 pub use database::{Dialect, Endpoint, Step, TracedDatabase};
+#[cfg(feature = "events")]
+pub use events::EventSpans;
 #[cfg(feature = "postgres")]
 pub use listener::PgListener;
 pub use pool::Pool;

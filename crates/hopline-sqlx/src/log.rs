@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ::log::LevelFilter;
 use sqlx::SqlStr;
 pub(crate) use sqlx_core::connection::LogSettings;
-use tracing::Level;
+use tracing::{Level, Metadata};
 
 use crate::quiet;
 use crate::redact::redact;
@@ -71,6 +71,14 @@ fn tracing_level(level: log::Level) -> Level {
         log::Level::Debug => Level::DEBUG,
         log::Level::Trace => Level::TRACE,
     }
+}
+
+/// True for an event that sqlx writes about a statement. Ours bear the same target, and no raw text.
+pub(crate) fn is_of_sqlx(metadata: &Metadata<'_>) -> bool {
+    metadata.target() == TARGET
+        && metadata
+            .module_path()
+            .is_none_or(|path| !path.starts_with("hopline_sqlx"))
 }
 
 /// Which connections still write sqlx's own events: those that were open before they were turned off.

@@ -18,7 +18,7 @@ use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::{Interest, NoSubscriber, Subscriber};
 use tracing_core::{Event, LevelFilter, Metadata};
 
-use crate::log::TARGET;
+use crate::log::{TARGET, is_of_sqlx};
 
 /// Runs this without sqlx's statement events.
 ///
@@ -96,26 +96,18 @@ impl Quiet {
     fn inner(&self) -> Dispatch {
         self.inner.upgrade().unwrap_or_else(Dispatch::none)
     }
-
-    fn is_hidden(metadata: &Metadata<'_>) -> bool {
-        // ours bear the same target, and no raw text
-        metadata.target() == TARGET
-            && metadata
-                .module_path()
-                .is_none_or(|path| !path.starts_with("hopline_sqlx"))
-    }
 }
 
 impl Subscriber for Quiet {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if Self::is_hidden(metadata) {
+        if is_of_sqlx(metadata) {
             return Interest::sometimes();
         }
         self.inner().register_callsite(metadata)
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        !Self::is_hidden(metadata) && self.inner().enabled(metadata)
+        !is_of_sqlx(metadata) && self.inner().enabled(metadata)
     }
 
     /// The process takes the highest of all subscribers, and the other one gives its own.
@@ -136,7 +128,7 @@ impl Subscriber for Quiet {
     }
 
     fn event_enabled(&self, event: &Event<'_>) -> bool {
-        !Self::is_hidden(event.metadata())
+        !is_of_sqlx(event.metadata())
     }
 
     fn event(&self, event: &Event<'_>) {

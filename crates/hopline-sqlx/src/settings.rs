@@ -211,7 +211,7 @@ impl Settings {
     }
 
     fn control_span(&self, control: Control) -> Span {
-        self.start(self.named(control), || {
+        self.start(builder(self.named(control)), || {
             [self.attributes.as_attr(), control.operation()]
         })
     }
@@ -242,9 +242,7 @@ impl Settings {
         if !long || !below.is_recording() {
             return None;
         }
-        let span = SpanBuilder::new(self.named(Control::ACQUIRE))
-            .kind(Kind::Client)
-            .scope(&SCOPE)
+        let span = builder(self.named(Control::ACQUIRE))
             .start_ago(wait)
             .start_in(below, self.tracer.as_ref(), || {
                 [self.attributes.as_attr(), Control::ACQUIRE.operation()]
@@ -259,8 +257,20 @@ impl Settings {
         }
     }
 
+    #[inline]
     fn text_span(
         &self,
+        name: &'static str,
+        sql: &str,
+        parameterised: bool,
+        notes: Notes<'_>,
+    ) -> (Span, bool) {
+        self.text_span_of(builder(name), name, sql, parameterised, notes)
+    }
+
+    fn text_span_of(
+        &self,
+        builder: SpanBuilder<'_>,
         name: &'static str,
         sql: &str,
         parameterised: bool,
@@ -269,7 +279,7 @@ impl Settings {
         let mut statement = None;
         let span = {
             let statement = &mut statement;
-            self.start(name, || {
+            self.start(builder, || {
                 let unread = Unread {
                     sql,
                     parameterised,
@@ -322,9 +332,16 @@ impl Settings {
         ]);
     }
 
+    /// The span of a statement that took so long and just ended.
+    #[cfg(feature = "events")]
+    pub(crate) fn ended(&self, sql: &str, elapsed: Duration) -> (Span, bool) {
+        let builder = builder("db.query").start_ago(elapsed);
+        self.text_span_of(builder, "db.query", sql, false, Notes::default())
+    }
+
     fn start<'v, const N: usize>(
         &self,
-        name: &'static str,
+        builder: SpanBuilder<'_>,
         attrs: impl FnOnce() -> [Attr<'v>; N],
     ) -> Span {
         if self.only_with_parent {
@@ -333,11 +350,13 @@ impl Settings {
                 return Span::none();
             }
         }
-        SpanBuilder::new(name)
-            .kind(Kind::Client)
-            .scope(&SCOPE)
-            .start(self.tracer.as_ref(), attrs)
+        builder.start(self.tracer.as_ref(), attrs)
     }
+}
+
+#[inline]
+fn builder(name: &'static str) -> SpanBuilder<'static> {
+    SpanBuilder::new(name).kind(Kind::Client).scope(&SCOPE)
 }
 
 /// At most 4 KiB, cut between characters.

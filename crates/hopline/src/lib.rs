@@ -22,6 +22,8 @@
 //! | `tower` | `hopline::tower` | the same for any tower HTTP service |
 //! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
+//! | `sqlx-migrate` | | `pool.migrate(…)`: a span for each migration |
+//! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
 //! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
 //! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |
@@ -92,13 +94,17 @@ pub use hopline_lapin as lapin;
 pub use hopline_otlp as otlp;
 #[cfg(feature = "reqwest")]
 pub use hopline_reqwest as reqwest;
+/// sqlx, traced: `hopline_sqlx` under the path that compiler messages print.
 #[cfg(any(
     feature = "sqlx-any",
+    feature = "sqlx-events",
     feature = "sqlx-mysql",
     feature = "sqlx-postgres",
     feature = "sqlx-sqlite"
 ))]
-pub use hopline_sqlx as sqlx;
+pub mod sqlx {
+    pub use hopline_sqlx::*;
+}
 #[cfg(feature = "tower")]
 pub use hopline_tower as tower;
 #[cfg(feature = "tracing")]
