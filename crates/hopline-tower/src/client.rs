@@ -18,6 +18,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::SCOPE;
+use crate::future::polled_after_ready;
 use crate::peer::{PeerFn, plain_peer};
 
 /// Records each call of a client as a client span and sends its context along: for hyper's clients, tonic's
@@ -273,6 +274,10 @@ pin_project! {
     /// # Cancellation
     ///
     /// If it is dropped the span ends, without an error: to stop waiting is the caller's right.
+    ///
+    /// # Panics
+    ///
+    /// If polled after it was ready, as futures of `async` blocks do.
     #[derive(Debug)]
     pub struct CallFuture<F> {
         #[pin]
@@ -299,9 +304,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // polled after it was ready: nothing will ever come, which is what such a caller is owed
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending;
+            polled_after_ready()
         };
         let Some(recorded) = this.recorded.as_mut() else {
             return inner
@@ -311,7 +315,7 @@ where
         let answer = ready!(recorded.span.in_scope(|| inner.poll(cx)));
         recorded.span.in_scope(|| this.inner.set(None));
         let Some(Recorded { layer, heard, span }) = this.recorded.take() else {
-            return Poll::Pending;
+            polled_after_ready()
         };
         match answer {
             Ok(response) => Poll::Ready(Ok(layer.answered(span, heard, response))),

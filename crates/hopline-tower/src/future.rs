@@ -19,6 +19,10 @@ pin_project! {
     ///
     /// If it is dropped, the service's own future is dropped with the context current; then the span ends,
     /// marked as `cancelled`.
+    ///
+    /// # Panics
+    ///
+    /// If polled after it was ready, as futures of `async` blocks do.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -81,15 +85,20 @@ where
 /// Polls the service's future, and drops it with its answer: in one go, since both are done with the context current.
 #[inline]
 fn poll_once<F: Future>(mut inner: Pin<&mut Option<F>>, cx: &mut Cx<'_>) -> Poll<F::Output> {
-    // polled after it was ready: nothing will ever come, which is what such a caller is owed
     let Some(future) = inner.as_mut().as_pin_mut() else {
-        return Poll::Pending;
+        polled_after_ready()
     };
     let answer = future.poll(cx);
     if answer.is_ready() {
         inner.set(None);
     }
     answer
+}
+
+/// A caller's mistake. To wait for ever would hide it, and would harm the request more than its failure.
+#[cold]
+pub(crate) fn polled_after_ready() -> ! {
+    panic!("a future of hopline-tower was polled after it was ready")
 }
 
 /// How many bytes the head promises.
