@@ -9,11 +9,28 @@ use hopline_tower::{PeerFn, RouteFn, SchemeFn, Trace, Trust};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
+/// Another name of [`TraceLayer`], for files that import the layer of this name from tower-http.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use hopline_axum::HoplineLayer;
+/// use tower_http::trace::TraceLayer;
+///
+/// let app: Router = Router::new().layer(TraceLayer::new_for_http()).layer(HoplineLayer::new());
+/// ```
+pub type HoplineLayer = TraceLayer;
+
 /// Records each request as a root span named by its route. See the [crate](crate).
 ///
 /// It may be made before the tracer is installed, and applied twice: a request is recorded once.
 #[derive(Clone, Debug)]
 pub struct TraceLayer(hopline_tower::TraceLayer);
+
+const UNROUTED: &str = "requests have no route, so their spans are named by the method alone: hopline_axum's layer is \
+    outside the router, or the router is of another version of axum than 0.8 (see `cargo tree -d`); apply it with \
+    `Router::layer`, or put hopline_axum::RouteLayer inside";
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -32,7 +49,8 @@ impl TraceLayer {
         let layer = layer
             .scope(&SCOPE)
             .route(|_, extensions| matched_path(extensions));
-        Self(layer.peer(connected).original_uri(original))
+        let layer = layer.peer(connected).original_uri(original);
+        Self(layer.unrouted_notice(UNROUTED))
     }
 
     /// What the callers' trace context counts for; see [`hopline_tower::TraceLayer::trust`].

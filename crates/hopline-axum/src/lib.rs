@@ -76,20 +76,58 @@
 //! # fn is<T>(_: impl axum::handler::Handler<T, ()>) {} is(chat);
 //! ```
 //!
+//! In `IntoResponse` of an application's error type, one line puts the error on the request's span, if the answer is a
+//! failure of the service:
+//!
+//! ```
+//! # use axum::{http::StatusCode, response::{IntoResponse, Response}};
+//! use hopline_axum::CausedBy;
+//! # struct AppError(std::io::Error);
+//! # impl IntoResponse for AppError {
+//! #     fn into_response(self) -> Response {
+//!
+//! (StatusCode::BAD_GATEWAY, "try later").caused_by(&self.0)
+//! #     }
+//! # }
+//! # assert_eq!(AppError(std::io::Error::other("x")).into_response().status(), 502);
+//! ```
+//!
+//! For any span and status there is [`Context::record_error`](hopline_core::Context::record_error):
+//! `Context::current().record_error(&error)`.
+//!
+//! # Beside tower-http
+//!
+//! tower-http has a `TraceLayer` too, and two imports of one name do not compile (E0252). Write the path,
+//! `.layer(hopline_axum::TraceLayer::new())`, or import [`HoplineLayer`], which is the same type. Both layers may be
+//! applied: hopline's outside, with the later call of `Router::layer`, so that it sees the whole request.
+//!
+//! # When something is missing
+//!
+//! | what you see | cause | remedy |
+//! |---|---|---|
+//! | E0252: `TraceLayer` is defined multiple times | tower-http's is imported as well | [`HoplineLayer`], or the path |
+//! | E0277: `Trace<…>` is no `Service<Request<…>>` | axum 0.6 or older, with http 0.2 | axum 0.8 |
+//! | E0277: a handler with [`CurrentSpan`] or [`TraceContext`] is no `Handler` | the router is of another version of axum | one version: `cargo tree -d -i axum` |
+//! | spans are named `GET`, and a notice says that requests have no route | the layer is outside the router, or the router is of another version of axum | `Router::layer`, a [`RouteLayer`] inside, or one version of axum |
+//! | no `client.address` | the server does not keep addresses | `into_make_service_with_connect_info`, [`TraceLayer::peer`] |
+//! | the child of a request is in a trace of its own | it runs in a task that was spawned without the context | [`TraceContext`], or `in_current_context` |
+//!
 //! # What it will not do
 //!
 //! See [`hopline_tower`]; spans end with the answer or the upgrade, so the work of a WebSocket is not the request's.
 
+mod caused_by;
 mod extract;
 mod layer;
 mod route;
 
+pub use caused_by::CausedBy;
 pub use extract::{CurrentSpan, TraceContext};
 #[doc(no_inline)]
 pub use hopline_core::Trust;
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
-pub use layer::TraceLayer;
+pub use layer::{HoplineLayer, TraceLayer};
 pub use route::{RouteLayer, RouteService};
 
 #[cfg(doctest)]

@@ -16,6 +16,9 @@ use crate::route::RouteFn;
 use crate::service::Trace;
 use crate::uri::{SchemeFn, UriFn, unchanged};
 
+/// Another name of [`TraceLayer`], for files that import the layer of this name from tower-http.
+pub type HoplineLayer = TraceLayer;
+
 /// Records each request as a root span. See the [crate](crate) for what is recorded.
 ///
 /// It may be made before the tracer is installed, and applied twice: a request is recorded once.
@@ -38,6 +41,7 @@ pub struct TraceLayer {
     pub(crate) route: Option<RouteFn>,
     pub(crate) peer: PeerFn,
     pub(crate) uri: UriFn,
+    pub(crate) unrouted: Option<&'static str>,
     pub(crate) options: Option<Arc<Options>>,
 }
 
@@ -63,6 +67,7 @@ impl TraceLayer {
             route: None,
             peer: plain_peer,
             uri: unchanged,
+            unrouted: None,
             options: Options::from_env(),
         }
     }
@@ -170,6 +175,14 @@ impl TraceLayer {
     #[must_use]
     pub fn route(mut self, route: RouteFn) -> Self {
         self.route = Some(route);
+        self
+    }
+
+    /// Gives the operator this notice, once in a process, when a request succeeds without a route and without an
+    /// [original URI](Self::original_uri): for a crate that knows its router, which would have left both.
+    #[must_use]
+    pub fn unrouted_notice(mut self, text: &'static str) -> Self {
+        self.unrouted = Some(text);
         self
     }
 

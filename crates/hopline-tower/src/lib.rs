@@ -176,7 +176,7 @@ pub use hopline_core::Trust;
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
 pub use hopline_http::client::{CallerContext, ResendCount, Untraced, UrlTemplate};
-pub use layer::TraceLayer;
+pub use layer::{HoplineLayer, TraceLayer};
 pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;

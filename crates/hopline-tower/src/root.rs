@@ -1,8 +1,8 @@
 //! The request's span on its way from future to body.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
-use hopline_core::{Literal, Name, Span, attr, semconv};
+use hopline_core::{Literal, Name, Span, attr, notify, semconv};
 use hopline_http::grpc::{Status, is_grpc, is_grpc_web, is_web_trailers};
 use hopline_http::{SpanName, announce_kept, announce_trace, attribute, fail_server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -41,6 +41,8 @@ pub(crate) struct Root {
     pub(crate) grpc_named: bool,
     /// Where a route that is known late is found, until it was.
     pub(crate) cell: Option<RouteCell>,
+    /// What to tell the operator if the request succeeds without a route.
+    pub(crate) unrouted: Option<&'static str>,
     /// Present if something is to be done with the answer.
     pub(crate) options: Option<Arc<Options>>,
 }
@@ -74,7 +76,7 @@ impl Root {
         self.is_grpc = self.is_grpc && (is_grpc(Version::HTTP_2, headers) || is_grpc_web(headers));
         if self.is_grpc {
             // a method is a better name than a route
-            self.cell = None;
+            (self.cell, self.unrouted) = (None, None);
             self.grpc_head(headers);
         }
         if let Some(span) = self.recorded() {
@@ -86,6 +88,9 @@ impl Root {
         }
         self.status = Some(status);
         self.learn_route();
+        if let Some(text) = self.unrouted.take().filter(|_| status.is_success()) {
+            unrouted(text);
+        }
         if let Some(options) = self.options.take() {
             self.show(&options, response);
         }
@@ -230,6 +235,7 @@ impl Root {
             let name = SpanName::new(self.method, Some(route));
             span.rename(Name::dynamic(name.as_str()));
             span.set(semconv::HTTP_ROUTE, route);
+            self.unrouted = None;
         }
     }
 
@@ -281,6 +287,13 @@ fn is_sse(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
+/// Once: it is a mistake in how the service is put together, and stays one.
+#[cold]
+fn unrouted(text: &'static str) {
+    static GIVEN: Once = Once::new();
+    GIVEN.call_once(|| notify("route", || text.to_owned()));
 }
 
 struct Watch<'a> {

@@ -96,6 +96,7 @@ impl TraceLayer {
         let filter = options.and_then(|options| options.filter.as_deref());
         let wanted = trust != Trust::Ignore
             && filter.is_none_or(|filter| filter(request.method(), self.uri_of(request)));
+        let own = self.uri_of(request);
         let method = RequestMethod::new(request.method());
         let span = if wanted {
             self.start(request, method, route, incoming)
@@ -117,6 +118,10 @@ impl TraceLayer {
             // an id that this layer has not given is the caller's to tell
             root.tell = if wanted { self.tell } else { Tell::default() };
             root.cell.clone_from(&cell);
+            // with its own URI a router has seen the request, and has no route for it
+            root.unrouted = self
+                .unrouted
+                .filter(|_| cell.is_some() && std::ptr::eq(own, request.uri()));
             if is_grpc {
                 // the path as it was routed: a nest's prefix is no part of the method
                 root.grpc_call(grpc::method(request.uri().path()));
