@@ -30,7 +30,8 @@ async fn json_query_form_and_multipart_are_there_with_this_crate_s_features() {
     let url = serve(Router::new().fallback(any(shown))).await;
     let (tracer, _spans) = tracer("gateway");
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
-    let calls: [(fn(RequestBuilder) -> RequestBuilder, &str); 5] = [
+    type Change = fn(RequestBuilder) -> RequestBuilder;
+    let calls: [(Change, &str); 5] = [
         (|call| call.json(&["a", "b"]), "[[\"a\",\"b\"]]"),
         (|call| call.query(&[("a", "b c")]), "POST /?a=b+c []"),
         (|call| call.form(&[("a", "b c")]), "[a=b+c]"),
