@@ -141,14 +141,16 @@ impl ClientSpans {
         self
     }
 
-    /// Sends baggage to these hosts as well; `*.corp.example` means all below.
+    /// Sends baggage to these hosts as well. `*.corp.example` means all below, `*` all hosts; a scheme, port or path is
+    /// ignored.
     #[must_use]
     pub fn baggage_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
         self.baggage_to.extend(hosts);
         self
     }
 
-    /// Sends no trace headers and no baggage to these hosts; `*.partner.example` means all below.
+    /// Sends no trace headers and no baggage to these hosts. `*.partner.example` means all below, `*` all hosts; a
+    /// scheme, port or path is ignored.
     #[must_use]
     pub fn no_headers_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
         self.silent_to.extend(hosts);

@@ -1,12 +1,14 @@
 //! Lists of hosts.
 
-/// Hosts by name, and all below a name by `*.` before it.
+/// Hosts by name, all below a name by `*.` before it, and all hosts by `*`.
+///
+/// A list that is written wrong must not be one that never matches: of a URL, or a host with a port, the host counts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hosts(Vec<String>);
 
 impl Hosts {
     pub(crate) fn extend<'a>(&mut self, hosts: impl IntoIterator<Item = &'a str>) {
-        let plain = |host: &str| bare(host).to_ascii_lowercase();
+        let plain = |host: &str| bare(host_of(host)).to_ascii_lowercase();
         self.0.extend(hosts.into_iter().map(plain));
     }
 
@@ -16,6 +18,7 @@ impl Hosts {
         }
         let host = bare(host);
         self.0.iter().any(|named| match named.strip_prefix('*') {
+            Some("") => true,
             Some(below) if below.starts_with('.') => {
                 let at = host.len().checked_sub(below.len()).filter(|at| *at > 0);
                 at.and_then(|at| host.get(at..))
@@ -23,6 +26,22 @@ impl Hosts {
             }
             _ => named.eq_ignore_ascii_case(host),
         })
+    }
+}
+
+/// The host of what may be a URL, or have a port.
+fn host_of(text: &str) -> &str {
+    let text = text.trim();
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    match host.split_once(']') {
+        Some((address, _)) => address,
+        // more than one colon is an address without brackets
+        None => match host.split_once(':') {
+            Some((name, port)) if !port.contains(':') => name,
+            _ => host,
+        },
     }
 }
 
@@ -62,5 +81,25 @@ mod tests {
             assert!(!hosts.contains(host), "{host}");
         }
         assert!(!Hosts::default().contains(""));
+    }
+
+    #[test]
+    fn a_host_counts_however_it_is_written() {
+        for (written, host) in [
+            ("shop.example:8080", "shop.example"),
+            ("https://Shop.example/path?q#f", "shop.example"),
+            ("http://u:p@shop.example:80", "shop.example"),
+            ("https://*.corp.example:443/", "a.corp.example"),
+            (" shop.example ", "shop.example"),
+            ("[::1]:80", "::1"),
+            ("http://[fd00::1]/", "[fd00::1]"),
+            ("fd00::1", "fd00::1"),
+            ("*", "any.example"),
+        ] {
+            let mut hosts = Hosts::default();
+            hosts.extend([written]);
+            assert!(hosts.contains(host), "{written}");
+            assert_eq!(hosts.contains("other.example"), written == "*", "{written}");
+        }
     }
 }

@@ -87,17 +87,17 @@ impl Builder {
         self
     }
 
-    /// Sends baggage to these hosts as well as to [internal](hopline_http::is_internal_host) ones. They are written as
-    /// in the URL; `*.corp.example` means all below.
+    /// Sends baggage to these hosts as well as to [internal](hopline_http::is_internal_host) ones. `*.corp.example`
+    /// means all below, `*` all hosts; a scheme, port or path is ignored.
     pub fn baggage_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.baggage_to.extend(hosts.into_iter().map(str::to_owned));
+        self.baggage_to.extend(hosts.into_iter().map(in_ascii));
         self
     }
 
-    /// Sends no trace headers and no baggage to these hosts, redirects included; `*.partner.example` means all below.
+    /// Sends no trace headers and no baggage to these hosts, redirects included. `*.partner.example` means all below,
+    /// `*` all hosts; a scheme, port or path is ignored.
     pub fn no_headers_to<'a>(mut self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.no_headers_to
-            .extend(hosts.into_iter().map(str::to_owned));
+        self.no_headers_to.extend(hosts.into_iter().map(in_ascii));
         self
     }
 
@@ -186,6 +186,19 @@ impl Builder {
     }
 }
 
+/// A name in the form that URLs have it in: `xn--…` for letters beyond ASCII.
+fn in_ascii(host: &str) -> String {
+    let (below, name) = match host.strip_prefix("*.") {
+        Some(name) => ("*.", name),
+        None => ("", host),
+    };
+    let url = (!name.is_ascii()).then(|| reqwest::Url::parse(&format!("http://{name}")));
+    match url.as_ref().and_then(|url| url.as_ref().ok()?.host_str()) {
+        Some(ascii) => format!("{below}{ascii}"),
+        None => host.to_owned(),
+    }
+}
+
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut builder = f.debug_struct("Builder");
@@ -198,5 +211,17 @@ impl std::fmt::Debug for Builder {
             .field("baggage_to", &self.baggage_to)
             .field("no_headers_to", &self.no_headers_to);
         builder.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_ascii;
+
+    #[test]
+    fn names_beyond_ascii_are_those_of_urls() {
+        assert_eq!(in_ascii("b\u{fc}cher.example"), "xn--bcher-kva.example");
+        assert_eq!(in_ascii("*.b\u{fc}cher.example"), "*.xn--bcher-kva.example");
+        assert_eq!(in_ascii("*.shop.example"), "*.shop.example");
     }
 }

@@ -451,7 +451,7 @@ async fn a_call_can_opt_out() {
 async fn hosts_can_be_denied() {
     let url = serve(support::echo()).await;
     let (tracer, spans) = tracer("gateway");
-    let call = async |denied: &'static str| {
+    let call = async |denied: &str| {
         let client = hopline_reqwest::builder()
             .configure(|client| Version::Http1.configure(client))
             .trace(trace(&tracer))
@@ -463,6 +463,12 @@ async fn hosts_can_be_denied() {
     let sent = call("127.0.0.1").await;
     assert!(!sent.contains("trace"), "{sent}");
     spans.one("GET").succeeded();
-    let sent = call("*.example").await;
-    assert!(sent.contains("traceparent: "), "{sent}");
+    for other in ["*.example", "b\u{fc}cher.example"] {
+        let sent = call(other).await;
+        assert!(sent.contains("traceparent: "), "{sent}");
+    }
+    for written in [url.as_str(), "127.0.0.1:80", "*"] {
+        let sent = call(written).await;
+        assert!(!sent.contains("trace"), "{written}: {sent}");
+    }
 }

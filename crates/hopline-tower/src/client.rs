@@ -72,13 +72,15 @@ impl ClientLayer {
         self.with(|spans| spans.older_names(names))
     }
 
-    /// Sends baggage to these hosts as well; `*.corp.example` means all below.
+    /// Sends baggage to these hosts as well. `*.corp.example` means all below, `*` all hosts; a scheme, port or path is
+    /// ignored.
     #[must_use]
     pub fn baggage_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
         self.with(|spans| spans.baggage_to(hosts))
     }
 
-    /// Sends no trace headers and no baggage to these hosts; `*.partner.example` means all below.
+    /// Sends no trace headers and no baggage to these hosts. `*.partner.example` means all below, `*` all hosts; a
+    /// scheme, port or path is ignored.
     #[must_use]
     pub fn no_headers_to<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
         self.with(|spans| spans.no_headers_to(hosts))
