@@ -21,7 +21,7 @@ pub trait ClientExt {
     fn traced(self) -> ClientWithMiddleware;
 }
 
-impl<C: PlainClient> ClientExt for C {
+impl<C: ClientOfReqwest013> ClientExt for C {
     fn traced(self) -> ClientWithMiddleware {
         ClientBuilder::new(self.into())
             .with(TraceMiddleware::new())
@@ -32,13 +32,13 @@ impl<C: PlainClient> ClientExt for C {
 /// The client that `.traced()` is for: [`reqwest::Client`] of version 0.13.
 ///
 /// A trait by itself, so that the compiler names the remedy where `.traced()` is called on the client of another
-/// version.
+/// version. Where more traits with a `.traced()` are in scope, it prints this trait's name alone.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `.traced()`: it is no type, or of no version, that hopline wraps",
     label = "cannot be traced",
     note = "hopline-reqwest wraps the `Client` of reqwest 0.13; `cargo tree -d` shows whether another version is in \
             the tree as well"
 )]
-pub trait PlainClient: Into<reqwest::Client> {}
+pub trait ClientOfReqwest013: Into<reqwest::Client> {}
 
-impl PlainClient for reqwest::Client {}
+impl ClientOfReqwest013 for reqwest::Client {}

@@ -117,9 +117,10 @@
 //!
 //! | what the compiler prints | cause and remedy |
 //! |---|---|
-//! | "`Client` has no `.traced()`: it is no type, or of no version, that hopline wraps" | the client is of another version than reqwest 0.13. `cargo tree -d` lists crates that are in the tree in two versions; ask for the same one as this crate |
+//! | "`Client` has no `.traced()`: it is no type, or of no version, that hopline wraps", or "`Client` doesn't implement `ClientOfReqwest013`" | the client is of another version than reqwest 0.13. `cargo tree -d` lists crates that are in the tree in two versions; ask for the same one as this crate |
 //! | "no method named `traced`" | the trait is not in scope: `use hopline_reqwest::ClientExt;` |
 //! | "no method named `json`" (`query`, `form`, `multipart`) on a `RequestBuilder` | turn on the feature of that name of this crate |
+//! | "`?` couldn't convert the error to `reqwest::Error`" | return this crate's [`Error`], which has the same questions |
 //! | "expected `Policy`, found `reqwest::redirect::Policy`" | import the policy from [`redirect`]; it has the same functions |
 //!
 //! # What it will not do
@@ -140,7 +141,7 @@ mod settings;
 
 pub use build_error::BuildError;
 pub use builder::{Builder, builder};
-pub use client::{ClientExt, PlainClient};
+pub use client::{ClientExt, ClientOfReqwest013};
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
 #[doc(no_inline)]
