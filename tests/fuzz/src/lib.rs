@@ -13,6 +13,7 @@
 mod baggage;
 mod lines;
 mod plan;
+mod redact;
 mod server_timing;
 #[path = "../../../crates/hopline-sqlx/tests/support/fuzz.rs"]
 #[expect(unreachable_pub, reason = "the tests of hopline-sqlx use more of it")]
@@ -22,6 +23,7 @@ mod tracestate;
 
 pub use baggage::baggage;
 pub use plan::plan;
+pub use redact::redact;
 pub use server_timing::server_timing;
 pub use sqlx::redact_any as sqlx_redact;
 pub use traceparent::traceparent;
@@ -34,6 +36,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("baggage", baggage),
     ("plan", plan),
+    ("redact", redact),
     ("server_timing", server_timing),
     ("sqlx_redact", sqlx_redact),
     ("traceparent", traceparent),
