@@ -25,6 +25,9 @@ use hopline_core::redact::Redaction;
 pub use crate::body::CallBody;
 pub use crate::extension::{CallerContext, ResendCount, Untraced, UrlTemplate};
 
+/// Methods that name spans of this process's calls.
+static CALLED: grpc::KnownMethods = grpc::KnownMethods::new();
+
 /// Client spans of HTTP and the headers that go with them: what an instrumentation of a client is made of.
 ///
 /// # Examples
@@ -200,9 +203,12 @@ impl ClientSpans {
             .get::<UrlTemplate>()
             .map(|template| template.0);
         let resent = call.extensions.get::<ResendCount>().map(|count| count.0);
-        let grpc = is_grpc(call.version, call.headers)
+        let called = is_grpc(call.version, call.headers)
             .then(|| grpc::method(call.path))
             .flatten();
+        // a proxy passes on what strangers call
+        let grpc = called.filter(|method| CALLED.learn(method));
+        let unknown = called.filter(|_| grpc.is_none());
         let builder = match (grpc, template) {
             (Some(grpc), _) => SpanBuilder::new(Name::dynamic(grpc)),
             (None, Some(template)) => SpanBuilder::new(template).prefix(method.in_name()),
@@ -228,8 +234,9 @@ impl ClientSpans {
                 attr(semconv::SERVER_ADDRESS, host(call)),
                 attr(semconv::SERVER_PORT, call.port),
                 attr(attribute::RESEND_COUNT, resent),
-                attr(attribute::RPC_SYSTEM, grpc.map(|_| Literal("grpc"))),
-                attr(attribute::RPC_METHOD, grpc),
+                attr(attribute::RPC_SYSTEM, called.map(|_| Literal("grpc"))),
+                attr(attribute::RPC_METHOD, grpc.or(unknown.map(|_| "_OTHER"))),
+                attr(attribute::RPC_METHOD_ORIGINAL, unknown),
             ]
         };
         let span = match call.extensions.get::<CallerContext>() {

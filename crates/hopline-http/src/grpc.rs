@@ -16,6 +16,8 @@ use http::{
     header::{CONTENT_TYPE, HeaderName},
 };
 
+pub use crate::known_methods::KnownMethods;
+
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Names of status codes by number, in capitals as the conventions have them.

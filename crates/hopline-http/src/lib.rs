@@ -57,6 +57,7 @@ mod forwarded;
 pub mod grpc;
 mod host;
 mod hosts;
+mod known_methods;
 mod method;
 mod name;
 mod quoted;

@@ -8,13 +8,12 @@ use hopline_http::{Capture, Redaction};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;
 
-use crate::SCOPE;
-use crate::methods;
 use crate::options::Options;
 use crate::peer::{PeerFn, plain_peer};
 use crate::route::RouteFn;
 use crate::service::Trace;
 use crate::uri::{SchemeFn, UriFn, unchanged};
+use crate::{KNOWN, SCOPE};
 
 /// Another name of [`TraceLayer`], for files that import the layer of this name from tower-http.
 pub type HoplineLayer = TraceLayer;
@@ -248,7 +247,7 @@ impl TraceLayer {
     #[must_use]
     pub fn grpc_methods<'a>(self, methods: impl IntoIterator<Item = &'a str>) -> Self {
         for method in methods {
-            methods::learn(method.trim_start_matches('/'));
+            KNOWN.learn(method.trim_start_matches('/'));
         }
         self
     }

@@ -150,13 +150,13 @@
 //! span with a [link](hopline_core::SpanBuilder::links) for it.
 
 use hopline_core::Scope;
+use hopline_http::grpc::KnownMethods;
 
 mod body;
 mod carry;
 mod client;
 mod future;
 mod layer;
-mod methods;
 mod options;
 mod peer;
 mod root;
@@ -181,6 +181,9 @@ pub use peer::PeerFn;
 pub use route::{RouteCell, RouteFn};
 pub use service::Trace;
 pub use uri::{SchemeFn, UriFn};
+
+/// Methods of gRPC that this process has shown to know.
+static KNOWN: KnownMethods = KnownMethods::new();
 
 /// Who records, where nobody records in another crate's name.
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));

@@ -9,8 +9,8 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 
+use crate::KNOWN;
 use crate::layer::Tell;
-use crate::methods;
 use crate::options::Options;
 use crate::route::RouteCell;
 
@@ -179,7 +179,7 @@ impl Root {
     pub(crate) fn grpc_call(&mut self, method: Option<&str>) {
         self.is_grpc = true;
         self.grpc = method.map(Box::from);
-        if method.is_some_and(methods::is_known) {
+        if method.is_some_and(|method| KNOWN.contains(method)) {
             self.grpc_method(true);
         }
     }
@@ -200,7 +200,7 @@ impl Root {
         let Some(method) = self.grpc.take() else {
             return;
         };
-        if !(known && methods::learn(&method)) {
+        if !(known && KNOWN.learn(&method)) {
             return self.grpc_unknown(Some(&method));
         }
         self.grpc_named = true;
