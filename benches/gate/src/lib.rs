@@ -7,6 +7,7 @@ pub mod calls;
 mod case;
 pub mod counted;
 pub mod encoding;
+pub mod ends;
 pub mod headers;
 pub mod numbers;
 pub mod queue;
@@ -27,6 +28,7 @@ pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 /// All cases, in the order of the table.
 pub fn cases() -> Vec<Case> {
     let mut cases = trace::cases();
+    cases.extend(ends::cases());
     cases.extend(requests::cases());
     cases.extend(calls::cases());
     cases.extend(encoding::cases());

@@ -2,6 +2,7 @@
 
 use crate::Case;
 use crate::counted::Allocations;
+use crate::ends;
 use crate::headers::{SIZES, attacks};
 use crate::numbers::Numbers;
 use crate::statements::{DIALECTS, LENGTHS};
@@ -11,7 +12,7 @@ use crate::trace::Fate;
 const FLAT: f64 = 1.20;
 /// How much dearer a trace may be where the queue behind it is full.
 const FULL: f64 = 1.20;
-/// How much twice the bytes may take.
+/// How much twice as much may take.
 const LINEAR: f64 = 2.2;
 /// How much memory a header may take while it is parsed, whatever its length.
 const HEADER_BYTES: u64 = 64 << 10;
@@ -43,12 +44,16 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
     }
     for attack in attacks() {
         let of = SIZES.map(|size| format!("headers/{attack}/{size}"));
-        rules.push(linear(attack, of, numbers));
+        rules.push(linear(&format!("the bytes of {attack}"), of, numbers));
     }
     for (dialect, _) in DIALECTS {
-        let what = format!("hostile statements, {dialect}");
+        let what = format!("the bytes of hostile statements, {dialect}");
         let of = LENGTHS.map(|length| format!("redact/{dialect}/{length}"));
         rules.push(linear(&what, of, numbers));
+    }
+    for kind in ends::Kind::ALL {
+        let of = ends::SIZES.map(|size| format!("end/{}/{size}", kind.name()));
+        rules.push(linear(kind.name(), of, numbers));
     }
     rules.push(bounded(cases, allocations));
     rules
@@ -126,7 +131,7 @@ fn layer_allocates_nothing(fate: Fate, cases: &[Case], numbers: &Numbers) -> Rul
 fn linear(what: &str, sizes: [String; 2], numbers: &Numbers) -> Rule {
     let [short, long] = sizes.map(|case| numbers.of(&case).instructions);
     Rule {
-        says: format!("twice the bytes of {what}: at most {LINEAR} times the instructions"),
+        says: format!("twice {what}: at most {LINEAR} times the instructions"),
         is: format!("{:.2} times ({short:.0} and {long:.0})", long / short),
         holds: short > 0.0 && long <= LINEAR * short,
     }

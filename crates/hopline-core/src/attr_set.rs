@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::attributes::Attributes;
-use crate::limits::MAX_TRACE_BYTES;
+use crate::limits::{Limits, MAX_TRACE_BYTES};
 use crate::notice::notify;
 use crate::record::{NONE, Records};
 use crate::stored::AttrRecord;
@@ -17,7 +17,7 @@ use crate::value::{Attr, Name, Value, ValueKind, ValueRef};
 /// # Limits
 ///
 /// Those of the spans that take it ([`Limits`](crate::Limits)): what is too long is cut, what is too many is dropped
-/// and counted, as if each had been given by itself. Beyond 1 GiB of text, which no trace holds, a set takes nothing
+/// and counted, as if each had been given by itself. So is what has no key. Beyond 1 GiB of text, which no trace holds, a set takes nothing
 /// more, and says so ([`Notice`](crate::Notice)).
 ///
 /// # Examples
@@ -40,6 +40,10 @@ pub struct AttrSet {
     len: usize,
     /// Bytes of the longest text that is a value.
     longest: usize,
+    /// The same of keys made at run time.
+    longest_key: usize,
+    /// Attributes that were not taken, for the spans to count.
+    refused: usize,
 }
 
 impl AttrSet {
@@ -49,6 +53,8 @@ impl AttrSet {
             records: Records::new(),
             len: 0,
             longest: 0,
+            longest_key: 0,
+            refused: 0,
         }
     }
 
@@ -56,6 +62,7 @@ impl AttrSet {
     pub fn clear(&mut self) {
         self.records.clear();
         (self.len, self.longest) = (0, 0);
+        (self.longest_key, self.refused) = (0, 0);
     }
 
     /// How many there are; a key that was given twice counts twice.
@@ -71,7 +78,7 @@ impl AttrSet {
     /// All of them; of a key that was given twice the later value counts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
         let first = if self.is_empty() { NONE } else { 0 };
-        Attributes::new(&self.records, 0, first)
+        Attributes::new(&self.records, 0, NONE, first)
     }
 
     /// All of them, to stand among others.
@@ -85,8 +92,10 @@ impl AttrSet {
 
     /// Nothing if it would have more text than this.
     fn push(&mut self, attr: &Attr<'_>, max_text: usize) {
-        let (_, text) = attr.size(usize::MAX, usize::MAX);
+        let (_, text) = attr.size(usize::MAX, &Limits::NONE);
+        self.refused += attr.refused();
         if self.records.text.len() + text > max_text {
+            self.refused += attr.count();
             return notify("attributes", || {
                 "attributes are left out of a set, which holds as much text as a trace can"
                     .to_owned()
@@ -96,10 +105,11 @@ impl AttrSet {
             self.records.batch();
         }
         let first = self.records.attrs.len();
-        self.records.push(attr, usize::MAX, 0, usize::MAX);
+        self.records.push(attr, usize::MAX, 0, &Limits::NONE);
         self.len += attr.count();
         for added in &self.records.attrs[first..] {
             self.longest = self.longest.max(added.value_len());
+            self.longest_key = self.longest_key.max(added.key_len());
         }
     }
 
@@ -121,14 +131,16 @@ impl Records {
     /// True if a set can be recorded by [`add_set`](Self::add_set), so that there are `end` attributes at most and
     /// none has to be changed.
     #[inline]
-    pub(crate) fn has_room_for_set(&self, set: &AttrSet, end: usize, max_text: usize) -> bool {
+    pub(crate) fn has_room_for_set(&self, set: &AttrSet, end: usize, limits: &Limits) -> bool {
         let (attrs, text) = (&set.records.attrs, &set.records.text);
         // an array's values are records as well, and no attributes
         let each_is_one = attrs.len() == set.len;
         each_is_one
             && self.attrs.len() + attrs.len() <= end
             && self.has_text_room(text)
-            && set.longest <= max_text
+            && set.longest <= limits.value_bytes
+            && set.longest_key <= limits.name_bytes
+            && set.refused == 0
     }
 
     /// Records a set for which there is room into the batch whose text begins at `base`.
@@ -145,37 +157,65 @@ impl Records {
     }
 
     /// Records at most so many of a set, one by one.
-    pub(crate) fn push_set(&mut self, set: &AttrSet, most: usize, base: usize, max_text: usize) {
+    pub(crate) fn push_set(&mut self, set: &AttrSet, most: usize, base: usize, limits: &Limits) {
         for record in set.first(most) {
-            let copied = record.copy(&set.records.text, &mut self.text, base, max_text);
+            let copied = record.copy(&set.records.text, &mut self.text, base, limits);
             self.attrs.push(copied);
         }
     }
 }
 
 impl Attr<'_> {
-    /// How many it stands for.
+    /// How many it stands for. None if it has no key.
     #[inline]
     pub(crate) fn count(&self) -> usize {
         match self.value.0 {
             ValueKind::Absent => 0,
             ValueKind::Set(set) => set.len,
-            _ => 1,
+            _ => usize::from(!self.key.as_str().is_empty()),
         }
     }
 
-    /// How many records and how many bytes of text it takes at most, so many of a set, values cut to `max_text`.
-    pub(crate) fn size(&self, most: usize, max_text: usize) -> (usize, usize) {
+    /// How many it stands for that cannot be recorded.
+    pub(crate) fn refused(&self) -> usize {
         match self.value.0 {
-            ValueKind::Absent => (0, 0),
+            ValueKind::Absent => 0,
+            ValueKind::Set(set) => set.refused,
+            _ => usize::from(self.key.as_str().is_empty()),
+        }
+    }
+
+    /// How many records and how many bytes of text it takes at most within these limits, so many of a set.
+    pub(crate) fn size(&self, most: usize, limits: &Limits) -> (usize, usize) {
+        match self.value.0 {
             ValueKind::Set(set) => {
                 let records = set.first(most);
-                let text = records.iter().map(|record| record.copied_len(max_text));
+                let text = records.iter().map(|record| record.copied_len(limits));
                 (records.len(), text.sum())
             }
+            _ if self.count() == 0 => (0, 0),
             value => {
-                let text = value.text_len(max_text) + self.key.copied_len();
-                (1 + value.array_len(), text)
+                let key = self.key.copied_len().min(limits.name_bytes);
+                (
+                    1 + value.array_len(),
+                    value.text_len(limits.value_bytes) + key,
+                )
+            }
+        }
+    }
+
+    /// How many texts of these are longer than the limits, so many of a set.
+    pub(crate) fn cuts(&self, most: usize, limits: &Limits) -> usize {
+        match self.value.0 {
+            ValueKind::Set(set) => set
+                .first(most)
+                .iter()
+                .map(|record| record.cuts(limits))
+                .sum(),
+            _ if self.count() == 0 => 0,
+            value => {
+                let key = self.key.copied_len() > limits.name_bytes;
+                value.cuts(limits.value_bytes) + usize::from(key)
             }
         }
     }

@@ -16,19 +16,22 @@ pub(crate) struct Attributes<'a> {
     text: &'a str,
     /// The next batch, counted from the origin.
     next: u32,
+    /// The first of the batches behind those.
+    then: u32,
     /// The bits that several keys have.
     twice: u64,
 }
 
 impl<'a> Attributes<'a> {
-    /// Those of the batch at `first` and of all that are chained to it.
-    pub(crate) fn new(records: &'a Records, origin: usize, first: u32) -> Self {
+    /// Those of the batch at `shared`, of the batch at `first` and of all that are chained to it.
+    pub(crate) fn new(records: &'a Records, origin: usize, shared: u32, first: u32) -> Self {
         let mut all = Self {
             records,
             origin,
             attrs: &[],
             text: "",
-            next: first,
+            next: shared,
+            then: first,
             twice: 0,
         };
         let (mut rest, mut once) = (all, 0);
@@ -50,7 +53,10 @@ impl<'a> Attributes<'a> {
                 return Some((first.key, first, values));
             }
             if self.next == NONE {
-                return None;
+                if self.then == NONE {
+                    return None;
+                }
+                self.next = std::mem::replace(&mut self.then, NONE);
             }
             let at = self.origin + self.next as usize;
             (self.attrs, self.text) = self.records.of_batch(at);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::attributes::Attributes;
 use crate::data::adjusted_count;
 use crate::queue::{Chunk, Part};
-use crate::record::{Dropped, Ends, EventRecord, LinkRecord, Marks, SpanRecord};
+use crate::record::{Dropped, Ends, EventRecord, LinkRecord, Marks, NONE, SpanRecord};
 use crate::shared::Shared;
 use crate::stored::{STATUS_MESSAGE, Stored};
 use crate::value::ValueRef;
@@ -24,6 +24,7 @@ pub struct Batch {
     chunk: Chunk,
     resource: Arc<Resource>,
     keep_slower: Option<Duration>,
+    bytes: usize,
     home: Weak<Shared>,
 }
 
@@ -31,6 +32,7 @@ impl Batch {
     /// `home` is where its memory returns.
     pub(crate) fn new(chunk: Chunk, of: &Shared, home: Weak<Shared>) -> Self {
         Self {
+            bytes: size_of::<Self>() + chunk.capacity_bytes(),
             chunk,
             resource: Arc::clone(&of.resource),
             keep_slower: of.plan.load().keep.slower.map(|slower| slower.limit),
@@ -48,9 +50,10 @@ impl Batch {
         self.len() == 0
     }
 
-    /// How many bytes of memory they take, for those who bound what they hold.
+    /// The bytes of memory that are held as long as the batch is: its spans, what they own elsewhere such as their
+    /// tracestates, and room that is not used. For sinks that bound what they hold.
     pub fn bytes(&self) -> usize {
-        self.chunk.records.bytes()
+        self.bytes
     }
 
     /// The service that made them.
@@ -202,7 +205,12 @@ impl<'a> SpanView<'a> {
     /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.batch.chunk.records;
-        Attributes::new(records, self.from.batches, self.record.first_batch)
+        let shared = if self.record.marks.has(Marks::BAGGAGE) {
+            self.part.baggage
+        } else {
+            NONE
+        };
+        Attributes::new(records, self.from.batches, shared, self.record.first_batch)
     }
 
     /// Its events.
@@ -220,7 +228,9 @@ impl<'a> SpanView<'a> {
             .events
             .get(range)
             .unwrap_or_default();
-        let own = records.iter().filter(move |event| event.span == view.index);
+        let first = records.partition_point(|event| event.span < view.index);
+        let own = records.iter().skip(first);
+        let own = own.take_while(move |event| event.span == view.index);
         own.map(move |record| EventView { span: view, record })
     }
 
@@ -239,10 +249,9 @@ impl<'a> SpanView<'a> {
             .links
             .get(range)
             .unwrap_or_default();
-        records
-            .iter()
-            .filter(move |link| link.span == index)
-            .map(LinkView)
+        let first = records.partition_point(|link| link.span < index);
+        let own = records.iter().skip(first);
+        own.take_while(move |link| link.span == index).map(LinkView)
     }
 
     /// Attributes lost to a limit.
@@ -298,14 +307,11 @@ impl<'a> SpanView<'a> {
     }
 
     fn dropped(&self) -> Dropped {
-        if !self.record.marks.has(Marks::LOSSY) {
-            return Dropped::default();
-        }
         let all = &self.batch.chunk.records.dropped;
         let of_trace = all.get(self.from.dropped..self.part.ends.dropped);
-        let mut of_trace = of_trace.unwrap_or_default().iter();
-        let own = of_trace.find(|dropped| dropped.span == self.index);
-        own.copied().unwrap_or_default()
+        let of_trace = of_trace.unwrap_or_default();
+        let own = of_trace.binary_search_by_key(&self.index, |dropped| dropped.span);
+        own.map_or_else(|_| Dropped::default(), |own| of_trace[own])
     }
 
     /// Indices of its batches, following the chain.
@@ -354,7 +360,7 @@ impl<'a> EventView<'a> {
     /// Its attributes. A key stands once, with the value given last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.span.batch.chunk.records;
-        Attributes::new(records, self.span.from.batches, self.record.batch)
+        Attributes::new(records, self.span.from.batches, NONE, self.record.batch)
     }
 
     /// Attributes lost to a limit.

@@ -65,7 +65,7 @@
 //! | `hopline.kept` = `error`, `slow`, `forced`, `downstream` | local root | kept although not sampled |
 //! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; where none did, `parent`, `sampler` or `downstream` |
 //! | `hopline.dropped_spans` | local root | spans of its trace were lost to a limit |
-//! | allowed baggage members | every span | [`TracerBuilder::baggage_attributes`] names them |
+//! | allowed baggage members, 1 KiB of each | every span | [`TracerBuilder::baggage_attributes`] names them |
 //!
 //! # What it will not do
 //!
@@ -80,6 +80,7 @@ mod buffer;
 mod carrier;
 mod clock;
 mod context;
+mod copies;
 mod courier;
 mod current;
 mod data;
@@ -126,6 +127,7 @@ mod tracer;
 mod trust;
 mod tsc;
 mod value;
+mod wide;
 
 pub use attr_set::AttrSet;
 pub use baggage::{Baggage, BaggageError};

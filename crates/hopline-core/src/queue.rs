@@ -1,7 +1,7 @@
 //! Finished spans on their way to the sinks.
 
 use crate::buffer::State;
-use crate::record::{BatchRecord, Ends, Marks, Records};
+use crate::record::{Ends, Marks, NONE, Records};
 use crate::sync::Mutex;
 use crate::tick::Anchor;
 use crate::{TraceFlags, TraceId, TraceState};
@@ -12,10 +12,12 @@ const CHUNK_SPANS: usize = 512;
 const CHUNK_BYTES: usize = 4 << 20;
 /// Emptied chunks kept for the next ones: about what two sinks hold while they write.
 const SPARES: usize = 16;
+/// Bytes of all of them: what a burst of large traces needed is not held for ever.
+const SPARE_BYTES: usize = 8 << 20;
 
-/// One chunk being filled. Bounded: whoever fills it hands it over.
+/// One chunk being filled, and large traces beside it. Bounded: whoever makes them full together hands all over.
 ///
-/// Locked once for each kept local trace, for the length of a few copies. Lock order: trace, then queue.
+/// Locked once for each kept local trace, for the length of a few copies of what is small. Lock order: trace, then queue.
 #[derive(Debug)]
 pub(crate) struct Queue {
     /// Hand over at each local root's end, not only when a chunk is full.
@@ -26,6 +28,10 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Row {
     filling: Chunk,
+    /// Each of one trace, to be handed over as it is; how many spans and bytes they are together.
+    large: Vec<Chunk>,
+    large_spans: usize,
+    large_bytes: usize,
     spares: Vec<Chunk>,
 }
 
@@ -37,48 +43,67 @@ impl Queue {
         }
     }
 
-    /// All ended spans of a trace whose local root has just ended. True if they are due at the sinks.
+    /// Spans of a trace that have ended; the batch at `baggage` is what they share. True if spans are due at the sinks.
     #[inline]
-    pub(crate) fn push_ended(&self, state: &State) -> bool {
+    pub(crate) fn push(&self, state: &State, records: &Records, baggage: u32) -> bool {
         let mut row = self.row.lock();
-        if state.open == 0 {
-            row.filling.push_all(state);
-        } else {
-            row.filling.push_ended(state);
-        }
+        let text = row.filling.records.text.len();
+        row.filling.records.append(records);
+        row.filling.close(state, baggage, text);
         self.is_due(&row)
     }
 
-    /// One span that ended after its local root. True if spans are due at the sinks.
+    /// One span that ended after its local root, without events or links. True if spans are due at the sinks.
     pub(crate) fn push_one(&self, state: &State, at: usize) -> bool {
         let mut row = self.row.lock();
         row.filling.push_one(state, at);
         self.is_due(&row)
     }
 
-    /// The chunk that was being filled, unless it is empty.
-    pub(crate) fn turn(&self) -> Option<Chunk> {
+    /// Many spans of a trace, as they are: no more is done under the lock than to put them there. True if spans are due
+    /// at the sinks.
+    #[cold]
+    pub(crate) fn push_large(&self, state: &State, records: Records, baggage: u32) -> bool {
+        let mut chunk = Chunk {
+            parts: Vec::with_capacity(1),
+            records,
+        };
+        chunk.close(state, baggage, 0);
         let mut row = self.row.lock();
-        if row.filling.parts.is_empty() {
-            return None;
-        }
-        let fresh = row.spares.pop().unwrap_or_default();
-        Some(std::mem::replace(&mut row.filling, fresh))
+        row.large_spans += chunk.records.spans.len();
+        row.large_bytes += chunk.capacity_bytes();
+        row.large.push(chunk);
+        self.is_due(&row)
+    }
+
+    /// All that waits: the chunk that was being filled, unless it is empty, and what is large.
+    pub(crate) fn turn(&self) -> impl Iterator<Item = Chunk> + use<> {
+        let mut row = self.row.lock();
+        let large = std::mem::take(&mut row.large);
+        (row.large_spans, row.large_bytes) = (0, 0);
+        let filled = (!row.filling.parts.is_empty()).then(|| {
+            let fresh = row.spares.pop().unwrap_or_default();
+            std::mem::replace(&mut row.filling, fresh)
+        });
+        filled.into_iter().chain(large)
     }
 
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
         chunk.parts.clear();
         chunk.records.clear();
+        let bytes = chunk.capacity_bytes();
         let mut row = self.row.lock();
-        // one that a burst has made large is not kept for ever
-        if row.spares.len() < SPARES && chunk.records.capacity_bytes() <= 2 * CHUNK_BYTES {
+        let spare: usize = row.spares.iter().map(Chunk::capacity_bytes).sum();
+        if row.spares.len() < SPARES && spare + bytes <= SPARE_BYTES {
             row.spares.push(chunk);
         }
     }
 
     fn is_due(&self, row: &Row) -> bool {
-        let records = &row.filling.records;
-        self.each_trace || records.spans.len() >= CHUNK_SPANS || records.bytes() >= CHUNK_BYTES
+        let filling = &row.filling;
+        self.each_trace
+            || filling.records.spans.len() + row.large_spans >= CHUNK_SPANS
+            || filling.records.about_bytes() + row.large_bytes >= CHUNK_BYTES
     }
 }
 
@@ -96,59 +121,46 @@ pub(crate) struct Part {
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: TraceState,
     pub(crate) anchor: Anchor,
+    /// The batch that its spans share, counted from its first.
+    pub(crate) baggage: u32,
     /// Where its text begins.
     pub(crate) text: usize,
     pub(crate) ends: Ends,
 }
 
 impl Chunk {
-    /// A whole trace: plain copies.
-    fn push_all(&mut self, state: &State) {
-        let (to, from) = (&mut self.records, &state.records);
-        let (attrs, text) = (to.attrs.len() as u32, to.text.len());
-        to.spans.extend_from_slice(&from.spans);
-        to.attrs.extend_from_slice(&from.attrs);
-        let moved = |batch: &BatchRecord| BatchRecord {
-            attrs: batch.attrs + attrs,
-            text: batch.text + text as u32,
-            ..*batch
-        };
-        to.batches.extend(from.batches.iter().map(moved));
-        to.events.extend_from_slice(&from.events);
-        to.links.extend_from_slice(&from.links);
-        to.dropped.extend_from_slice(&from.dropped);
-        to.text.push_str(&from.text);
-        self.close(state, text);
+    /// The memory it takes, and keeps others from giving back.
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.records.capacity_bytes() + size_of::<Part>() * self.parts.capacity()
     }
 
-    /// All spans that have ended, with what belongs to them; rare.
-    fn push_ended(&mut self, state: &State) {
-        let (origin, text) = (self.records.ends(), self.records.text.len());
-        for (at, span) in state.records.spans.iter().enumerate() {
-            if span.marks.has(Marks::ENDED) {
-                self.records.copy_span(&state.records, at, &origin, text);
-            }
-        }
-        self.close(state, text);
-    }
-
-    /// One span, with what belongs to it.
     fn push_one(&mut self, state: &State, at: usize) {
-        let (origin, text) = (self.records.ends(), self.records.text.len());
-        self.records.copy_span(&state.records, at, &origin, text);
-        self.close(state, text);
+        let (to, from) = (&mut self.records, &state.records);
+        let (batches, text) = (to.batches.len(), to.text.len());
+        let Some(span) = from.spans.get(at) else {
+            return;
+        };
+        let mut baggage = NONE;
+        if span.marks.has(Marks::BAGGAGE) {
+            baggage = to.copy_shared(from, state.baggage);
+        }
+        to.copy_span(from, span, batches, text);
+        to.copy_dropped(from, at, 0);
+        self.close(state, baggage, text);
     }
 
     #[inline]
-    fn close(&mut self, state: &State, text: usize) {
+    fn close(&mut self, state: &State, baggage: u32, text: usize) {
         let Some(trace_id) = state.trace_id else {
             return;
         };
+        self.records.owned += state.tracestate.heap_bytes();
         self.parts.push(Part {
             trace_id,
             flags: state.flags,
             tracestate: state.tracestate.clone(),
             anchor: state.anchor,
+            baggage,
             text,
             ends: self.records.ends(),
         });

@@ -45,7 +45,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Gives what has finished to the sinks, outside all locks.
     pub(crate) fn hand_over(self: &Arc<Self>) {
-        if let Some(chunk) = self.queue.turn() {
+        for chunk in self.queue.turn() {
             self.deliver(Batch::new(chunk, self, Arc::downgrade(self)));
         }
     }
@@ -88,7 +88,7 @@ impl Shared {
 impl Drop for Shared {
     /// The last handle is gone: what has finished still goes to the sinks.
     fn drop(&mut self) {
-        if let Some(chunk) = self.queue.turn() {
+        for chunk in self.queue.turn() {
             self.deliver(Batch::new(chunk, self, std::sync::Weak::new()));
         }
         // on whatever thread the last handle went

@@ -109,6 +109,14 @@ impl TraceState {
         self.0.as_deref().unwrap_or_default()
     }
 
+    /// The memory it keeps, counted whole for each that shares it.
+    #[inline]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        /// The counts before the text.
+        const COUNTS: usize = 2 * size_of::<usize>();
+        self.0.as_ref().map_or(0, |text| text.len() + COUNTS)
+    }
+
     pub(crate) fn from_valid(text: String) -> Self {
         Self((!text.is_empty()).then(|| text.into()))
     }

@@ -16,8 +16,10 @@ pub struct Stats {
     pub lost_traces: u64,
     /// Spans lost to a limit of their trace or of the process, the roots of `lost_traces` among them.
     pub lost_spans: u64,
-    /// Attributes, events and links lost to a limit.
+    /// Attributes, events and links lost to a limit, or refused because they have no name.
     pub lost_details: u64,
+    /// Names, keys and values that were cut to a limit.
+    pub cut_texts: u64,
     /// Local traces that began after the tracer was shut down.
     pub after_shutdown: u64,
     /// Traces that their share would have taken, but not the plan's budget.
@@ -39,6 +41,7 @@ pub(crate) struct Counters {
     pub(crate) lost_traces: AtomicU64,
     pub(crate) lost_spans: AtomicU64,
     pub(crate) lost_details: AtomicU64,
+    pub(crate) cut_texts: AtomicU64,
     pub(crate) after_shutdown: AtomicU64,
     pub(crate) over_budget: AtomicU64,
     pub(crate) errors_let_go: AtomicU64,
@@ -54,6 +57,7 @@ impl Counters {
             lost_traces: self.lost_traces.load(Relaxed),
             lost_spans: self.lost_spans.load(Relaxed),
             lost_details: self.lost_details.load(Relaxed),
+            cut_texts: self.cut_texts.load(Relaxed),
             after_shutdown: self.after_shutdown.load(Relaxed),
             over_budget: self.over_budget.load(Relaxed),
             errors_let_go: self.errors_let_go.load(Relaxed),
@@ -91,6 +95,11 @@ impl Budget {
         } else {
             self.give(taken - used);
         }
+    }
+
+    /// Takes what is there already: a loss must be told when there is nothing left to pay with.
+    pub(crate) fn owe(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Relaxed);
     }
 
     pub(crate) fn give(&self, bytes: usize) {

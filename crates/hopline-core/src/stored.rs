@@ -5,6 +5,7 @@ use std::fmt;
 use crate::limits::Limits;
 use crate::record::{BatchRecord, NONE, Records};
 use crate::value::{Attr, Name, NameKind, ValueKind, ValueRef};
+use crate::wide::Wide;
 
 /// A recorded text: a pointer, or a range of the trace's text. 16 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,7 @@ impl Records {
         if attrs.len() > room || self.batches.len() == self.batches.capacity() {
             return (NONE, 0);
         }
-        if !self.fill(attrs, first + room, limits.value_bytes) {
+        if !self.fill(attrs, first + room, limits) {
             self.attrs.truncate(first);
             self.text.truncate(text);
             return (NONE, 0);
@@ -66,8 +67,9 @@ impl Records {
     /// cannot be: a text does not fit or is longer than `max_text`, or there is an array. Then what stands there is of
     /// no use.
     #[inline(always)]
-    fn fill(&mut self, attrs: &[Attr<'_>], end: usize, max_text: usize) -> bool {
+    fn fill(&mut self, attrs: &[Attr<'_>], end: usize, limits: &Limits) -> bool {
         let base = self.text.len();
+        let max_text = limits.value_bytes;
         for attr in attrs {
             let value = match attr.value.0 {
                 // one by one: a copy of the whole would wait for the caller's fresh writes of its parts
@@ -82,7 +84,7 @@ impl Records {
                 }
                 ValueKind::Absent => continue,
                 // the others, of which it is one, may be still to come
-                ValueKind::Set(set) if self.has_room_for_set(set, end - attrs.len(), max_text) => {
+                ValueKind::Set(set) if self.has_room_for_set(set, end - attrs.len(), limits) => {
                     self.add_set(set, base);
                     continue;
                 }
@@ -90,7 +92,7 @@ impl Records {
             };
             let key = match attr.key.0 {
                 NameKind::Static(key) => Text::Static(key),
-                NameKind::Dynamic(key) if self.has_text_room(key) => {
+                NameKind::Dynamic(key) if limits.fits(key) && self.has_text_room(key) => {
                     Text::copy(key, &mut self.text, base)
                 }
                 NameKind::Dynamic(_) => return false,
@@ -106,13 +108,19 @@ impl Records {
     }
 
     /// Records one attribute of any kind, or at most so many of a set, into the open batch whose text begins at `base`.
-    pub(crate) fn push(&mut self, attr: &Attr<'_>, most: usize, base: usize, max_text: usize) {
+    pub(crate) fn push(&mut self, attr: &Attr<'_>, most: usize, base: usize, limits: &Limits) {
+        let max_text = limits.value_bytes;
         match attr.value.0 {
-            ValueKind::Set(set) => return self.push_set(set, most, base, max_text),
-            ValueKind::Absent => return,
+            ValueKind::Set(set) => return self.push_set(set, most, base, limits),
+            _ if attr.count() == 0 => return,
             _ => {}
         }
-        let key = Text::of_name(attr.key, &mut self.text, base);
+        let key = match attr.key.0 {
+            NameKind::Static(key) => Text::Static(key),
+            NameKind::Dynamic(key) => {
+                Text::copy(truncated(key, limits.name_bytes), &mut self.text, base)
+            }
+        };
         let value = match attr.value.0 {
             ValueKind::Bool(value) => Stored::Bool(value.into()),
             ValueKind::I64(value) => Stored::I64(value),
@@ -121,6 +129,7 @@ impl Records {
             ValueKind::Str(value) => {
                 Stored::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
             }
+            ValueKind::Wide(value) => Stored::Text(value.print(&mut self.text, base)),
             array => return self.push_array(key, array, base, max_text),
         };
         self.attrs.push(AttrRecord { key, value });
@@ -131,9 +140,11 @@ impl Records {
             key,
             value: Stored::Array(array.array_len() as u32),
         });
-        let key = Text::Static("");
         let Self { attrs, text, .. } = self;
-        let mut add = |value| attrs.push(AttrRecord { key, value });
+        let mut add = |value| {
+            let key = Text::Static("");
+            attrs.push(AttrRecord { key, value });
+        };
         match array {
             ValueKind::Bools(values) => values
                 .iter()
@@ -144,6 +155,15 @@ impl Records {
                 for value in values {
                     let value = truncated(value, max_text);
                     add(Stored::Text(Text::copy(value, text, base)));
+                }
+            }
+            ValueKind::Wides(values) => {
+                let small = values.all_fit();
+                for value in values.iter() {
+                    add(match value.as_i64().filter(|_| small) {
+                        Some(value) => Stored::I64(value),
+                        None => Stored::Text(value.print(text, base)),
+                    });
                 }
             }
             _ => {}
@@ -172,7 +192,7 @@ impl Text {
         Self::Copied { at, len }
     }
 
-    #[inline]
+    #[inline(always)] // see `Records::add`
     pub(crate) fn of_name(name: Name<'_>, text: &mut String, base: usize) -> Self {
         match name.0 {
             NameKind::Static(name) => Self::Static(name),
@@ -185,6 +205,14 @@ impl Text {
         match self {
             Self::Static(text) => text.len(),
             Self::Copied { len, .. } => len as usize,
+        }
+    }
+
+    /// Where it ends in the text that holds it.
+    fn end(self) -> usize {
+        match self {
+            Self::Static(_) => 0,
+            Self::Copied { at, len } => at as usize + len as usize,
         }
     }
 
@@ -230,6 +258,17 @@ impl ValueKind<'_> {
             Self::I64s(values) => values.len(),
             Self::F64s(values) => values.len(),
             Self::Strs(values) => values.len(),
+            Self::Wides(values) => values.len(),
+            _ => 0,
+        }
+    }
+
+    /// How many of its texts are longer than `max_text`.
+    pub(crate) fn cuts(&self, max_text: usize) -> usize {
+        match self {
+            Self::Static(value) => usize::from(value.len() > max_text),
+            Self::Str(value) => usize::from(value.len() > max_text),
+            Self::Strs(values) => values.iter().filter(|value| value.len() > max_text).count(),
             _ => 0,
         }
     }
@@ -239,6 +278,8 @@ impl ValueKind<'_> {
         match self {
             Self::Str(value) => value.len().min(max_text),
             Self::Strs(values) => values.iter().map(|value| value.len().min(max_text)).sum(),
+            Self::Wide(_) => Wide::MAX_DIGITS,
+            Self::Wides(values) if !values.all_fit() => values.len() * Wide::MAX_DIGITS,
             _ => 0,
         }
     }
@@ -262,24 +303,46 @@ impl AttrRecord {
         }
     }
 
-    /// How many bytes of text a copy takes, its value cut to `max_text`.
-    pub(crate) fn copied_len(&self, max_text: usize) -> usize {
+    /// How many bytes of text a copy within these limits takes.
+    pub(crate) fn copied_len(&self, limits: &Limits) -> usize {
         let value = match self.value {
-            Stored::Text(value) => value.copied_len(max_text),
+            Stored::Text(value) => value.copied_len(limits.value_bytes),
             _ => 0,
         };
-        self.key.copied_len(usize::MAX) + value
+        self.key.copied_len(limits.name_bytes) + value
     }
 
-    /// The same in the batch whose text begins at `base`, its value cut to `max_text`.
-    pub(crate) fn copy(&self, from: &str, text: &mut String, base: usize, max_text: usize) -> Self {
-        Self {
-            key: self.key.moved(from, text, base, usize::MAX),
-            value: match self.value {
-                Stored::Text(value) => Stored::Text(value.moved(from, text, base, max_text)),
-                other => other,
-            },
-        }
+    /// How many of its texts are longer than the limits.
+    pub(crate) fn cuts(&self, limits: &Limits) -> usize {
+        usize::from(self.key_len() > limits.name_bytes)
+            + usize::from(self.value_len() > limits.value_bytes)
+    }
+
+    /// The same in the batch whose text begins at `base`, cut to the limits.
+    pub(crate) fn copy(&self, from: &str, text: &mut String, base: usize, limits: &Limits) -> Self {
+        let key = match self.key {
+            Text::Copied { .. } => self.key.moved(from, text, base, limits.name_bytes),
+            own => own,
+        };
+        let value = match self.value {
+            Stored::Text(value) => Stored::Text(value.moved(from, text, base, limits.value_bytes)),
+            other => other,
+        };
+        Self { key, value }
+    }
+
+    /// Where its text ends, counted from where its batch's begins.
+    pub(crate) fn text_end(&self) -> usize {
+        let value = match self.value {
+            Stored::Text(value) => value.end(),
+            _ => 0,
+        };
+        self.key.end().max(value)
+    }
+
+    /// Bytes of its key, if that is copied.
+    pub(crate) fn key_len(&self) -> usize {
+        self.key.copied_len(usize::MAX)
     }
 
     /// Its text begins so many bytes later.
@@ -376,9 +439,9 @@ mod tests {
             attr("n", 1.5),
         ];
         for attr in &attrs {
-            records.push(attr, usize::MAX, base, usize::MAX);
+            records.push(attr, usize::MAX, base, &Limits::NONE);
         }
-        let read: Vec<String> = Attributes::new(&records, 0, 0)
+        let read: Vec<String> = Attributes::new(&records, 0, NONE, 0)
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         assert_eq!(

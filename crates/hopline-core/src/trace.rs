@@ -4,7 +4,7 @@ use std::sync::Arc as StdArc;
 use std::time::SystemTime;
 
 use crate::SpanId;
-use crate::buffer::{Beginning, Ended, Opening, Refused, State};
+use crate::buffer::{Beginning, Ended, Opening, Refused, State, paid_bytes};
 use crate::context::Extras;
 use crate::kind::Kept;
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
@@ -146,7 +146,7 @@ fn recycle(mut buffer: Arc<Mutex<State>>) {
     let Some((shared, discarded)) = state.recycle() else {
         return;
     };
-    let bytes = state.records.capacity_bytes();
+    let bytes = paid_bytes(&state.records);
     if !shared.pool.push(bytes, buffer, discarded, &shared.limits) {
         shared.budget.give(bytes);
     }
@@ -162,7 +162,7 @@ fn settle(ended: Ended) {
         records,
     } = ended;
     if let Some(records) = records {
-        let bytes = records.capacity_bytes();
+        let bytes = paid_bytes(&records);
         let buffer = Arc::new(Mutex::new(State::new(*records)));
         if !shared.pool.push(bytes, buffer, 0, &shared.limits) {
             shared.budget.give(bytes);

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::AttrSet;
+use crate::limits::STATIC_NAME_BYTES;
+use crate::wide::{Wide, Wides};
 
 /// A text value known at compile time: recorded as a pointer, not copied.
 ///
@@ -20,7 +22,8 @@ pub struct Literal(pub &'static str);
 /// A literal is recorded as a pointer; anything else is copied once. A `&'static str` and a `&String`
 /// turn into one by themselves, other text by [`Name::dynamic`].
 ///
-/// Names are to be few: the route, never the path.
+/// Names are to be few: the route, never the path. One that is longer than [`Limits::name_bytes`](crate::Limits) is cut,
+/// an empty one is refused; both are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(pub(crate) NameKind<'a>);
 
@@ -58,9 +61,15 @@ impl<'a> Name<'a> {
 }
 
 impl From<&'static str> for Name<'_> {
+    // Of a literal the compiler knows its length, so this check costs nothing. What fails it is looked at as
+    // dynamic names are.
     #[inline]
     fn from(name: &'static str) -> Self {
-        Self(NameKind::Static(name))
+        Self(if name.is_empty() || name.len() > STATIC_NAME_BYTES {
+            NameKind::Dynamic(name)
+        } else {
+            NameKind::Static(name)
+        })
     }
 }
 
@@ -74,7 +83,8 @@ impl<'a> From<&'a String> for Name<'a> {
 /// An attribute value as the caller gives it: made of truth values, integers, floating-point numbers, text, slices
 /// of these, and `Option`s, of which `None` is not recorded.
 ///
-/// Borrowed text is copied once, into the trace's own text. Integers stay integers.
+/// Borrowed text is copied once, into the trace's own text. Integers stay integers; one that is beyond `i64` is recorded
+/// as its decimal text, and so are all of an array if one of them is.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub(crate) ValueKind<'a>);
 
@@ -89,6 +99,9 @@ pub(crate) enum ValueKind<'a> {
     I64s(&'a [i64]),
     F64s(&'a [f64]),
     Strs(&'a [&'a str]),
+    /// Beyond `i64`.
+    Wide(Wide),
+    Wides(Wides<'a>),
     /// Not a value but many attributes, under keys of their own.
     Set(&'a AttrSet),
     Absent,
@@ -152,9 +165,12 @@ value_from! {
     i32 => |value| ValueKind::I64(value.into());
     u32 => |value| ValueKind::I64(value.into());
     i64 => |value| ValueKind::I64(value);
-    // beyond i64 there is no attribute type; the largest one is nearer the truth than a wrapped number
-    u64 => |value| ValueKind::I64(i64::try_from(value).unwrap_or(i64::MAX));
-    usize => |value| ValueKind::I64(i64::try_from(value).unwrap_or(i64::MAX));
+    i8 => |value| ValueKind::I64(value.into());
+    u64 => |value| integer(i64::try_from(value), || u128::from(value));
+    usize => |value| integer(i64::try_from(value), || value as u128);
+    isize => |value| integer(i64::try_from(value), || value as i128);
+    u128 => |value| integer(i64::try_from(value), || value);
+    i128 => |value| integer(i64::try_from(value), || value);
     f32 => |value| ValueKind::F64(value.into());
     f64 => |value| ValueKind::F64(value);
     Literal => |value| ValueKind::Static(value.0);
@@ -165,6 +181,22 @@ value_from! {
     &'a [i64] => |value| ValueKind::I64s(value);
     &'a [f64] => |value| ValueKind::F64s(value);
     &'a [&'a str] => |value| ValueKind::Strs(value);
+    &'a [u64] => |value| ValueKind::Wides(Wides::U64(value));
+    &'a [usize] => |value| ValueKind::Wides(Wides::Usize(value));
+    &'a [u128] => |value| ValueKind::Wides(Wides::U128(value));
+    &'a [i128] => |value| ValueKind::Wides(Wides::I128(value));
+}
+
+/// An integer where it is one, else the whole number.
+#[inline]
+fn integer<'a, E, W: Into<Wide>>(
+    small: Result<i64, E>,
+    whole: impl FnOnce() -> W,
+) -> ValueKind<'a> {
+    match small {
+        Ok(value) => ValueKind::I64(value),
+        Err(_) => ValueKind::Wide(whole().into()),
+    }
 }
 
 /// A recorded value as read back from a finished span.

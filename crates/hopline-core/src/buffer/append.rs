@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::State;
-use crate::attr;
+use crate::attributes::Attributes;
 use crate::context::Extras;
-use crate::record::NONE;
+use crate::limits::{BAGGAGE_VALUE_BYTES, Limits};
+use crate::record::{Dropped, Marks, NONE};
 use crate::shared::Shared;
-use crate::value::{Attr, Name};
+use crate::stored::truncated;
+use crate::value::{Attr, Name, ValueKind, ValueRef};
+use crate::{Baggage, attr};
 
 impl State {
     /// Records attributes of a span.
@@ -34,7 +37,7 @@ impl State {
         };
         let left = usize::from(limits.attributes_per_span - self.records.spans[at].attrs);
         let present = count(attrs);
-        let taken = match self.push_batch(attrs, left, limits.value_bytes) {
+        let taken = match self.push_batch(attrs, left, &limits) {
             NONE => 0,
             batch => {
                 self.records.chain(at, batch, 0);
@@ -42,8 +45,9 @@ impl State {
             }
         };
         self.records.spans[at].attrs += taken as u16;
-        if taken < present {
-            self.drop_attrs(at, present - taken);
+        let lost = present - taken + refused(attrs);
+        if lost > 0 {
+            self.drop_attrs(at, lost);
         }
     }
 
@@ -53,7 +57,7 @@ impl State {
             return;
         };
         let batch = match self.records.add(attrs, u16::MAX, &limits).0 {
-            NONE => self.push_batch(attrs, usize::MAX, limits.value_bytes),
+            NONE => self.push_batch(attrs, usize::MAX, &limits),
             batch => batch,
         };
         match batch {
@@ -69,11 +73,12 @@ impl State {
         };
         let present = count(attrs);
         let most = usize::from(limits.attributes_per_event);
-        let batch = self.push_batch(attrs, most, limits.value_bytes);
-        let dropped = match batch {
-            NONE => present,
-            _ => present.saturating_sub(most),
-        };
+        let batch = self.push_batch(attrs, most, &limits);
+        let dropped = refused(attrs)
+            + match batch {
+                NONE => present,
+                _ => present.saturating_sub(most),
+            };
         if dropped > 0 {
             self.lose_details(dropped);
         }
@@ -81,12 +86,13 @@ impl State {
     }
 
     /// Index of the new batch, of at most so many of these; none if there is nothing to record or no room.
-    fn push_batch(&mut self, attrs: &[Attr<'_>], most: usize, max_text: usize) -> u32 {
-        let (mut records, mut text) = (0, 0);
+    fn push_batch(&mut self, attrs: &[Attr<'_>], most: usize, limits: &Limits) -> u32 {
+        let (mut records, mut text, mut cuts) = (0, 0, 0);
         for (attr, most) in fitting(attrs, most) {
-            let size = attr.size(most, max_text);
+            let size = attr.size(most, limits);
             records += size.0;
             text += size.1;
+            cuts += attr.cuts(most, limits);
         }
         if records == 0 || !self.room(records, text) {
             return NONE;
@@ -95,24 +101,77 @@ impl State {
         let index = records.batches.len() as u32;
         let base = records.batch() as usize;
         for (attr, most) in fitting(attrs, most) {
-            records.push(attr, most, base, max_text);
+            records.push(attr, most, base, limits);
         }
+        self.count_cuts(cuts);
         index
     }
 
-    /// The allowed members of the baggage become attributes of every span.
+    /// The allowed members of the baggage become attributes of every span: recorded once for all spans of the trace
+    /// that have the same, or one caller's baggage would fill a trace.
+    #[inline]
     pub(super) fn append_baggage(&mut self, at: usize, extras: &Extras) {
-        let listed = |shared: &&Arc<Shared>| {
-            !shared.baggage_attributes.is_empty() && !extras.baggage.is_empty()
-        };
-        let Some(shared) = self.shared.as_ref().filter(listed).cloned() else {
+        let Some(shared) = self.shared.as_ref() else {
             return;
         };
-        for key in &shared.baggage_attributes {
-            if let Some(value) = extras.baggage.get(key) {
-                self.append(at, &[attr(Name::dynamic(key), value)]);
+        if !shared.baggage_attributes.is_empty() && !extras.baggage.is_empty() {
+            let shared = Arc::clone(shared);
+            self.share_baggage(at, &shared, &extras.baggage);
+        }
+    }
+
+    fn share_baggage(&mut self, at: usize, of: &Shared, baggage: &Baggage) {
+        let limits = Limits {
+            value_bytes: of.limits.value_bytes.min(BAGGAGE_VALUE_BYTES),
+            ..of.limits
+        };
+        let members: Vec<Attr<'_>> = of
+            .baggage_attributes
+            .iter()
+            .filter_map(|key| Some(attr(Name::dynamic(key), baggage.get(key)?)))
+            .collect();
+        let left = usize::from(limits.attributes_per_span - self.records.spans[at].attrs);
+        if members.is_empty() {
+            return;
+        }
+        if self.baggage == NONE && members.len() <= left {
+            self.baggage = self.push_batch(&members, left, &limits);
+        }
+        if members.len() <= left && self.has_baggage(&members, &limits) {
+            let span = &mut self.records.spans[at];
+            span.marks.set(Marks::BAGGAGE);
+            span.attrs += members.len() as u16;
+            return;
+        }
+        // it was changed on the way
+        match self.push_batch(&members, left, &limits) {
+            NONE => self.drop_attrs(at, members.len()),
+            batch => {
+                self.records.chain(at, batch, 0);
+                let taken = members.len().min(left);
+                self.records.spans[at].attrs += taken as u16;
+                if taken < members.len() {
+                    self.drop_attrs(at, members.len() - taken);
+                }
             }
         }
+    }
+
+    /// True if the shared batch has just these.
+    fn has_baggage(&self, members: &[Attr<'_>], limits: &Limits) -> bool {
+        if self.baggage == NONE {
+            return false;
+        }
+        let recorded = Attributes::new(&self.records, 0, self.baggage, NONE);
+        let wanted = members.iter().map(|member| {
+            let value = match member.value.0 {
+                ValueKind::Str(value) => truncated(value, limits.value_bytes),
+                _ => "",
+            };
+            let key = truncated(member.key.as_str(), limits.name_bytes);
+            (key, ValueRef::Str(value))
+        });
+        recorded.eq(wanted)
     }
 }
 
@@ -129,8 +188,27 @@ impl State {
 
     #[cold]
     fn drop_attrs(&mut self, at: usize, count: usize) {
-        self.records.dropped_of(at).attrs += count as u32;
+        self.dropped_of(at).attrs += count as u32;
         self.lose_details(count);
+    }
+
+    /// What the span at this place lost, to be added to. Its record is owed rather than paid for.
+    #[cold]
+    pub(super) fn dropped_of(&mut self, at: usize) -> &mut Dropped {
+        let before = self.records.dropped.capacity();
+        self.records.dropped_of(at);
+        let more = self.records.dropped.capacity() - before;
+        if let Some(shared) = self.shared.as_deref().filter(|_| more > 0) {
+            shared.budget.owe(more * size_of::<Dropped>());
+        }
+        self.records.dropped_of(at)
+    }
+
+    #[cold]
+    pub(super) fn count_cuts(&self, count: usize) {
+        if let Some(shared) = self.shared.as_deref().filter(|_| count > 0) {
+            shared.counters.cut_texts.fetch_add(count as u64, Relaxed);
+        }
     }
 
     #[cold]
@@ -153,6 +231,11 @@ fn fitting<'a, 'v>(
         left = left.saturating_sub(attr.count());
         (most > 0).then_some((attr, most))
     })
+}
+
+/// How many have no key.
+fn refused(attrs: &[Attr<'_>]) -> usize {
+    attrs.iter().map(Attr::refused).sum()
 }
 
 /// How many there are.

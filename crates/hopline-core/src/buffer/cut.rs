@@ -4,8 +4,12 @@
 //! the first ones are looked up in `moved`, in which they stand in order, and the rest follow from `base`.
 
 use super::{Phase, State};
-use crate::record::{Ends, Marks, Records, SpanRecord};
+use crate::record::{BatchRecord, EventRecord, LinkRecord, Marks, NONE, SpanRecord};
 use crate::tick::Tick;
+
+/// How many bytes that are open one span that has ended may cause to be moved. A cut moves all that is open: where much
+/// of it meets little that has ended, each end would pay for the whole trace.
+const MOVED_FOR_ONE: usize = 16 << 10;
 
 impl State {
     /// At the next span's end: only there can finished spans be handed over, and places be changed.
@@ -26,31 +30,64 @@ impl State {
     }
 
     /// Lets go of what has ended: to the queue where it is certain that the trace is kept, else it is lost and
-    /// counted. False if nothing had ended.
+    /// counted. False if nothing had ended, or too little for what is open to be moved.
     #[cold]
     pub(super) fn cut(&mut self) -> bool {
-        let spans = &self.records.spans;
-        let ended = spans.iter().filter(|span| has_ended(span)).count();
-        if ended == 0 {
+        let ended = self.records.spans.len() - self.open as usize;
+        if ended == 0 || self.phase == Phase::Discarded || !self.is_worth_a_cut(ended) {
             return false;
         }
         let certain = self.is_certain();
         match self.phase {
             Phase::Open if certain => {
-                if let Some(shared) = self.shared.clone() {
-                    self.due |= shared.queue.push_ended(self);
-                }
+                self.send_ended();
                 if self.due {
                     self.cut_soon();
                 }
             }
             Phase::Open => self.lose_spans(ended as u32),
             // they went out when they ended
-            Phase::Kept(_) => {}
-            Phase::Discarded => return false,
+            Phase::Kept(_) | Phase::Discarded => {}
         }
         self.move_open();
         true
+    }
+
+    /// True if so many that have ended pay for the move of what is open. Where they do not, it is not asked again
+    /// before there are enough.
+    fn is_worth_a_cut(&mut self, ended: usize) -> bool {
+        if ended < self.worth as usize {
+            return false;
+        }
+        let paid = ended * MOVED_FOR_ONE;
+        self.worth = 0;
+        if self.records.bytes() > paid {
+            let open = self.open_bytes();
+            if open > paid {
+                self.worth = u32::try_from(open.div_ceil(MOVED_FOR_ONE)).unwrap_or(u32::MAX);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// About how much a cut moves.
+    fn open_bytes(&self) -> usize {
+        let records = &self.records;
+        let open = records.spans.iter().filter(|span| !has_ended(span));
+        let of_span = |span: &SpanRecord| {
+            let mut bytes = size_of::<SpanRecord>()
+                + size_of::<EventRecord>() * usize::from(span.events)
+                + size_of::<LinkRecord>() * usize::from(span.links);
+            let mut next = span.first_batch;
+            while let Some(batch) = records.batches.get(next as usize) {
+                let (attrs, text) = records.of_batch(next as usize);
+                bytes += size_of::<BatchRecord>() + size_of_val(attrs) + text.len();
+                next = batch.next;
+            }
+            bytes
+        };
+        open.map(of_span).sum()
     }
 
     /// True if the trace is kept whatever comes.
@@ -58,31 +95,30 @@ impl State {
         self.flags.is_sampled() || self.promise()
     }
 
+    /// All that has ended goes to the queue.
+    pub(super) fn send_ended(&mut self) {
+        let ended = self.records.select(self.baggage, has_ended);
+        self.send(ended);
+    }
+
     fn move_open(&mut self) {
         let next = self.base.wrapping_add(self.records.spans.len() as u32);
-        let (mut open, mut moved) = (Records::default(), Vec::new());
-        for (at, span) in self.records.spans.iter().enumerate() {
-            if !has_ended(span) {
-                moved.push(self.index(at));
-                open.copy_span(&self.records, at, &Ends::default(), 0);
-            }
-        }
+        let open = self.records.select(self.baggage, |span| !has_ended(span));
+        let spans = self.records.spans.iter().enumerate();
+        let moved = spans.filter(|(_, span)| !has_ended(span));
+        let moved: Box<[u32]> = moved.map(|(at, _)| self.index(at)).collect();
+        let before = self.paid_bytes();
         // back into the vectors that are there, which are as large as they were
-        let records = &mut self.records;
-        records.clear();
-        records.spans.append(&mut open.spans);
-        records.attrs.append(&mut open.attrs);
-        records.batches.append(&mut open.batches);
-        records.events.append(&mut open.events);
-        records.links.append(&mut open.links);
-        records.dropped.append(&mut open.dropped);
-        records.text.push_str(&open.text);
+        self.records.clear();
+        self.records.append(&open);
+        self.baggage = shared_of(self.baggage);
         self.base = next.wrapping_sub(moved.len() as u32);
-        self.moved = moved.into();
+        self.moved = moved;
+        self.correct(before);
     }
 
     /// What the span at this place is called.
-    pub(super) fn index(&self, at: usize) -> u32 {
+    fn index(&self, at: usize) -> u32 {
         let moved = self.moved.get(at).copied();
         moved.unwrap_or_else(|| self.base.wrapping_add(at as u32))
     }
@@ -94,8 +130,16 @@ impl State {
         if (self.moved.len()..self.records.spans.len()).contains(&at) {
             return Some(at);
         }
-        self.moved.iter().position(|moved| *moved == span)
+        // they are in order, but for the number where indices begin anew
+        let first = self.moved.first()?;
+        let place = |index: &u32| index.wrapping_sub(*first);
+        self.moved.binary_search_by_key(&place(&span), place).ok()
     }
+}
+
+/// Where the batch that spans share is in a copy.
+pub(super) fn shared_of(batch: u32) -> u32 {
+    if batch == NONE { NONE } else { 0 }
 }
 
 fn has_ended(span: &SpanRecord) -> bool {

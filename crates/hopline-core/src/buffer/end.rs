@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
+use super::cut::shared_of;
 use super::{Phase, State};
 use crate::attr;
 use crate::kind::Kept;
-use crate::record::{Marks, Records};
+use crate::record::{Marks, NONE, Records};
 use crate::sampling::keep::KeepRate;
 use crate::shared::Shared;
 use crate::tick::Tick;
@@ -55,10 +56,7 @@ impl State {
         let decided = self.phase == Phase::Open;
         match self.phase {
             Phase::Open => self.decide(index),
-            Phase::Kept(_) => {
-                let shared = self.shared.as_deref()?;
-                self.due |= shared.queue.push_one(self, index);
-            }
+            Phase::Kept(_) => self.send_late(index),
             Phase::Discarded => {}
         }
         let mut records = None;
@@ -68,10 +66,10 @@ impl State {
             }
             // a context that is held for ever may start any number of spans
             self.base = self.base.wrapping_add(self.records.spans.len() as u32);
-            self.moved = Box::default();
-            self.records.clear();
+            self.clear();
             // and need not hold the memory that a root's trace took
-            records = (decided && held).then(|| Box::new(std::mem::take(&mut self.records)));
+            let held = decided && held && self.records.spans.capacity() > 0;
+            records = held.then(|| Box::new(std::mem::take(&mut self.records)));
         }
         let let_go = self.let_go.is_some() && decided && self.phase == Phase::Discarded;
         if self.due || let_go || records.is_some() {
@@ -108,8 +106,59 @@ impl State {
             self.append_own(root, &[attr("hopline.dropped_spans", self.lost_spans)]);
         }
         self.phase = Phase::Kept(kept);
+        if self.open > 0 {
+            self.send_ended();
+        } else if self.records.is_large() {
+            self.send_all();
+        } else {
+            self.records.sort();
+            self.due |= self.push(&self.records, self.baggage);
+        }
+    }
+
+    /// All of a large trace goes to the queue as it is.
+    fn send_all(&mut self) {
+        self.base = self.base.wrapping_add(self.records.spans.len() as u32);
+        let before = self.paid_bytes();
+        let mut records = std::mem::take(&mut self.records);
+        self.correct(before);
+        records.sort();
+        self.push_large(records, self.baggage);
+        self.baggage = NONE;
+    }
+
+    /// Copies go to the queue.
+    pub(super) fn send(&mut self, mut copies: Records) {
+        copies.sort();
+        let baggage = shared_of(self.baggage);
+        if copies.is_large() {
+            self.push_large(copies, baggage);
+        } else {
+            self.due |= self.push(&copies, baggage);
+        }
+    }
+
+    /// One span that ended after its local root.
+    fn send_late(&mut self, at: usize) {
+        let span = &self.records.spans[at];
+        if span.events > 0 || span.links > 0 {
+            return self.send(self.records.select_one(self.baggage, at));
+        }
         if let Some(shared) = self.shared.as_deref() {
-            self.due |= shared.queue.push_ended(self);
+            self.due |= shared.queue.push_one(self, at);
+        }
+    }
+
+    /// True if finished spans are due at the sinks.
+    #[inline]
+    fn push(&self, records: &Records, baggage: u32) -> bool {
+        let shared = self.shared.as_deref();
+        shared.is_some_and(|shared| shared.queue.push(self, records, baggage))
+    }
+
+    fn push_large(&mut self, records: Records, baggage: u32) {
+        if let Some(shared) = self.shared.as_deref() {
+            self.due |= shared.queue.push_large(self, records, baggage);
         }
     }
 

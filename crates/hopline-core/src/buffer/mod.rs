@@ -10,7 +10,7 @@ use crate::kind::{Kept, Kind};
 use crate::record::{EventRecord, LinkRecord, Marks, NONE, Records, SpanRecord};
 use crate::sampling::keep::Keep;
 use crate::shared::Shared;
-use crate::stored::{STATUS_MESSAGE, Text};
+use crate::stored::{STATUS_MESSAGE, Text, truncated};
 use crate::tick::{Anchor, Tick};
 use crate::value::{Attr, Literal, Name, NameKind};
 use crate::{SpanContext, SpanId, TraceFlags, TraceId, TraceState, attr, semconv};
@@ -21,6 +21,10 @@ mod end;
 mod room;
 
 pub(crate) use end::Ended;
+pub(crate) use room::paid_bytes;
+
+/// The name of a span that was given none.
+const UNNAMED: &str = "unnamed";
 
 /// What the local root's end decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,17 +64,6 @@ pub(crate) enum Start {
     Ago(Duration),
 }
 
-impl Opening<'_> {
-    /// What recording the name adds to the trace's text.
-    #[inline]
-    fn name_len(&self) -> usize {
-        match self.prefix {
-            None => self.name.copied_len(),
-            Some(prefix) => prefix.len() + 1 + self.name.as_str().len(),
-        }
-    }
-}
-
 /// What a local trace starts with.
 #[derive(Debug)]
 pub(crate) struct Beginning<'a> {
@@ -108,6 +101,10 @@ pub(crate) struct State {
     base: u32,
     /// Indices of those that stand first because they were open at a cut.
     moved: Box<[u32]>,
+    /// How many must have ended before a cut is tried again.
+    worth: u32,
+    /// The batch of the baggage that spans share, if there is one.
+    pub(crate) baggage: u32,
     /// When what has ended is let go next, if the local root has not ended by then.
     cut_at: Tick,
     lost_spans: u32,
@@ -133,6 +130,8 @@ impl State {
             open: 0,
             base: 0,
             moved: Box::default(),
+            worth: 0,
+            baggage: NONE,
             cut_at: Tick::ZERO,
             lost_spans: 0,
             discarded: 0,
@@ -165,7 +164,12 @@ impl State {
         self.base = 0;
         self.lost_spans = 0;
         self.discarded = 0;
+        self.worth = 0;
         self.shared = Some(Arc::clone(shared));
+        if self.tracestate_bytes() > 0 && !self.pay_for_tracestate() {
+            self.lose_spans(1);
+            return Err(Refused::Limit);
+        }
         let opened = self.open(opening, extras, attrs)?;
         if let Some(rule) = beginning.rule {
             self.append_own(0, &[attr("hopline.sampling.rule", rule)]);
@@ -187,10 +191,15 @@ impl State {
         }
         let full = self.records.spans.len() == self.records.spans.capacity();
         let room = !full || self.grow_spans();
-        if !room || !self.room_for_text(opening.name_len()) {
+        let name = match (opening.prefix, opening.name.0) {
+            _ if !room => None,
+            (None, NameKind::Static(name)) => Some(Text::Static(name)),
+            (prefix, _) => self.copy_name(prefix, opening.name.as_str()),
+        };
+        let Some(name) = name else {
             self.lose_spans(1);
             return Err(Refused::Limit);
-        }
+        };
         let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
         let id = shared.ids.span_id();
         let start = match opening.start {
@@ -201,10 +210,6 @@ impl State {
         };
         let at = self.records.spans.len();
         let limits = &shared.limits;
-        let name = match opening.prefix {
-            None => Text::of_name(opening.name, &mut self.records.text, 0),
-            Some(prefix) => Text::join(prefix, opening.name.as_str(), &mut self.records.text),
-        };
         let (batch, count) = self.records.add(attrs, limits.attributes_per_span, limits);
         self.records.spans.push(SpanRecord {
             name,
@@ -233,6 +238,46 @@ impl State {
         Ok((self.base.wrapping_add(at as u32), id))
     }
 
+    /// A span's name that is not a literal alone; none where there is no room for it.
+    #[inline(never)] // many names are literals
+    fn copy_name(&mut self, prefix: Option<&'static str>, name: &str) -> Option<Text> {
+        let fitting = self.fitting_name(Name::dynamic(name));
+        let name = fitting.map_or(UNNAMED, |name| name.as_str());
+        let len = prefix.map_or(0, |prefix| prefix.len() + 1) + name.len();
+        let room = self.room_for_text(len);
+        let text = &mut self.records.text;
+        room.then(|| match prefix {
+            None => Text::copy(name, text, 0),
+            Some(prefix) => Text::join(prefix, name, text),
+        })
+    }
+
+    /// True if a name is recorded as it is. Literals are.
+    #[inline]
+    fn fits(&self, name: Name<'_>) -> bool {
+        let limits = self.shared.as_deref().map(|shared| &shared.limits);
+        match name.0 {
+            NameKind::Static(_) => true,
+            NameKind::Dynamic(name) => limits.is_none_or(|limits| limits.fits(name)),
+        }
+    }
+
+    /// A name as it is recorded: cut if it is too long, none if it is empty. Both are counted.
+    #[inline]
+    fn fitting_name<'n>(&self, name: Name<'n>) -> Option<Name<'n>> {
+        if self.fits(name) {
+            return Some(name);
+        }
+        let most = self.shared.as_deref()?.limits.name_bytes;
+        let cut = truncated(name.as_str(), most);
+        if cut.is_empty() {
+            self.lose_details(1);
+            return None;
+        }
+        self.count_cuts(1);
+        Some(Name(NameKind::Dynamic(cut)))
+    }
+
     #[inline]
     pub(crate) fn set(&mut self, span: u32, attrs: &[Attr<'_>]) {
         match self.alive(span) {
@@ -244,6 +289,9 @@ impl State {
     pub(crate) fn rename(&mut self, span: u32, name: Name<'_>) {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
+        };
+        let Some(name) = self.fitting_name(name) else {
+            return;
         };
         if !self.room_for_text(name.copied_len()) {
             return self.lose_details(1);
@@ -271,6 +319,7 @@ impl State {
         }
         let error_type = match error_type.0 {
             NameKind::Static(text) => attr(semconv::ERROR_TYPE, Literal(text)),
+            NameKind::Dynamic("") => attr(semconv::ERROR_TYPE, Literal("_OTHER")),
             NameKind::Dynamic(text) => attr(semconv::ERROR_TYPE, text),
         };
         if message.is_empty() {
@@ -297,8 +346,12 @@ impl State {
         };
         let (now, limit) = (shared.clock.now(), shared.limits.events_per_span);
         let within = self.records.spans[at].events < limit;
+        let Some(name) = self.fitting_name(name) else {
+            self.dropped_of(at).events += 1;
+            return;
+        };
         if !within || !self.room_for_text(name.copied_len()) || !self.room_for_event() {
-            self.records.dropped_of(at).events += 1;
+            self.dropped_of(at).events += 1;
             return self.lose_details(1);
         }
         self.records.spans[at].events += 1;
@@ -325,8 +378,9 @@ impl State {
             .shared
             .as_deref()
             .map_or(0, |shared| shared.limits.links_per_span);
-        if self.records.spans[at].links >= limit || !self.room_for_link() {
-            self.records.dropped_of(at).links += 1;
+        let owned = to.tracestate().heap_bytes();
+        if self.records.spans[at].links >= limit || !self.room_for_link(owned) {
+            self.dropped_of(at).links += 1;
             return self.lose_details(1);
         }
         self.records.spans[at].links += 1;
@@ -346,9 +400,17 @@ impl State {
     /// Empties it for the next trace; gives the tracer it was of, and how many spans were discarded.
     #[inline]
     pub(crate) fn recycle(&mut self) -> Option<(Arc<Shared>, u32)> {
+        // mostly they were emptied as the last span ended
+        if !self.records.spans.is_empty() {
+            self.clear();
+        }
         let shared = self.shared.take()?;
-        self.records.clear();
-        self.moved = Box::default();
+        let tracestate = self.tracestate_bytes();
+        if tracestate > 0 {
+            shared.budget.give(tracestate);
+        }
+        // the pool pays for vectors alone
+        self.tracestate = TraceState::EMPTY;
         Some((shared, self.discarded))
     }
 
@@ -369,7 +431,7 @@ impl Drop for State {
     /// A buffer that is freed rather than pooled gives its bytes back.
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
-            shared.budget.give(self.records.capacity_bytes());
+            shared.budget.give(self.paid_bytes());
             shared.pool.discard(self.discarded);
         }
     }
@@ -381,6 +443,6 @@ mod tests {
 
     #[test]
     fn a_trace_that_is_held_for_ever_is_small() {
-        assert!(size_of::<State>() <= 320, "{}", size_of::<State>());
+        assert!(size_of::<State>() <= 336, "{}", size_of::<State>());
     }
 }

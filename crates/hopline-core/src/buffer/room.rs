@@ -1,8 +1,14 @@
 //! Limits on memory, looked at only where a vector would have to grow, so that they cost nothing otherwise.
 
 use super::State;
-use crate::record::{BatchRecord, EventRecord, LinkRecord, Records, SpanRecord};
+use crate::TraceState;
+use crate::record::{BatchRecord, EventRecord, LinkRecord, NONE, Records, SpanRecord};
 use crate::stored::AttrRecord;
+
+/// What a buffer takes beside its records: itself, the counts and the lock before it, and a short tracestate.
+const BUFFER_BYTES: usize = size_of::<State>() + 4 * size_of::<usize>() + SHORT_TRACESTATE;
+/// A tracestate that plans write, and little more.
+const SHORT_TRACESTATE: usize = 96;
 
 /// What a small trace needs: a request with a few calls.
 const FIRST_SPANS: usize = 6;
@@ -86,7 +92,12 @@ impl State {
         })
     }
 
-    pub(super) fn room_for_link(&mut self) -> bool {
+    /// Room for one more that owns so much elsewhere.
+    pub(super) fn room_for_link(&mut self, owned: usize) -> bool {
+        self.room_for_link_record() && self.pay_for_owned(owned)
+    }
+
+    fn room_for_link_record(&mut self) -> bool {
         let r = &self.records.links;
         if r.len() < r.capacity() {
             return true;
@@ -97,12 +108,26 @@ impl State {
         })
     }
 
+    /// Pays for what a record owns elsewhere, which it is then to own. False if it would be too much.
+    pub(super) fn pay_for_owned(&mut self, bytes: usize) -> bool {
+        bytes == 0
+            || self.pay(bytes, |records| {
+                records.owned += bytes;
+                true
+            })
+    }
+
     /// Takes bytes from this trace's limit and the tracer's budget, then lets a vector grow.
     fn pay(&mut self, bytes: usize, grow: impl FnOnce(&mut Records) -> bool) -> bool {
         let Some(shared) = &self.shared else {
             return false;
         };
-        let before = self.records.capacity_bytes();
+        let before = self.paid_bytes();
+        let bytes = if self.records.spans.capacity() == 0 {
+            bytes + BUFFER_BYTES
+        } else {
+            bytes
+        };
         if before + bytes > shared.limits.trace_bytes {
             // not now: whoever asks for room knows where its span's record is
             self.cut_soon();
@@ -112,8 +137,67 @@ impl State {
             return false;
         }
         let grown = grow(&mut self.records);
-        let paid = self.records.capacity_bytes() - before;
+        let paid = self.paid_bytes().saturating_sub(before);
         shared.budget.correct(bytes, paid);
         grown
     }
+
+    /// What the trace has paid for and gives back at its end.
+    pub(super) fn paid_bytes(&self) -> usize {
+        paid_bytes(&self.records) + self.tracestate_bytes() + size_of_val(&*self.moved)
+    }
+
+    /// What is paid for the trace's own tracestate: a short one is a part of [`BUFFER_BYTES`], or most traces would
+    /// pay for it one by one.
+    #[inline]
+    pub(super) fn tracestate_bytes(&self) -> usize {
+        let bytes = self.tracestate.heap_bytes();
+        if bytes > SHORT_TRACESTATE { bytes } else { 0 }
+    }
+
+    /// Pays for the tracestate; without it the trace has none.
+    pub(super) fn pay_for_tracestate(&mut self) -> bool {
+        let bytes = self.tracestate_bytes();
+        let paid = self
+            .shared
+            .as_deref()
+            .is_some_and(|shared| bytes <= shared.limits.trace_bytes && shared.budget.take(bytes));
+        if !paid {
+            self.tracestate = TraceState::EMPTY;
+        }
+        paid
+    }
+
+    /// Settles with the budget what has been paid for since, or has been let go. Never refused.
+    pub(super) fn correct(&self, before: usize) {
+        if let Some(shared) = self.shared.as_deref() {
+            shared.budget.correct(before, self.paid_bytes());
+        }
+    }
+
+    /// Empties the records; what they owned elsewhere is given back, their vectors stay.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if self.records.owned > 0 || !self.moved.is_empty() {
+            self.disown();
+        }
+        self.baggage = NONE;
+        self.records.clear();
+    }
+
+    #[cold]
+    fn disown(&mut self) {
+        let before = self.paid_bytes();
+        self.moved = Box::default();
+        self.records.owned = 0;
+        self.correct(before);
+    }
+}
+
+/// What is paid for a buffer of these records.
+pub(crate) fn paid_bytes(records: &Records) -> usize {
+    if records.spans.capacity() == 0 {
+        return 0;
+    }
+    BUFFER_BYTES + records.capacity_bytes()
 }

@@ -1,0 +1,146 @@
+//! Baggage members that are allowed as attributes.
+
+mod support;
+
+use hopline_core::{
+    Baggage, Incoming, Limits, Span, SpanBuilder, SpanData, Tracer, attr, no_attrs,
+};
+use support::{Memory, traced};
+
+fn with(baggage: Baggage) -> Incoming {
+    Incoming {
+        baggage,
+        ..Incoming::default()
+    }
+}
+
+fn member(value: &str) -> Baggage {
+    Baggage::default().with("tenant_id", value).unwrap()
+}
+
+fn tracer(limits: Limits) -> (Tracer, Memory) {
+    traced(|builder| {
+        builder
+            .baggage_attributes(["tenant_id", "region"])
+            .limits(limits)
+    })
+}
+
+fn request(tracer: &Tracer, baggage: Baggage) -> Span {
+    SpanBuilder::new("request").start_root(Some(tracer), with(baggage), no_attrs)
+}
+
+fn child(of: &Span) -> Span {
+    SpanBuilder::new("child").start_in(of.context_ref(), None, no_attrs)
+}
+
+fn tenants(spans: &[SpanData]) -> Vec<&str> {
+    spans
+        .iter()
+        .map(|span| span.text("tenant_id").unwrap_or("none"))
+        .collect()
+}
+
+#[test]
+fn a_large_member_of_a_strangers_baggage_loses_no_span() {
+    let (tracer, memory) = tracer(Limits::default());
+    let request = request(&tracer, member(&"x".repeat(8000)));
+    for _ in 0..300 {
+        child(&request).end();
+    }
+    let held = tracer.stats().buffer_bytes;
+    assert!(held < 100_000, "{held}");
+    request.fail("500");
+    request.end();
+    let spans = memory.take();
+    assert_eq!((spans.len(), tracer.stats().lost_spans), (301, 0));
+    assert!(
+        tenants(&spans)
+            .iter()
+            .all(|tenant| *tenant == "x".repeat(1 << 10))
+    );
+    assert_eq!(tracer.stats().cut_texts, 1, "once for the trace");
+}
+
+#[test]
+fn a_member_that_changes_on_the_way_is_that_of_its_spans() {
+    let (tracer, memory) = tracer(Limits::default());
+    let request = request(&tracer, member("acme"));
+    let same = request.context().with_baggage(member("acme"));
+    let other = request.context().with_baggage(member("other"));
+    let more = request
+        .context()
+        .with_baggage(member("acme").with("region", "eu").unwrap());
+    let none = request.context().with_baggage(Baggage::EMPTY);
+    for context in [&same, &other, &more, &none] {
+        SpanBuilder::new("child")
+            .start_in(context, None, no_attrs)
+            .end();
+    }
+    request.end();
+    let spans = memory.take();
+    assert_eq!(tenants(&spans), ["acme", "acme", "other", "acme", "none"]);
+    let regions: Vec<_> = spans.iter().map(|span| span.text("region")).collect();
+    assert_eq!(regions, [None, None, None, Some("eu"), None]);
+}
+
+#[test]
+fn what_the_application_sets_counts_more() {
+    let (tracer, memory) = tracer(Limits::default());
+    let request =
+        SpanBuilder::new("request").start_root(Some(&tracer), with(member("acme")), || {
+            [attr("tenant_id", "known")]
+        });
+    let child = child(&request);
+    child.set("tenant_id", "found");
+    child.end();
+    request.end();
+    assert_eq!(tenants(&memory.take()), ["known", "found"]);
+}
+
+#[test]
+fn cut_and_late_spans_have_it_too() {
+    let limits = Limits {
+        spans_per_trace: 4,
+        ..Limits::default()
+    };
+    let (tracer, memory) = tracer(limits);
+    let request = request(&tracer, member("acme"));
+    let held = child(&request);
+    for _ in 0..20 {
+        child(&request).end();
+    }
+    let (open, context) = (child(&request), request.context());
+    request.end();
+    for number in 0..10 {
+        let late = SpanBuilder::new("late").start_in(&context, None, no_attrs);
+        if number % 2 == 0 {
+            late.event("event", no_attrs);
+        }
+        late.end();
+    }
+    drop((open, held));
+    // all is out, and begins anew
+    SpanBuilder::new("last")
+        .start_in(&context, None, no_attrs)
+        .end();
+    let spans = memory.take();
+    assert_eq!((spans.len(), tracer.stats().lost_spans), (34, 0));
+    assert_eq!(tenants(&spans), ["acme"; 34]);
+}
+
+#[test]
+fn it_counts_among_the_attributes_of_a_span() {
+    let limits = Limits {
+        attributes_per_span: 2,
+        ..Limits::default()
+    };
+    let (tracer, memory) = tracer(limits);
+    let attrs = || [attr("a", 1), attr("b", 2)];
+    SpanBuilder::new("full")
+        .start_root(Some(&tracer), with(member("acme")), attrs)
+        .end();
+    let span = memory.take().remove(0);
+    assert_eq!((span.text("tenant_id"), span.dropped_attributes), (None, 1));
+    assert_eq!(tracer.stats().lost_details, 1);
+}
