@@ -12,6 +12,7 @@ mod audit;
 mod bench;
 mod chaos;
 mod fuzz;
+mod hostile;
 mod interrupt;
 mod lent;
 mod mariadb;
@@ -48,6 +49,10 @@ cargo xtask COMMAND
                         hour if not said otherwise; the report is target/soak.md
   chaos [--short]       publishers and consumers whose RabbitMQ is killed in five places: 50,000 messages, no loss;
                         or in one, with 4,000, as `test` does
+  hostile [--minutes N | --short]
+                        a traced service and its untraced twin under every attack and fault at once, for 10 minutes
+                        if not said otherwise, or for half a minute as `test` does: the same answers, bounded
+                        memory, counts that balance, nothing secret exported
   server KIND           a postgres, mariadb or rabbitmq that the calling program may kill, stop and start again, by
                         words on stdin
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
@@ -93,6 +98,9 @@ fn main() -> ExitCode {
         }
         ["fuzz", target] if !target.starts_with('-') => fuzz::run(FUZZ, Some(target)),
         ["w3c", "--suite", folder] => w3c::run(Path::new(folder)),
+        ["hostile"] => hostile::run("10"),
+        ["hostile", "--minutes", minutes] => hostile::run(minutes),
+        ["hostile", "--short"] => hostile::run_short(),
         ["bench", ref arguments @ ..] => bench::run(arguments),
         ["receivers"] => receivers::run(),
         ["soak"] => soak::run("60"),
