@@ -41,6 +41,7 @@ pub fn builder() -> Builder {
         trace: TraceMiddleware::new(),
         policy: Policy::default(),
         follow: Follow {
+            is_on: true,
             referer: true,
             timeout: None,
             headers: HeaderMap::new(),
@@ -135,6 +136,7 @@ impl Builder {
     /// # Ok::<(), hopline_reqwest::BuildError>(())
     /// ```
     pub fn redirect(mut self, policy: Policy) -> Self {
+        self.follow.is_on = !policy.is_none();
         self.policy = policy;
         self
     }

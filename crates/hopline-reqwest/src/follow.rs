@@ -40,6 +40,8 @@ pub(crate) fn is_for_first_hop(name: &HeaderName) -> bool {
 /// credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Follow {
+    /// False if no redirect is ever followed; no copy of a request is kept then.
+    pub(crate) is_on: bool,
     pub(crate) referer: bool,
     /// Of calls that have none of their own.
     pub(crate) timeout: Option<Duration>,
@@ -61,6 +63,9 @@ impl Middleware for Follow {
             if let Entry::Vacant(entry) = request.headers_mut().entry(name) {
                 entry.insert(value.clone());
             }
+        }
+        if !self.is_on {
+            return next.run(request, extensions).await;
         }
         let begun = Instant::now();
         let mut previous = Vec::new();

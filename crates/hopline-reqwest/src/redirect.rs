@@ -60,6 +60,10 @@ impl Policy {
         Self(Kind::Custom(Box::new(policy)))
     }
 
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.0, Kind::None)
+    }
+
     /// Decides on one redirect; for a [custom](Self::custom) policy that builds on another one.
     pub fn redirect(&self, attempt: Attempt<'_>) -> Action {
         match &self.0 {
