@@ -13,6 +13,7 @@ use hopline_gate::{Case, Result, cases, simulated, soak, test_clock};
 const HELP: &str = "\
 hopline-gate              compare with the committed numbers of this compiler
 hopline-gate --write      write them instead
+hopline-gate --only START print the instructions of the cases whose names start so
 hopline-gate --soak SECONDS";
 
 fn main() -> ExitCode {
@@ -22,9 +23,12 @@ fn main() -> ExitCode {
         [] => gate(false),
         ["--write"] => gate(true),
         ["--soak", seconds] => soak(seconds),
-        [simulated::ARGUMENT] => {
+        ["--only", start] => only(start),
+        [simulated::ARGUMENT, start] => {
             let clock = test_clock();
-            cases().iter().for_each(|case| simulated::run(case, &clock));
+            starting(start)
+                .iter()
+                .for_each(|case| simulated::run(case, &clock));
             Ok(())
         }
         _ => Err(HELP.into()),
@@ -45,6 +49,21 @@ fn soak(seconds: &str) -> Result<()> {
     soak::run(Duration::from_secs(seconds))
 }
 
+fn starting(start: &str) -> Vec<Case> {
+    let mut cases = cases();
+    cases.retain(|case| case.name().starts_with(start));
+    cases
+}
+
+fn only(start: &str) -> Result<()> {
+    let cases = starting(start);
+    let instructions = simulated::instructions(&std::env::current_exe()?, &cases, start)?;
+    for (case, instructions) in cases.iter().zip(instructions) {
+        println!("{:40} {instructions:>12.1}", case.name());
+    }
+    Ok(())
+}
+
 fn gate(write: bool) -> Result<()> {
     let (program, cases, compiler) = (std::env::current_exe()?, cases(), compiler()?);
     let allocations = allocations(&program.with_file_name("hopline-gate-allocations"))?;
@@ -53,7 +72,7 @@ fn gate(write: bool) -> Result<()> {
             "hopline-gate-allocations was built of other cases: build the whole package".into(),
         );
     }
-    let instructions = simulated::instructions(&program, &cases)?;
+    let instructions = simulated::instructions(&program, &cases, "")?;
     let numbers = Numbers::new(&cases, &allocations, &instructions);
     print_table(&cases, &allocations, &numbers);
 

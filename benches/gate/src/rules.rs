@@ -5,6 +5,7 @@ use crate::counted::Allocations;
 use crate::ends;
 use crate::headers::{SIZES, attacks};
 use crate::numbers::Numbers;
+use crate::queue;
 use crate::statements::{DIALECTS, LENGTHS};
 use crate::trace::Fate;
 
@@ -12,6 +13,8 @@ use crate::trace::Fate;
 const FLAT: f64 = 1.20;
 /// How much dearer a trace may be where the queue behind it is full.
 const FULL: f64 = 1.20;
+/// How much dearer a trace may be where each is a batch and one that waits gives way to it.
+const BEHIND: f64 = 1.60;
 /// How much twice as much may take.
 const LINEAR: f64 = 2.2;
 /// How much memory a header may take while it is parsed, whatever its length.
@@ -36,6 +39,9 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
     }
     rules.push(in_flight(numbers));
     rules.push(full_queue(numbers));
+    for (full, room) in queue::BEHIND {
+        rules.push(behind(full, room, numbers));
+    }
     for fate in [Fate::Discarded, Fate::NotRecorded] {
         rules.push(allocates_nothing(fate, numbers));
     }
@@ -97,6 +103,16 @@ fn full_queue(numbers: &Numbers) -> Rule {
             .to_owned(),
         is: format!("{full:.0} and {room:.0} instructions"),
         holds: room > 0.0 && full > 0.0 && full <= FULL * room,
+    }
+}
+
+/// A choice that looked at what waits would cost 65,536 looks.
+fn behind(full: &str, room: &str, numbers: &Numbers) -> Rule {
+    let [behind, before] = [full, room].map(|name| numbers.of(name).instructions);
+    Rule {
+        says: format!("{full}: at most {BEHIND} times {room}"),
+        is: format!("{behind:.0} and {before:.0} instructions"),
+        holds: before > 0.0 && behind > 0.0 && behind <= BEHIND * before,
     }
 }
 
@@ -193,6 +209,17 @@ mod tests {
         assert!(numbers(1200).holds);
         assert!(!numbers(1210).holds);
         assert!(!full_queue(&Numbers::default()).holds);
+    }
+
+    #[test]
+    fn a_queue_whose_length_costs_breaks_the_rule() {
+        let numbers = |full: u32| {
+            let text = format!("full | 0 | {full}\nroom | 0 | 2000\n");
+            behind("full", "room", &Numbers::parse(&text).unwrap())
+        };
+        assert!(numbers(3200).holds);
+        assert!(!numbers(3300).holds);
+        assert!(!behind("full", "room", &Numbers::default()).holds);
     }
 
     #[test]

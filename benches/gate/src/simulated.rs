@@ -9,7 +9,7 @@ use hopline_core::Clock;
 
 use crate::{Case, Result, Work};
 
-/// The argument by which a program runs all cases for the simulator.
+/// The argument by which a program runs cases for the simulator: those whose names start with the next argument.
 pub const ARGUMENT: &str = "--simulated";
 
 /// The function whose calls callgrind counts one by one, by its name in the program.
@@ -26,20 +26,20 @@ pub fn run(case: &Case, clock: &Clock) {
     counted(&mut work, 2 * times);
 }
 
-/// Instructions of one operation of each case, as `program` [runs](run) them when it is called with [`ARGUMENT`].
-/// For cases without threads.
+/// Instructions of one operation of each case, as `program` [runs](run) them when it is called with [`ARGUMENT`] and
+/// `start`: the cases are those whose names start so. For cases without threads.
 ///
 /// # Errors
 ///
 /// If valgrind does not run, or counts other calls than there are cases.
-pub fn instructions(program: &Path, cases: &[Case]) -> Result<Vec<f64>> {
+pub fn instructions(program: &Path, cases: &[Case], start: &str) -> Result<Vec<f64>> {
     let folder = Folder::make()?;
     // a sum for each call, so that one process does for all cases
     let options = [
         format!("--zero-before={COUNTED}"),
         format!("--dump-after={COUNTED}"),
     ];
-    callgrind(&folder, &options, program, &[ARGUMENT])?;
+    callgrind(&folder, &options, program, &[ARGUMENT, start])?;
     let sums: Vec<u64> = (1..=2 * cases.len())
         .map(|call| total(&folder.0.join(format!("{FILE}.{call}"))))
         .collect::<Result<_>>()?;

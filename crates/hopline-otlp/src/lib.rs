@@ -114,6 +114,7 @@
 #![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))]
 
 mod any;
+mod backlog;
 mod bytes_text;
 mod decode;
 mod encode;
@@ -122,7 +123,6 @@ mod env;
 mod export;
 mod file;
 mod json;
-mod line;
 mod proto;
 mod queue;
 mod resource;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hopline_core::{Batch, FlushError, notify};
 
 use crate::ExportStats;
-use crate::line::Line;
+use crate::backlog::Backlog;
 use crate::slice::{Slice, count, precious};
 
 /// A queue of spans with one writer.
@@ -16,8 +16,8 @@ use crate::slice::{Slice, count, precious};
 /// last. What the writer has taken stays in the queue, and within its bounds, until its fate is settled.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    // Held for a few instructions, or, where the queue is full, for one look at each waiting span; never
-    // while anything is sent, written or announced.
+    // Held for a few instructions, or, where the queue is full, for one look at each span that gives way to those
+    // offered; never while anything is sent, written or announced. No hold is longer because more spans wait.
     state: Mutex<State>,
     /// Wakes a writer that is a plain thread.
     work: Condvar,
@@ -59,11 +59,15 @@ pub(crate) struct Bounds {
 
 #[derive(Debug, Default)]
 struct State {
-    line: Line,
+    backlog: Backlog,
     stats: ExportStats,
-    /// How often someone asked to have everything out now, and up to which entry of the line.
+    /// How often someone asked to have everything out now, and up to which entry.
     urges: u64,
     urged: u64,
+    /// True while a writer that is a plain thread waits for work.
+    idle: bool,
+    /// How many wait in a flush or a shutdown.
+    flushes: usize,
     /// When the writer must give up; set once the queue takes nothing any more.
     deadline: Option<Instant>,
     /// True once there is no writer any more.
@@ -129,13 +133,11 @@ impl Queue {
                 format!("{} was shut down: {spans} spans are lost", self.what)
             });
         }
-        if !state.line.fits(spans, batch.bytes(), self.bounds) {
+        if !state.backlog.fits(spans, batch.bytes(), self.bounds) {
             drop(state);
             return self.offer_over(batch);
         }
-        state
-            .line
-            .push(batch, std::iter::once(0..spans).collect(), false);
+        state.backlog.push(batch);
         self.wake_if_ample(state);
     }
 
@@ -149,10 +151,10 @@ impl Queue {
         let (mut dropped, mut taken) = (0, 0);
         if wanted > 0 {
             dropped += state
-                .line
+                .backlog
                 .thin(wanted, batch.bytes(), self.bounds, &mut cost);
-            if state.line.fits(wanted, batch.bytes(), self.bounds) {
-                state.line.push(batch, places, true);
+            if state.backlog.fits(wanted, batch.bytes(), self.bounds) {
+                state.backlog.push_precious(batch, places);
                 taken = wanted;
             }
         }
@@ -160,11 +162,14 @@ impl Queue {
         state.stats.dropped += dropped;
         let first = state.losing == 0 && dropped > 0;
         state.losing += dropped;
+        // something in the middle may have been what a flush waits for
+        let settled = state.flushes > 0 && !cost.is_empty();
         self.wake_if_ample(state);
         // batches give their memory back to their tracer here, outside the lock
         drop(cost);
-        // something in the middle may have been what a flush waits for
-        self.settled.notify_all();
+        if settled {
+            self.settled.notify_all();
+        }
         if first {
             notify("otlp-loss", || {
                 let Bounds { spans, bytes, .. } = self.bounds;
@@ -179,7 +184,7 @@ impl Queue {
     /// The oldest spans, at most so many.
     pub(crate) fn front(&self, most: usize) -> Front {
         let mut state = self.state();
-        let (slices, spans) = state.line.front(most);
+        let (slices, spans) = state.backlog.front(most);
         let lost = state.stats.lost() - state.told;
         Front {
             slices,
@@ -191,13 +196,13 @@ impl Queue {
     /// Says what became of the spans at the front.
     pub(crate) fn settle(&self, front: &Front, fate: Fate) {
         let mut state = self.state();
-        let gone = state.line.pop(front.spans);
+        let gone = state.backlog.pop(front.spans);
         state.stats.count(front.spans as u64, fate);
         if let Fate::Sent { .. } = fate {
             state.told += front.lost;
         }
         // half empty, so that a queue on the edge does not announce an end with each request
-        let over = state.losing > 0 && state.line.is_within_half(self.bounds);
+        let over = state.losing > 0 && state.backlog.is_within_half(self.bounds);
         let lost = if over {
             std::mem::take(&mut state.losing)
         } else {
@@ -219,11 +224,10 @@ impl Queue {
     pub(crate) fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let mut state = self.state();
         state.urges += 1;
-        state.urged = state.line.next();
+        state.urged = state.backlog.next();
         let (goal, lost) = (state.urged, state.reported);
-        drop(state);
-        self.wake();
-        self.wait(timeout, lost, |state| state.line.is_past(goal))
+        self.wake(state);
+        self.wait(timeout, lost, |state| state.backlog.is_past(goal))
     }
 
     /// Takes nothing any more, and waits until the writer has ended; fails for what is lost meanwhile.
@@ -241,14 +245,13 @@ impl Queue {
             .unwrap_or_else(far_future);
         let mut state = self.state();
         state.urges += 1;
-        state.urged = state.line.next();
+        state.urged = state.backlog.next();
         state.deadline = Some(
             state
                 .deadline
                 .map_or(deadline, |earlier| earlier.min(deadline)),
         );
-        drop(state);
-        self.wake();
+        self.wake(state);
         #[cfg(feature = "http")]
         self.closing.notify_one();
     }
@@ -264,12 +267,16 @@ impl Queue {
 
     /// Waits for the first work; an empty answer means that the queue is closed and empty.
     pub(crate) fn wait_for_work(&self, most: usize) -> Front {
-        let idle = |state: &mut State| state.line.is_empty() && state.deadline.is_none();
-        drop(
-            self.work
-                .wait_while(self.state(), idle)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut state = self.state();
+        while state.backlog.is_empty() && state.deadline.is_none() {
+            state.idle = true;
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.idle = false;
+        drop(state);
         self.front(most)
     }
 
@@ -283,7 +290,7 @@ impl Queue {
     pub(crate) fn stats(&self) -> ExportStats {
         let state = self.state();
         ExportStats {
-            waiting: state.line.spans() as u64,
+            waiting: state.backlog.spans() as u64,
             ..state.stats
         }
     }
@@ -295,10 +302,11 @@ impl Queue {
         done: impl Fn(&State) -> bool,
     ) -> Result<(), FlushError> {
         let waiting = |state: &mut State| !done(state) && !state.ended;
-        let waited = self
-            .settled
-            .wait_timeout_while(self.state(), timeout, waiting);
+        let mut state = self.state();
+        state.flushes += 1;
+        let waited = self.settled.wait_timeout_while(state, timeout, waiting);
         let (mut state, elapsed) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.flushes -= 1;
         let late = state
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);
@@ -312,15 +320,20 @@ impl Queue {
     }
 
     fn wake_if_ample(&self, state: MutexGuard<'_, State>) {
-        let ample = state.line.spans() >= self.ample || state.line.is_beyond_half(self.bounds);
-        drop(state);
+        let ample =
+            state.backlog.spans() >= self.ample || state.backlog.is_beyond_half(self.bounds);
         if ample {
-            self.wake();
+            self.wake(state);
         }
     }
 
-    fn wake(&self) {
-        self.work.notify_one();
+    /// Wakes the writer; a system call only where it waits.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        if idle {
+            self.work.notify_one();
+        }
         #[cfg(feature = "http")]
         self.wake.notify_one();
     }
@@ -365,9 +378,9 @@ impl Queue {
     /// True if the writer should not wait longer: enough is there, or someone waits for it, or it is the end.
     pub(crate) fn is_pressing(&self) -> bool {
         let state = self.state();
-        state.line.spans() >= self.ample
-            || state.line.is_beyond_half(self.bounds)
-            || !state.line.is_past(state.urged)
+        state.backlog.spans() >= self.ample
+            || state.backlog.is_beyond_half(self.bounds)
+            || !state.backlog.is_past(state.urged)
             || state.deadline.is_some()
     }
 }

@@ -1,6 +1,6 @@
-//! Who waits in a queue, and who has to go where it is full.
+//! The spans that wait in a queue, and the choice of what is dropped where it is full.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,29 +9,33 @@ use hopline_core::Batch;
 use crate::queue::Bounds;
 use crate::slice::{Slice, count, precious};
 
-/// Batches in the order they came, or what is left of them.
+/// Batches in the order of their arrival, or what is left of them.
+///
+/// Adding a batch, taking the oldest and dropping from the newest ordinary one cost the same however many wait, but for
+/// the depth of the map: each entry is added once, thinned at most once, and removed once.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
-    entries: VecDeque<Entry>,
+pub(crate) struct Backlog {
+    /// By number, so that one in the middle leaves without moving the others.
+    entries: BTreeMap<u64, Entry>,
+    /// The numbers of the entries in which ordinary spans may be left, in order.
+    ordinary: VecDeque<u64>,
     spans: usize,
     bytes: usize,
-    /// Spans at the front that the writer has taken.
-    taken: usize,
+    /// The first number that the writer has not taken.
+    untaken: u64,
     next: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    number: u64,
     batch: Arc<Batch>,
-    /// What of it still waits.
+    /// What of it still waits, and how many spans that is.
     places: Vec<Range<usize>>,
+    spans: usize,
     bytes: usize,
-    /// True if nothing ordinary is left in it.
-    thinned: bool,
 }
 
-impl Line {
+impl Backlog {
     pub(crate) fn spans(&self) -> usize {
         self.spans
     }
@@ -47,13 +51,12 @@ impl Line {
 
     /// True if no entry of a lower number waits.
     pub(crate) fn is_past(&self, number: u64) -> bool {
-        self.entries
-            .front()
-            .is_none_or(|first| first.number >= number)
+        let first = self.entries.first_key_value();
+        first.is_none_or(|(first, _)| *first >= number)
     }
 
     pub(crate) fn fits(&self, spans: usize, bytes: usize, bounds: Bounds) -> bool {
-        // an empty line takes any batch, else one larger than the bounds could never go out
+        // an empty one takes any batch, else one larger than the bounds could never go out
         self.is_empty()
             || (self.spans + spans <= bounds.spans && self.bytes + bytes <= bounds.bytes)
     }
@@ -66,18 +69,29 @@ impl Line {
         self.bytes > bounds.bytes / 2
     }
 
-    pub(crate) fn push(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>, thinned: bool) {
-        self.spans += count(&places);
+    /// Adds a whole batch.
+    pub(crate) fn push(&mut self, batch: &Arc<Batch>) {
+        self.ordinary.push_back(self.next);
+        self.add(batch, std::iter::once(0..batch.len()).collect());
+    }
+
+    /// Adds what is to be dropped last of a batch.
+    pub(crate) fn push_precious(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
+        self.add(batch, places);
+    }
+
+    fn add(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
         // a batch is held whole, however little of it waits
-        let bytes = batch.bytes();
+        let (spans, bytes) = (count(&places), batch.bytes());
+        self.spans += spans;
         self.bytes += bytes;
-        self.entries.push_back(Entry {
-            number: self.next,
+        let entry = Entry {
             batch: Arc::clone(batch),
             places,
+            spans,
             bytes,
-            thinned,
-        });
+        };
+        self.entries.insert(self.next, entry);
         self.next += 1;
     }
 
@@ -85,45 +99,50 @@ impl Line {
     pub(crate) fn front(&mut self, most: usize) -> (Vec<Slice>, usize) {
         let mut slices = Vec::new();
         let mut spans = 0;
-        for entry in &self.entries {
-            let left = count(&entry.places);
-            if slices.is_empty() && left > most {
+        for (number, entry) in &self.entries {
+            if slices.is_empty() && entry.spans > most {
                 spans = most;
                 slices.push(Slice::new(&entry.batch, first(&entry.places, most)));
+                self.untaken = number + 1;
                 break;
             }
-            if spans + left > most {
+            if spans + entry.spans > most {
                 break;
             }
-            spans += left;
+            spans += entry.spans;
             slices.push(Slice::new(&entry.batch, entry.places.clone()));
+            self.untaken = number + 1;
         }
-        self.taken = spans;
         (slices, spans)
     }
 
-    /// Takes so many spans off the front; gives the batches of which nothing is left.
+    /// Takes so many spans off the front; returns the batches of which nothing is left.
     pub(crate) fn pop(&mut self, spans: usize) -> Vec<Arc<Batch>> {
         let mut left = spans;
         let mut gone = Vec::new();
-        while let Some(entry) = self.entries.front_mut() {
-            let here = count(&entry.places);
-            if here > left {
+        while let Some(mut first) = self.entries.first_entry() {
+            let entry = first.get_mut();
+            if entry.spans > left {
                 skip(&mut entry.places, left);
+                entry.spans -= left;
                 self.spans -= left;
                 break;
             }
-            left -= here;
-            self.spans -= here;
+            left -= entry.spans;
+            let (number, entry) = first.remove_entry();
+            self.spans -= entry.spans;
             self.bytes -= entry.bytes;
-            gone.extend(self.entries.pop_front().map(|entry| entry.batch));
+            if self.ordinary.front() == Some(&number) {
+                self.ordinary.pop_front();
+            }
+            gone.push(entry.batch);
         }
-        self.taken = 0;
+        self.untaken = 0;
         gone
     }
 
-    /// Drops ordinary spans, the newest first, until there is room or none is left. Gives how many went;
-    /// what their batches leave is put into `gone`, for the caller to drop.
+    /// Drops ordinary spans, the newest first, until there is room or none is left. Returns how many it dropped; what
+    /// their batches leave is put into `gone`, for the caller to drop.
     pub(crate) fn thin(
         &mut self,
         spans: usize,
@@ -131,31 +150,35 @@ impl Line {
         bounds: Bounds,
         gone: &mut Vec<Arc<Batch>>,
     ) -> u64 {
-        let mut taken = self.taken;
-        let first = self.entries.iter().position(|entry| {
-            let untouched = taken == 0;
-            taken = taken.saturating_sub(count(&entry.places));
-            untouched
-        });
+        if spans > bounds.spans || bytes > bounds.bytes {
+            // dropping all would make no room for it
+            return 0;
+        }
         let before = self.spans;
-        for at in (first.unwrap_or(self.entries.len())..self.entries.len()).rev() {
-            if self.fits(spans, bytes, bounds) {
-                break;
-            }
-            let Some(entry) = self.entries.get_mut(at).filter(|entry| !entry.thinned) else {
-                continue;
-            };
-            entry.thinned = true;
-            // a part of it may have gone out already
-            let kept = common(&entry.places, &precious(&entry.batch, bounds.slow));
-            self.spans -= count(&entry.places) - count(&kept);
-            entry.places = kept;
-            if entry.places.is_empty() {
-                self.bytes -= entry.bytes;
-                gone.extend(self.entries.remove(at).map(|entry| entry.batch));
-            }
+        while !self.fits(spans, bytes, bounds)
+            && let Some(number) = self.ordinary.back().copied()
+            && number >= self.untaken
+        {
+            self.ordinary.pop_back();
+            gone.extend(self.thin_entry(number, bounds));
         }
         (before - self.spans) as u64
+    }
+
+    /// Drops what is ordinary of an entry; returns its batch if nothing else was in it.
+    fn thin_entry(&mut self, number: u64, bounds: Bounds) -> Option<Arc<Batch>> {
+        let entry = self.entries.get_mut(&number)?;
+        // a part of it may have been written already
+        let kept = common(&entry.places, &precious(&entry.batch, bounds.slow));
+        let left = count(&kept);
+        self.spans -= entry.spans - left;
+        (entry.places, entry.spans) = (kept, left);
+        if left > 0 {
+            return None;
+        }
+        let entry = self.entries.remove(&number)?;
+        self.bytes -= entry.bytes;
+        Some(entry.batch)
     }
 }
 
