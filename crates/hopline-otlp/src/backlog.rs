@@ -29,8 +29,8 @@ pub(crate) struct Backlog {
 #[derive(Debug)]
 struct Entry {
     batch: Arc<Batch>,
-    /// What of it still waits, and how many spans that is.
-    places: Vec<Range<usize>>,
+    /// What of it still waits, if not all, and how many spans that is.
+    places: Option<Vec<Range<usize>>>,
     spans: usize,
     bytes: usize,
 }
@@ -72,17 +72,18 @@ impl Backlog {
     /// Adds a whole batch.
     pub(crate) fn push(&mut self, batch: &Arc<Batch>) {
         self.ordinary.push_back(self.next);
-        self.add(batch, std::iter::once(0..batch.len()).collect());
+        self.add(batch, None, batch.len());
     }
 
     /// Adds what is to be dropped last of a batch.
     pub(crate) fn push_precious(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
-        self.add(batch, places);
+        let spans = count(&places);
+        self.add(batch, Some(places), spans);
     }
 
-    fn add(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
+    fn add(&mut self, batch: &Arc<Batch>, places: Option<Vec<Range<usize>>>, spans: usize) {
         // a batch is held whole, however little of it waits
-        let (spans, bytes) = (count(&places), batch.bytes());
+        let bytes = batch.bytes();
         self.spans += spans;
         self.bytes += bytes;
         let entry = Entry {
@@ -102,7 +103,7 @@ impl Backlog {
         for (number, entry) in &self.entries {
             if slices.is_empty() && entry.spans > most {
                 spans = most;
-                slices.push(Slice::new(&entry.batch, first(&entry.places, most)));
+                slices.push(Slice::new(&entry.batch, first(&entry.places(), most)));
                 self.untaken = number + 1;
                 break;
             }
@@ -110,7 +111,7 @@ impl Backlog {
                 break;
             }
             spans += entry.spans;
-            slices.push(Slice::new(&entry.batch, entry.places.clone()));
+            slices.push(Slice::new(&entry.batch, entry.places()));
             self.untaken = number + 1;
         }
         (slices, spans)
@@ -123,7 +124,9 @@ impl Backlog {
         while let Some(mut first) = self.entries.first_entry() {
             let entry = first.get_mut();
             if entry.spans > left {
-                skip(&mut entry.places, left);
+                let mut places = entry.places();
+                skip(&mut places, left);
+                entry.places = Some(places);
                 entry.spans -= left;
                 self.spans -= left;
                 break;
@@ -169,16 +172,25 @@ impl Backlog {
     fn thin_entry(&mut self, number: u64, bounds: Bounds) -> Option<Arc<Batch>> {
         let entry = self.entries.get_mut(&number)?;
         // a part of it may have been written already
-        let kept = common(&entry.places, &precious(&entry.batch, bounds.slow));
+        let kept = common(&entry.places(), &precious(&entry.batch, bounds.slow));
         let left = count(&kept);
         self.spans -= entry.spans - left;
-        (entry.places, entry.spans) = (kept, left);
+        (entry.places, entry.spans) = (Some(kept), left);
         if left > 0 {
             return None;
         }
         let entry = self.entries.remove(&number)?;
         self.bytes -= entry.bytes;
         Some(entry.batch)
+    }
+}
+
+impl Entry {
+    fn places(&self) -> Vec<Range<usize>> {
+        match &self.places {
+            Some(places) => places.clone(),
+            None => std::iter::once(0..self.batch.len()).collect(),
+        }
     }
 }
 

@@ -63,6 +63,12 @@ pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// The same, and what is malformed stays as it is.
+#[cfg(feature = "grpc")]
+pub(crate) fn percent_decoded_lossy(text: &str) -> String {
+    percent_decoded(text).unwrap_or_else(|| text.to_owned())
+}
+
 fn filled<const N: usize>(bytes: impl Iterator<Item = Option<u8>>) -> Option<[u8; N]> {
     let bytes: Option<Vec<u8>> = bytes.collect();
     bytes?.try_into().ok()

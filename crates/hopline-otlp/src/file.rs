@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Batch, FlushError, Sink, SpanData, notify};
+use hopline_core::{Batch, Context, FlushError, Sink, SpanData, contained, notify};
 
 use crate::ExportStats;
 use crate::json::json;
@@ -110,9 +110,13 @@ impl FileSink {
 
     /// Writes what `text` makes of the spans, mostly of one local trace each time, for people to read.
     ///
+    /// Names and values of spans come from requests and peers: pass them through
+    /// [`shown`](hopline_core::text::shown), as the trees of hopline-analysis do. Spans that `text` or `out` start are
+    /// not recorded; a panic of theirs costs the spans that it was about, which count as abandoned.
+    ///
     /// # Errors
     ///
-    /// If no thread can be started.
+    /// Returns an error if no thread can be started.
     pub fn text_to(
         out: impl Write + Send + 'static,
         text: impl Fn(&[SpanData]) -> String + Send + 'static,
@@ -183,21 +187,18 @@ impl Drop for Handle {
 
 fn write_all<W: Write, T: Fn(&Slice, u64) -> String>(queue: &Queue, mut lines: Lines<W, T>) {
     let _end = EndOnDrop(queue);
-    loop {
-        let front = queue.wait_for_work(AT_ONCE);
-        if front.slices.is_empty() || queue.is_overdue() {
-            return;
-        }
-        match lines.write(&front) {
-            Ok(()) => queue.settle(&front, Fate::Sent { refused: 0 }),
-            Err(error) => {
-                queue.settle(&front, Fate::Abandoned);
-                notify("otlp-file", || {
-                    format!("cannot write spans to their file: {error}; they are lost")
-                });
+    // the writer and the function are the application's: spans that they start would make more to write for ever
+    Context::muted().scope(|| {
+        loop {
+            let front = queue.wait_for_work(AT_ONCE);
+            if front.slices.is_empty() || queue.is_overdue() {
+                return;
+            }
+            for Written { spans, fate, told } in lines.write(&front) {
+                queue.settle_first(spans, fate, told);
             }
         }
-    }
+    });
 }
 
 struct Lines<W, T> {
@@ -207,17 +208,87 @@ struct Lines<W, T> {
     broken: bool,
 }
 
+/// The fate of some spans, and how many lost ones were told with them.
+struct Written {
+    spans: usize,
+    fate: Fate,
+    told: u64,
+}
+
 impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
-    fn write(&mut self, front: &Front) -> io::Result<()> {
+    /// Writes a front. A failure costs the spans that it was about; those behind them are tried all the same.
+    fn write(&mut self, front: &Front) -> Vec<Written> {
+        let mut written = Vec::new();
         let mut lost = front.lost;
+        // in the writer, but it may hold them in a buffer
+        let mut held = Written {
+            spans: 0,
+            fate: Fate::Sent { refused: 0 },
+            told: 0,
+        };
         for slice in &front.slices {
-            let mut line = (self.text)(slice, std::mem::take(&mut lost));
-            if std::mem::replace(&mut self.broken, true) {
-                line.insert(0, '\n');
+            if self.attempt(slice.len(), |lines| lines.write_slice(slice, lost)) {
+                held.spans += slice.len();
+                held.told += std::mem::take(&mut lost);
+                continue;
             }
-            self.out.write_all(line.as_bytes())?;
-            self.broken = false;
+            lost += self.flush(&mut held, &mut written);
+            written.push(Written {
+                spans: slice.len(),
+                fate: Fate::Abandoned,
+                told: 0,
+            });
         }
-        self.out.flush()
+        self.flush(&mut held, &mut written);
+        written
+    }
+
+    /// Flushes what the writer may hold; returns the loss that is still to be told.
+    fn flush(&mut self, held: &mut Written, written: &mut Vec<Written>) -> u64 {
+        let (spans, told) = (
+            std::mem::take(&mut held.spans),
+            std::mem::take(&mut held.told),
+        );
+        if spans == 0 {
+            return 0;
+        }
+        let flushed = self.attempt(spans, |lines| lines.out.flush());
+        let (fate, told, untold) = match flushed {
+            true => (held.fate, told, 0),
+            false => (Fate::Abandoned, 0, told),
+        };
+        written.push(Written { spans, fate, told });
+        untold
+    }
+
+    fn write_slice(&mut self, slice: &Slice, lost: u64) -> io::Result<()> {
+        let mut line = (self.text)(slice, lost);
+        if std::mem::replace(&mut self.broken, true) {
+            line.insert(0, '\n');
+        }
+        self.out.write_all(line.as_bytes())?;
+        self.broken = false;
+        Ok(())
+    }
+
+    /// True if it neither fails nor panics.
+    fn attempt(&mut self, spans: usize, work: impl FnOnce(&mut Self) -> io::Result<()>) -> bool {
+        let effect = || {
+            format!(
+                "what writes spans panicked: {spans} spans are lost, and it goes on with the next"
+            )
+        };
+        match contained("otlp-file-panic", effect, || work(self)) {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                notify("otlp-file", || {
+                    format!(
+                        "spans cannot be written: {error}; they are lost until there is room or a reader again"
+                    )
+                });
+                false
+            }
+            None => false,
+        }
     }
 }

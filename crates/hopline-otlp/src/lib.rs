@@ -60,11 +60,13 @@
 //! | the collector asks to wait, is busy, hangs or is away | it waits in the queue, and is retried for 5 minutes |
 //! | the same, with a spool | it waits on disk until the collector is back, also over a restart of the service |
 //! | the queue is full | ordinary traces are dropped, the newest first; failed and slow (by the plan, else 1 s) ones last |
+//! | the request is too large for the collector | it is sent in halves, down to one span; the size that works is remembered |
 //! | the collector refuses it, or a part of a request | it is dropped; the collector knows |
-//! | the process ends | what waits has the time of the shutdown, then goes to the spool or is given up |
+//! | something answers with success that is not a collector | it is counted as unconfirmed, and not sent again |
+//! | the process ends | it is tried once more in the time of the shutdown, then goes to the spool or is given up |
 //!
-//! Every loss is counted in [`ExportStats`], said in a [notice](hopline_core::notify) at its start and at its
-//! end, and told to the collector with the next request.
+//! Every loss is counted in [`ExportStats`], which lose no span: those given are those sent, lost, waiting and spooled. A
+//! [notice](hopline_core::notify) names a loss at its start and at its end, and the next request tells the collector.
 //!
 //! # How to change it
 //!
@@ -76,7 +78,7 @@
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | base URL; `/v1/traces` is appended, but for gRPC | `http://localhost:4318`, gRPC `:4317` |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the URL as it stands; wins | |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL`, `…_TRACES_PROTOCOL` | `http/protobuf`, `http/json` or `grpc` | `http/protobuf` |
-//! | `OTEL_EXPORTER_OTLP_HEADERS`, `…_TRACES_HEADERS` | `name=value,…`, percent-encoded | none |
+//! | `OTEL_EXPORTER_OTLP_HEADERS`, `…_TRACES_HEADERS` | `name=value,…`, values percent-encoded, or as they are where an escape is malformed | none |
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT`, `…_TRACES_TIMEOUT` | milliseconds for one attempt | 10000 |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION`, `…_TRACES_COMPRESSION` | `gzip` or `none` | `none` |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE`, `…_TRACES_CERTIFICATE` | file of the certificates to trust, PEM | the platform's |
@@ -92,8 +94,9 @@
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who the service is | the argument |
 //! | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as reqwest reads them; not for loopback, nor for gRPC | |
 //!
-//! An endpoint, certificate or folder that cannot be used, and a protocol that is not compiled in, are errors
-//! at the start; other bad values are ignored and said in a [notice](hopline_core::notify) at the start.
+//! Names of protocols, compressions and exporters are read in any case. An endpoint, certificate or folder that cannot be
+//! used, and a protocol that is not compiled in, are errors at the start; other bad values are ignored, and a
+//! [notice](hopline_core::notify) at the start names them.
 //!
 //! | feature | brings |
 //! |---|---|
@@ -107,7 +110,9 @@
 //! - Block or fail a request, whatever the collector does.
 //! - Promise that a span arrives only once: after a connection broke it is sent again.
 //! - Follow redirects, which would hand credentials to another host; read more than 4 MiB of an answer,
-//!   unpacked or not; send more than 64 MiB in a request.
+//!   unpacked or not; send more than 64 MiB in a request; pause for more than a minute because it was asked to.
+//! - Use a folder for its spool that another account owns or can write to, or follow a link in one.
+//! - Record spans on its own threads, which would make more to send for ever.
 //! - Live on in a child after `fork`: threads do not. Build the exporter there, and see
 //!   [`reseed_after_fork`](hopline_core::reseed_after_fork).
 // the front page speaks of the exporter also where it is left out

@@ -96,6 +96,9 @@ pub(crate) enum Fate {
     /// Refused for good.
     #[cfg(feature = "http")]
     Rejected,
+    /// Answered with success by something that is not a collector.
+    #[cfg(feature = "http")]
+    Unconfirmed,
     /// On disk, to be sent later.
     #[cfg(feature = "spool")]
     Spooled,
@@ -181,6 +184,13 @@ impl Queue {
         }
     }
 
+    /// True if what waits is to be given up by then.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_overdue_in(&self, time: Duration) -> bool {
+        let deadline = self.state().deadline;
+        deadline.is_some_and(|deadline| deadline.saturating_duration_since(Instant::now()) <= time)
+    }
+
     /// The oldest spans, at most so many.
     pub(crate) fn front(&self, most: usize) -> Front {
         let mut state = self.state();
@@ -195,12 +205,20 @@ impl Queue {
 
     /// Says what became of the spans at the front.
     pub(crate) fn settle(&self, front: &Front, fate: Fate) {
+        let told = match fate {
+            Fate::Sent { .. } => front.lost,
+            _ => 0,
+        };
+        self.settle_first(front.spans, fate, told);
+    }
+
+    /// Says what became of the first of the spans at the front, and how many lost ones were told with them. The others
+    /// are at the front then.
+    pub(crate) fn settle_first(&self, spans: usize, fate: Fate, told: u64) {
         let mut state = self.state();
-        let gone = state.backlog.pop(front.spans);
-        state.stats.count(front.spans as u64, fate);
-        if let Fate::Sent { .. } = fate {
-            state.told += front.lost;
-        }
+        let gone = state.backlog.pop(spans);
+        state.stats.count(spans as u64, fate);
+        state.told += told;
         // half empty, so that a queue on the edge does not announce an end with each request
         let over = state.losing > 0 && state.backlog.is_within_half(self.bounds);
         let lost = if over {
@@ -232,7 +250,7 @@ impl Queue {
 
     /// Takes nothing any more, and waits until the writer has ended; fails for what is lost meanwhile.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        let before = self.state().lost_on_the_way();
+        let before = self.state().stats.lost_on_the_way();
         // a little earlier than asked, so that the rest is dealt with by the time this returns
         self.close(timeout - self.rest.share_of(timeout));
         self.wait(timeout, before, |state| state.ended)
@@ -310,7 +328,7 @@ impl Queue {
         let late = state
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline);
-        state.reported = state.lost_on_the_way();
+        state.reported = state.stats.lost_on_the_way();
         match state.reported > lost {
             _ if elapsed.timed_out() => Err(FlushError::timed_out()),
             true if late => Err(FlushError::timed_out()),
@@ -412,13 +430,6 @@ impl Rest {
     }
 }
 
-impl State {
-    /// Spans that were taken and will not arrive.
-    fn lost_on_the_way(&self) -> u64 {
-        self.stats.rejected + self.stats.abandoned
-    }
-}
-
 impl ExportStats {
     fn count(&mut self, spans: u64, fate: Fate) {
         match fate {
@@ -429,6 +440,8 @@ impl ExportStats {
             }
             #[cfg(feature = "http")]
             Fate::Rejected => self.rejected += spans,
+            #[cfg(feature = "http")]
+            Fate::Unconfirmed => self.unconfirmed += spans,
             #[cfg(feature = "spool")]
             Fate::Spooled => self.spooled += spans,
             Fate::Abandoned => self.abandoned += spans,

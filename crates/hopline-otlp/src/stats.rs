@@ -13,6 +13,9 @@ pub struct ExportStats {
     pub sent: u64,
     /// Spans the collector refused for good, all of a request or a part of it.
     pub rejected: u64,
+    /// Spans that something took which does not answer as a collector, such as a login page or another service on that
+    /// port. It answered with success, but they have most probably not arrived.
+    pub unconfirmed: u64,
     /// Spans given up: retried for too long, still there when shutdown ran out of time, or not written
     /// because the file failed.
     pub abandoned: u64,
@@ -25,8 +28,13 @@ pub struct ExportStats {
 }
 
 impl ExportStats {
-    /// Spans that will not arrive.
+    /// Spans that will not arrive, the unconfirmed ones among them.
     pub fn lost(&self) -> u64 {
-        self.rejected + self.abandoned + self.dropped
+        self.lost_on_the_way() + self.dropped
+    }
+
+    /// Of these, the spans that were taken into the queue.
+    pub(crate) fn lost_on_the_way(&self) -> u64 {
+        self.rejected + self.unconfirmed + self.abandoned
     }
 }

@@ -19,8 +19,8 @@ use prost::Message as _;
 
 use patient::patient;
 use support::{
-    LONG, Receiver, Step, broken_answer, dripping_answers, endless_answer, free_address, record,
-    record_many, resetting,
+    LONG, Receiver, Step, broken_answer, dripping_answers, endless_answer, endless_continue,
+    free_address, packed, record, record_many, resetting,
 };
 
 fn traced(exporter: &Exporter) -> Tracer {
@@ -291,7 +291,7 @@ fn case_13_partial_success_is_counted_and_not_retried() {
 }
 
 #[test]
-fn case_14_garbage_behind_a_200_is_not_retried() {
+fn case_14_a_success_that_is_not_otlp_is_not_retried_and_has_a_count_of_its_own() {
     let receiver = Receiver::start([
         Step::Answer("text/html", b"<html>log in".to_vec()),
         Step::Answer("application/x-protobuf", vec![0xff; 100]),
@@ -301,9 +301,65 @@ fn case_14_garbage_behind_a_200_is_not_retried() {
     let tracer = traced(&exporter);
     for number in 1..=3 {
         record(&tracer, "span");
-        tracer.flush(LONG).unwrap();
+        assert!(!is_timeout(tracer.flush(LONG)));
         assert_eq!(receiver.received().len(), number);
+        let stats = exporter.stats();
+        assert_eq!(
+            (stats.unconfirmed, stats.lost()),
+            (number as u64, number as u64)
+        );
+        assert_eq!((stats.sent, stats.rejected), (0, 0));
     }
+}
+
+#[test]
+fn kept_spans_are_those_that_arrived_and_those_that_are_counted() {
+    let partial = br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}"#;
+    let receiver = Receiver::start([
+        Step::Status(200),
+        Step::Status(503),
+        Step::Status(200),
+        Step::Status(400),
+        Step::Answer("text/html; charset=utf-8", b"<html>".to_vec()),
+        Step::Answer("application/json", partial.to_vec()),
+        Step::Status(413),
+        Step::Status(200),
+        Step::Status(429),
+        Step::Failure(500, "text/plain", b"http: request body too large".to_vec()),
+        Step::Status(202),
+    ]);
+    let exporter = patient(&receiver.url())
+        .queue(40)
+        .spans_at_once(8)
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    // more than the queue holds, in batches of which a part is dropped
+    for _ in 0..9 {
+        record_many(&tracer, 13);
+        let _ = tracer.flush(LONG);
+    }
+    for number in 0..100 {
+        record(&tracer, &number.to_string());
+    }
+    exporter.shutdown(LONG).unwrap();
+    record_many(&tracer, 5);
+    let _ = tracer.flush(LONG);
+    let kept = 9 * 13 + 100 + 5;
+    let arrived: usize = {
+        let taken = receiver
+            .received()
+            .into_iter()
+            .filter(|one| one.taken && !one.foreign);
+        taken.map(|one| one.span_names().len()).sum()
+    };
+    let stats = exporter.stats();
+    assert_eq!((stats.given, stats.waiting, stats.spooled), (kept, 0, 0));
+    assert_eq!(stats.sent + 2, arrived as u64, "{stats:?}");
+    assert_eq!(kept, stats.sent + stats.lost(), "{stats:?}");
+    // each kind of loss was met
+    let losses = [stats.rejected, stats.unconfirmed, stats.dropped];
+    assert!(losses.iter().all(|loss| *loss > 0), "{stats:?}");
 }
 
 #[test]
@@ -313,7 +369,7 @@ fn case_14_a_huge_answer_is_cut_off() {
     let tracer = traced(&exporter);
     record(&tracer, "span");
     assert!(!is_timeout(tracer.flush(LONG)));
-    assert_eq!(exporter.stats().rejected, 1);
+    assert_eq!(exporter.stats().unconfirmed, 1);
     // 4 MiB and what the sockets hold
     let written = answering.join().unwrap();
     assert!(written < 64 << 20, "{written} bytes were read");
@@ -334,6 +390,104 @@ fn case_14_an_answer_that_drips_has_no_more_time_than_any_other() {
     // it was taken: the head of the answer said so
     assert_eq!(exporter.stats().sent, 1);
     dripping.join().unwrap();
+}
+
+#[test]
+fn a_collector_that_asks_for_a_year_is_tried_once_more_at_shutdown() {
+    let year = || Step::RetryAfter(503, "31536000".to_owned());
+    let receiver = Receiver::start([year()]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(is_timeout(tracer.flush(Duration::from_millis(50))));
+    receiver.await_requests(1);
+    let start = Instant::now();
+    tracer.shutdown(LONG).unwrap();
+    assert!(start.elapsed() < LONG / 2);
+    assert_eq!(receiver.await_spans(1), ["span"]);
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+
+    // and where it goes on asking, nobody waits for what cannot come
+    let receiver = Receiver::start([year(), year()]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(is_timeout(tracer.flush(Duration::from_millis(50))));
+    receiver.await_requests(1);
+    let start = Instant::now();
+    tracer.shutdown(LONG).unwrap_err();
+    assert!(start.elapsed() < LONG / 2);
+    assert_eq!(
+        (receiver.received().len(), exporter.stats().abandoned),
+        (2, 1)
+    );
+}
+
+#[test]
+fn an_answer_of_endless_continues_is_cut_short() {
+    let (address, answering) = endless_continue();
+    let exporter = patient(&format!("http://{address}"))
+        .timeout(Duration::from_secs(3600))
+        .build()
+        .unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    assert!(is_timeout(tracer.flush(Duration::from_millis(50))));
+    // its time-out would close the connection in an hour
+    assert!(answering.join().unwrap(), "the exporter still reads");
+    let receiver = Receiver::on(address, []);
+    tracer.flush(LONG).unwrap();
+    assert_eq!(receiver.await_spans(1), ["span"]);
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+}
+
+#[test]
+fn an_answer_of_many_empty_gzip_members_costs_no_more_than_one() {
+    let members = packed(b"").repeat(150_000);
+    assert!(members.len() < 4 << 20);
+    let receiver = Receiver::start([Step::Packed(members)]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = traced(&exporter);
+    record(&tracer, "span");
+    // of a collector by its type, so not lost; that it is one member is a test beside the decoder
+    tracer.flush(LONG).unwrap();
+    assert_eq!(exporter.stats().sent, 1);
+}
+
+#[test]
+fn a_check_names_a_success_that_is_not_otlp_and_the_wrong_port() {
+    let resource = || hopline_core::Resource::new("orders");
+    let receiver = Receiver::start([Step::Answer("text/html", b"<html>log in".to_vec())]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let error = exporter.check(resource()).unwrap_err().to_string();
+    assert!(
+        error.contains("200 OK with text/html, which is not OTLP"),
+        "{error}"
+    );
+    assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{error}");
+
+    // the remedy is of the status, and not of a number in what a peer says
+    let words = b"401 of 404 are not 415".to_vec();
+    for (status, remedy) in [
+        (401, "are the headers right"),
+        (403, "are the headers right"),
+        (404, "is the path right"),
+        (405, "is the path right"),
+        (415, "does it take this protocol"),
+        (413, "is its limit for requests right"),
+    ] {
+        let receiver = Receiver::start([Step::Failure(status, "text/plain", words.clone())]);
+        let exporter = patient(&receiver.url()).build().unwrap();
+        let error = exporter.check(resource()).unwrap_err().to_string();
+        assert!(error.contains(remedy), "{status}: {error}");
+    }
+    let receiver = Receiver::start([Step::Failure(400, "text/plain", words)]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let error = exporter.check(resource()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("400 Bad Request: 401 of 404 are not 415"),
+        "{error}"
+    );
 }
 
 #[test]

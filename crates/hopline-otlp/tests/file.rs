@@ -252,3 +252,121 @@ fn case_26_a_full_disk_costs_a_line_and_no_other() {
     assert!(lines[0].as_ref().unwrap_err().is_syntax());
     assert_eq!(lines[1].as_ref().unwrap()[0].name, "written");
 }
+
+/// Panics in every second write, and starts a span in each.
+struct Guest(Arc<Mutex<(usize, Vec<u8>)>>, Tracer);
+
+impl Write for Guest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        record(&self.1, "of the writer");
+        let mut state = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.0 += 1;
+        assert!(state.0 % 2 == 1, "a writer's bug");
+        state.1.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_that_panics_and_starts_spans_costs_its_own_spans_alone() {
+    let written = Arc::default();
+    let kept = Recorded::default();
+    let other = Tracer::builder().sink(kept.clone()).build();
+    let sink = FileSink::to_writer(Guest(Arc::clone(&written), other)).unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record_many(&tracer, 10);
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    let stats = sink.stats();
+    assert_eq!((stats.given, stats.sent, stats.abandoned), (10, 5, 5));
+    assert_eq!(
+        kept.0.load(Ordering::Relaxed),
+        0,
+        "spans of the writer are recorded"
+    );
+
+    let sink = FileSink::text_to(io::sink(), |spans| {
+        assert_ne!(spans[0].name, "0", "a function's bug");
+        spans[0].name.clone()
+    });
+    let sink = sink.unwrap();
+    let tracer = Tracer::builder().sink(sink.clone()).build();
+    record_many(&tracer, 10);
+    assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
+    assert_eq!((sink.stats().sent, sink.stats().abandoned), (9, 1));
+}
+
+/// Counts the spans it is given.
+#[derive(Clone, Default)]
+struct Recorded(Arc<AtomicUsize>);
+
+impl hopline_core::Sink for Recorded {
+    fn accept(&self, batch: &Arc<hopline_core::Batch>) {
+        self.0.fetch_add(batch.len(), Ordering::Relaxed);
+    }
+}
+
+/// Holds what it is given until it is flushed, which fails once.
+#[derive(Clone, Default)]
+struct Buffered(Arc<Mutex<BufferedState>>);
+
+#[derive(Default)]
+struct BufferedState {
+    held: Vec<u8>,
+    out: Vec<u8>,
+    writes: usize,
+    flushes: usize,
+}
+
+impl Write for Buffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.0.lock().unwrap();
+        state.writes += 1;
+        if state.writes == 4 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let held = std::mem::take(&mut state.held);
+        state.flushes += 1;
+        if state.flushes == 2 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.out.extend(held);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_failing_writer_wrote_and_what_it_lost_is_counted_exactly() {
+    let out = Buffered::default();
+    let sink = {
+        // held back, so that all ten are one front
+        let gate = out.0.lock().unwrap();
+        let sink = FileSink::text_to(out.clone(), |spans| format!("{}\n", spans[0].name)).unwrap();
+        let tracer = Tracer::builder().sink(sink.clone()).build();
+        record_many(&tracer, 10);
+        drop(gate);
+        tracer.flush(LONG).unwrap_err();
+        sink
+    };
+    let text = String::from_utf8(out.0.lock().unwrap().out.clone()).unwrap();
+    let arrived = text.lines().filter(|line| !line.is_empty()).count() as u64;
+    let stats = sink.stats();
+    assert_eq!(
+        (stats.sent, stats.sent + stats.lost()),
+        (arrived, 10),
+        "{text}"
+    );
+    assert!(stats.abandoned >= 2 && arrived >= 3, "{stats:?}");
+}

@@ -95,9 +95,19 @@ impl Collector {
     }
 
     fn on(address: SocketAddr, script: impl IntoIterator<Item = Step>) -> Self {
+        Self::serve(address, script, 64 << 20)
+    }
+
+    /// One that takes no message of more bytes.
+    fn limited(bytes: usize) -> Self {
+        Self::serve(free_address(), [], bytes)
+    }
+
+    fn serve(address: SocketAddr, script: impl IntoIterator<Item = Step>, most: usize) -> Self {
         let scripted = Scripted::default();
         scripted.0.0.lock().unwrap().script.extend(script);
         let service = TraceServiceServer::new(scripted.clone())
+            .max_decoding_message_size(most)
             .accept_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Gzip);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -340,13 +350,43 @@ fn case_13_partial_success_is_counted_and_not_retried() {
 }
 
 #[test]
-fn case_14_an_answer_over_the_cap_is_not_retried() {
-    let collector = Collector::start([Step::Partial(0, "x".repeat(5 << 20))]);
+fn case_13_answers_are_read_packed_as_this_collector_packs_them() {
+    let collector = Collector::start([
+        Step::Partial(2, "too old ".repeat(1000)),
+        // more than the cap once it is unpacked: its status says that the call succeeded
+        Step::Partial(0, "x".repeat(5 << 20)),
+    ]);
     let exporter = collector.exporter().build().unwrap();
     let tracer = traced(&exporter);
-    record(&tracer, "span");
+    record_many(&tracer, 5);
     assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
-    assert_eq!((collector.calls().len(), exporter.stats().rejected), (1, 1));
+    record(&tracer, "taken");
+    tracer.flush(LONG).unwrap();
+    let stats = exporter.stats();
+    assert_eq!((stats.sent, stats.rejected, stats.unconfirmed), (4, 2, 0));
+    exporter
+        .check(hopline_core::Resource::new("orders"))
+        .unwrap();
+    tracer.shutdown(LONG).unwrap();
+}
+
+/// A server of tonic with its own limit for messages.
+#[test]
+fn the_limit_of_a_real_grpc_server_is_found() {
+    let collector = Collector::limited(100_000);
+    let exporter = collector.exporter().gzip().build().unwrap();
+    let tracer = support::roomy(exporter.clone());
+    for _ in 0..30 {
+        support::record_large(&tracer, "large", 50_000);
+    }
+    tracer.flush(LONG).unwrap();
+    assert_eq!((exporter.stats().sent, exporter.stats().lost()), (30, 0));
+    let spans = collector
+        .calls()
+        .iter()
+        .map(|call| span_names(&call.body).len())
+        .sum::<usize>();
+    assert_eq!(spans, 30);
 }
 
 #[test]

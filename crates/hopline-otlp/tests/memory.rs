@@ -30,16 +30,27 @@ fn case_14_a_bomb_costs_no_more_than_the_cap() {
         Step::Packed(zeros),
         Step::Packed(b"no gzip".to_vec()),
         Step::Packed(packed(&answer.encode_to_vec())),
+        // each number takes two bytes here, and thirty-two once it is read
+        Step::Answer(
+            "application/json",
+            [b"[0".to_vec(), b",0".repeat(2_000_000)].concat(),
+        ),
     ]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     let before = peak_memory();
-    for (ok, expected) in [(false, (0, 1)), (true, (1, 1)), (false, (1, 2))] {
+    for (ok, expected) in [
+        (false, (0, 0, 1)),
+        (true, (1, 0, 1)),
+        (false, (1, 1, 1)),
+        (true, (2, 1, 1)),
+    ] {
         record(&tracer, "span");
         assert_eq!(tracer.flush(LONG).is_ok(), ok);
-        assert_eq!((exporter.stats().sent, exporter.stats().rejected), expected);
+        let stats = exporter.stats();
+        assert_eq!((stats.sent, stats.rejected, stats.unconfirmed), expected);
     }
-    assert_eq!(receiver.received().len(), 3);
+    assert_eq!(receiver.received().len(), 4);
 
     // and one that is really so long
     let (address, answering) = endless_answer();
@@ -50,7 +61,7 @@ fn case_14_a_bomb_costs_no_more_than_the_cap() {
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     record(&tracer, "span");
     tracer.flush(LONG).unwrap_err();
-    assert_eq!(exporter.stats().rejected, 1);
+    assert_eq!(exporter.stats().unconfirmed, 1);
     answering.join().unwrap();
 
     let more = peak_memory() - before;

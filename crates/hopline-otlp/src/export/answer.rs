@@ -1,5 +1,7 @@
-//! What a collector says to a request it took.
+//! The answers of a collector.
 
+use hopline_core::text::shown;
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::proto::{Field, fields};
@@ -11,15 +13,122 @@ pub(super) struct Partial {
     pub(super) message: String,
 }
 
+impl Partial {
+    /// Everything was taken, as far as the answer could be read.
+    pub(super) fn remark(message: &str) -> Self {
+        Self {
+            rejected: 0,
+            message: message.to_owned(),
+        }
+    }
+}
+
+/// A peer's words are cut to this many characters.
+const MAX_MESSAGE: usize = 200;
+
+/// The most of JSON that is read: what it is read into takes sixteen times as much.
+const MAX_JSON: usize = 256 * 1024;
+
 /// Reads the body of a 2xx answer; `None` if it is not an OTLP answer.
 pub(super) fn partial_success(content_type: Option<&str>, body: &[u8]) -> Option<Partial> {
-    let content_type = content_type.unwrap_or_default();
+    let content_type = essence(content_type);
+    let object = body.trim_ascii_start().starts_with(b"{");
     match () {
         () if body.is_empty() => Some(Partial::default()),
         () if content_type.contains("json") => from_json(body),
-        () if content_type.starts_with("text/") => None,
-        () => from_protobuf(body),
+        // what some frameworks call every body whose type is not set
+        () if content_type == "text/plain" && object => from_json(body),
+        () if is_unset(&content_type) && object => from_json(body),
+        () if is_unset(&content_type) || content_type.contains("protobuf") => from_protobuf(body),
+        () => None,
     }
+}
+
+/// False if an answer of this type is not OTLP, whatever it says.
+pub(super) fn may_be_otlp(content_type: Option<&str>) -> bool {
+    let content_type = essence(content_type);
+    is_unset(&content_type) || content_type.contains("json") || content_type.contains("protobuf")
+}
+
+fn is_unset(content_type: &str) -> bool {
+    matches!(content_type, "" | "application/octet-stream")
+}
+
+/// A media type without its parameters.
+fn essence(content_type: Option<&str>) -> String {
+    let content_type = content_type.unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+/// A success that no collector answers with.
+pub(super) fn foreign(status: StatusCode, content_type: Option<&str>) -> String {
+    let what = content_type.unwrap_or("a body without a type");
+    let what = shown(what, MAX_MESSAGE);
+    format!(
+        "the answer is {status} with {what}, which is not OTLP: a login page, or the port of another service"
+    )
+}
+
+/// The message of an answer of failure: a `google.rpc.Status`, JSON with a message, or plain text.
+pub(super) fn failure(content_type: Option<&str>, body: &[u8]) -> String {
+    let content_type = essence(content_type);
+    let message = match () {
+        () if content_type.contains("protobuf") => {
+            fields(body).find_map(|field| match field.ok()? {
+                (2, Field::Bytes(message)) => Some(String::from_utf8_lossy(message).into_owned()),
+                _ => None,
+            })
+        }
+        () if content_type.contains("json") => json_message(body),
+        // a page is for browsers, and is read for its words alone
+        () => Some(String::from_utf8_lossy(body).into_owned()),
+    };
+    message.unwrap_or_default()
+}
+
+fn json_message(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let message = ["message", "error", "detail"]
+        .iter()
+        .find_map(|key| body.get(key)?.as_str());
+    message.map(str::to_owned)
+}
+
+/// A sentence with the peer's words behind it, if there are any that are meant for people.
+pub(super) fn with_message(sentence: String, message: &str) -> String {
+    let message = message.trim();
+    if message.is_empty() || message.starts_with('<') {
+        return sentence;
+    }
+    format!("{sentence}: {}", brief(message))
+}
+
+/// The head of a peer's words, safe to print.
+pub(super) fn brief(message: &str) -> String {
+    shown(message, MAX_MESSAGE).to_string()
+}
+
+/// True if a message of failure is about the size of the request, as servers and proxies word that.
+pub(super) fn is_about_size(message: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "too large",
+        "too big",
+        "request too long",
+        "larger than",
+        "exceeds maximum",
+        "exceeds the maximum",
+        "exceeds max",
+        "exceeds limit",
+        "exceeds the limit",
+        "exceeded the maximum",
+        "length limit",
+        "size limit",
+        "size exceed",
+        "larger size than",
+    ];
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().any(|words| message.contains(words))
 }
 
 fn from_protobuf(body: &[u8]) -> Option<Partial> {
@@ -44,6 +153,9 @@ fn from_protobuf(body: &[u8]) -> Option<Partial> {
 }
 
 fn from_json(body: &[u8]) -> Option<Partial> {
+    if body.len() > MAX_JSON {
+        return Some(Partial::remark("its answer is too long to be read"));
+    }
     let body: Value = serde_json::from_slice(body).ok()?;
     let partial = &body
         .as_object()?
@@ -110,6 +222,13 @@ mod tests {
         let all = Some(Partial::default());
         assert_eq!(partial_success(None, b""), all);
         assert_eq!(partial_success(Some("application/json"), b"{}"), all);
+        // by frameworks that name no type, or their own
+        assert_eq!(partial_success(None, b"{}"), all);
+        assert_eq!(
+            partial_success(Some("text/plain; charset=utf-8"), b" {}"),
+            all
+        );
+        assert_eq!(partial_success(Some("text/html"), b""), all);
         assert_eq!(
             partial_success(Some("application/json"), br#"{"partialSuccess":null}"#),
             all
@@ -122,8 +241,58 @@ mod tests {
     }
 
     #[test]
+    fn servers_word_it_in_many_ways_that_a_request_is_too_large() {
+        for message in [
+            // net/http, grpc-go, grpc-java, grpc-core, grpc-dotnet, tonic, axum, API gateways
+            "http: request body too large",
+            "grpc: received message larger than max (5242880 vs. 4194304)",
+            "gRPC message exceeds maximum size 4194304: 5242880",
+            "Received message larger than max (5242880 vs. 4194304)",
+            "Received message exceeds the maximum configured message size.",
+            "Error, decoded message length too large: found 5242880 bytes, the limit is: 4194304 bytes",
+            "Failed to buffer the request body: length limit exceeded",
+            "Request Too Long",
+            "Payload size exceeds the limit",
+        ] {
+            assert!(is_about_size(message), "{message}");
+        }
+        for message in ["", "quota exceeded", "unknown field", "rate limit exceeded"] {
+            assert!(!is_about_size(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_message_of_a_failure_is_found_and_a_page_is_none() {
+        // google.rpc.Status: code 3, message "no"
+        assert_eq!(
+            failure(Some("application/x-protobuf"), b"\x08\x03\x12\x02no"),
+            "no"
+        );
+        assert_eq!(
+            failure(Some("application/json"), br#"{"code":3,"message":"no"}"#),
+            "no"
+        );
+        assert_eq!(failure(Some("application/json"), b"{"), "");
+        assert_eq!(failure(Some("text/plain"), b"no"), "no");
+        let sentence = || "it failed".to_owned();
+        assert_eq!(with_message(sentence(), "no\n"), "it failed: no");
+        assert_eq!(with_message(sentence(), "<html>no"), "it failed");
+        assert_eq!(
+            with_message(sentence(), "a\u{1b}[2J"),
+            r"it failed: a\u{1b}[2J"
+        );
+    }
+
+    #[test]
     fn garbage_is_told_apart() {
         assert_eq!(partial_success(Some("text/html"), b"<html>"), None);
+        assert_eq!(
+            partial_success(Some("Text/HTML; charset=utf-8"), b"<html>"),
+            None
+        );
+        assert_eq!(partial_success(Some("text/plain"), b"OK"), None);
+        assert_eq!(partial_success(None, b"<html>"), None);
+        assert_eq!(partial_success(None, b"OK"), None);
         assert_eq!(partial_success(Some("application/json"), b"[]"), None);
         assert_eq!(partial_success(Some("application/json"), b"{"), None);
         assert_eq!(partial_success(None, &[0x0a, 200, 1]), None);

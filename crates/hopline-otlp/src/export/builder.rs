@@ -183,8 +183,12 @@ impl ExporterBuilder {
     /// survive a restart, and those for which a shutdown has no time do; for a flush, what is on disk is out.
     /// Each is sent once, but for a
     /// process killed between the collector's answer and the removal of the file. When the folder is full,
-    /// spans wait in memory as they would without it. A file that cannot be read is renamed to `….corrupt`;
-    /// the last 8 of these stay. One process at a time can use a folder.
+    /// spans wait in memory as they would without it. It holds 65,536 requests at the most. A file that cannot be read is
+    /// renamed to `….corrupt`; the last 8 of these stay. One process at a time can use a folder.
+    ///
+    /// The folder must be this account's own, and no other may be able to write to it: a missing one is made so. Where a
+    /// platform shares its folder for data (`emptyDir`), name a new one below it. Links are not followed, and what is no
+    /// request of this crate is left alone.
     #[cfg(feature = "spool")]
     pub fn spool(mut self, folder: impl Into<std::path::PathBuf>, max_bytes: u64) -> Self {
         self.spool = Some(super::spool::SpoolSettings::new(folder, max_bytes));

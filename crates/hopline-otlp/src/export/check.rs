@@ -7,11 +7,19 @@ use std::time::Duration;
 
 use hopline_core::{Batch, Incoming, Resource, Sink, SpanBuilder, Tracer, no_attrs};
 
+use reqwest::StatusCode;
+#[cfg(feature = "grpc")]
+use tonic::Code;
+
 use super::Exporter;
-use super::transport::Reply;
+use super::answer::brief;
+use super::settings::Protocol;
+use super::transport::{AnswerStatus, Cause, Reply};
 
 /// The collector did not take a test span, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` prints what `Display` prints.
+#[derive(Clone, PartialEq, Eq)]
 pub struct CheckError {
     why: String,
 }
@@ -31,15 +39,18 @@ impl fmt::Display for CheckError {
 
 impl std::error::Error for CheckError {}
 
+hopline_core::debug_as_display!(CheckError);
+
 impl Exporter {
-    /// Sends one span named `hopline.check` and says whether the collector took it.
+    /// Sends one span named `hopline.check`, and returns whether the collector took it.
     ///
     /// It is tried once, beside the queue and not counted. Blocks the thread for at most the exporter's
-    /// time-out and a little.
+    /// time-out and a second.
     ///
     /// # Errors
     ///
-    /// The collector did not take it; the error says why and, where that is known, what to do.
+    /// Returns an error if the collector did not take it, or if something answers with success that is not a collector,
+    /// such as a login page or another service on that port. It names the reason and, where that is known, the remedy.
     ///
     /// # Examples
     ///
@@ -47,7 +58,7 @@ impl Exporter {
     /// use hopline_core::Resource;
     /// use hopline_otlp::Exporter;
     ///
-    /// // the port of nobody
+    /// // a port on which no process listens
     /// let exporter = Exporter::builder().endpoint("http://127.0.0.1:9").build()?;
     /// let error = exporter.check(Resource::new("orders")).unwrap_err();
     /// assert!(error.to_string().contains("does a collector listen there?"), "{error}");
@@ -64,61 +75,70 @@ impl Exporter {
             let _ = done.send(sending.send(&message).await);
         });
         let endpoint = transport.shown_endpoint();
-        match reply.recv_timeout(timeout + Duration::from_secs(1)) {
-            Ok(Reply::Taken(partial)) if partial.rejected == 0 => Ok(()),
-            Ok(Reply::Taken(partial)) => Err(CheckError::new(format!(
-                "{endpoint} refused the span: {}",
-                super::worker::short(&partial.message)
-            ))),
-            Ok(Reply::Later {
-                refused: true, why, ..
-            }) => Err(CheckError::new(format!(
-                "{endpoint}: {why}; does a collector listen there?"
-            ))),
-            Ok(Reply::Later { why, .. } | Reply::Never(why)) => {
-                Err(CheckError::new(format!("{endpoint}: {why}{}", hint(&why))))
-            }
-            Err(RecvTimeoutError::Timeout) => Err(CheckError::new(format!(
-                "{endpoint}: no answer within {timeout:?}"
-            ))),
+        let (why, remedy) = match reply.recv_timeout(timeout + Duration::from_secs(1)) {
+            Ok(reply) => match unsent(reply, transport.protocol()) {
+                None => return Ok(()),
+                Some(unsent) => unsent,
+            },
+            Err(RecvTimeoutError::Timeout) => (format!("no answer within {timeout:?}"), ""),
             Err(RecvTimeoutError::Disconnected) => {
-                Err(CheckError::new("the exporter was shut down"))
+                return Err(CheckError::new("the exporter was shut down"));
             }
-        }
+        };
+        Err(CheckError::new(format!("{endpoint}: {why}{remedy}")))
     }
 }
 
-/// What to do about it, where an answer tells.
-fn hint(why: &str) -> &'static str {
-    let hints = [
-        (
-            "401",
-            "; are the headers right (OTEL_EXPORTER_OTLP_HEADERS)?",
+/// Why the span did not arrive, and what to do about it where that is known; `None` if it did arrive.
+fn unsent(reply: Reply, protocol: Protocol) -> Option<(String, &'static str)> {
+    Some(match reply {
+        Reply::Taken(partial) if partial.rejected == 0 => return None,
+        Reply::Taken(partial) => {
+            let message = brief(&partial.message);
+            (format!("the collector refused the span: {message}"), "")
+        }
+        Reply::Unconfirmed(why) => (
+            why,
+            "; is the endpoint right (OTEL_EXPORTER_OTLP_ENDPOINT)?",
         ),
-        (
-            "403",
-            "; are the headers right (OTEL_EXPORTER_OTLP_HEADERS)?",
-        ),
-        (
-            "Unauthenticated",
-            "; are the headers right (OTEL_EXPORTER_OTLP_HEADERS)?",
-        ),
-        (
-            "404",
-            "; is the path right (OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces appended)?",
-        ),
-        (
-            "Unimplemented",
-            "; is this the port for gRPC (mostly 4317)?",
-        ),
-        (
-            "415",
-            "; does it take this protocol (OTEL_EXPORTER_OTLP_PROTOCOL)?",
-        ),
-    ];
-    let found = hints.iter().find(|(sign, _)| why.contains(sign));
-    found.map_or("", |(_, hint)| hint)
+        Reply::TooLarge(why) => (why, "; is its limit for requests right?"),
+        Reply::Later { why, cause, .. } => (why, remedy_of_cause(cause, protocol)),
+        Reply::Never { why, status } => (why, status.map_or("", remedy_of_status)),
+    })
 }
+
+fn remedy_of_cause(cause: Cause, protocol: Protocol) -> &'static str {
+    match (cause, protocol) {
+        (Cause::Refused, _) => "; does a collector listen there?",
+        (Cause::Broken, Protocol::HttpProtobuf | Protocol::HttpJson) => {
+            "; is this the port for HTTP (mostly 4318)?"
+        }
+        #[cfg(feature = "grpc")]
+        (Cause::Broken, Protocol::Grpc) => GRPC_PORT,
+        (Cause::Asked | Cause::Slow, _) => "",
+    }
+}
+
+fn remedy_of_status(status: AnswerStatus) -> &'static str {
+    const HEADERS: &str = "; are the headers right (OTEL_EXPORTER_OTLP_HEADERS)?";
+    match status {
+        AnswerStatus::Http(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => HEADERS,
+        AnswerStatus::Http(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+            "; is the path right (OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces appended)?"
+        }
+        AnswerStatus::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
+            "; does it take this protocol (OTEL_EXPORTER_OTLP_PROTOCOL)?"
+        }
+        #[cfg(feature = "grpc")]
+        AnswerStatus::Grpc(Code::Unauthenticated | Code::PermissionDenied) => HEADERS,
+        #[cfg(feature = "grpc")]
+        AnswerStatus::Grpc(Code::Unimplemented) => GRPC_PORT,
+        _ => "",
+    }
+}
+
+#[cfg(feature = "grpc")]
+const GRPC_PORT: &str = "; is this the port for gRPC (mostly 4317)?";
 
 fn test_span(resource: Resource) -> Vec<Arc<Batch>> {
     let kept = Kept::default();

@@ -14,6 +14,8 @@ use super::runtime::ExportRuntime;
 use super::settings::Settings;
 #[cfg(feature = "spool")]
 use super::spool::Spool;
+#[cfg(feature = "spool")]
+use super::spooled::ending;
 use super::transport::Transport;
 use super::variables::set_by_variables;
 use super::worker::Worker;
@@ -33,12 +35,15 @@ use crate::queue::Queue;
 ///
 /// The answers 429, 502, 503 and 504 (over gRPC `UNAVAILABLE` and its kin, and `RESOURCE_EXHAUSTED` with a
 /// `RetryInfo`), time-outs and connection errors are retried, with exponential pauses and jitter or as long
-/// as the collector asks, for at most 5 minutes (see [OTLP failures]). Any other error answer drops the
-/// request's spans. Spans may arrive twice if the connection breaks after the collector took them.
-/// Redirects are not followed, and an answer of more than 4 MiB is cut off and counts as a failure.
+/// as the collector asks, up to a minute, for at most 5 minutes (see [OTLP failures]). A request that is too large, by
+/// status 413, by the message of another failure or by a connection that breaks again and again, is sent in halves, down
+/// to one span; later requests keep to the size that works. Any other error answer drops the request's spans. Spans may
+/// arrive twice if the connection breaks after the collector took them. Redirects are not followed. An answer of success
+/// that is not OTLP, or of more than 4 MiB, makes the spans [unconfirmed](ExportStats::unconfirmed).
 ///
 /// A flush fails if it runs out of time or if accepted spans were lost since the last one; a shutdown, if
-/// spans are lost in it. It does not wait for a collector at whose port nobody listens.
+/// spans are lost in it. A shutdown tries each request once more, whatever pause the collector asked for. It does not
+/// wait for a collector at whose port no process listens, nor for one that asks for more time than there is.
 ///
 /// A clone is another handle to the same queue and thread; they end with [`Tracer::shutdown`], else
 /// within 2 seconds of the last handle's drop.
@@ -153,7 +158,7 @@ impl Exporter {
         #[cfg(feature = "spool")]
         let spool = match &settings.spool {
             Some(spool) => {
-                let (spool, found) = Spool::open(spool, transport.ending())?;
+                let (spool, found) = Spool::open(spool, ending(transport.protocol()))?;
                 queue.found_in_spool(found);
                 Some(spool)
             }

@@ -1,32 +1,40 @@
-//! OTLP over gRPC.
+//! OTLP over gRPC: one message there, one message back, and a status behind it.
 
+use std::fmt;
+use std::future::poll_fn;
 use std::time::Duration;
 
-use ::http::HeaderMap;
-use ::http::uri::PathAndQuery;
-use bytes::{Buf as _, BufMut as _, Bytes};
+use ::http::header::{CONTENT_TYPE, TE};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
 use tokio::time::{Instant, timeout_at};
-use tonic::client::Grpc as Client;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::MetadataMap;
+use tonic::Code;
+use tonic::body::Body;
+use tonic::client::GrpcService as _;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
 
-use super::answer::{Partial, partial_success};
+use super::answer::{self, Partial, partial_success};
+use super::gzip;
 #[cfg(feature = "tls")]
 use super::http;
+use super::http::by_status;
 use super::problem::{ConfigError, Problem};
 use super::settings::Settings;
 #[cfg(feature = "tls")]
 use super::settings::Trust;
-use super::transport::{MAX_ANSWER, Reply, USER_AGENT, innermost, is_refused};
+use super::transport::{AnswerStatus, Cause, MAX_ANSWER, Reply, USER_AGENT, innermost};
+use crate::bytes_text::{base64_decoded, percent_decoded_lossy};
 use crate::proto::{Field, fields};
 
 /// Makes calls to one service.
-#[derive(Debug)]
+///
+/// The exchange is made here and not by tonic's client, which unpacks answers without a cap, panics on a status whose
+/// details are not base64, and does not tell an answer that cannot be read from a call that failed.
 pub(super) struct Grpc {
-    client: Client<Channel>,
+    channel: Channel,
     headers: HeaderMap,
+    gzip: bool,
     timeout: Duration,
 }
 
@@ -34,6 +42,9 @@ const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Expor
 
 /// The most that is read of an answer's headers, in which a collector may put the details of its status.
 const MAX_HEADERS: u32 = 64 * 1024;
+
+/// Before each message: whether it is packed, and its length.
+const PREFIX: usize = 5;
 
 impl Grpc {
     /// Connects with the first call. Must be called inside the runtime that will send.
@@ -46,7 +57,7 @@ impl Grpc {
             .http2_max_header_list_size(MAX_HEADERS);
         #[cfg(feature = "tls")]
         let endpoint = if settings.endpoint.scheme() == "https" {
-            // tonic passes over what it cannot use, and would tell with the first call at best
+            // tonic passes over what it cannot use, and would fail with the first call at best
             http::trusting(reqwest::Client::builder(), &settings.trust)?
                 .build()
                 .map_err(|error| Problem::Certificate(innermost(&error)))?;
@@ -57,16 +68,38 @@ impl Grpc {
         } else {
             endpoint
         };
-        // no packed answers: they are a few bytes, and what is not unpacked needs no cap of its own
-        let mut client = Client::new(endpoint.connect_lazy()).max_decoding_message_size(MAX_ANSWER);
+        let mut headers = settings.headers.clone();
+        let fixed = [
+            (CONTENT_TYPE, "application/grpc"),
+            (TE, "trailers"),
+            (GRPC_ACCEPT_ENCODING, "gzip,identity"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
         if settings.gzip {
-            client = client.send_compressed(CompressionEncoding::Gzip);
+            headers.insert(GRPC_ENCODING, HeaderValue::from_static("gzip"));
         }
         Ok(Self {
-            client,
-            headers: settings.headers.clone(),
+            channel: endpoint.connect_lazy(),
+            headers,
+            gzip: settings.gzip,
             timeout: settings.timeout,
         })
+    }
+
+    /// A message with this body, which can be sent several times.
+    pub(super) fn message(&self, body: Vec<u8>) -> Result<Bytes, String> {
+        let body = match self.gzip {
+            true => gzip::packed(&body).map_err(|error| error.to_string())?,
+            false => body,
+        };
+        let length = u32::try_from(body.len()).map_err(|error| error.to_string())?;
+        let mut framed = BytesMut::with_capacity(PREFIX + body.len());
+        framed.put_u8(self.gzip.into());
+        framed.put_u32(length);
+        framed.put_slice(&body);
+        Ok(framed.freeze())
     }
 
     /// Sends it once.
@@ -74,70 +107,172 @@ impl Grpc {
     /// # Cancellation
     ///
     /// The collector may have taken the request or not.
-    pub(super) async fn send(&self, body: Bytes) -> Reply {
-        // a clone is another handle to the same connection
-        let mut client = self.client.clone();
-        let metadata = MetadataMap::from_headers(self.headers.clone());
-        let request = Request::from_parts(metadata, Default::default(), body);
-        let call = async {
-            client
-                .ready()
-                .await
-                .map_err(|error| Status::from_error(error.into()))?;
-            client
-                .unary(request, PathAndQuery::from_static(EXPORT), Raw)
-                .await
-        };
+    pub(super) async fn send(&self, framed: Bytes) -> Reply {
         // one limit for all of it: a slow answer has no more time than a slow connection
-        match timeout_at(Instant::now() + self.timeout, call).await {
-            Ok(Ok(answer)) => Reply::Taken(answer.into_inner()),
-            Ok(Err(status)) => judge(&status),
-            Err(_) => Reply::Later {
-                after: None,
-                why: format!("no answer within {:?}", self.timeout),
-                refused: false,
-            },
+        let deadline = Instant::now() + self.timeout;
+        timeout_at(deadline, self.call(framed))
+            .await
+            .unwrap_or_else(|_| Reply::slow(self.timeout))
+    }
+
+    async fn call(&self, framed: Bytes) -> Reply {
+        let mut request = Request::new(Body::new(Full::new(framed)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = ::http::Uri::from_static(EXPORT);
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = self.headers.clone();
+        // a clone is another handle to the same connection
+        let mut channel = self.channel.clone();
+        let response = async {
+            poll_fn(|cx| channel.poll_ready(cx)).await?;
+            channel.call(request).await
+        };
+        match response.await {
+            Ok(response) => judge(response).await,
+            Err(error) => Reply::failed(&error),
         }
     }
 }
 
-/// As the [OTLP/gRPC failures] say.
-///
-/// [OTLP/gRPC failures]: https://opentelemetry.io/docs/specs/otlp/#failures
-fn judge(status: &Status) -> Reply {
-    let after = retry_delay(status.details());
-    let why = format!("the collector answered {:?}", status.code());
-    // with a cause it is this process's own: the connection failed, and the code says little
-    if std::error::Error::source(status).is_some() {
-        return Reply::Later {
-            after: None,
-            why: innermost(status),
-            refused: is_refused(status),
+impl fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grpc").finish_non_exhaustive()
+    }
+}
+
+// lower case, as from_static asks
+const GRPC_ENCODING: ::http::HeaderName = ::http::HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: ::http::HeaderName =
+    ::http::HeaderName::from_static("grpc-accept-encoding");
+
+/// Reads an answer, and judges the call by its status, wherever that is.
+async fn judge(response: Response<Body>) -> Reply {
+    let (head, mut body) = response.into_parts();
+    if let Some(status) = Status::read(&head.headers) {
+        // without an answer, as calls that fail have it
+        return status.judge().unwrap_or(Reply::Taken(Partial::default()));
+    }
+    if head.status != StatusCode::OK {
+        return by_status(head.status, &head.headers).unwrap_or_else(|| Reply::Never {
+            why: format!("the collector answered {}", head.status),
+            status: Some(AnswerStatus::Http(head.status)),
+        });
+    }
+    let content_type = text(&head.headers, CONTENT_TYPE.as_str());
+    if !content_type.is_some_and(|found| found.starts_with("application/grpc")) {
+        return Reply::Unconfirmed(answer::foreign(head.status, content_type));
+    }
+    let mut message = Vec::new();
+    let mut status = None;
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            // its status was still to come: nobody knows whether the call succeeded
+            Err(error) => return Reply::failed(&error),
         };
-    }
-    match status.code() {
-        // tonic's own words for an answer over the cap, under a code that would otherwise mean "again"
-        Code::OutOfRange if status.message().contains("message length too large") => {
-            Reply::Never("the answer exceeds 4 MiB".to_owned())
+        match frame.into_data() {
+            Ok(data) if message.len() + data.len() > PREFIX + MAX_ANSWER => {
+                return Reply::Unconfirmed("its answer exceeds 4 MiB".to_owned());
+            }
+            Ok(data) => message.extend_from_slice(&data),
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                status = Status::read(&trailers);
+            }
         }
-        Code::Cancelled
-        | Code::DeadlineExceeded
-        | Code::Aborted
-        | Code::OutOfRange
-        | Code::Unavailable
-        | Code::DataLoss => Reply::Later {
-            after,
-            why,
-            refused: false,
-        },
-        // exhausted for good, unless it says when it will not be
-        Code::ResourceExhausted if after.is_some() => Reply::Later {
-            after,
-            why,
-            refused: false,
-        },
-        _ => Reply::Never(why),
     }
+    let Some(status) = status else {
+        return Reply::Unconfirmed("its answer ends without a status".to_owned());
+    };
+    // a status of success is the collector's word, whatever is wrong with the message before it
+    status.judge().unwrap_or_else(|| {
+        let encoding = text(&head.headers, GRPC_ENCODING.as_str());
+        Reply::Taken(partial(&message, encoding).unwrap_or_else(Partial::remark))
+    })
+}
+
+/// The partial success in a message with its prefix, or why it cannot be read.
+fn partial(message: &[u8], encoding: Option<&str>) -> Result<Partial, &'static str> {
+    const BROKEN: &str = "its answer cannot be read";
+    let Some((prefix, body)) = message.split_at_checked(PREFIX) else {
+        return match message.is_empty() {
+            true => Ok(Partial::default()),
+            false => Err(BROKEN),
+        };
+    };
+    let plain = match prefix.first() {
+        Some(0) => body.to_vec(),
+        Some(1) if encoding == Some("gzip") => match gzip::unpacked(body, MAX_ANSWER) {
+            Ok(Some(plain)) => plain,
+            Ok(None) => return Err("its answer exceeds 4 MiB once unpacked"),
+            Err(_) => return Err("its answer cannot be unpacked"),
+        },
+        _ => return Err("its answer is packed in a way that was not asked for"),
+    };
+    partial_success(Some("application/x-protobuf"), &plain).ok_or(BROKEN)
+}
+
+/// A status of gRPC, out of headers or trailers.
+struct Status {
+    code: Code,
+    message: String,
+    /// A `google.rpc.Status`, or something else.
+    details: Vec<u8>,
+}
+
+impl Status {
+    fn read(headers: &HeaderMap) -> Option<Self> {
+        let code = headers.get("grpc-status")?;
+        let message = text(headers, "grpc-message").map(percent_decoded_lossy);
+        let details = text(headers, "grpc-status-details-bin").and_then(base64_decoded);
+        Some(Self {
+            code: Code::from_bytes(code.as_bytes()),
+            message: message.unwrap_or_default(),
+            details: details.unwrap_or_default(),
+        })
+    }
+
+    /// What the [OTLP/gRPC failures] mean; `None` for success.
+    ///
+    /// [OTLP/gRPC failures]: https://opentelemetry.io/docs/specs/otlp/#failures
+    fn judge(&self) -> Option<Reply> {
+        if self.code == Code::Ok {
+            return None;
+        }
+        let after = retry_delay(&self.details);
+        let sentence = format!("the collector answered {:?}", self.code);
+        let why = answer::with_message(sentence, &self.message);
+        let later = |why| Reply::Later {
+            after,
+            why,
+            cause: Cause::Asked,
+        };
+        Some(match self.code {
+            Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Aborted
+            | Code::Unavailable
+            | Code::DataLoss => later(why),
+            // exhausted for good, unless it says when it will not be
+            Code::ResourceExhausted if after.is_some() => later(why),
+            Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => self.never(why),
+            // mostly ResourceExhausted, and OutOfRange by tonic
+            _ if answer::is_about_size(&self.message) => Reply::TooLarge(why),
+            Code::OutOfRange => later(why),
+            _ => self.never(why),
+        })
+    }
+
+    fn never(&self, why: String) -> Reply {
+        Reply::Never {
+            why,
+            status: Some(AnswerStatus::Grpc(self.code)),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The `RetryInfo` in the details of a status, a `google.rpc.Status`; what is malformed counts as absent.
@@ -181,52 +316,6 @@ fn trusting(trust: &Trust, timeout: Duration) -> tonic::transport::ClientTlsConf
     match &trust.client {
         Some((certificate, key)) => tls.identity(Identity::from_pem(certificate, key)),
         None => tls,
-    }
-}
-
-/// Requests are bytes already, and of an answer only the partial success counts.
-#[derive(Clone, Copy, Debug, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Partial;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, body: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.reserve(body.len());
-        out.put(body);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Partial;
-    type Error = Status;
-
-    fn decode(&mut self, answer: &mut DecodeBuf<'_>) -> Result<Option<Partial>, Status> {
-        let answer = answer.copy_to_bytes(answer.remaining());
-        // whatever is wrong with it, the spans were taken and must not be sent again
-        Ok(Some(partial_success(None, &answer).unwrap_or_else(|| {
-            Partial {
-                rejected: 0,
-                message: "its answer is not OTLP; is the endpoint right?".to_owned(),
-            }
-        })))
     }
 }
 

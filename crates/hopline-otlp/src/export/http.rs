@@ -1,12 +1,15 @@
 //! OTLP over HTTP.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Client, Request, Response, StatusCode, Url, redirect};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{Partial, partial_success};
+use super::answer::{self, Partial};
 use super::endpoint::is_loopback;
 use super::gzip;
 use super::problem::{ConfigError, Problem};
@@ -14,10 +17,9 @@ use super::retry::retry_after;
 #[cfg(feature = "tls")]
 use super::settings::Trust;
 use super::settings::{Protocol, Settings};
-use super::transport::{MAX_ANSWER, Reply, USER_AGENT, innermost, is_refused};
+use super::transport::{AnswerStatus, Cause, MAX_ANSWER, Reply, USER_AGENT, innermost};
 
 /// Makes requests to one endpoint.
-#[derive(Debug)]
 pub(super) struct Http {
     client: Client,
     endpoint: Url,
@@ -25,6 +27,9 @@ pub(super) struct Http {
     gzip: bool,
     timeout: Duration,
 }
+
+/// The most that is read of an answer of failure, for its message.
+const MAX_FAILURE: usize = 16 * 1024;
 
 impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
@@ -85,22 +90,28 @@ impl Http {
     /// The collector may have taken the request or not.
     pub(super) async fn send(&self, request: &Request) -> Reply {
         let Some(request) = request.try_clone() else {
-            return Reply::Never("the request cannot be copied".to_owned());
+            return Reply::Never {
+                why: "the request cannot be copied".to_owned(),
+                status: None,
+            };
         };
         // one limit for all of it: a slow answer has no more time than a slow connection
         let deadline = Instant::now() + self.timeout;
         match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => judge(response, deadline).await,
-            Ok(Err(error)) => failed(&error),
-            Err(_) => {
-                let why = format!("no answer within {:?}", self.timeout);
-                Reply::Later {
-                    after: None,
-                    why,
-                    refused: false,
-                }
-            }
+            Ok(Err(error)) if error.is_builder() => Reply::Never {
+                why: innermost(&error),
+                status: None,
+            },
+            Ok(Err(error)) => Reply::failed(&error),
+            Err(_) => Reply::slow(self.timeout),
         }
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
     }
 }
 
@@ -109,84 +120,110 @@ async fn judge(response: Response, deadline: Instant) -> Reply {
     if status.is_success() {
         return taken(response, deadline).await;
     }
-    // the body of an error answer is not needed, and not read
+    if let Some(reply) = by_status(status, response.headers()) {
+        return reply;
+    }
+    let content_type = text_of(response.headers(), CONTENT_TYPE).map(str::to_owned);
+    // what is lost of it is a message
+    let (body, _) = read(response, MAX_FAILURE, deadline).await;
+    let said = answer::failure(content_type.as_deref(), &body);
+    let why = answer::with_message(format!("the collector answered {status}"), &said);
+    match answer::is_about_size(&said) {
+        true => Reply::TooLarge(why),
+        false => Reply::Never {
+            why,
+            status: Some(AnswerStatus::Http(status)),
+        },
+    }
+}
+
+/// What a status of failure means by itself; also for answers to gRPC that are not gRPC.
+pub(super) fn by_status(status: StatusCode, headers: &HeaderMap) -> Option<Reply> {
+    let why = format!("the collector answered {status}");
     match status {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => {
-            let after = response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok());
-            let after = after.and_then(|value| retry_after(value, SystemTime::now()));
-            Reply::Later {
-                after,
-                why: format!("the collector answered {status}"),
-                refused: false,
-            }
+            let after = text_of(headers, RETRY_AFTER);
+            Some(Reply::Later {
+                after: after.and_then(|value| retry_after(value, SystemTime::now())),
+                why,
+                cause: Cause::Asked,
+            })
         }
-        _ if status.is_redirection() => Reply::Never(format!(
-            "the collector answered {status}; redirects are not followed"
-        )),
-        _ => Reply::Never(format!("the collector answered {status}")),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Reply::TooLarge(why)),
+        _ if status.is_redirection() => Some(Reply::Never {
+            why: format!("{why}; redirects are not followed"),
+            status: Some(AnswerStatus::Http(status)),
+        }),
+        _ => None,
     }
 }
 
-/// Reads a 2xx answer. Whatever is wrong with it, the spans were taken and must not be sent again.
-async fn taken(mut response: Response, deadline: Instant) -> Reply {
+/// The end of reading a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Whole,
+    TooLong,
+    BrokeOff,
+}
+
+/// Reads so much of a body, until the deadline.
+async fn read(mut response: Response, most: usize, deadline: Instant) -> (Vec<u8>, End) {
     let mut body = Vec::new();
-    let but = |message: &str| {
-        Reply::Taken(Partial {
-            rejected: 0,
-            message: message.to_owned(),
-        })
-    };
-    let read = async {
+    let reading = async {
         while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_ANSWER {
-                break;
+            let room = most.saturating_sub(body.len());
+            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            if chunk.len() > room {
+                return Ok(End::TooLong);
             }
         }
-        Ok::<_, reqwest::Error>(())
+        Ok::<_, reqwest::Error>(End::Whole)
     };
-    match timeout_at(deadline, read).await {
-        Ok(Ok(())) if body.len() > MAX_ANSWER => {
-            return Reply::Never("the answer exceeds 4 MiB".to_owned());
-        }
-        Ok(Ok(())) => {}
-        _ => return but("its answer broke off"),
+    let end = timeout_at(deadline, reading).await;
+    (body, end.ok().and_then(Result::ok).unwrap_or(End::BrokeOff))
+}
+
+/// Reads a 2xx answer. Whatever is wrong with it, the spans may have been taken and must not be sent again.
+async fn taken(response: Response, deadline: Instant) -> Reply {
+    let status = response.status();
+    let headers = response.headers();
+    let content_type = text_of(headers, CONTENT_TYPE).map(str::to_owned);
+    let encoding = text_of(headers, CONTENT_ENCODING).map(str::to_ascii_lowercase);
+    let content_type = content_type.as_deref();
+    let (body, end) = read(response, MAX_ANSWER, deadline).await;
+    let foreign = || Reply::Unconfirmed(answer::foreign(status, content_type));
+    let too_long = || Reply::Unconfirmed("its answer exceeds 4 MiB".to_owned());
+    // of a collector as far as it could be read
+    let unread = |why: &str| match answer::may_be_otlp(content_type) {
+        true => Reply::Taken(Partial::remark(why)),
+        false => foreign(),
+    };
+    match end {
+        End::TooLong => return too_long(),
+        End::BrokeOff => return unread("its answer broke off"),
+        End::Whole => {}
     }
-    let said = |name| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    // not asked for, but some proxies pack whatever passes
-    if said(CONTENT_ENCODING).is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip")) {
-        body = match gzip::unpacked(&body, MAX_ANSWER) {
+    let body = match encoding.as_deref() {
+        None | Some("identity") => body,
+        // not asked for, but some proxies pack whatever passes
+        Some("gzip") => match gzip::unpacked(&body, MAX_ANSWER) {
             Ok(Some(plain)) => plain,
-            Ok(None) => return Reply::Never("the answer exceeds 4 MiB once unpacked".to_owned()),
-            Err(_) => return but("its answer is not OTLP; is the endpoint right?"),
-        };
-    }
-    match partial_success(said(CONTENT_TYPE), &body) {
+            Ok(None) => return too_long(),
+            Err(_) => return unread("its answer cannot be unpacked"),
+        },
+        Some(_) => return unread("its answer is packed in a way that was not asked for"),
+    };
+    match answer::partial_success(content_type, &body) {
         Some(partial) => Reply::Taken(partial),
-        None => but("its answer is not OTLP; is the endpoint right?"),
+        None => foreign(),
     }
 }
 
-fn failed(error: &reqwest::Error) -> Reply {
-    if error.is_builder() {
-        return Reply::Never(innermost(error));
-    }
-    Reply::Later {
-        after: None,
-        why: innermost(error),
-        refused: is_refused(error),
-    }
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 #[cfg(feature = "tls")]

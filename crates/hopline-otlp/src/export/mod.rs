@@ -5,16 +5,25 @@ mod builder;
 mod check;
 mod endpoint;
 mod exporter;
+#[cfg(feature = "spool")]
+mod folder;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod gzip;
 mod http;
+mod outage;
+mod patience;
 mod problem;
 mod retry;
 mod runtime;
 mod settings;
+mod size;
+#[cfg(feature = "spool")]
+mod split;
 #[cfg(feature = "spool")]
 mod spool;
+#[cfg(feature = "spool")]
+mod spooled;
 mod transport;
 mod variables;
 mod worker;

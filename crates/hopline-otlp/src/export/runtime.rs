@@ -18,6 +18,8 @@ impl ExportRuntime {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
+            // a connection whose peer never stops sending would otherwise get sixty turns before a timer gets one
+            .event_interval(1)
             .build()?;
         Ok(Self {
             handle: runtime.handle().clone(),

@@ -2,17 +2,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use fs4::{FileExt, TryLockError};
+use hopline_core::notify;
 
+use super::folder::Folder;
 use super::gzip;
 use super::problem::{ConfigError, Problem};
+use super::size::MAX_REQUEST;
 
-/// Where requests are kept, and how much of them.
+/// The folder in which requests are kept, and how much of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SpoolSettings {
     folder: PathBuf,
@@ -32,12 +35,14 @@ impl SpoolSettings {
 
 /// A folder of requests, each a gzip file whose name tells its age and its number of spans.
 ///
-/// Crash-safe: a file is written beside, synced, and then given its name; gzip's checksum tells one that
-/// was damaged. Cells and no lock, since the export thread alone uses it.
+/// Crash-safe: a file is written beside, synced, and then given its name; gzip's checksum tells one that was damaged.
+/// Whatever else is in the folder is left alone. Cells and no lock, since the export thread alone uses it.
 #[derive(Debug)]
 pub(super) struct Spool {
-    settings: SpoolSettings,
+    folder: Folder,
+    max_bytes: u64,
     stored: RefCell<VecDeque<Stored>>,
+    corrupt: RefCell<VecDeque<String>>,
     bytes: Cell<u64>,
     number: Cell<u64>,
     /// Locked as long as this process uses the folder; the system unlocks it also after a crash.
@@ -52,31 +57,48 @@ pub(super) struct Stored {
     pub(super) spans: u64,
 }
 
-/// How many damaged files stay, for whoever wants to know.
+/// How many damaged files stay, for those who want to look at them.
 const MAX_CORRUPT: usize = 8;
 
+/// How many requests are kept, which is what their list takes in memory.
+const MAX_FILES: usize = 65_536;
+
+/// The largest file that can hold a request, as gzip makes what it cannot pack a little larger.
+const MAX_FILE: u64 = (MAX_REQUEST + (MAX_REQUEST >> 6)) as u64;
+
+/// More spans than fit into a request; a name that tells more is not of this exporter.
+const MAX_SPANS: u64 = (MAX_REQUEST / 16) as u64;
+
 impl Spool {
-    /// Opens the folder, making it where it is missing; tells how many spans are in it that can be sent.
+    /// Opens the folder, making it where it is missing; returns how many spans are in it that can be sent, too.
     pub(super) fn open(settings: &SpoolSettings, ending: &str) -> Result<(Self, u64), ConfigError> {
         let opened = Self::try_open(settings).map_err(|error| Problem::Spool {
             path: settings.folder.display().to_string(),
             error,
         })?;
-        let stored = opened.stored.borrow();
-        let own = stored.iter().filter(|stored| stored.has_ending(ending));
-        let found = own.map(|stored| stored.spans).sum();
-        drop(stored);
-        Ok((opened, found))
+        let (mut own, mut others) = (0_u64, 0_u64);
+        for stored in opened.stored.borrow().iter() {
+            let sum = match stored.has_ending(ending) {
+                true => &mut own,
+                false => &mut others,
+            };
+            *sum = sum.saturating_add(stored.spans);
+        }
+        if others > 0 {
+            notify("otlp-spool-other", || {
+                format!(
+                    "{others} spans in the spool {} were written for another protocol and stay there: start an exporter \
+                     of that protocol to send them",
+                    settings.folder.display()
+                )
+            });
+        }
+        Ok((opened, own))
     }
 
     fn try_open(settings: &SpoolSettings) -> io::Result<Self> {
-        let folder = &settings.folder;
-        let mut builder = DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-        let lock = private(folder.join("lock"))?;
+        let folder = Folder::open(&settings.folder)?;
+        let lock = folder.lock_file("lock")?;
         match FileExt::try_lock(&lock) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -85,24 +107,35 @@ impl Spool {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         let mut stored = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if name.ends_with(UNFINISHED) {
-                fs::remove_file(entry.path())?;
-            } else if let Some(spans) = spans_of(&name) {
-                let bytes = entry.metadata()?.len();
-                stored.push(Stored { name, bytes, spans });
+        let mut corrupt = Vec::new();
+        for name in folder.names()? {
+            let name = name?;
+            if let Some(spans) = spans_of(&name) {
+                if let Ok(Some(bytes)) = folder.size_of(&name)
+                    && bytes <= MAX_FILE
+                    && stored.len() < MAX_FILES
+                {
+                    stored.push(Stored { name, bytes, spans });
+                }
+            } else if let Some(stem) = name.strip_suffix(UNFINISHED)
+                && spans_of(stem).is_some()
+            {
+                // of a process that was killed; its own, or it could not be removed
+                folder.remove(&name)?;
+            } else if name.ends_with(CORRUPT) {
+                corrupt.push(name);
             }
         }
         // names begin with the time at which they were written
         stored.sort_by(|a, b| a.name.cmp(&b.name));
-        let bytes = stored.iter().map(|stored| stored.bytes).sum();
+        corrupt.sort();
+        let sizes = stored.iter().map(|stored| stored.bytes);
+        let bytes = sizes.fold(0, u64::saturating_add);
         Ok(Self {
-            settings: settings.clone(),
+            folder,
+            max_bytes: settings.max_bytes,
             stored: RefCell::new(stored.into()),
+            corrupt: RefCell::new(corrupt.into()),
             bytes: Cell::new(bytes),
             number: Cell::new(0),
             _lock: lock,
@@ -112,30 +145,75 @@ impl Spool {
     /// Writes a request. It is on disk once this returns.
     pub(super) fn put(&self, body: &[u8], spans: usize, ending: &str) -> io::Result<()> {
         let packed = gzip::packed(body)?;
-        let bytes = packed.len() as u64;
-        if self.bytes.get() + bytes > self.settings.max_bytes {
-            let why = format!("the spool is full ({} bytes)", self.settings.max_bytes);
-            return Err(io::Error::other(why));
+        let most = self.max_bytes;
+        if self.bytes.get().saturating_add(packed.len() as u64) > most {
+            return Err(io::Error::other(format!(
+                "the spool is full ({most} bytes)"
+            )));
+        }
+        if self.stored.borrow().len() >= MAX_FILES {
+            return Err(io::Error::other(format!(
+                "the spool is full ({MAX_FILES} files)"
+            )));
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let nanos = now.unwrap_or_default().as_nanos();
-        let number = self.number.replace(self.number.get() + 1);
-        let name = format!("{nanos:020}-{number:06}-{spans}.{ending}{PACKED}");
-        let unfinished = self.path(&format!("{name}{UNFINISHED}"));
-        let written = write_synced(&unfinished, &packed)
-            .and_then(|()| fs::rename(&unfinished, self.path(&name)))
-            .and_then(|()| sync_folder(&self.settings.folder));
+        let time = format!("{:020}", now.unwrap_or_default().as_nanos());
+        let stored = self.write(&time, &packed, spans as u64, ending)?;
+        self.stored.borrow_mut().push_back(stored);
+        Ok(())
+    }
+
+    /// Puts two requests in the place of one. A crash within leaves spans of both.
+    pub(super) fn replace(
+        &self,
+        stored: &Stored,
+        halves: [(Vec<u8>, u64); 2],
+        ending: &str,
+    ) -> io::Result<()> {
+        let time = stored.name.split('-').next().unwrap_or_default();
+        let mut written = Vec::new();
+        for (body, spans) in &halves {
+            let half =
+                gzip::packed(body).and_then(|packed| self.write(time, &packed, *spans, ending));
+            match half {
+                Ok(half) => written.push(half),
+                Err(error) => {
+                    written.iter().for_each(|half| self.remove(half));
+                    return Err(error);
+                }
+            }
+        }
+        let mut all = self.stored.borrow_mut();
+        let at = all.iter().position(|other| other.name == stored.name);
+        for half in written.into_iter().rev() {
+            all.insert(at.unwrap_or_default(), half);
+        }
+        drop(all);
+        self.remove(stored);
+        Ok(())
+    }
+
+    /// Writes a file, which counts from now on.
+    fn write(&self, time: &str, packed: &[u8], spans: u64, ending: &str) -> io::Result<Stored> {
+        let number = self.number.replace(self.number.get().wrapping_add(1));
+        let name = format!("{time}-{number:06}-{spans}.{ending}{PACKED}");
+        let unfinished = format!("{name}{UNFINISHED}");
+        let written = self
+            .folder
+            .create(&unfinished)
+            .and_then(|mut file| {
+                file.write_all(packed)?;
+                file.sync_all()
+            })
+            .and_then(|()| self.folder.rename(&unfinished, &name))
+            .and_then(|()| self.folder.sync());
         if let Err(error) = written {
-            let _ = fs::remove_file(&unfinished);
+            let _ = self.folder.remove(&unfinished);
             return Err(error);
         }
-        self.bytes.set(self.bytes.get() + bytes);
-        self.stored.borrow_mut().push_back(Stored {
-            name,
-            bytes,
-            spans: spans as u64,
-        });
-        Ok(())
+        let bytes = packed.len() as u64;
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+        Ok(Stored { name, bytes, spans })
     }
 
     /// The oldest request of this ending.
@@ -147,33 +225,34 @@ impl Spool {
             .cloned()
     }
 
-    /// The body of a request, of at most so many bytes.
-    pub(super) fn read(&self, stored: &Stored, most: usize) -> io::Result<Vec<u8>> {
-        let packed = fs::read(self.path(&stored.name))?;
-        gzip::unpacked(&packed, most)?
+    /// The body of a request.
+    pub(super) fn read(&self, stored: &Stored) -> io::Result<Vec<u8>> {
+        let packed = self.folder.read(&stored.name, MAX_FILE)?;
+        gzip::unpacked(&packed, MAX_REQUEST)?
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "too large"))
     }
 
     /// Forgets a request whose fate is settled.
     pub(super) fn remove(&self, stored: &Stored) {
         // gone already, or to be found and sent again after a restart: neither may stop the rest
-        let _ = fs::remove_file(self.path(&stored.name));
+        let _ = self.folder.remove(&stored.name);
         self.forget(stored);
     }
 
     /// Gives a damaged file another name, so that it is not tried again.
     pub(super) fn set_aside(&self, stored: &Stored) {
-        let path = self.path(&stored.name);
-        if fs::rename(&path, self.path(&format!("{}{CORRUPT}", stored.name))).is_err() {
-            let _ = fs::remove_file(path);
-        }
         self.forget(stored);
-        let names = fs::read_dir(&self.settings.folder).into_iter().flatten();
-        let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut corrupt: Vec<String> = names.filter(|name| name.ends_with(CORRUPT)).collect();
-        corrupt.sort();
-        for name in corrupt.iter().rev().skip(MAX_CORRUPT) {
-            let _ = fs::remove_file(self.path(name));
+        let aside = format!("{}{CORRUPT}", stored.name);
+        if self.folder.rename(&stored.name, &aside).is_err() {
+            let _ = self.folder.remove(&stored.name);
+            return;
+        }
+        let mut corrupt = self.corrupt.borrow_mut();
+        corrupt.push_back(aside);
+        while corrupt.len() > MAX_CORRUPT
+            && let Some(oldest) = corrupt.pop_front()
+        {
+            let _ = self.folder.remove(&oldest);
         }
     }
 
@@ -181,12 +260,9 @@ impl Spool {
         let mut all = self.stored.borrow_mut();
         if let Some(at) = all.iter().position(|other| other.name == stored.name) {
             all.remove(at);
-            self.bytes.set(self.bytes.get() - stored.bytes);
         }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.settings.folder.join(name)
+        self.bytes
+            .set(self.bytes.get().saturating_sub(stored.bytes));
     }
 }
 
@@ -206,33 +282,13 @@ const CORRUPT: &str = ".corrupt";
 fn spans_of(name: &str) -> Option<u64> {
     let (stem, _ending) = name.strip_suffix(PACKED)?.split_once('.')?;
     let mut parts = stem.splitn(3, '-');
-    let (time, number) = (parts.next()?, parts.next()?);
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(time) && digits(number)).then_some(())?;
-    parts.next()?.parse().ok()
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private(path.to_owned())?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// A file for this account alone: spans may tell more than their service wants others to read.
-fn private(path: PathBuf) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Makes a new name last, where the system lets a folder be opened.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (time, number, spans) = (parts.next()?, parts.next()?, parts.next()?);
+    [time, number, spans]
+        .into_iter()
+        .all(digits)
+        .then_some(())?;
+    spans.parse().ok().filter(|spans| *spans <= MAX_SPANS)
 }
 
 #[cfg(test)]
@@ -248,6 +304,11 @@ mod tests {
             "1-2.pb.gz",
             "a-2-3.pb.gz",
             "1-2-x.pb.gz",
+            "1-2-+3.pb.gz",
+            "--3.pb.gz",
+            "1-2-99999999.pb.gz",
+            "1-2-18446744073709551615.pb.gz",
+            "1-2-99999999999999999999.pb.gz",
             "1-2-3.pb.gz.corrupt",
         ] {
             assert_eq!(spans_of(name), None, "{name}");

@@ -1,10 +1,11 @@
 //! One attempt to send one request.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 
 use super::answer::Partial;
 use super::endpoint::shown;
@@ -18,14 +19,12 @@ use crate::json::json;
 use crate::slice::Part;
 
 /// Sends requests to one endpoint.
-#[derive(Debug)]
 pub(super) struct Transport {
     wire: Wire,
     endpoint: Url,
     protocol: Protocol,
 }
 
-#[derive(Debug)]
 enum Wire {
     Http(Http),
     #[cfg(feature = "grpc")]
@@ -33,27 +32,53 @@ enum Wire {
 }
 
 /// A request, ready to be sent as often as it takes.
-#[derive(Debug)]
 pub(super) enum Message {
     Http(Box<reqwest::Request>),
     #[cfg(feature = "grpc")]
     Grpc(bytes::Bytes),
 }
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The collector took the request, but for what it says.
+    /// The collector took the request, but for the spans it names.
     Taken(Partial),
-    /// Not now: it may succeed later, not before `after` if that was asked.
+    /// Something answered with success that is not a collector, as far as its answer tells.
+    Unconfirmed(String),
+    /// The request is larger than what is taken there; a smaller one may be.
+    TooLarge(String),
+    /// It may succeed later, not before `after` if that was asked.
     Later {
         after: Option<Duration>,
         why: String,
-        /// True if nobody listens there.
-        refused: bool,
+        cause: Cause,
     },
-    /// Never, however often it is tried.
-    Never(String),
+    /// It does not succeed, however often it is tried.
+    Never {
+        why: String,
+        status: Option<AnswerStatus>,
+    },
+}
+
+/// The reason for which an attempt is to be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The collector asks for it.
+    Asked,
+    /// No process listens there.
+    Refused,
+    /// The connection failed before there was an answer.
+    Broken,
+    /// There was no answer in time.
+    Slow,
+}
+
+/// The status of an answer, for those who know a remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AnswerStatus {
+    Http(StatusCode),
+    #[cfg(feature = "grpc")]
+    Grpc(tonic::Code),
 }
 
 /// The most that OTLP suggests to read of an answer, also after it is unpacked.
@@ -89,7 +114,7 @@ impl Transport {
                 .request(body)
                 .map(|request| Message::Http(Box::new(request))),
             #[cfg(feature = "grpc")]
-            Wire::Grpc(_) => Ok(Message::Grpc(body.into())),
+            Wire::Grpc(grpc) => grpc.message(body).map(Message::Grpc),
         }
     }
 
@@ -102,19 +127,17 @@ impl Transport {
         match (&self.wire, message) {
             (Wire::Http(http), Message::Http(request)) => http.send(request).await,
             #[cfg(feature = "grpc")]
-            (Wire::Grpc(grpc), Message::Grpc(body)) => grpc.send(body.clone()).await,
+            (Wire::Grpc(grpc), Message::Grpc(framed)) => grpc.send(framed.clone()).await,
             #[cfg(feature = "grpc")]
-            _ => Reply::Never("the request is of another transport".to_owned()),
+            _ => Reply::Never {
+                why: "the request is of another transport".to_owned(),
+                status: None,
+            },
         }
     }
 
-    /// What the bodies are, as the ending of a file.
-    #[cfg(feature = "spool")]
-    pub(super) fn ending(&self) -> &'static str {
-        match self.protocol {
-            Protocol::HttpJson => "json",
-            _ => "pb",
-        }
+    pub(super) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The endpoint without what could be a secret.
@@ -123,18 +146,47 @@ impl Transport {
     }
 }
 
-/// The cause at the bottom: it says what happened, and does not repeat the URL, which may hold credentials.
+impl Reply {
+    pub(super) fn slow(timeout: Duration) -> Self {
+        Self::Later {
+            after: None,
+            why: format!("no answer within {timeout:?}"),
+            cause: Cause::Slow,
+        }
+    }
+
+    /// Of an attempt that failed on this side of an answer.
+    pub(super) fn failed(error: &(dyn Error + 'static)) -> Self {
+        let refused = causes(error)
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        Self::Later {
+            after: None,
+            why: innermost(error),
+            cause: if refused {
+                Cause::Refused
+            } else {
+                Cause::Broken
+            },
+        }
+    }
+}
+
+/// Prints nothing of the URL that could be a credential.
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("endpoint", &self.shown_endpoint())
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The cause at the bottom: it tells what happened, and does not repeat the URL, which may hold credentials.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
         .map_or_else(|| "the request failed".to_owned(), ToString::to_string)
-}
-
-/// True if nobody listens at the address.
-pub(super) fn is_refused(error: &(dyn Error + 'static)) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

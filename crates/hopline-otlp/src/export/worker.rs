@@ -1,45 +1,49 @@
 //! The export thread.
 
-use std::future::{Future, poll_fn};
+use std::cell::Cell;
+#[cfg(feature = "spool")]
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use hopline_core::notify;
+use hopline_core::{Context, notify};
 use tokio::time::Instant;
 
-use super::answer::Partial;
+use super::answer::{Partial, brief};
 use super::exporter::Shared;
+use super::outage::{LARGE, Outage};
+use super::patience::{far_enough, patiently, until};
 use super::retry::Retry;
 use super::runtime::ExportRuntime;
 use super::settings::Settings;
+use super::size::{MAX_REQUEST, RequestSize};
 #[cfg(feature = "spool")]
-use super::spool::Spool;
-use super::transport::{Message, Reply, Transport};
-use crate::queue::{EndOnDrop, Fate, Front};
+use super::spool::{Spool, Stored};
+use super::transport::{Cause, Message, Reply, Transport};
+use crate::queue::{EndOnDrop, Fate, Front as InFlight};
 
 /// Takes spans from the queue and sends them, one request at a time.
 #[derive(Debug)]
 pub(super) struct Worker {
-    shared: Arc<Shared>,
-    transport: Arc<Transport>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) transport: Arc<Transport>,
     schedule_delay: Duration,
     spans_at_once: usize,
     give_up_after: Duration,
+    // a cell and no lock: the export thread alone uses it
+    pub(super) size: Cell<RequestSize>,
     #[cfg(feature = "spool")]
-    spool: Option<Spool>,
+    pub(super) spool: Option<Spool>,
+    /// The request of the spool that is on its way, for the case that it makes the thread panic.
+    #[cfg(feature = "spool")]
+    pub(super) stored: RefCell<Option<Stored>>,
 }
 
-/// The most that OTLP lets a client send in one request.
-const MAX_REQUEST: usize = 64 * 1024 * 1024;
+pub(super) const TOO_LARGE: &str = "one span exceeds the 64 MiB of a request";
 
 /// So that a delay of zero is not a busy loop.
 const SHORTEST_DELAY: Duration = Duration::from_millis(10);
-
-/// A peer's words are cut to this many characters.
-const MAX_MESSAGE: usize = 200;
 
 impl Worker {
     pub(super) fn new(
@@ -54,28 +58,50 @@ impl Worker {
             schedule_delay: settings.schedule_delay.max(SHORTEST_DELAY),
             spans_at_once: settings.spans_at_once,
             give_up_after: settings.give_up_after,
+            size: Cell::new(RequestSize::new()),
             #[cfg(feature = "spool")]
             spool,
+            #[cfg(feature = "spool")]
+            stored: RefCell::default(),
         }
     }
 
+    /// Runs until the queue is closed and empty, or the time of a shutdown is up.
+    ///
+    /// Nothing that happens on this thread is recorded: spans of its own traffic would make more of it for ever.
     pub(super) fn run(self, runtime: ExportRuntime) {
         let end = EndOnDrop(&self.shared.queue);
-        let work = || runtime.block_on(until(self.send_all(), self.shared.queue.overdue()));
-        while catch_unwind(AssertUnwindSafe(work)).is_err() {
-            // what cannot be sent must not stand in the way of what can
-            let front = self.shared.queue.front(self.spans_at_once);
-            self.shared.queue.settle(&front, Fate::Abandoned);
-            notify("otlp-thread", || {
-                format!(
-                    "the export thread panicked and goes on; {} spans are lost",
-                    front.spans
-                )
-            });
-        }
-        #[cfg(feature = "spool")]
-        self.spool_rest();
+        Context::muted().scope(|| {
+            let work = || runtime.block_on(until(self.send_all(), self.shared.queue.overdue()));
+            while catch_unwind(AssertUnwindSafe(work)).is_err() {
+                self.give_up_on_panic();
+            }
+            #[cfg(feature = "spool")]
+            self.spool_rest();
+        });
         drop(end);
+    }
+
+    /// What cannot be sent must not stand in the way of what can.
+    fn give_up_on_panic(&self) {
+        #[cfg(feature = "spool")]
+        if let (Some(stored), Some(spool)) = (self.stored.take(), &self.spool) {
+            spool.set_aside(&stored);
+            let queue = &self.shared.queue;
+            queue.settle_spooled(stored.spans, Fate::Abandoned);
+            return self.panicked(stored.spans);
+        }
+        let front = self.shared.queue.front(self.spans_at_once);
+        self.shared.queue.settle(&front, Fate::Abandoned);
+        self.panicked(front.spans as u64);
+    }
+
+    fn panicked(&self, spans: u64) {
+        notify("otlp-thread", || {
+            format!(
+                "the export thread panicked: {spans} spans are lost, and it goes on; please report it"
+            )
+        });
     }
 
     /// Sends what comes until the queue is closed and empty.
@@ -95,12 +121,13 @@ impl Worker {
             }
             self.shared.hand_over();
             loop {
-                let (front, body) = self.next_request();
+                let (front, body) = self.encoded(self.size.get().most(), |front| front.lost);
                 if front.slices.is_empty() {
                     break;
                 }
-                let fate = self.deliver(&front, body, &mut outage).await;
-                queue.settle(&front, fate);
+                if let Some(fate) = self.deliver(&front, body, &mut outage).await {
+                    queue.settle(&front, fate);
+                }
             }
             if queue.is_closing() {
                 return;
@@ -108,88 +135,149 @@ impl Worker {
         }
     }
 
-    /// As many spans as one request may hold, encoded.
-    fn next_request(&self) -> (Front, Vec<u8>) {
+    /// As many spans as one request of so many bytes may hold, or a larger one, encoded with the loss that is to be in it.
+    pub(super) fn encoded(
+        &self,
+        bytes: usize,
+        lost: impl Fn(&InFlight) -> u64,
+    ) -> (InFlight, Vec<u8>) {
         let mut most = self.spans_at_once;
         loop {
             let front = self.shared.queue.front(most);
-            let body = self.transport.encode(&front.slices, front.lost);
-            if body.len() <= MAX_REQUEST || front.spans <= 1 {
+            let body = self.transport.encode(&front.slices, lost(&front));
+            if body.len() <= bytes || front.spans <= 1 {
                 return (front, body);
             }
-            most = front.spans / 2;
+            // as many as fit if all are of one size, and fewer in any case
+            let fitting = front.spans as u128 * bytes as u128 / body.len() as u128;
+            let fewer = front.spans - front.spans.div_ceil(4);
+            most = usize::try_from(fitting).unwrap_or(fewer).clamp(1, fewer);
         }
     }
 
-    /// Sends one request, however often that takes.
-    async fn deliver(&self, front: &Front, body: Vec<u8>, outage: &mut Outage) -> Fate {
-        if body.len() > MAX_REQUEST {
-            return self.rejected(front.spans, "the request would exceed 64 MiB");
+    /// Sends one request, however often that takes; `None` if it is too large, and fewer spans are to be tried.
+    async fn deliver(&self, front: &InFlight, body: Vec<u8>, outage: &mut Outage) -> Option<Fate> {
+        let (spans, bytes) = (front.spans, body.len());
+        if bytes > MAX_REQUEST {
+            return Some(self.rejected(spans, TOO_LARGE));
         }
         #[cfg(feature = "spool")]
-        let plain = self.spool.as_ref().map(|_| body.clone());
+        let plain = self.spool.as_ref().map(|_| match front.lost {
+            0 => body.clone(),
+            // on disk it is not said: the next request that arrives says it, and a request in halves would say it twice
+            _ => self.transport.encode(&front.slices, 0),
+        });
         let message = match self.transport.message(body) {
             Ok(message) => message,
-            Err(why) => return self.rejected(front.spans, &why),
+            Err(why) => return Some(self.rejected(spans, &why)),
         };
         let mut retry = Retry::new(self.give_up_after);
         loop {
-            let urges = self.shared.queue.urges();
+            let (urges, closing) = (self.shared.queue.urges(), self.shared.queue.is_closing());
             #[cfg(feature = "spool")]
             if let Some(plain) = plain.as_deref().filter(|_| outage.is_pausing())
-                && self.put(plain, front.spans)
+                && self.put(plain, spans)
             {
-                return Fate::Spooled;
+                return Some(Fate::Spooled);
             }
-            let (after, refused) = match self.attempt(&message, front.spans, outage).await {
-                Attempt::Settled(fate) => return fate,
+            let (after, refused) = match self.attempt(&message, spans, bytes, outage).await {
+                Attempt::Settled(fate) => return Some(fate),
+                Attempt::TooLarge => return None,
                 Attempt::Later { after, refused } => (after, refused),
             };
             #[cfg(feature = "spool")]
             if let Some(plain) = plain.as_deref()
-                && self.put(plain, front.spans)
+                && self.put(plain, spans)
             {
                 outage.pause(after);
-                return Fate::Spooled;
+                return Some(Fate::Spooled);
             }
-            // at the end of the process there is nobody to wait for
-            let hopeless = refused && self.shared.queue.is_closing();
-            let Some(pause) = retry.pause(after).filter(|_| !hopeless) else {
-                return Fate::Abandoned;
+            let Some(pause) = retry.pause(after) else {
+                return Some(Fate::Abandoned);
             };
-            self.pause(pause, after.is_some(), urges).await;
+            if self.is_hopeless(pause, refused, closing) {
+                return Some(Fate::Abandoned);
+            }
+            self.pause(pause, after.is_some(), urges, closing).await;
         }
     }
 
-    async fn attempt(&self, message: &Message, spans: usize, outage: &mut Outage) -> Attempt {
-        match self.transport.send(message).await {
+    /// True if the process ends before another attempt could be made, or if there is no collector to wait for.
+    fn is_hopeless(&self, pause: Duration, refused: bool, closing: bool) -> bool {
+        let queue = &self.shared.queue;
+        (refused && queue.is_closing()) || (closing && queue.is_overdue_in(pause))
+    }
+
+    pub(super) async fn attempt(
+        &self,
+        message: &Message,
+        spans: usize,
+        bytes: usize,
+        outage: &mut Outage,
+    ) -> Attempt {
+        let reply = patiently(self.transport.send(message), bytes).await;
+        if let Reply::Later { after, why, cause } = reply {
+            // some servers close the connection in place of an answer to a request that is too large
+            if outage.breaks(cause) && bytes >= LARGE && spans > 1 {
+                outage.unbroken();
+                return self.too_large(spans, bytes, &why);
+            }
+            outage.note(|| {
+                let endpoint = self.transport.shown_endpoint();
+                format!("cannot send spans to {endpoint}: {why}")
+            });
+            let refused = cause == Cause::Refused;
+            return Attempt::Later { after, refused };
+        }
+        outage.over();
+        match reply {
             Reply::Taken(partial) => {
-                outage.over();
+                let mut size = self.size.get();
+                size.accepted(bytes);
+                self.size.set(size);
                 Attempt::Settled(self.taken(partial))
             }
-            Reply::Never(why) => {
-                outage.over();
+            Reply::Unconfirmed(why) => Attempt::Settled(self.unconfirmed(spans, &why)),
+            Reply::TooLarge(why) => self.too_large(spans, bytes, &why),
+            Reply::Never { why, .. } | Reply::Later { why, .. } => {
                 Attempt::Settled(self.rejected(spans, &why))
-            }
-            Reply::Later {
-                after,
-                why,
-                refused,
-            } => {
-                outage.note(|| {
-                    let endpoint = self.transport.shown_endpoint();
-                    format!("cannot send spans to {endpoint}: {why}")
-                });
-                Attempt::Later { after, refused }
             }
         }
     }
 
-    /// Waits. A flush or shutdown cuts it short once, unless the collector asked for the pause.
-    async fn pause(&self, pause: Duration, asked: bool, urges: u64) {
+    /// Halves what is sent at once, or gives up a span that is too large by itself.
+    fn too_large(&self, spans: usize, bytes: usize, why: &str) -> Attempt {
+        if spans <= 1 {
+            let fate = self.rejected(
+                spans,
+                &format!("a span of {bytes} bytes is too large: {why}"),
+            );
+            return Attempt::Settled(fate);
+        }
+        let mut size = self.size.get();
+        size.refused(bytes);
+        self.size.set(size);
+        notify("otlp-too-large", || {
+            format!(
+                "{} takes no request of {spans} spans and {bytes} bytes: {why}; it is sent in halves, and later requests are \
+                 smaller; raise the limit there, or lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+                self.transport.shown_endpoint()
+            )
+        });
+        Attempt::TooLarge
+    }
+
+    /// Waits. A shutdown cuts it short once, so that each request is tried once more; a flush does too, unless the
+    /// collector asked for the pause.
+    async fn pause(&self, pause: Duration, asked: bool, urges: u64, closing: bool) {
+        let queue = &self.shared.queue;
         let end = far_enough(pause);
-        while Instant::now() < end && (asked || self.shared.queue.urges() == urges) {
-            self.shared.queue.woken_until(end).await;
+        let is_cut = || match asked {
+            true => queue.is_closing() != closing,
+            false => queue.urges() != urges,
+        };
+        while Instant::now() < end && !is_cut() {
+            queue.woken_until(end).await;
         }
     }
 
@@ -197,16 +285,26 @@ impl Worker {
         if rejected > 0 || !message.is_empty() {
             notify("otlp-partial", || {
                 format!(
-                    "{} refused {rejected} spans of a request it took: {}",
+                    "{} took a request but for {rejected} spans: {}",
                     self.transport.shown_endpoint(),
-                    short(&message)
+                    brief(&message)
                 )
             });
         }
         Fate::Sent { refused: rejected }
     }
 
-    fn rejected(&self, spans: usize, why: &str) -> Fate {
+    fn unconfirmed(&self, spans: usize, why: &str) -> Fate {
+        notify("otlp-unconfirmed", || {
+            format!(
+                "{spans} spans for {} have most probably not arrived: {why}; check OTEL_EXPORTER_OTLP_ENDPOINT",
+                self.transport.shown_endpoint()
+            )
+        });
+        Fate::Unconfirmed
+    }
+
+    pub(super) fn rejected(&self, spans: usize, why: &str) -> Fate {
         notify("otlp-rejected", || {
             format!(
                 "{spans} spans for {} are lost: {why}",
@@ -217,139 +315,13 @@ impl Worker {
     }
 }
 
-#[cfg(feature = "spool")]
-impl Worker {
-    /// Sends what is on disk, the oldest first, as long as the collector takes it and nothing else presses.
-    async fn send_spooled(&self, outage: &mut Outage) {
-        let Some(spool) = &self.spool else { return };
-        let queue = &self.shared.queue;
-        while !outage.is_pausing() && !queue.is_pressing() {
-            let Some(stored) = spool.oldest(self.transport.ending()) else {
-                return;
-            };
-            let spans = stored.spans;
-            let body = match spool.read(&stored, MAX_REQUEST) {
-                Ok(body) => body,
-                Err(error) => {
-                    spool.set_aside(&stored);
-                    queue.settle_spooled(spans, Fate::Abandoned);
-                    notify("otlp-spool", || {
-                        format!("{spans} spans of the spool are set aside: {error}")
-                    });
-                    continue;
-                }
-            };
-            let attempt = match self.transport.message(body) {
-                Ok(message) => self.attempt(&message, spans as usize, outage).await,
-                Err(why) => Attempt::Settled(self.rejected(spans as usize, &why)),
-            };
-            match attempt {
-                Attempt::Settled(fate) => {
-                    // a crash before this sends them once more
-                    spool.remove(&stored);
-                    queue.settle_spooled(spans, fate);
-                }
-                Attempt::Later { after, .. } => outage.pause(after),
-            }
-        }
-    }
-
-    /// False if the spool takes no more; then it is the memory's to keep.
-    fn put(&self, body: &[u8], spans: usize) -> bool {
-        let Some(spool) = &self.spool else {
-            return false;
-        };
-        match spool.put(body, spans, self.transport.ending()) {
-            Ok(()) => true,
-            Err(error) => {
-                notify("otlp-spool", || format!("spans cannot be spooled: {error}"));
-                false
-            }
-        }
-    }
-
-    /// What the time of a shutdown did not suffice for goes to disk.
-    fn spool_rest(&self) {
-        if self.spool.is_none() {
-            return;
-        }
-        loop {
-            let (front, body) = self.next_request();
-            if front.slices.is_empty() || !self.put(&body, front.spans) {
-                return;
-            }
-            self.shared.queue.settle(&front, Fate::Spooled);
-        }
-    }
-}
-
 /// What an attempt means for its spans.
-enum Attempt {
+pub(super) enum Attempt {
     Settled(Fate),
+    /// Fewer spans are to be tried.
+    TooLarge,
     Later {
         after: Option<Duration>,
         refused: bool,
     },
-}
-
-/// A time in which the collector takes nothing, said at its start and at its end.
-#[derive(Debug, Default)]
-struct Outage {
-    since: Option<Instant>,
-    /// Until when nothing is tried, where spans are safe on disk meanwhile.
-    #[cfg(feature = "spool")]
-    until: Option<Instant>,
-    #[cfg(feature = "spool")]
-    retry: Option<Retry>,
-}
-
-impl Outage {
-    fn note(&mut self, what: impl FnOnce() -> String) {
-        if self.since.is_none() {
-            self.since = Some(Instant::now());
-            notify("otlp-unreachable", || format!("{}; trying again", what()));
-        }
-    }
-
-    fn over(&mut self) {
-        if let Some(since) = std::mem::take(self).since {
-            notify("otlp-reachable", || {
-                format!("the collector answers again after {:.1?}", since.elapsed())
-            });
-        }
-    }
-}
-
-#[cfg(feature = "spool")]
-impl Outage {
-    fn is_pausing(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Doubling over the whole outage, for which no end is set.
-    fn pause(&mut self, asked: Option<Duration>) {
-        let retry = self.retry.get_or_insert_with(|| Retry::new(Duration::MAX));
-        self.until = Some(far_enough(retry.pause(asked).unwrap_or_default()));
-    }
-}
-
-/// The head of a peer's words.
-pub(super) fn short(message: &str) -> String {
-    message.chars().take(MAX_MESSAGE).collect()
-}
-
-/// Runs `work`, and drops it where it stands once `end` is there.
-async fn until(work: impl Future<Output = ()>, end: impl Future<Output = ()>) {
-    let (mut work, mut end) = (pin!(work), pin!(end));
-    poll_fn(|cx| match (work.as_mut().poll(cx), end.as_mut().poll(cx)) {
-        (Poll::Pending, Poll::Pending) => Poll::Pending,
-        _ => Poll::Ready(()),
-    })
-    .await;
-}
-
-fn far_enough(from_now: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(from_now)
-        .unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))
 }

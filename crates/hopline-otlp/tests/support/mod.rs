@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Status(u16),
     RetryAfter(u16, String),
     Answer(&'static str, Vec<u8>),
+    /// The same with another status.
+    Failure(u16, &'static str, Vec<u8>),
     /// The same, said to be packed by gzip.
     Packed(Vec<u8>),
     Redirect(String),
@@ -45,8 +47,10 @@ pub(crate) struct Received {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// True if it was answered with 200.
+    /// True if it was answered with success.
     pub(crate) taken: bool,
+    /// True if that was not an answer of OTLP.
+    pub(crate) foreign: bool,
 }
 
 impl Received {
@@ -130,6 +134,8 @@ struct Shared {
 #[derive(Default)]
 struct ReceiverState {
     script: VecDeque<Step>,
+    /// The answer to requests beyond so many bytes.
+    limit: Option<(usize, Step)>,
     received: Vec<Received>,
 }
 
@@ -168,6 +174,11 @@ impl Receiver {
             stop: Some(stop),
             thread: Some(thread),
         }
+    }
+
+    /// Answers requests beyond so many bytes by this, whatever the script is.
+    pub(crate) fn limit(&self, bytes: usize, answer: Step) {
+        self.shared.state.lock().unwrap().limit = Some((bytes, answer));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -230,17 +241,26 @@ async fn receive(
 ) -> Response<Body> {
     let step = {
         let mut state = shared.state.lock().unwrap();
-        let step = state.script.pop_front().unwrap_or(Step::Status(200));
+        let refusal = state
+            .limit
+            .as_ref()
+            .filter(|(limit, _)| body.len() > *limit);
+        let step = match refusal.map(|(_, answer)| answer.clone()) {
+            Some(answer) => answer,
+            None => state.script.pop_front().unwrap_or(Step::Status(200)),
+        };
         let taken = matches!(
             step,
-            Step::Status(200) | Step::Answer(..) | Step::Packed(..)
+            Step::Status(200..300) | Step::Answer(..) | Step::Packed(..)
         );
+        let foreign = matches!(step, Step::Answer(kind, _) if kind.starts_with("text/"));
         state.received.push(Received {
             at: Instant::now(),
             uri,
             headers,
             body,
             taken,
+            foreign,
         });
         step
     };
@@ -254,6 +274,11 @@ async fn receive(
             .body(Body::empty())
             .unwrap(),
         Step::Answer(content_type, body) => response
+            .header("content-type", content_type)
+            .body(Body::from(body))
+            .unwrap(),
+        Step::Failure(status, content_type, body) => response
+            .status(status)
             .header("content-type", content_type)
             .body(Body::from(body))
             .unwrap(),
@@ -366,6 +391,51 @@ fn read_request(stream: &mut TcpStream) {
             return;
         }
     }
+}
+
+/// Answers one request with "100 Continue" for long; the thread returns whether the other side closed before.
+pub(crate) fn endless_continue() -> (SocketAddr, JoinHandle<bool>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_request(&mut stream);
+        let one = format!("HTTP/1.1 100 Continue\r\nx: {}\r\n\r\n", "x".repeat(2000));
+        let many = one.repeat(100);
+        let start = Instant::now();
+        // it is work that ends it, for which a busy machine takes its time
+        while start.elapsed() < 6 * LONG {
+            if stream.write_all(many.as_bytes()).is_err() {
+                return true;
+            }
+        }
+        false
+    });
+    (address, thread)
+}
+
+/// Ends a root span of this name with a text of so many bytes.
+pub(crate) fn record_large(tracer: &Tracer, name: &str, bytes: usize) {
+    let text = "x".repeat(bytes);
+    SpanBuilder::new(hopline_core::Name::dynamic(name))
+        .start_root(Some(tracer), Incoming::default(), || {
+            [hopline_core::attr("text", &text)]
+        })
+        .end();
+}
+
+/// A tracer whose spans may have texts of up to a megabyte.
+pub(crate) fn roomy(sink: impl hopline_core::Sink) -> Tracer {
+    let limits = hopline_core::Limits {
+        value_bytes: 1 << 20,
+        trace_bytes: 4 << 20,
+        ..hopline_core::Limits::default()
+    };
+    Tracer::builder()
+        .service("orders")
+        .limits(limits)
+        .sink(sink)
+        .build()
 }
 
 /// Ends a failed root span of this name.
