@@ -18,6 +18,8 @@ pub(super) struct Message {
     pub(super) key: ShortString,
     pub(super) properties: AMQPProperties,
     pub(super) body: Vec<u8>,
+    /// By which it is routed as by its key: its headers `CC` and `BCC`.
+    pub(super) more_keys: Vec<String>,
     pub(super) redelivered: bool,
     /// How often it came back to its queue.
     pub(super) returns: u64,
@@ -85,6 +87,41 @@ impl Message {
             .map_err(|_| format!("invalid expiration '{text}'"))
     }
 
+    /// All it is routed by.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let more = self.more_keys.iter().map(String::as_str);
+        std::iter::once(self.key.as_str()).chain(more)
+    }
+
+    /// Reads the keys in its headers; the blind ones go no further.
+    pub(super) fn find_keys(&mut self) {
+        let Some(mut headers) = self.properties.headers().clone() else {
+            return;
+        };
+        for name in ["CC", "BCC"] {
+            if let Some(AMQPValue::FieldArray(keys)) = headers.inner().get(name) {
+                let texts = keys.as_slice().iter().filter_map(|key| match key {
+                    AMQPValue::LongString(key) => Some(key.to_string()),
+                    _ => None,
+                });
+                self.more_keys.extend(texts);
+            }
+        }
+        if headers.contains_key("BCC") {
+            headers = without(&headers, "BCC");
+            self.properties = self.properties.clone().with_headers(headers);
+        }
+    }
+
+    /// A dead letter that gets a key of its queue's is routed by that alone.
+    pub(super) fn forget_keys(&mut self) {
+        self.more_keys.clear();
+        if let Some(headers) = self.properties.headers() {
+            let headers = without(headers, "CC");
+            self.properties = self.properties.clone().with_headers(headers);
+        }
+    }
+
     /// Notes in `x-death` that it died in this queue: once more, or for the first time.
     pub(super) fn died_in(&mut self, queue: &str, death: Death) {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
@@ -137,7 +174,7 @@ impl Message {
         death.insert("exchange".into(), text(self.exchange.as_str()));
         death.insert(
             "routing-keys".into(),
-            AMQPValue::FieldArray(vec![text(self.key.as_str())].into()),
+            AMQPValue::FieldArray(self.keys().map(text).collect::<Vec<_>>().into()),
         );
         death.insert(
             "time".into(),
@@ -177,6 +214,16 @@ fn without_expiration(properties: &AMQPProperties) -> AMQPProperties {
         user_id => with_user_id,
         app_id => with_app_id,
         cluster_id => with_cluster_id,
+    }
+    rest
+}
+
+fn without(headers: &FieldTable, gone: &str) -> FieldTable {
+    let mut rest = FieldTable::default();
+    for (key, value) in headers.inner() {
+        if key.as_str() != gone {
+            rest.insert(key.clone(), value.clone());
+        }
     }
     rest
 }

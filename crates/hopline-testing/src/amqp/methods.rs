@@ -78,7 +78,9 @@ fn on_connection(
 ) -> Result<(), End> {
     use connection::AMQPMethod as Method;
     match method {
-        Method::StartOk(_) => {
+        Method::StartOk(start) => {
+            let login = login(start.response.as_bytes());
+            state.logins.insert(connection, login);
             say(
                 out,
                 Method::Tune(connection::Tune {
@@ -256,6 +258,12 @@ pub(super) fn not_implemented() -> End {
         540,
         "NOT_IMPLEMENTED - this broker does not do that".to_owned(),
     )
+}
+
+/// The user's name, as the mechanism PLAIN sends it.
+fn login(response: &[u8]) -> String {
+    let name = response.split(|byte| *byte == 0).nth(1);
+    String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }
 
 fn say(out: &Sender<AMQPFrame>, method: connection::AMQPMethod) {

@@ -13,7 +13,7 @@
 //!
 //! | what | how far |
 //! |---|---|
-//! | exchanges, bindings | direct, topic, fanout, the default one |
+//! | exchanges, bindings | direct, topic, fanout, the default one; more keys by the headers `CC` and `BCC` |
 //! | queues | named or with a made-up name, exclusive, auto-delete, `if_unused`, `if_empty`; a second declaration must say the same |
 //! | publishing | confirms, also `multiple`; mandatory returns, before their confirm |
 //! | consuming | prefetch, in turn, `no_ack`, exclusive; `basic.get`; cancel when the queue is deleted |
@@ -23,13 +23,14 @@
 //! | dead letters | `x-dead-letter-exchange`, `x-dead-letter-routing-key`, `x-death` with counts, no circles |
 //! | `x-queue-type` = `quorum` | `x-delivery-count`, `x-delivery-limit`; it is no cluster |
 //! | requests | direct reply-to (`amq.rabbitmq.reply-to`) |
+//! | users | any login is taken; a `user-id` that is another one's is refused |
 //! | errors of a channel | 403, 404, 405, 406, 311 |
 //!
 //! A test can make it [stall](Broker::stall) and [cut its connections](Broker::cut_connections).
 //!
 //! # What it does not do
 //!
-//! No users, permissions or virtual hosts (any login is taken); nothing on disk, so no restart; no priorities,
+//! No passwords, permissions or virtual hosts; nothing on disk, so no restart; no priorities,
 //! headers exchanges, alternate exchanges, bindings between exchanges, `x-expires`, `x-single-active-consumer`,
 //! auto-delete exchanges, streams or lazy queues; no transactions, flow control or heartbeats of its own. A prefetch
 //! is counted for the channel, not for each of its consumers. What it does not know ends the connection with 540 rather than in silence; an

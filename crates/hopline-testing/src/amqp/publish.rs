@@ -45,12 +45,16 @@ impl State {
             key,
             properties,
             body,
+            more_keys: Vec::new(),
             redelivered: false,
             returns: 0,
             expires: None,
         };
         if let Err(text) = message.time_to_live() {
             return self.fail(at, 406, format!("PRECONDITION_FAILED - {text}"), 60, 40);
+        }
+        if let Some(text) = self.stranger(at, &message) {
+            return self.fail(at, 406, text, 60, 40);
         }
         let asks = message.properties.reply_to().as_ref();
         if asks.is_some_and(|to| to.as_str() == REPLY_TO) {
@@ -65,6 +69,7 @@ impl State {
             let to = format!("{REPLY_TO}.{}.{}", at.connection, at.number);
             message.properties = message.properties.with_reply_to(to.into());
         }
+        message.find_keys();
         let returned = publish.mandatory.then(|| message.clone());
         let routed = self.route(message, false);
         let Some(channel) = self.channels.get_mut(&at) else {
@@ -84,6 +89,15 @@ impl State {
         channel.confirm(routed != Routed::Full);
     }
 
+    /// What is wrong with the `user-id` of a message, if it is not its publisher's.
+    fn stranger(&self, at: ChannelId, message: &Message) -> Option<String> {
+        let named = message.properties.user_id().as_ref()?.as_str();
+        let login = self.logins.get(&at.connection).map_or("", String::as_str);
+        (named != login).then(|| {
+            format!("PRECONDITION_FAILED - user_id property set to '{named}' but authenticated user was '{login}'")
+        })
+    }
+
     /// Passes on what its queue gives up, if that says where to.
     pub(super) fn dead_letter(&mut self, name: &str, mut message: Message, death: Death) {
         let letters = self.queues.get(name).and_then(|queue| queue.dead_letters());
@@ -94,6 +108,7 @@ impl State {
         message.exchange = shortened(exchange);
         if let Some(key) = key {
             message.key = shortened(key);
+            message.forget_keys();
         }
         // one that goes nowhere, in circles or to a full broker is gone: RabbitMQ keeps it no better
         self.route(message, true);
@@ -126,13 +141,13 @@ impl State {
         }
         let mut targets: Vec<String> = match self.exchanges.get(exchange) {
             Some(kind) => {
-                let bound = self
-                    .bindings
-                    .iter()
-                    .filter(|to| to.exchange == exchange && kind.matches(&to.key, key));
+                let bound = self.bindings.iter().filter(|to| {
+                    let takes = |key: &str| kind.matches(&to.key, key);
+                    to.exchange == exchange && message.keys().any(takes)
+                });
                 bound.map(|binding| binding.queue.clone()).collect()
             }
-            None if exchange.is_empty() => vec![key.to_owned()],
+            None if exchange.is_empty() => message.keys().map(str::to_owned).collect(),
             None => Vec::new(),
         };
         targets.sort();

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) exchanges: HashMap<String, ExchangeKind>,
     pub(super) bindings: Vec<Binding>,
     pub(super) channels: HashMap<ChannelId, Channel>,
+    /// The user's name that each connection logged in with.
+    pub(super) logins: HashMap<u64, String>,
     /// A message that expires was queued: the clock has to look again.
     pub(super) timed: bool,
     names: u64,
@@ -41,6 +43,7 @@ impl Default for State {
             exchanges: own.map(|(name, kind)| (name.to_owned(), kind)).into(),
             bindings: Vec::new(),
             channels: HashMap::new(),
+            logins: HashMap::new(),
             timed: false,
             names: 0,
         }
@@ -84,6 +87,7 @@ impl State {
         for at in own {
             self.close(at);
         }
+        self.logins.remove(&connection);
         self.delete_where(|queue| queue.declared.owner == Some(connection));
     }
 

@@ -22,6 +22,9 @@ on_both!(
     an_unknown_tag_closes_the_channel,
     get_takes_one_and_says_how_many_are_left,
     large_bodies_come_whole,
+    more_keys_route_too_and_blind_ones_are_not_seen,
+    a_dead_letter_with_a_key_of_its_own_has_no_other,
+    a_user_of_another_login_closes_the_channel,
 );
 
 async fn the_default_exchange_routes_by_queue((_connection, channel, _url): Connected) {
@@ -290,4 +293,78 @@ async fn large_bodies_come_whole((_connection, channel, _url): Connected) {
     assert_eq!(get(&channel, &queue).await.unwrap().data, body);
     assert_eq!(get(&channel, &queue).await.unwrap().data, b"");
     delete(&channel, &queue).await;
+}
+
+fn keys(keys: &[&str]) -> AMQPValue {
+    AMQPValue::FieldArray(keys.iter().map(|key| text(key)).collect::<Vec<_>>().into())
+}
+
+async fn more_keys_route_too_and_blind_ones_are_not_seen((_connection, channel, _url): Connected) {
+    let none = FieldTable::default;
+    let (to, copied) = (queue(&channel, none()).await, queue(&channel, none()).await);
+    let blind = queue(&channel, none()).await;
+    let cc = keys(&[&copied]);
+    let headers = arguments([("CC", cc.clone()), ("BCC", keys(&[&blind]))]);
+    let properties = BasicProperties::default().with_headers(headers);
+    publish_with(&channel, &to, b"x", properties).await;
+    for queue in [&to, &copied, &blind] {
+        let message = get(&channel, queue).await.expect("routed");
+        let headers = message.properties.headers().as_ref().unwrap();
+        assert_eq!(headers.inner().get("CC"), Some(&cc));
+        assert!(!headers.contains_key("BCC"));
+        assert_eq!(message.routing_key.as_str(), to);
+        message.ack(BasicAckOptions::default()).await.unwrap();
+        delete(&channel, queue).await;
+    }
+}
+
+async fn a_dead_letter_with_a_key_of_its_own_has_no_other((_connection, channel, _url): Connected) {
+    let (letters, copied) = (
+        queue(&channel, FieldTable::default()).await,
+        queue(&channel, FieldTable::default()).await,
+    );
+    let dying = queue(&channel, dying_to(&letters, [])).await;
+    let headers = arguments([("CC", keys(&[&copied]))]);
+    let properties = BasicProperties::default().with_headers(headers);
+    publish_with(&channel, &dying, b"x", properties).await;
+    let reject = BasicRejectOptions::default();
+    let message = get(&channel, &dying).await.unwrap();
+    message.reject(reject).await.unwrap();
+    until(async || channel_has(&channel, &letters).await == 1).await;
+    assert_eq!(
+        channel_has(&channel, &copied).await,
+        1,
+        "that of the publish alone"
+    );
+    let letter = get(&channel, &letters).await.unwrap();
+    let headers = letter.properties.headers().as_ref().unwrap();
+    assert!(!headers.contains_key("CC"));
+    letter.ack(BasicAckOptions::default()).await.unwrap();
+    for queue in [&letters, &copied, &dying] {
+        delete(&channel, queue).await;
+    }
+}
+
+async fn channel_has(channel: &lapin::Channel, queue: &str) -> u32 {
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let looked_at = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    looked_at.await.unwrap().message_count()
+}
+
+async fn a_user_of_another_login_closes_the_channel((connection, channel, _url): Connected) {
+    let own = queue(&channel, FieldTable::default()).await;
+    let named = |user: &str| BasicProperties::default().with_user_id(user.into());
+    publish_with(&channel, &own, b"x", named("guest")).await;
+    let message = get(&channel, &own).await.unwrap();
+    assert_eq!(message.properties.user_id(), &Some("guest".into()));
+    message.ack(BasicAckOptions::default()).await.unwrap();
+    let options = BasicPublishOptions::default();
+    let key = own.as_str().into();
+    let sent = channel.basic_publish("".into(), key, options, b"x", named("somebody-else"));
+    assert_eq!(code(sent.await.unwrap().await), 406);
+    let channel = connection.create_channel().await.unwrap();
+    delete(&channel, &own).await;
 }
