@@ -5,7 +5,7 @@ use hopline_core::FutureExt;
 use hopline_gate::requests::{SAMPLED, UNSAMPLED};
 use hopline_gate::trace::{Fate, root};
 use hopline_gate::{Case, Work};
-use hopline_lapin::ChannelExt;
+use hopline_lapin::{ChannelExt, Outcome};
 use hopline_testing::amqp::Broker;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
@@ -111,7 +111,7 @@ fn consumers() -> Vec<Case> {
                     let Some(Ok(delivery)) = consumer.next().await else {
                         return false;
                     };
-                    let acked = delivery.ack().in_span(delivery.process_span()).await;
+                    let acked = delivery.settle(Outcome::Ack).in_span(delivery.process_span()).await;
                     matches!(acked, Ok(true)) && delivery.publisher().is_some()
                 })
             };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use hopline_core::{Incoming, Kind, Span, SpanContext};
+use hopline_core::{Incoming, Kind, Span, SpanContext, Trust};
 
 use crate::delivery::Delivery;
 use crate::destination::Operation;
@@ -39,6 +39,9 @@ impl Batch {
         let publishers = self.deliveries.iter().filter_map(Delivery::publisher);
         let links: Vec<SpanContext> = publishers.cloned().collect();
         let first = self.deliveries.first();
+        if self.settings.trust == Trust::Ignore {
+            return Span::unrecorded(Incoming::default());
+        }
         let same = |name: fn(&Delivery) -> &str| {
             let value = first.map_or("", name);
             let all = self.deliveries.iter().all(|one| name(one) == value);
@@ -46,8 +49,8 @@ impl Batch {
         };
         let subject = Subject {
             operation: Operation::ProcessBatch,
-            exchange: same(Delivery::exchange),
-            key: same(Delivery::routing_key),
+            exchange: same(|one| one.exchange.as_str()),
+            key: same(|one| one.routing_key.as_str()),
             queue: first.map(Delivery::queue),
             links: &links,
         };
@@ -58,35 +61,13 @@ impl Batch {
         span
     }
 
-    /// Acknowledges all that is not settled yet. False if the channel is gone, so that they come again.
+    /// Settles all that is not settled yet. False if the channel is gone, so that they come again.
     ///
     /// # Errors
     ///
     /// As lapin's own.
-    pub async fn ack(&self) -> lapin::Result<bool> {
-        self.settle(Outcome::Ack).await
-    }
-
-    /// Hands back all that is not settled yet. False if the channel is gone, so that they come again.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn requeue(&self) -> lapin::Result<bool> {
-        self.settle(Outcome::Requeue).await
-    }
-
-    /// Drops or dead-letters all that is not settled yet. False if the channel is gone, so that they come again.
-    ///
-    /// # Errors
-    ///
-    /// As lapin's own.
-    pub async fn reject(&self) -> lapin::Result<bool> {
-        self.settle(Outcome::Reject).await
-    }
-
-    async fn settle(&self, outcome: Outcome) -> lapin::Result<bool> {
-        let open = self.deliveries.iter().filter(|one| !one.is_settled());
+    pub async fn settle(&self, outcome: Outcome) -> lapin::Result<bool> {
+        let open = self.deliveries.iter().filter(|one| !one.inner.is_settled());
         let mut all = true;
         // one by one: `multiple` would settle what others handle on the same channel
         for settled in join_all(open.map(|one| one.settle(outcome))).await {

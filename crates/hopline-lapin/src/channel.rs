@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Kind, OlderNames, SpanNames, Tracer};
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicPublishOptions};
+use hopline_core::{Kind, OlderNames, SpanNames, Tracer, Trust};
+use lapin::options::{BasicConsumeOptions, BasicGetOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Confirmation};
 
+use crate::confirms::Confirms;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
 use crate::destination::Operation;
-use crate::error::{PublishError, error_type};
-use crate::gate::Gate;
-use crate::publish::{self, Message, Publish};
+use crate::error::error_type;
+use crate::get::BasicGetMessage;
+use crate::publish::Publish;
 use crate::settings::Settings;
 use crate::span::{InFlight, Subject};
+use crate::watch::Watch;
 
 /// Adds `.traced()` to channels.
 pub trait ChannelExt {
@@ -31,7 +32,8 @@ impl ChannelExt for lapin::Channel {
         Channel {
             inner: self.clone(),
             settings: Arc::new(Settings::from_env()),
-            gate: Gate::default(),
+            confirms: Confirms::new(self.clone()),
+            watch: Watch::default(),
         }
     }
 }
@@ -43,7 +45,8 @@ impl ChannelExt for lapin::Channel {
 pub struct Channel {
     pub(crate) inner: lapin::Channel,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) gate: Gate,
+    pub(crate) confirms: Confirms,
+    pub(crate) watch: Watch,
 }
 
 impl Channel {
@@ -65,13 +68,26 @@ impl Channel {
         self.with(|settings| settings.older_names = names)
     }
 
-    /// Processes each message in a trace of its own, which links to its publish span. Baggage still travels.
+    /// Whether the trace context that messages bring is used. Defaults to [`Trust::Continue`]: a message is processed in
+    /// the trace that published it, with its baggage.
+    ///
+    /// A channel that takes messages of strangers, such as other tenants, should not: their contexts decide what is
+    /// recorded, join traces that are not theirs, and their baggage travels on. What is published on the channel is
+    /// not concerned. A [`Consumer`](Consumer::trust) can differ from its channel.
     #[must_use]
-    pub fn link_only(self) -> Self {
-        self.with(|settings| settings.link_only = true)
+    pub fn trust(self, trust: Trust) -> Self {
+        self.with(|settings| settings.trust = trust)
     }
 
-    /// The same for dead letters alone, which may be processed long after the rest of their trace.
+    /// Short for [`trust`](Channel::trust) with [`Trust::Link`]: each message is processed in a trace of its own, which
+    /// links to its publish span. Its baggage is not read.
+    #[must_use]
+    pub fn link_only(self) -> Self {
+        self.trust(Trust::Link)
+    }
+
+    /// Processes dead letters, which may come long after the rest of their trace, in traces of their own, which link to
+    /// their publish spans. Baggage that is trusted still travels.
     #[must_use]
     pub fn link_dead_letters(self) -> Self {
         self.with(|settings| settings.link_dead_letters = true)
@@ -114,37 +130,9 @@ impl Channel {
         &self.inner
     }
 
-    /// Publishes a message: `channel.publish("", "orders", b"7").mandatory().await?`.
+    /// Publishes a message, until the broker has it: `channel.publish("", "orders", b"7").mandatory().await?`.
     pub fn publish<'a>(&'a self, exchange: &'a str, key: &'a str, body: &'a [u8]) -> Publish<'a> {
         Publish::new(self, exchange, key, body)
-    }
-
-    /// Publishes a message, with lapin's own arguments, and waits for the confirm if the channel has them on.
-    ///
-    /// # Errors
-    ///
-    /// The broker returned or refused it, or the channel failed.
-    ///
-    /// # Cancellation
-    ///
-    /// As [`Publish`].
-    pub async fn basic_publish(
-        &self,
-        exchange: ShortString,
-        key: ShortString,
-        options: BasicPublishOptions,
-        body: &[u8],
-        properties: BasicProperties,
-    ) -> Result<Confirmation, PublishError> {
-        let message = Message {
-            exchange,
-            key,
-            body,
-            options,
-            properties,
-            resend: false,
-        };
-        publish::publish(self, message).await
     }
 
     /// Starts to consume a queue. Set [`basic_qos`](Channel::basic_qos) first, or all of it comes at once.
@@ -166,7 +154,7 @@ impl Channel {
         Ok(Consumer::new(inner, self.clone(), &queue, options.no_ack))
     }
 
-    /// Fetches one message, if there is one.
+    /// Fetches one message, if there is one, and how many are left.
     ///
     /// # Errors
     ///
@@ -179,7 +167,7 @@ impl Channel {
         &self,
         queue: ShortString,
         options: BasicGetOptions,
-    ) -> lapin::Result<Option<Delivery>> {
+    ) -> lapin::Result<Option<BasicGetMessage>> {
         let subject = Subject {
             operation: Operation::Receive,
             exchange: "",
@@ -190,11 +178,17 @@ impl Channel {
         let receive = InFlight::new(subject.start(Kind::Client, &self.settings));
         let got = self.inner.basic_get(queue.clone(), options).await;
         let got = got.map(|message| {
-            let delivery = message?.delivery;
+            let lapin::message::BasicGetMessage {
+                delivery,
+                message_count,
+            } = message?;
             let queue = queue.as_str().into();
             let delivery = Delivery::new(delivery, &queue, options.no_ack, &self.settings);
             delivery.describe_receive(&receive.context());
-            Some(delivery)
+            Some(BasicGetMessage {
+                delivery,
+                message_count,
+            })
         });
         receive.ended(got, error_type)
     }
@@ -202,5 +196,12 @@ impl Channel {
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
+    }
+}
+
+/// The same channel of the same connection, as lapin compares them.
+impl PartialEq for Channel {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner == other.inner
     }
 }

@@ -1,18 +1,27 @@
 //! What can go wrong.
 
+use std::io;
 use std::time::Duration;
 
 use lapin::ErrorKind;
 
-use crate::headers::MAX_HEADERS;
+use crate::headers::{MAX_DEPTH, MAX_HEADERS};
 
 /// A message that was not taken by the broker, as far as that is known.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// It was mandatory, and no queue wanted it.
-    #[error("the message was returned: no queue is bound for it")]
-    Unroutable,
+    /// It was mandatory, and no queue takes it.
+    #[error("the broker returned the message: {code} {text}")]
+    #[non_exhaustive]
+    Unroutable {
+        /// The broker's reply code; 312 where no queue is bound.
+        code: u16,
+        /// The broker's reason, such as `NO_ROUTE`.
+        text: String,
+        /// The message's body.
+        body: Vec<u8>,
+    },
     /// The broker refused it: a full queue, mostly.
     #[error("the broker refused the message")]
     Nacked,
@@ -22,6 +31,10 @@ pub enum PublishError {
     /// Its headers do not fit into a frame; sending them would close the connection.
     #[error("the headers are larger than {MAX_HEADERS} bytes")]
     HeadersTooLarge,
+    /// Tables in its headers stand within each other so deep that clients may not be able to read them: lapin's parser
+    /// overflows its stack, which ends the process.
+    #[error("the headers nest tables and arrays more than {MAX_DEPTH} levels deep")]
+    HeadersTooDeep,
     /// The message to reply to names no queue for replies.
     #[error("the message asks for no reply")]
     NoReplyTo,
@@ -38,10 +51,11 @@ pub enum PublishError {
 impl PublishError {
     pub(crate) fn error_type(&self) -> String {
         match self {
-            Self::Unroutable => "unroutable".to_owned(),
+            Self::Unroutable { .. } => "unroutable".to_owned(),
             Self::Nacked => "nacked".to_owned(),
             Self::NameTooLong(_) => "name_too_long".to_owned(),
             Self::HeadersTooLarge => "headers_too_large".to_owned(),
+            Self::HeadersTooDeep => "headers_too_deep".to_owned(),
             Self::NoReplyTo => "no_reply_to".to_owned(),
             Self::NotRecovered(_) => "not_recovered".to_owned(),
             Self::Lapin(error) => error_type(error),
@@ -49,8 +63,21 @@ impl PublishError {
     }
 }
 
+/// For functions that return lapin's: what lapin has no kind for is an I/O error, whose source this is.
+impl From<PublishError> for lapin::Error {
+    fn from(error: PublishError) -> Self {
+        let kind = match error {
+            PublishError::Lapin(error) => return error,
+            PublishError::NotRecovered(_) => io::ErrorKind::TimedOut,
+            PublishError::Unroutable { .. } | PublishError::Nacked => io::ErrorKind::Other,
+            _ => io::ErrorKind::InvalidInput,
+        };
+        io::Error::new(kind, error).into()
+    }
+}
+
 /// A request that got no answer.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The request was not taken by the broker.
@@ -73,6 +100,8 @@ impl RequestError {
         }
     }
 }
+
+hopline_core::debug_as_display!(PublishError, RequestError);
 
 /// Of low cardinality.
 pub(crate) fn error_type(error: &lapin::Error) -> String {

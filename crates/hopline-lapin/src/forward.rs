@@ -1,11 +1,13 @@
 //! What a traced channel hands to lapin's as it is.
 
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    AccessRequestOptions, BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicQosOptions,
+    BasicRecoverAsyncOptions, BasicRecoverOptions, BasicRejectOptions, ChannelFlowOptions,
+    ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+    ExchangeUnbindOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::{ChannelId, FieldTable, ShortString};
 use lapin::{ChannelStatus, ExchangeKind, Queue};
 
 use crate::channel::Channel;
@@ -117,6 +119,42 @@ impl Channel {
         self.inner.exchange_delete(exchange, options).await
     }
 
+    /// Has an exchange pass on to another one what matches.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn exchange_bind(
+        &self,
+        destination: ShortString,
+        source: ShortString,
+        routing_key: ShortString,
+        options: ExchangeBindOptions,
+        arguments: FieldTable,
+    ) -> lapin::Result<()> {
+        self.inner
+            .exchange_bind(destination, source, routing_key, options, arguments)
+            .await
+    }
+
+    /// Removes a binding of an exchange to another one.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn exchange_unbind(
+        &self,
+        destination: ShortString,
+        source: ShortString,
+        routing_key: ShortString,
+        options: ExchangeUnbindOptions,
+        arguments: FieldTable,
+    ) -> lapin::Result<()> {
+        self.inner
+            .exchange_unbind(destination, source, routing_key, options, arguments)
+            .await
+    }
+
     /// Limits how many messages may be under way.
     ///
     /// # Errors
@@ -141,6 +179,77 @@ impl Channel {
         options: BasicCancelOptions,
     ) -> lapin::Result<()> {
         self.inner.basic_cancel(tag, options).await
+    }
+
+    /// Has the broker deliver again what is not settled.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn basic_recover(&self, options: BasicRecoverOptions) -> lapin::Result<()> {
+        self.inner.basic_recover(options).await
+    }
+
+    /// The same without waiting for its answer.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn basic_recover_async(
+        &self,
+        options: BasicRecoverAsyncOptions,
+    ) -> lapin::Result<()> {
+        self.inner.basic_recover_async(options).await
+    }
+
+    /// Begins transactions: what is published and acknowledged counts from [`tx_commit`](Channel::tx_commit) on. Spans
+    /// end before that.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn tx_select(&self) -> lapin::Result<()> {
+        self.inner.tx_select().await
+    }
+
+    /// Commits a transaction.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn tx_commit(&self) -> lapin::Result<()> {
+        self.inner.tx_commit().await
+    }
+
+    /// Drops what a transaction published and acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn tx_rollback(&self) -> lapin::Result<()> {
+        self.inner.tx_rollback().await
+    }
+
+    /// Has the broker pause or go on with deliveries; gives what it does.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn channel_flow(&self, options: ChannelFlowOptions) -> lapin::Result<bool> {
+        self.inner.channel_flow(options).await
+    }
+
+    /// Asks for access to a realm, which brokers of AMQP 0-9-1 pass over.
+    ///
+    /// # Errors
+    ///
+    /// As lapin's own.
+    pub async fn access_request(
+        &self,
+        realm: ShortString,
+        options: AccessRequestOptions,
+    ) -> lapin::Result<()> {
+        self.inner.access_request(realm, options).await
     }
 
     /// Has the broker confirm what is published.
@@ -179,7 +288,12 @@ impl Channel {
         self.inner.basic_reject(tag, options).await
     }
 
-    /// What state the channel is in.
+    /// The channel's number on its connection.
+    pub fn id(&self) -> ChannelId {
+        self.inner.id()
+    }
+
+    /// The channel's state.
     pub fn status(&self) -> &ChannelStatus {
         self.inner.status()
     }

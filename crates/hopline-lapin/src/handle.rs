@@ -2,22 +2,27 @@
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hopline_core::{FutureExt, Literal, Span};
-use lapin::types::AMQPValue;
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
 use tower_service::Service;
 
 use crate::batch::Batch;
 use crate::channel::Channel;
-use crate::delivery::Delivery;
-use crate::error::error_type;
-use crate::headers::{self, DEATH_QUEUE, DEATH_REASON, RETRIES};
+use crate::delivery::{Delivery, Inner};
+use crate::error::{PublishError, error_type};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
+use crate::processing::{LOST, SETTLE_LOST};
+use crate::publish::publish;
+use crate::republish;
+use crate::send::{Carry, Message};
 
 /// Before a message that could not be handed over is requeued.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -25,9 +30,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a handler is given.
-pub(crate) trait Job: Clone + Send + 'static {
+pub(crate) trait Job: Send + 'static {
     fn process_span(&self) -> Span;
-    fn deliveries(&self) -> &[Delivery];
+    /// What is kept of it to settle it, with a copy of the message if it may be published again.
+    fn kept(&self, copy: bool) -> Kept;
+}
+
+/// What is settled when the handler is done, which may have taken the message apart.
+pub(crate) enum Kept {
+    Message(Arc<Inner>, Option<Box<Delivery>>),
+    Batch(Batch),
+}
+
+impl Kept {
+    fn each(&self) -> impl Iterator<Item = (&Inner, Option<&Delivery>)> {
+        let (one, all) = match self {
+            Self::Message(inner, copy) => (Some((&**inner, copy.as_deref())), None),
+            Self::Batch(batch) => (None, Some(batch.deliveries())),
+        };
+        let all = all.into_iter().flatten();
+        one.into_iter()
+            .chain(all.map(|one| (&*one.inner, Some(one))))
+    }
 }
 
 impl Job for Delivery {
@@ -35,8 +59,9 @@ impl Job for Delivery {
         Self::process_span(self)
     }
 
-    fn deliveries(&self) -> &[Delivery] {
-        std::slice::from_ref(self)
+    fn kept(&self, copy: bool) -> Kept {
+        let message = copy.then(|| Box::new(self.clone()));
+        Kept::Message(Arc::clone(&self.inner), message)
     }
 }
 
@@ -45,8 +70,8 @@ impl Job for Batch {
         Self::process_span(self)
     }
 
-    fn deliveries(&self) -> &[Delivery] {
-        Self::deliveries(self)
+    fn kept(&self, _: bool) -> Kept {
+        Kept::Batch(self.clone())
     }
 }
 
@@ -55,13 +80,13 @@ where
     J: Job,
     S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>>,
 {
-    let processing = Processing(Some(job.process_span()));
-    let request = job.clone();
+    let running = Running(Some(job.process_span()));
+    let kept = job.kept(options.publishes());
     let work = async {
         std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-        service.call(request).await
+        service.call(job).await
     };
-    let work = AssertUnwindSafe(work.in_context(processing.context())).catch_unwind();
+    let work = AssertUnwindSafe(work.in_context(running.context())).catch_unwind();
     let result = match options.timeout {
         Some(limit) => tokio::time::timeout(limit, work).await,
         None => Ok(work.await),
@@ -72,111 +97,132 @@ where
         Ok(Err(_)) => (options.on_panic, Some("panic")),
         Err(_) => (options.on_error, Some("timeout")),
     };
-    processing.failed(why);
-    let mut done = outcome_label(outcome);
-    let all = job.deliveries().iter();
-    let settling = all.map(|delivery| settle(delivery, outcome, why, options, channel));
-    for settled in join_all(settling).in_context(processing.context()).await {
-        match settled {
-            Ok(label) => done = label,
-            Err(error_type) => processing.failed(Some(&error_type)),
+    running.failed(why);
+    let settling = kept.each().map(|(inner, message)| {
+        let to_settle = Settling {
+            inner,
+            message,
+            why,
+            options,
+            channel,
+        };
+        to_settle.settle(outcome)
+    });
+    let mut done = outcome.label();
+    for (label, error_type) in join_all(settling).in_context(running.context()).await {
+        if label != outcome.label() {
+            done = label;
+        }
+        // what went wrong first is what the span tells
+        if why.is_none() {
+            running.failed(error_type.as_deref());
         }
     }
-    processing.end(done);
+    running.end(done);
 }
 
-/// Settles one message, as far as it is not yet; gives what became of it.
-async fn settle(
-    delivery: &Delivery,
-    outcome: Outcome,
-    why: Option<&str>,
-    options: &RunOptions,
-    channel: &Channel,
-) -> Result<&'static str, String> {
-    if delivery.is_settled() {
-        return Ok(outcome_label(outcome));
-    }
-    let retries = delivery.retry_count();
-    let (outcome, label) = match outcome {
-        Outcome::Requeue if options.max_retries.is_some_and(|max| retries >= max) => {
-            give_up(delivery, why, options, channel).await?
+/// One message, to be settled as far as it is not yet.
+struct Settling<'a> {
+    inner: &'a Inner,
+    message: Option<&'a Delivery>,
+    why: Option<&'a str>,
+    options: &'a RunOptions,
+    channel: &'a Channel,
+}
+
+impl Settling<'_> {
+    /// Gives what became of it, and an error's type if that is not what was wanted.
+    async fn settle(self, outcome: Outcome) -> (&'static str, Option<String>) {
+        if self.inner.is_settled() {
+            return (outcome.label(), None);
         }
-        Outcome::Requeue if options.max_retries.is_some() => {
-            let again = publish_again(delivery, retries + 1, channel).await;
-            (again, outcome_label(Outcome::Requeue))
+        let (outcome, label) = match outcome {
+            Outcome::Requeue if self.options.max_retries.is_some() => {
+                if self.options.max_retries <= Some(self.inner.retry_count()) {
+                    self.give_up().await
+                } else {
+                    (self.publish_again().await, outcome.label())
+                }
+            }
+            Outcome::Reject => self.give_up().await,
+            other => (other, other.label()),
+        };
+        let failed = (label == FAILED).then(|| FAILED.to_owned());
+        match self.inner.settle(outcome).await {
+            Ok(true) if failed.is_some() => (outcome.label(), failed),
+            Ok(true) => (label, None),
+            // handled, but the broker will not know: it comes again, as redelivered
+            Ok(false) => (LOST, Some(SETTLE_LOST.to_owned())),
+            Err(error) => (LOST, Some(error_type(&error))),
         }
-        Outcome::Reject => give_up(delivery, why, options, channel).await?,
-        other => (other, outcome_label(other)),
-    };
-    match delivery.settle(outcome).await {
-        Ok(true) => Ok(label),
-        // handled, but the broker will not know: it comes again, as redelivered
-        Ok(false) => Err("settle_lost".to_owned()),
-        Err(error) => Err(error_type(&error)),
+    }
+
+    /// Hands it over to where dead letters go; what is left to do with it, and what that is called.
+    async fn give_up(&self) -> (Outcome, &'static str) {
+        let rejected = (Outcome::Reject, Outcome::Reject.label());
+        let (Some((exchange, key)), Some(message)) = (&self.options.dead_letter, self.message)
+        else {
+            return rejected;
+        };
+        let (exchange, key) = (ShortString::try_new(exchange), ShortString::try_new(key));
+        let (Ok(exchange), Ok(key)) = (exchange, key) else {
+            // checked before the runner started
+            return rejected;
+        };
+        let letter = Message {
+            exchange,
+            key,
+            body: message.body(),
+            options: MANDATORY,
+            properties: republish::dead_letter(message, self.why.unwrap_or("rejected")),
+            carry: Carry::Letter(message.publisher().cloned()),
+        };
+        if publish(self.channel, letter, false).await.is_ok() {
+            return (Outcome::Ack, "dead_letter");
+        }
+        // not lost: it comes again, and so does the attempt, but not at full speed; the publish span has what is wrong
+        tokio::time::sleep(PAUSE).await;
+        (Outcome::Requeue, FAILED)
+    }
+
+    /// Counts a retry where the broker does not; what is left to do with the message.
+    async fn publish_again(&self) -> Outcome {
+        // the first time is told from others by `redelivered`, and only then is it seen whether the queue counts
+        let Some(message) = self
+            .message
+            .filter(|_| !self.inner.counted && !self.inner.is_first())
+        else {
+            return Outcome::Requeue;
+        };
+        let Ok(queue) = ShortString::try_new(message.queue()) else {
+            return Outcome::Requeue;
+        };
+        let again = Message {
+            exchange: ShortString::default(),
+            key: queue,
+            body: message.body(),
+            options: MANDATORY,
+            properties: republish::retry(message, self.inner.attempts().saturating_add(1)),
+            carry: Carry::Copy,
+        };
+        let again: Result<_, PublishError> = publish(self.channel, again, false).await;
+        // if that fails the broker's own way is left, which does not count
+        again.map_or(Outcome::Requeue, |_| Outcome::Ack)
     }
 }
 
-/// Hands a message over to where dead letters go; what is left to do with it, and what that is called.
-async fn give_up(
-    delivery: &Delivery,
-    why: Option<&str>,
-    options: &RunOptions,
-    channel: &Channel,
-) -> Result<(Outcome, &'static str), String> {
-    let Some((exchange, key)) = &options.dead_letter else {
-        return Ok((Outcome::Reject, outcome_label(Outcome::Reject)));
-    };
-    let properties = delivery.properties();
-    let headers = properties.headers().clone().unwrap_or_default();
-    let mut headers = headers::without(&headers, &[RETRIES]);
-    let text = |text: &str| AMQPValue::LongString(text.into());
-    headers.insert(DEATH_REASON.into(), text(why.unwrap_or("rejected")));
-    headers.insert(DEATH_QUEUE.into(), text(delivery.queue()));
-    let letter = channel
-        .publish(exchange, key, delivery.body())
-        .properties(properties.clone().with_headers(headers))
-        .mandatory();
-    if letter.await.is_ok() {
-        return Ok((Outcome::Ack, "dead_letter"));
-    }
-    // not lost: it comes again, and so does the attempt, but not at full speed; the publish span says what is wrong
-    tokio::time::sleep(PAUSE).await;
-    let _ = delivery.requeue().await;
-    Err("dead_letter_failed".to_owned())
-}
+/// `error.type` of a message that could not be handed over.
+const FAILED: &str = "dead_letter_failed";
 
-/// Counts a retry where the broker does not; what is left to do with the message.
-async fn publish_again(delivery: &Delivery, retries: u64, channel: &Channel) -> Outcome {
-    let properties = delivery.properties();
-    let mut headers = properties.headers().clone().unwrap_or_default();
-    let counted = headers::delivery_count(&headers).is_some();
-    // the first time is told from others by `redelivered`, and only then is it seen whether the queue counts
-    let first = !delivery.redelivered() && !headers.contains_key(RETRIES);
-    if counted || first {
-        return Outcome::Requeue;
-    }
-    let retries = i64::try_from(retries).unwrap_or(i64::MAX);
-    headers.insert(RETRIES.into(), AMQPValue::LongLongInt(retries));
-    let again = channel
-        .publish("", delivery.queue(), delivery.body())
-        .properties(properties.clone().with_headers(headers))
-        .mandatory();
-    // if that fails the broker's own way is left, which does not count
-    again.await.map_or(Outcome::Requeue, |_| Outcome::Ack)
-}
+const MANDATORY: BasicPublishOptions = BasicPublishOptions {
+    mandatory: true,
+    immediate: false,
+};
 
-fn outcome_label(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Ack => "ack",
-        Outcome::Requeue => "requeue",
-        Outcome::Reject => "reject",
-    }
-}
+/// A process span that tells how it ended, whichever way that is.
+struct Running(Option<Span>);
 
-/// A process span that says how it ended, whichever way that is.
-struct Processing(Option<Span>);
-
-impl Processing {
+impl Running {
     fn context(&self) -> hopline_core::Context {
         self.0.as_ref().map(Span::context).unwrap_or_default()
     }
@@ -194,8 +240,8 @@ impl Processing {
     }
 }
 
-/// The runner is gone or would not wait longer; the message comes again when the channel closes.
-impl Drop for Processing {
+/// The runner is gone, or waits no longer; the message comes again when the channel closes.
+impl Drop for Running {
     fn drop(&mut self) {
         if let Some(span) = &self.0 {
             span.set("hopline.messaging.outcome", Literal("abandoned"));

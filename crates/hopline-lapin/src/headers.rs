@@ -7,12 +7,41 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 /// What a header table may take of a frame of 128 KiB, RabbitMQ's largest: the rest is for the other properties.
 pub(crate) const MAX_HEADERS: usize = (128 << 10) - 4096;
 
-/// Set by the runner where it publishes a failed message again: how often that was done.
+/// Levels of tables and arrays within each other: parsers of clients, lapin's among them, recurse into them.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// Set by the runner where it publishes a failed message again: how many attempts there were.
 pub(crate) const RETRIES: &str = "hopline-retry-count";
+/// Set by the runner on a message published again: the queue whose attempts are counted.
+pub(crate) const RETRY_QUEUE: &str = "hopline-retry-queue";
+/// Set by the runner on a message published again: the exchange of its first publish.
+pub(crate) const RETRY_EXCHANGE: &str = "hopline-retry-exchange";
+/// Set by the runner on a message published again: the routing key of its first publish.
+pub(crate) const RETRY_KEY: &str = "hopline-retry-routing-key";
+/// Set by the runner on a message published again: the `user-id` that its broker vouched for.
+pub(crate) const RETRY_USER: &str = "hopline-retry-user-id";
+/// Set by the runner on a message published again: its header `CC`.
+pub(crate) const RETRY_CC: &str = "hopline-retry-cc";
+
 /// Set by the runner on what it hands over as a dead letter: why.
 pub(crate) const DEATH_REASON: &str = "hopline-dead-letter-reason";
-/// Set by the runner on what it hands over as a dead letter: where it failed.
+/// Set by the runner on what it hands over as a dead letter: the queue where it failed.
 pub(crate) const DEATH_QUEUE: &str = "hopline-dead-letter-queue";
+/// Set by the runner on what it hands over as a dead letter: the exchange of its first publish.
+pub(crate) const DEATH_EXCHANGE: &str = "hopline-dead-letter-exchange";
+/// Set by the runner on what it hands over as a dead letter: the routing key of its first publish.
+pub(crate) const DEATH_KEY: &str = "hopline-dead-letter-routing-key";
+/// Set by the runner on what it hands over as a dead letter: its expiration.
+pub(crate) const DEATH_EXPIRATION: &str = "hopline-dead-letter-expiration";
+/// Set by the runner on what it hands over as a dead letter: the `user-id` that its broker vouched for.
+pub(crate) const DEATH_USER: &str = "hopline-dead-letter-user-id";
+/// Set by the runner on what it hands over as a dead letter: its header `CC`.
+pub(crate) const DEATH_CC: &str = "hopline-dead-letter-cc";
+
+/// More routing keys, by which RabbitMQ routes a message as by its own.
+pub(crate) const CC: &str = "CC";
+/// How often a quorum queue delivered it before.
+pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Set by RabbitMQ on dead letters.
 const X_DEATH: &str = "x-death";
 
@@ -23,20 +52,64 @@ pub(crate) fn are_of_a_dead_letter(headers: &FieldTable) -> bool {
 
 /// How often it was delivered before, as the broker of a quorum queue counts.
 pub(crate) fn delivery_count(headers: &FieldTable) -> Option<u64> {
-    number(headers.inner().get("x-delivery-count")?)
+    number(headers.inner().get(DELIVERY_COUNT)?)
 }
 
-/// How often it died or was published again by a runner.
-pub(crate) fn earlier_lives(headers: &FieldTable) -> u64 {
-    let deaths = match headers.inner().get(X_DEATH) {
-        Some(AMQPValue::FieldArray(deaths)) => {
-            let counts = deaths.as_slice().iter().filter_map(count);
-            counts.fold(0, u64::saturating_add)
-        }
-        _ => 0,
+/// How often a handler of this queue gave it up before: deaths elsewhere, and those of time or length, are no attempts.
+pub(crate) fn rejections_in(headers: &FieldTable, queue: &str) -> u64 {
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get(X_DEATH) else {
+        return 0;
     };
-    let own = headers.inner().get(RETRIES).and_then(number).unwrap_or(0);
-    own.saturating_add(deaths)
+    let tables = deaths.as_slice().iter().filter_map(|death| match death {
+        AMQPValue::FieldTable(death) => Some(death),
+        _ => None,
+    });
+    let here = tables.filter(|death| {
+        let reason = text_of(death, "reason");
+        text_of(death, "queue") == Some(queue)
+            && matches!(reason, Some("rejected" | "delivery_limit"))
+    });
+    let counts = here.filter_map(|death| number(death.inner().get("count")?));
+    counts.fold(0, u64::saturating_add)
+}
+
+/// How many attempts the runners of this queue counted, if this is what they published again.
+pub(crate) fn retries_in(headers: &FieldTable, queue: &str) -> Option<u64> {
+    let retries = number(headers.inner().get(RETRIES)?)?;
+    (text_of(headers, RETRY_QUEUE) == Some(queue)).then_some(retries)
+}
+
+/// A header's text, as brokers and clients write it.
+pub(crate) fn text_of<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a str> {
+    match headers.inner().get(key)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// True if its tables and arrays stand within each other deeper than parsers should be asked to go. Looks no deeper.
+pub(crate) fn are_too_deep(headers: &FieldTable) -> bool {
+    headers
+        .inner()
+        .values()
+        .any(|value| is_deeper(value, MAX_DEPTH))
+}
+
+fn is_deeper(value: &AMQPValue, levels: usize) -> bool {
+    let Some(levels) = levels.checked_sub(1) else {
+        return true;
+    };
+    match value {
+        AMQPValue::FieldArray(values) => values
+            .as_slice()
+            .iter()
+            .any(|value| is_deeper(value, levels)),
+        AMQPValue::FieldTable(table) => {
+            table.inner().values().any(|value| is_deeper(value, levels))
+        }
+        _ => false,
+    }
 }
 
 /// The time in milliseconds since the epoch that a broker's plugin wrote down.
@@ -54,16 +127,15 @@ pub(crate) fn harmless(headers: FieldTable) -> FieldTable {
     FieldTable::from(entries.collect::<std::collections::BTreeMap<_, _>>())
 }
 
-/// The table without these keys.
-pub(crate) fn without(headers: &FieldTable, keys: &[&str]) -> FieldTable {
+/// The table without the keys for which this is true.
+pub(crate) fn without(headers: &FieldTable, gone: impl Fn(&str) -> bool) -> FieldTable {
     let mut rest = FieldTable::default();
-    for (key, value) in headers {
-        if !keys
-            .iter()
-            .any(|gone| key.as_str().eq_ignore_ascii_case(gone))
-        {
-            rest.insert(key.clone(), value.clone());
-        }
+    for (key, value) in headers
+        .inner()
+        .iter()
+        .filter(|(key, _)| !gone(key.as_str()))
+    {
+        rest.insert(key.clone(), value.clone());
     }
     rest
 }
@@ -117,14 +189,6 @@ fn long(value: &AMQPValue) -> Cow<'_, AMQPValue> {
     }
 }
 
-fn count(death: &AMQPValue) -> Option<u64> {
-    if let AMQPValue::FieldTable(death) = death {
-        number(death.inner().get("count")?)
-    } else {
-        None
-    }
-}
-
 /// Counts come as one of several types, by broker and version.
 fn number(value: &AMQPValue) -> Option<u64> {
     match value {
@@ -169,22 +233,53 @@ mod tests {
 
     #[test]
     fn counts_of_any_type_are_summed_and_others_passed_over() {
-        let death = |count| AMQPValue::FieldTable(table([("count", count)]));
+        let text = |text: &str| AMQPValue::LongString(text.into());
+        let death = |queue, reason, count| {
+            AMQPValue::FieldTable(table([
+                ("queue", text(queue)),
+                ("reason", text(reason)),
+                ("count", count),
+            ]))
+        };
         let deaths = vec![
-            death(AMQPValue::LongLongInt(2)),
-            death(AMQPValue::LongString("3".into())),
+            death("work", "rejected", AMQPValue::LongLongInt(2)),
+            death("work", "delivery_limit", AMQPValue::LongInt(1)),
+            death("work", "rejected", AMQPValue::LongString("3".into())),
+            death("work", "rejected", AMQPValue::LongLongInt(-1)),
+            // waited too long, in whichever queue: nobody tried
+            death("work", "expired", AMQPValue::LongLongInt(7)),
+            death("wait", "expired", AMQPValue::LongLongInt(7)),
+            death("other", "rejected", AMQPValue::LongLongInt(7)),
             AMQPValue::Void,
-            death(AMQPValue::LongLongInt(-1)),
         ];
         let headers = table([
             ("x-death", AMQPValue::FieldArray(deaths.into())),
-            ("x-delivery-count", AMQPValue::LongUInt(4)),
+            (DELIVERY_COUNT, AMQPValue::LongUInt(4)),
             (RETRIES, AMQPValue::ShortShortUInt(1)),
+            (RETRY_QUEUE, text("work")),
         ]);
-        assert_eq!(earlier_lives(&headers), 3);
+        assert_eq!(rejections_in(&headers, "work"), 3);
+        assert_eq!(retries_in(&headers, "work"), Some(1));
+        assert_eq!(retries_in(&headers, "other"), None);
         assert_eq!(delivery_count(&headers), Some(4));
         let wrong = table([("x-death", AMQPValue::Boolean(true))]);
-        assert_eq!(earlier_lives(&wrong), 0);
+        assert_eq!(rejections_in(&wrong, "work"), 0);
+    }
+
+    #[test]
+    fn depth_is_looked_at_no_further_than_it_may_be() {
+        let nested = |levels| {
+            let mut value = AMQPValue::Void;
+            for level in 0..levels {
+                value = match level % 2 {
+                    0 => AMQPValue::FieldArray(vec![value].into()),
+                    _ => AMQPValue::FieldTable(table([("k", value)])),
+                };
+            }
+            table([("k", value)])
+        };
+        assert!(!are_too_deep(&nested(MAX_DEPTH - 1)));
+        assert!(are_too_deep(&nested(MAX_DEPTH)));
     }
 
     #[test]

@@ -41,7 +41,7 @@
 //! | `publish.batch` | `publish {destination}` | CLIENT | to the last confirm of [`publish_all`](Channel::publish_all), over its publish spans |
 //! | `request.message` | `request {destination}` | CLIENT | to the reply of a [request](Requests), linked to where that was published |
 //! | `receive.message` | `receive {destination}` | CLIENT | the time of a `basic_get`, also of one that finds nothing |
-//! | `process.message` | `process {destination}` | CONSUMER | until the message is settled; child of its publish span, and linked to it |
+//! | `process.message` | `process {destination}` | CONSUMER | until the message is settled; child of its publish span, and linked to it, as its [trust](Channel::trust) has it |
 //! | `process.batch` | `process {destination}` | CONSUMER | until the [batch](Batch) is settled; a root, linked to the publish span of each message |
 //!
 //! Queue names that nobody chose (`amq.gen-…`, `amq.rabbitmq.reply-to…`, `hopline.reply-…`) are in no span's name.
@@ -56,47 +56,89 @@
 //! | `messaging.message.id`, `messaging.message.conversation_id` | the message's id and correlation id, if it has them |
 //! | `messaging.message.body.size` | bytes, if [asked for](Channel::body_sizes) |
 //! | `messaging.batch.message_count` | of batches |
-//! | `server.address`, `server.port` | if [said](Channel::server): a channel cannot tell |
+//! | `server.address`, `server.port` | if [given](Channel::server): a channel cannot tell |
 //! | `hopline.messaging.redelivered` = `true` | it was delivered before |
-//! | `retry_count` | how often: exactly for quorum queues, dead letters and by [`max_retries`](RunOptions::max_retries), else 1 |
+//! | `retry_count` | how often it was handled before: exactly for quorum queues, by [`max_retries`](RunOptions::max_retries), and where rejections brought it back to this queue; else 1 |
 //! | `hopline.messaging.delivery_count` | which delivery this is, from 1, where the queue counts (`x-delivery-count`) |
-//! | `hopline.messaging.queue_time_ms` | since it was published, if it says when: by the header `timestamp_in_ms`, or in steps of a second by its timestamp ([`timestamps`](Channel::timestamps)) |
-//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`, or `abandoned` where the runner was dropped or could not wait, by the [runner](Consumer::run) |
+//! | `hopline.messaging.queue_time_ms` | since it was published, if it has the time: by the header `timestamp_in_ms`, or in steps of a second by its timestamp ([`timestamps`](Channel::timestamps)) |
+//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`; `lost` where the connection went before it could be settled, so that it comes again; `abandoned` where the [runner](Consumer::run) was dropped or could not wait |
 //! | `hopline.messaging.resend_count` | how often a lost connection made it be [published again](Publish::resend) |
-//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, where nobody waited |
+//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `headers_too_deep`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing, the first that went wrong: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, for a publish that was dropped |
 //!
 //! Names are those of OpenTelemetry's semantic conventions for RabbitMQ (v1.44, in development); `hopline.…` and
 //! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` older names stand beside them.
 //!
-//! # Returns, retries, recovery
+//! # Publishing
 //!
-//! A mandatory message that no queue takes is [`PublishError::Unroutable`], and no other message is: lapin may give
-//! a return to the wrong confirm where several wait, so mandatory messages of a channel go in groups that are
-//! answered together, and each return is told by what it carries. What travels raw on the same channel is not seen.
+//! [`Channel::publish`] waits for the broker's answer and fails where the message was not taken. lapin's own form,
+//! [`Channel::basic_publish`], is ready when the frames are written, and gives a [`PublisherConfirm`] for the answer: many
+//! may be under way.
 //!
-//! A message whose handler fails is rejected, requeued, requeued [so many times](RunOptions::max_retries), or
-//! [handed over](RunOptions::dead_letter) to another queue, as the options say. A dead letter that is published again
-//! starts a trace of its own, linked to the first.
+//! In both, a mandatory message that no queue takes is told so, and no other message is: lapin may give a return to the
+//! wrong confirm where several wait, so all answers of the channel are looked at, and each return goes to the message
+//! that it matches. What travels [raw](Channel::raw) on the same channel is not seen.
+//!
+//! # Retries and dead letters
+//!
+//! A message whose handler fails is rejected, requeued, requeued [up to a number of times](RunOptions::max_retries), or
+//! [handed over](RunOptions::dead_letter) to another queue, as the options have it. Quorum queues count attempts; for
+//! others the runner publishes the message again from its second attempt on. That copy is the same message:
+//!
+//! | of the message | in a copy for one more attempt | in a dead letter |
+//! |---|---|---|
+//! | exchange, routing key | in `hopline-retry-exchange` and `-routing-key`; the [`Delivery`] and its span have the first ones | in `hopline-dead-letter-exchange` and `-routing-key` |
+//! | queue | in `hopline-retry-queue`; a count of another queue is none | in `hopline-dead-letter-queue` |
+//! | attempts | in `hopline-retry-count`; the [`Delivery`] is `redelivered` | left out; the reason is in `hopline-dead-letter-reason` |
+//! | body | stays | stays |
+//! | content type and encoding, delivery mode, priority, correlation id, reply to, message id, timestamp, type, app id, cluster id | stay | stay |
+//! | expiration | stays; its time starts anew | left out, as RabbitMQ does: in `hopline-dead-letter-expiration` |
+//! | user id | left out, since the broker closes the channel for that of another login: in `hopline-retry-user-id`, for which nobody vouches | the same in `hopline-dead-letter-user-id` |
+//! | `traceparent`, `tracestate`, `baggage` | stay, so that all attempts have one parent | those of the attempt that gave up, whose publish span links to the first |
+//! | `CC` | set aside, or it would be routed again; the [`Delivery`] has it | in `hopline-dead-letter-cc` |
+//! | `BCC` | the broker shows it to nobody | the same |
+//! | `x-death`, `x-first-death-…` | stay | stay |
+//! | `x-delivery-count` | queues that write it need no copy | left out: it counts for its own queue |
+//! | other headers | stay; short strings become long ones, or RabbitMQ closes the connection | the same |
+//! | mandatory | always | always |
+//! | place in the queue | behind those that wait | |
+//!
+//! So who may publish to the default exchange can make up a message's exchange, routing key and attempts, as well as its
+//! body; nothing of this is more trusted than a header. What a *queue* dead-letters after an attempt by copy has the
+//! queue's name as its routing key: give such a queue an `x-dead-letter-routing-key`, or use
+//! [`dead_letter`](RunOptions::dead_letter).
+//!
+//! `retry_count` is the attempts so far and the rejections (`x-death`) of the queue that is consumed; deaths in other
+//! queues, and those by time or length, are no attempts. A dead letter that an application publishes again starts a trace
+//! of its own, linked to the first.
+//!
+//! # Recovery
 //!
 //! With lapin's auto-recovery a runner goes on by itself, and a publish that asks to be [resent](Publish::resend)
-//! waits and goes on; others fail, and [`Channel::wait_for_recovery`] tells when to try again. None of them waits
+//! waits and goes on; others fail, and [`Channel::wait_for_recovery`] is ready when to try again. None of them waits
 //! longer than the [limit](Channel::recovery_limit): then it is time for a new connection. What was under way is
-//! delivered again, so a handler may see a message twice: its second span is `redelivered`, the first one may say
-//! `settle_lost`.
+//! delivered again, so a handler may see a message twice: its second span is `redelivered`, the first one has the outcome
+//! `lost`.
 //!
 //! # How to change it
 //!
-//! By the methods of [`Channel`]: a tracer, other names, [links instead of children](Channel::link_only) for all or
-//! for [dead letters](Channel::link_dead_letters), what is recorded. Where the runner does not fit, a [`Consumer`] is
-//! a stream, [`Consumer::batches`] gives it in batches, and [`Delivery::process_span`] starts the span. A handler may
-//! be a tower service: time-outs, limits, retries and load shedding stack as they are.
+//! By the methods of [`Channel`]: a tracer, other names, what [strangers' contexts](Channel::trust) count for, links
+//! instead of children for [dead letters](Channel::link_dead_letters), what is recorded. Where the runner does not fit, a
+//! [`Consumer`] is a stream whose messages have their spans with them, [`Consumer::set_delegate`] takes lapin's delegates,
+//! and [`Consumer::batches`] gives batches. A handler may be a tower service: time-outs, limits, retries and load
+//! shedding stack as they are.
+//!
+//! # Coming from lapin
+//!
+//! Call `.traced()` on channels, and name this crate's `Channel`, `Consumer` and `Delivery` where signatures name lapin's.
+//! Methods, fields and arguments are the same, with `delivery.ack(options)`, `delivery.data` and the rest. What lapin's own
+//! types are needed for is at [`Channel::raw`] and `lapin::message::Delivery::from`.
 //!
 //! # What it will not do
 //!
 //! It gives no way around itself but [`Channel::raw`]: nothing derefs to lapin's channel. A message that
 //! carries a context of its own keeps it, and the publish span links to that. It makes no spans for settling: the
 //! outcome is on the process span. It declares no queue but that for the replies to [`Requests`], and sets no
-//! prefetch: a consumer without one draws its whole queue into memory, and says so once.
+//! prefetch: a consumer without one draws its whole queue into memory, and tells so once.
 //!
 //! # What to know of lapin
 //!
@@ -110,35 +152,52 @@
 //!   nobody told: hence the [limit](Channel::recovery_limit).
 //! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text instead and answers with an error.
 //! * Short strings in headers make RabbitMQ close the connection; they are sent as long ones here.
-//! * The runner, [`Requests`] and waiting for recovery need a tokio runtime; publishing and streams do not.
+//! * Its parser recurses into tables and arrays: 14 kB of them within each other overflow the stack of its thread, which
+//!   ends the process before any code of this crate sees the message. Only who may publish to a consumed queue can do that;
+//!   `RUST_MIN_STACK=67108864` in the environment takes all that fits into RabbitMQ's frames. This crate sends none deeper
+//!   than 64 levels.
+//! * [`Consumer::run`] and [`Channel::requests`] need a tokio runtime, and are errors without one; so does giving up at the
+//!   [limit](Channel::recovery_limit). Publishing, streams and delegates do not.
+//! * A broker that has not noticed the loss of a connection refuses its exclusive queues to the next one, and lapin's
+//!   recovery closes the channel for it, also for that of [`Requests`]: give those a channel of their own.
 
 mod batch;
 mod carrier;
 mod channel;
+mod confirm;
+mod confirms;
 mod consumer;
+mod delegate;
 mod delivery;
 mod destination;
 mod error;
 mod forward;
-mod gate;
+mod get;
 mod handle;
 mod headers;
 mod options;
 mod outcome;
+mod processing;
 mod properties;
 mod publish;
 mod recovery;
+mod republish;
 mod requests;
 mod run;
+mod send;
 mod settings;
 mod span;
+mod watch;
 
 pub use batch::Batch;
 pub use carrier::{TableExtractor, TableInjector};
 pub use channel::{Channel, ChannelExt};
+pub use confirm::PublisherConfirm;
 pub use consumer::Consumer;
 pub use delivery::Delivery;
 pub use error::{PublishError, RequestError};
+pub use get::BasicGetMessage;
+pub use hopline_core::Trust;
 pub use options::RunOptions;
 pub use outcome::Outcome;
 pub use publish::Publish;

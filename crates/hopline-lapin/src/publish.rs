@@ -2,23 +2,20 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use hopline_core::{FutureExt, Incoming, Kind, Span, attr};
+use hopline_core::{FutureExt, Kind};
 use lapin::options::BasicPublishOptions;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Confirmation};
 
-use crate::carrier::{TableExtractor, TableInjector};
 use crate::channel::Channel;
 use crate::delivery::Delivery;
 use crate::destination::Operation;
 use crate::error::PublishError;
-use crate::gate::Member;
-use crate::headers::{self, MAX_HEADERS};
-use crate::properties::{conversation_id, message_id};
 use crate::recovery;
+use crate::send::{Carry, Message, Sent, outgoing};
 use crate::span::{InFlight, Subject};
 
 /// How often a message is published again after its connection was lost.
@@ -33,8 +30,8 @@ const MAX_RESENDS: u32 = 16;
 ///
 /// # Cancellation
 ///
-/// If it is dropped, whether the message was published is not known; its span says `cancelled`, which is no error.
-/// A mandatory message that is neither awaited nor dropped holds up the mandatory ones after it.
+/// If it is dropped, whether the message was published is not known; its span has `error.type` `cancelled`, which is no
+/// error.
 #[derive(Debug)]
 #[must_use = "nothing is published until it is awaited"]
 pub struct Publish<'a> {
@@ -87,7 +84,7 @@ impl<'a> Publish<'a> {
         self
     }
 
-    /// Adds a header.
+    /// Adds a header. `baggage` is joined with that of the context by a comma; a `traceparent` is kept, and linked to.
     pub fn header(mut self, key: &str, value: AMQPValue) -> Self {
         let Some(key) = self.short(key, "header's name") else {
             return self;
@@ -128,8 +125,7 @@ impl<'a> Publish<'a> {
     /// once, so it may arrive twice. On connections without auto-recovery it fails as others do.
     ///
     /// It waits as long as lapin tries, but no longer than the channel's [`recovery_limit`](Channel::recovery_limit).
-    /// One that lost its connection for the 17th time fails: it may be what the broker closes the connection for. Needs
-    /// a tokio runtime.
+    /// One that lost its connection for the 17th time fails: it may be what the broker closes the connection for.
     pub fn resend(mut self) -> Self {
         self.resend = true;
         self
@@ -194,63 +190,43 @@ impl<'a> IntoFuture for Publish<'a> {
                 body: self.body,
                 options: self.options,
                 properties: self.properties,
-                resend: self.resend,
+                carry: Carry::New,
             };
-            publish(self.channel, message).await
+            publish(self.channel, message, self.resend).await
         })
     }
 }
 
-/// A message with all names checked.
-#[derive(Debug)]
-pub(crate) struct Message<'a> {
-    pub(crate) exchange: ShortString,
-    pub(crate) key: ShortString,
-    pub(crate) body: &'a [u8],
-    pub(crate) options: BasicPublishOptions,
-    pub(crate) properties: BasicProperties,
-    pub(crate) resend: bool,
-}
-
+/// Publishes a message until the broker has answered, with the span over all of it.
 pub(crate) async fn publish(
     channel: &Channel,
-    mut message: Message<'_>,
+    message: Message<'_>,
+    resend: bool,
 ) -> Result<Confirmation, PublishError> {
-    let (exchange, key) = (message.exchange.as_str(), message.key.as_str());
-    let (span, headers) = start(channel, exchange, key, message.body, &message.properties);
-    let headers = headers::harmless(headers);
+    let (span, properties) = outgoing(channel, &message);
     let in_flight = InFlight::new(span);
-    if headers::encoded_len(&headers) > MAX_HEADERS {
-        return in_flight.ended(Err(PublishError::HeadersTooLarge), PublishError::error_type);
-    }
-    if !headers.inner().is_empty() || message.properties.headers().is_some() {
-        message.properties = message.properties.with_headers(headers);
-    }
-    if channel.settings.timestamps && message.properties.timestamp().is_none() {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let seconds = now.unwrap_or_default().as_secs();
-        message.properties = message.properties.with_timestamp(seconds);
-    }
+    let mut properties = match properties {
+        Ok(properties) => properties,
+        Err(error) => return in_flight.ended(Err(error), PublishError::error_type),
+    };
     let mut resent = 0_u32;
     let result = loop {
         // what is published once needs no copy
-        let properties = if message.resend {
-            message.properties.clone()
-        } else {
-            std::mem::take(&mut message.properties)
+        let again = resend.then(|| properties.clone());
+        let work = answered(channel, &message, std::mem::take(&mut properties));
+        let error = match channel
+            .watch
+            .over(channel, work)
+            .await
+            .and_then(|sent| sent)
+        {
+            Err(PublishError::Lapin(error)) => error,
+            other => break other,
         };
-        let result = tokio::select! {
-            biased;
-            result = send(channel, &message, properties) => result,
-            // lapin answers what a lost connection left unanswered only when it has another one
-            overdue = recovery::overdue(channel) => Err(overdue),
-        };
-        let Err(PublishError::Lapin(error)) = result else {
-            break result;
-        };
-        if !message.resend || resent == MAX_RESENDS {
+        let Some(copy) = again.filter(|_| resent < MAX_RESENDS) else {
             break Err(error.into());
-        }
+        };
+        properties = copy;
         if let Err(error) = recovery::wait(channel, error).await {
             break Err(error);
         }
@@ -261,105 +237,40 @@ pub(crate) async fn publish(
     in_flight.ended(result, PublishError::error_type)
 }
 
-async fn send(
+async fn answered(
     channel: &Channel,
     message: &Message<'_>,
     properties: BasicProperties,
 ) -> Result<Confirmation, PublishError> {
-    let Message {
-        exchange,
-        key,
-        body,
-        options,
-        ..
-    } = message;
-    let inner = &channel.inner;
-    let (exchange, key) = (exchange.clone(), key.clone());
-    if !inner.status().confirm() {
-        // nothing is answered, and nothing that comes back is given to anybody
-        let sent = inner.basic_publish(exchange, key, *options, body, properties);
-        return Ok(sent.await?.await?);
-    }
-    if !options.mandatory && !options.immediate {
-        let other = channel.gate.other().await;
-        // the first wait is for the socket, the second for the broker
-        let confirm = inner
-            .basic_publish(exchange, key, *options, body, properties)
-            .await;
-        return match other.confirmed(confirm).await? {
-            Confirmation::Nack(_) => Err(PublishError::Nacked),
-            // nobody asked for returns: one that lapin gives here is another message's
-            Confirmation::Ack(_) => Ok(Confirmation::Ack(None)),
-            Confirmation::NotRequested => Ok(Confirmation::NotRequested),
-        };
-    }
-    let member = Member::new(exchange.clone(), key.clone(), &properties);
-    // on its own feet, since it outlives this future if that is dropped
-    let confirming = {
-        let (inner, options) = (inner.clone(), *options);
-        let body = body.to_vec();
-        Box::pin(async move {
-            let confirm = inner.basic_publish(exchange, key, options, &body, properties);
-            confirm.await?.await
-        })
+    let confirmation = match Sent::start(channel, message, properties).await? {
+        Sent::Unconfirmed => Confirmation::NotRequested,
+        Sent::Confirming(ticket) => ticket.answer().await?,
     };
-    let (confirmation, returned) = channel.gate.mandatory(inner, member, confirming).await;
-    match confirmation? {
-        _ if returned => Err(PublishError::Unroutable),
-        Confirmation::Nack(_) => Err(PublishError::Nacked),
+    match confirmation {
+        Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) => {
+            Err(PublishError::Unroutable {
+                code: message.reply_code,
+                text: message.reply_text.to_string(),
+                body: message.delivery.data,
+            })
+        }
+        Confirmation::Nack(None) => Err(PublishError::Nacked),
         taken => Ok(taken),
     }
 }
 
-/// Starts the span of one message; gives the headers it is to be sent with.
-fn start(
-    channel: &Channel,
-    exchange: &str,
-    key: &str,
-    body: &[u8],
-    properties: &BasicProperties,
-) -> (Span, FieldTable) {
-    let mut headers = properties.headers().clone().unwrap_or_default();
-    let own = Incoming::extract(&TableExtractor(&headers)).parent;
-    let settings = &*channel.settings;
-    let subject = Subject {
-        operation: Operation::Publish,
-        exchange,
-        key,
-        queue: None,
-        links: own.as_slice(),
-    };
-    let span = subject.start(Kind::Producer, settings);
-    span.set_all(|| {
-        [
-            attr("messaging.message.id", message_id(properties)),
-            attr(
-                "messaging.message.conversation_id",
-                conversation_id(properties),
-            ),
-            attr("messaging.message.body.size", settings.body_size(body)),
-        ]
-    });
-    // a dead letter that is published again carries the context of its first life, and starts another one
-    if own.is_none() || headers::are_of_a_dead_letter(&headers) {
-        span.context_ref().inject(&mut TableInjector(&mut headers));
-    }
-    (span, headers)
-}
-
 /// A span for what cannot be sent at all.
 fn refused(message: &Publish<'_>, why: Option<PublishError>) -> PublishError {
-    let Publish {
-        channel,
-        exchange,
-        key,
-        body,
-        properties,
-        ..
-    } = message;
     // there is a reason wherever this is called
     let why = why.unwrap_or(PublishError::NameTooLong("name"));
-    let (span, _) = start(channel, exchange, key, body, properties);
+    let subject = Subject {
+        operation: Operation::Publish,
+        exchange: message.exchange,
+        key: message.key,
+        queue: None,
+        links: &[],
+    };
+    let span = subject.start(Kind::Producer, &message.channel.settings);
     span.fail(&why.error_type());
     why
 }
@@ -420,19 +331,21 @@ impl Channel {
     /// Awaiting it fails with [`PublishError::NoReplyTo`] if it names none. If it is mandatory it fails where nobody
     /// waits any more; but RabbitMQ returns mandatory replies by its direct reply-to in any case, having delivered them.
     pub fn reply<'a>(&'a self, to: &'a Delivery, body: &'a [u8]) -> Publish<'a> {
-        Publish::in_reply_to(self, to.properties(), body)
+        Publish::in_reply_to(self, &to.properties, body)
     }
 
-    /// As lapin's own, for a publish that failed: ready when the channel is recovered, an error if it will not be.
-    ///
-    /// Needs a tokio runtime.
+    /// As lapin's own, for its errors and those of [`publish`](Channel::publish): ready when the channel is recovered.
     ///
     /// # Errors
     ///
     /// The error itself, if auto-recovery is off, it is none of the connection's, or lapin gave up;
-    /// [`PublishError::NotRecovered`], if it took longer than the [`recovery_limit`](Channel::recovery_limit).
-    pub async fn wait_for_recovery(&self, error: PublishError) -> Result<(), PublishError> {
-        match error {
+    /// [`PublishError::NotRecovered`], if it took longer than the [`recovery_limit`](Channel::recovery_limit), which
+    /// needs a tokio runtime.
+    pub async fn wait_for_recovery(
+        &self,
+        error: impl Into<PublishError>,
+    ) -> Result<(), PublishError> {
+        match error.into() {
             PublishError::Lapin(error) => recovery::wait(self, error).await,
             other => Err(other),
         }

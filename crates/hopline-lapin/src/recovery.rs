@@ -14,9 +14,13 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 8;
 
 /// Ready when the channel is recovered; an error if it is not to be, if lapin gave up trying, or if it takes too long.
+/// Without tokio, whose clock the last two need, it waits as long as lapin's own.
 pub(crate) async fn wait(channel: &Channel, error: lapin::Error) -> Result<(), PublishError> {
     let lapin = &channel.inner;
     let recovered = lapin.wait_for_recovery(error.clone());
+    if Handle::try_current().is_err() {
+        return Ok(recovered.await?);
+    }
     let given_up = async {
         while lapin.status().reconnecting() || lapin.status().connected() {
             tokio::time::sleep(LOOK).await;
@@ -38,7 +42,7 @@ pub(crate) async fn overdue(channel: &Channel) -> PublishError {
         return std::future::pending().await;
     }
     let limit = channel.settings.recovery_limit;
-    let look = (limit / LOOKS).max(Duration::from_millis(10));
+    let look = look_every(limit);
     let mut since = Instant::now();
     loop {
         if !channel.inner.status().reconnecting() {
@@ -48,4 +52,20 @@ pub(crate) async fn overdue(channel: &Channel) -> PublishError {
         }
         tokio::time::sleep(look).await;
     }
+}
+
+/// How often to look, for this limit.
+pub(crate) fn look_every(limit: Duration) -> Duration {
+    (limit / LOOKS).max(Duration::from_millis(10))
+}
+
+/// An error where there is no tokio runtime, whose tasks and clock `what` needs.
+pub(crate) fn needs_tokio(what: &str) -> lapin::Result<()> {
+    if Handle::try_current().is_ok() {
+        return Ok(());
+    }
+    let text = format!(
+        "{what} needs a tokio runtime, and there is none here: call it from one, or use the consumer as a stream"
+    );
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, text).into())
 }

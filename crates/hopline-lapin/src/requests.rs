@@ -1,17 +1,16 @@
 //! Requests that wait for a reply.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use hopline_core::{FutureExt, Kind};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{FieldTable, ShortString};
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -23,15 +22,26 @@ use crate::error::RequestError;
 use crate::recovery;
 use crate::span::{InFlight, Subject};
 
-/// How long an unused reply queue stays, should its process end between declaring and consuming it.
-const EXPIRES_MS: i32 = 600_000;
-
 /// Asks through a queue and waits for the reply. See [`Channel::requests`].
 ///
 /// Each request is a span `request.message`, with the publish span under it, and linked to the span in which the
 /// reply was published; all of them, the service's too, carry `messaging.message.conversation_id`.
 ///
 /// The other side answers by [`Channel::reply`].
+///
+/// # Trust
+///
+/// A reply is taken for who knows the request's correlation id, which is 128 random bits of its own: a service that was
+/// asked once can answer that request, and can forge no reply to another one. The reply queue is exclusive, so that only
+/// this connection reads from it, deletes it or binds it. Two services that consume one queue see each other's requests,
+/// if not at the same time: what may answer is whoever the broker lets consume it. A reply's trace context counts as
+/// the channel's [trust](Channel::trust) has it.
+///
+/// # Recovery
+///
+/// With lapin's auto-recovery they go on. A broker that has not noticed the loss of the old connection refuses the
+/// exclusive queue to the new one, which closes the channel: then each request fails as [`RequestError::Closed`], and
+/// new ones are to be prepared. Give them a channel of their own, so that nothing else goes with it.
 #[derive(Debug)]
 pub struct Requests {
     channel: Channel,
@@ -52,7 +62,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// As lapin's own, or there is no tokio runtime.
     ///
     /// # Examples
     ///
@@ -65,22 +75,22 @@ impl Channel {
     /// # }
     /// ```
     pub async fn requests(&self) -> lapin::Result<Requests> {
-        let ids = Ids::new();
-        let name = ids.queue();
+        recovery::needs_tokio("Channel::requests")?;
+        let ids = Ids::new()?;
+        let name = format!("{REPLIES}{}", ids.next());
         // names made of an id fit
         let queue = || ShortString::from(name.as_str());
-        let temporary = QueueDeclareOptions {
+        let own = QueueDeclareOptions {
+            exclusive: true,
             auto_delete: true,
             ..QueueDeclareOptions::default()
         };
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES_MS));
-        self.queue_declare(queue(), temporary, arguments).await?;
+        let none = FieldTable::default();
+        self.queue_declare(queue(), own, none.clone()).await?;
         let options = BasicConsumeOptions {
             no_ack: true,
             ..BasicConsumeOptions::default()
         };
-        let none = FieldTable::default();
         let replies = self.basic_consume(queue(), ShortString::default(), options, none);
         let replies = replies.await?;
         let waiting = Arc::<Waiting>::default();
@@ -176,7 +186,7 @@ async fn read(mut replies: Consumer, waiting: Arc<Waiting>) {
     loop {
         let reply = tokio::select! {
             biased;
-            reply = replies.next() => reply,
+            reply = poll_fn(|cx| replies.poll_delivery(cx)) => reply,
             _ = &mut overdue => return,
         };
         match reply {
@@ -221,7 +231,7 @@ impl Waiting {
 
     /// A reply that nobody waits for any more is dropped.
     fn give(&self, reply: Delivery) {
-        let id = reply.properties().correlation_id().clone();
+        let id = reply.properties.correlation_id().clone();
         let Some(id) = id else { return };
         let sender = self
             .lock()
@@ -257,27 +267,21 @@ impl Drop for Close<'_> {
     }
 }
 
-/// Ids that no other process makes.
+/// 128 random bits each, of a generator that who knows some cannot foretell.
 #[derive(Debug)]
-struct Ids {
-    prefix: u64,
-    next: AtomicU64,
-}
+struct Ids(
+    // A plain lock, held for two numbers.
+    Mutex<StdRng>,
+);
 
 impl Ids {
-    fn new() -> Self {
-        // std's keys for hash maps are random, which is all that is asked for here
-        Self {
-            prefix: RandomState::new().build_hasher().finish(),
-            next: AtomicU64::new(1),
-        }
-    }
-
-    fn queue(&self) -> String {
-        format!("{REPLIES}{:016x}", self.prefix)
+    fn new() -> lapin::Result<Self> {
+        let random = StdRng::try_from_rng(&mut SysRng).map_err(std::io::Error::other)?;
+        Ok(Self(Mutex::new(random)))
     }
 
     fn next(&self) -> String {
-        format!("{:016x}-{}", self.prefix, self.next.fetch_add(1, Relaxed))
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{:016x}{:016x}", random.next_u64(), random.next_u64())
     }
 }

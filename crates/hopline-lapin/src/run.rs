@@ -1,10 +1,10 @@
 //! Handlers, one for each message or batch.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::StreamExt;
 use hopline_core::notify;
 use lapin::options::{BasicCancelOptions, ConfirmSelectOptions};
 use lapin::{ConnectionState, ErrorKind};
@@ -40,8 +40,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// The channel failed and does not recover within its [`recovery_limit`](crate::Channel::recovery_limit), or the
-    /// options cannot be followed.
+    /// The channel failed and does not recover within its [`recovery_limit`](crate::Channel::recovery_limit), the
+    /// options cannot be followed, or there is no tokio runtime.
     ///
     /// # Cancellation
     ///
@@ -85,7 +85,7 @@ impl Consumer {
         S::Response: Send,
         S::Error: Send,
     {
-        let next = |consumer: &mut Self, cx: &mut Context<'_>| consumer.poll_next_unpin(cx);
+        let next = |consumer: &mut Self, cx: &mut Context<'_>| consumer.poll_delivery(cx);
         drive(self, next, service, options, shutdown).await
     }
 
@@ -118,6 +118,7 @@ impl Consumer {
 
     /// A consumer that could do harm says so.
     async fn prepare(&self, options: &RunOptions) -> lapin::Result<()> {
+        recovery::needs_tokio("Consumer::run")?;
         options.check()?;
         let channel = &self.channel.inner;
         let qos = channel.status().qos();
@@ -169,7 +170,7 @@ where
     let end = loop {
         let item = async {
             let permit = handlers.permit().await;
-            let item = std::future::poll_fn(|cx| next(&mut consumer, cx)).await;
+            let item = poll_fn(|cx| next(&mut consumer, cx)).await;
             (permit, item)
         };
         let (permit, item) = tokio::select! {
@@ -205,13 +206,13 @@ where
             let _ = cancel.await;
             if consumer.no_ack {
                 // nobody else will get them
-                while let Some(Ok(job)) = std::future::poll_fn(|cx| next(&mut consumer, cx)).await {
+                while let Some(Ok(job)) = poll_fn(|cx| next(&mut consumer, cx)).await {
                     let permit = handlers.permit().await;
                     handlers.spawn(permit, job);
                 }
             } else {
-                while let Some(Ok(delivery)) = consumer.next().await {
-                    let _ = delivery.requeue().await;
+                while let Some(Ok(delivery)) = poll_fn(|cx| consumer.poll_delivery(cx)).await {
+                    let _ = delivery.settle(Outcome::Requeue).await;
                 }
             }
         }

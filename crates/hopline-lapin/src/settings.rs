@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use hopline_core::{OlderNames, SpanNames, Tracer};
+use hopline_core::{Incoming, OlderNames, SpanContext, SpanNames, Tracer, Trust};
+use lapin::types::FieldTable;
+
+use crate::carrier::TableExtractor;
+use crate::headers;
 
 /// Longer than a broker takes to start again, and than lapin waits between its first tries; shorter than anybody
 /// should go without messages and not know.
@@ -13,7 +17,7 @@ pub(crate) struct Settings {
     pub(crate) tracer: Option<Tracer>,
     pub(crate) names: SpanNames,
     pub(crate) older_names: OlderNames,
-    pub(crate) link_only: bool,
+    pub(crate) trust: Trust,
     pub(crate) link_dead_letters: bool,
     pub(crate) body_sizes: bool,
     pub(crate) timestamps: bool,
@@ -27,13 +31,26 @@ impl Settings {
             tracer: None,
             names: SpanNames::from_env(),
             older_names: OlderNames::from_env(),
-            link_only: false,
+            trust: Trust::Continue,
             link_dead_letters: false,
             body_sizes: false,
             timestamps: false,
             server: None,
             recovery_limit: RECOVERY_LIMIT,
         }
+    }
+
+    /// What counts of a message's context, and the span that published it, where that may be known.
+    pub(crate) fn incoming(&self, headers: Option<&FieldTable>) -> (Incoming, Option<SpanContext>) {
+        let Some(headers) = headers else {
+            return Default::default();
+        };
+        let mut incoming = Incoming::extract_with(&TableExtractor(headers), self.trust);
+        let publisher = incoming.parent.clone().or_else(|| incoming.link.clone());
+        if self.link_dead_letters && headers::are_of_a_dead_letter(headers) {
+            incoming.link = incoming.parent.take().or(incoming.link);
+        }
+        (incoming, publisher)
     }
 
     pub(crate) fn server_address(&self) -> Option<&str> {

@@ -94,14 +94,24 @@ impl InFlight {
 
     /// Failed by what went wrong, if something did, and at its end.
     pub(crate) fn ended<T, E>(
-        mut self,
+        self,
         result: Result<T, E>,
         error_type: impl FnOnce(&E) -> String,
     ) -> Result<T, E> {
-        if let (Some(span), Err(error)) = (self.0.take(), &result) {
-            span.fail(&error_type(error));
-        }
+        self.done_with(result.as_ref().err().map(error_type));
         result
+    }
+
+    /// At its end.
+    pub(crate) fn done(self) {
+        self.done_with(None);
+    }
+
+    /// At its end, and failed if there is an error's type.
+    pub(crate) fn done_with(mut self, error_type: Option<String>) {
+        if let (Some(span), Some(error_type)) = (self.0.take(), error_type) {
+            span.fail(Name::dynamic(&error_type));
+        }
     }
 
     pub(crate) fn context(&self) -> Context {

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use hopline_core::{Baggage, Context, Extract, Incoming};
-use hopline_lapin::{ChannelExt, TableExtractor, TableInjector};
+use hopline_lapin::{ChannelExt, Outcome, TableExtractor, TableInjector};
 use hopline_testing::amqp::Broker;
 use hopline_testing::tracer;
 use lapin::options::{
@@ -238,12 +238,12 @@ async fn foreign_messages_arrive_whole(url: &str) {
             (&b"body"[..], None)
         );
         assert_eq!(
-            delivery.properties().headers().as_ref(),
+            delivery.properties.headers().as_ref(),
             Some(&headers),
             "left alone"
         );
         delivery.process_span().end();
-        delivery.ack().await.unwrap();
+        delivery.settle(Outcome::Ack).await.unwrap();
     }
     raw.basic_publish(
         "".into(),
@@ -256,9 +256,9 @@ async fn foreign_messages_arrive_whole(url: &str) {
     .unwrap();
     let delivery = consumer.next().await.unwrap().unwrap();
     assert_eq!(delivery.publisher(), None, "without a table");
-    delivery.ack().await.unwrap();
+    delivery.settle(Outcome::Ack).await.unwrap();
     let roots = spans.named("process.message");
-    assert_eq!(roots.len(), odd.len());
+    assert_eq!(roots.len(), odd.len() + 1);
     assert!(
         roots
             .iter()

@@ -67,7 +67,7 @@ async fn write(batch: Batch) -> Result<(), Error> {
             .iter()
             .filter(|order| order.body().is_empty())
         {
-            empty.reject().await?;
+            empty.settle(Outcome::Reject).await?;
         }
     }
     Ok(())

@@ -38,12 +38,7 @@ pub async fn consume(
         let consumer = match timeout(PATIENCE, consuming).await {
             Ok(Ok(consumer)) => consumer,
             // lost at this very moment: recovered, or to be opened anew
-            Ok(Err(error))
-                if channel
-                    .wait_for_recovery(error.clone().into())
-                    .await
-                    .is_ok() =>
-            {
+            Ok(Err(error)) if channel.wait_for_recovery(error.clone()).await.is_ok() => {
                 continue;
             }
             _ => {
@@ -72,6 +67,6 @@ async fn handle(ledger: Arc<Ledger>, recorded: Recorded, delivery: Delivery) -> 
     let number = std::str::from_utf8(delivery.body())?.parse()?;
     // a moment, so that the broker goes while handlers run
     tokio::time::sleep(Duration::from_millis(1)).await;
-    ledger.handled(number, delivery.redelivered());
+    ledger.handled(number, delivery.redelivered);
     Ok(())
 }

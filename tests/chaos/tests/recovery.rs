@@ -91,7 +91,7 @@ async fn with_recovery_all_go_on() {
         counting.fetch_add(1, SeqCst);
         async move {
             // the first one is in the middle of its work when the broker goes
-            if delivery.body() == b"0" && !delivery.redelivered() {
+            if delivery.body() == b"0" && !delivery.redelivered {
                 hold.notify_one();
                 wait.notified().await;
             }
@@ -270,7 +270,8 @@ async fn requests_are_answered_again() {
                 }
                 // no queue: lapin has the channel back, and not yet what was declared on it
                 Err(
-                    RequestError::TimedOut(_) | RequestError::Publish(PublishError::Unroutable),
+                    RequestError::TimedOut(_)
+                    | RequestError::Publish(PublishError::Unroutable { .. }),
                 ) => {
                     failed += 1;
                 }

@@ -1,7 +1,7 @@
 //! Headers that others wrote, and a handshake that lapin cannot take: nothing panics, nothing is lost.
 
 use hopline_core::{Context, FutureExt};
-use hopline_lapin::TableExtractor;
+use hopline_lapin::{Outcome, TableExtractor};
 use lapin::options::*;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
@@ -27,7 +27,7 @@ async fn arrived(setup: &Setup, headers: Option<FieldTable>) -> hopline_lapin::D
     let sent = raw.basic_publish(exchange, key, options, b"x", properties);
     sent.await.unwrap().await.unwrap();
     let delivery = setup.get(&setup.queue).await;
-    assert!(delivery.ack().await.unwrap());
+    assert!(delivery.settle(Outcome::Ack).await.unwrap());
     delivery
 }
 
@@ -71,7 +71,7 @@ async fn case_8_a_message_with_any_headers_is_delivered(setup: Setup) {
             .is_some_and(|headers| headers.contains_key("x-own"));
         let delivery = arrived(&setup, headers).await;
         assert_eq!(delivery.publisher(), None);
-        let kept = delivery.properties().headers().as_ref();
+        let kept = delivery.properties.headers().as_ref();
         assert_eq!(
             kept.is_some_and(|headers| headers.contains_key("x-own")),
             own
@@ -114,7 +114,11 @@ async fn case_8_a_message_with_any_headers_is_delivered(setup: Setup) {
 }
 
 async fn case_8_counts_of_any_type_are_no_harm(setup: Setup) {
-    let many = |count| AMQPValue::FieldTable(table(vec![("count", count)]));
+    let here = |count| {
+        let reason = ("reason", text("rejected"));
+        vec![("queue", text(&setup.queue)), reason, ("count", count)]
+    };
+    let many = |count| AMQPValue::FieldTable(table(here(count)));
     for (deaths, expected) in [
         (AMQPValue::Void, 0),
         (text("many"), 0),

@@ -58,7 +58,7 @@ async fn a_batch_is_what_is_there_and_no_more(setup: Setup) {
         let batch = in_time(batches.next()).await.unwrap().unwrap();
         assert!((1..=3).contains(&batch.deliveries().len()));
         seen.extend(bodies(&batch));
-        assert!(batch.ack().await.unwrap());
+        assert!(batch.settle(Outcome::Ack).await.unwrap());
     }
     assert_eq!(seen, ["0", "1", "2", "3", "4", "5", "6"]);
     setup.end().await;
@@ -68,7 +68,7 @@ async fn a_batch_links_to_every_message(setup: Setup) {
     let mut batches = fetched(&setup, 5).await.batches(100);
     let batch = in_time(batches.next()).await.unwrap().unwrap();
     batch.process_span().end();
-    assert!(batch.ack().await.unwrap());
+    assert!(batch.settle(Outcome::Ack).await.unwrap());
     let published = setup.spans.named("publish.message");
     let count = i64::try_from(batch.deliveries().len()).unwrap();
     let process = setup
@@ -108,7 +108,7 @@ async fn a_runner_handles_batches(setup: Setup) {
         async move {
             // one of them goes another way than the rest
             for one in batch.deliveries().iter().filter(|one| one.body() == b"7") {
-                assert!(one.reject().await.unwrap());
+                assert!(one.settle(Outcome::Reject).await.unwrap());
             }
             let count = batch.deliveries().len();
             if handled.fetch_add(count, std::sync::atomic::Ordering::SeqCst) + count == 30 {
@@ -141,7 +141,7 @@ async fn a_runner_handles_batches(setup: Setup) {
 async fn a_batch_that_fails_fails_together(setup: Setup) {
     let consumer = fetched(&setup, 4).await;
     let handler = |batch: Batch| async move {
-        if batch.deliveries().iter().all(|one| one.redelivered()) {
+        if batch.deliveries().iter().all(|one| one.redelivered) {
             Ok(Outcome::Ack)
         } else {
             Err("not at first")

@@ -1,13 +1,16 @@
 //! Consuming: whose child a message is, and what its span says.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use hopline_core::{
     Baggage, Context, FutureExt, Incoming, Kind, OwnedValue, SpanBuilder, SpanNames, no_attrs, span,
 };
-use hopline_lapin::{Channel, Delivery, End, RunOptions};
+use hopline_lapin::{Channel, Consumer, Delivery, End, Outcome, RunOptions, Trust};
 use hopline_testing::{assert_tree, tracer};
+use lapin::BasicProperties;
 use lapin::options::*;
 use lapin::types::FieldTable;
 
@@ -25,6 +28,15 @@ rows!(
     exchange_key_and_queue_are_the_destination,
     dead_letters_are_linked_only_on_request,
     what_needs_no_answer_gets_none,
+    strangers_are_trusted_as_the_channel_says,
+    a_consumer_may_trust_otherwise_than_its_channel,
+    a_batch_links_to_whom_it_trusts,
+    a_stream_ends_its_spans_when_messages_are_settled,
+    what_runs_in_a_messages_context_is_its_child,
+    a_message_that_is_dropped_ends_its_span,
+    a_delegate_runs_in_the_span,
+    a_message_can_be_taken_apart,
+    an_empty_queue_counts_down,
 );
 
 async fn a_message_is_one_trace_from_publish_to_settled(setup: Setup) {
@@ -99,8 +111,7 @@ async fn links_instead_of_children_on_request(setup: Setup) {
     let (tracer, _) = tracer("worker");
     let ambient = SpanBuilder::new("main").start_root(Some(&tracer), Incoming::default(), no_attrs);
     let handler = |_| async {
-        let baggage = Context::current().baggage().get("tenant_id") == Some("acme");
-        assert!(baggage, "baggage is lost with the parent");
+        assert!(Context::current().baggage().is_empty(), "a stranger's");
         Ok::<_, Infallible>(())
     };
     run_until(&setup, 1, RunOptions::default(), handler)
@@ -136,7 +147,7 @@ async fn get_is_a_receive_span_also_when_empty(setup: Setup) {
         delivery.publisher().unwrap().span_id()
     );
     delivery.process_span().end();
-    assert!(delivery.ack().await.unwrap());
+    assert!(delivery.settle(Outcome::Ack).await.unwrap());
     setup.end().await;
 }
 
@@ -145,7 +156,7 @@ async fn names_follow_the_conventions_on_request(setup: Setup) {
     setup.publish(b"x").await;
     let delivery = setup.consume().await.next().await.unwrap().unwrap();
     delivery.process_span().end();
-    assert!(delivery.ack().await.unwrap());
+    assert!(delivery.settle(Outcome::Ack).await.unwrap());
     let queue = &setup.queue;
     assert_tree(
         &setup.finished(2).await,
@@ -162,8 +173,8 @@ async fn a_stream_gives_what_a_span_needs(setup: Setup) {
     async { span("mail.send").end() }
         .in_span(delivery.process_span())
         .await;
-    assert!(delivery.ack().await.unwrap());
-    assert!(!delivery.ack().await.unwrap(), "twice");
+    assert!(delivery.settle(Outcome::Ack).await.unwrap());
+    assert!(!delivery.settle(Outcome::Ack).await.unwrap(), "twice");
     setup.finished(3).await;
     setup.spans.one("mail.send").child_of("process.message");
     setup.end().await;
@@ -182,7 +193,7 @@ async fn what_is_asked_for_is_recorded(setup: Setup) {
         .basic_get(setup.queue.as_str().into(), BasicGetOptions::default());
     let delivery = get.await.unwrap().unwrap();
     delivery.process_span().end();
-    delivery.ack().await.unwrap();
+    delivery.settle(Outcome::Ack).await.unwrap();
     for name in ["publish.message", "receive.message", "process.message"] {
         setup
             .spans
@@ -212,7 +223,7 @@ async fn nothing_else_is_recorded(setup: Setup) {
     setup.publish(b"x").await;
     let delivery = setup.get(&setup.queue).await;
     delivery.process_span().end();
-    delivery.ack().await.unwrap();
+    delivery.settle(Outcome::Ack).await.unwrap();
     for key in [
         "messaging.message.body.size",
         "hopline.messaging.queue_time_ms",
@@ -264,7 +275,7 @@ async fn exchange_key_and_queue_are_the_destination(setup: Setup) {
     message.mandatory().await.unwrap();
     let delivery = setup.get(&setup.queue).await;
     delivery.process_span().end();
-    delivery.ack().await.unwrap();
+    delivery.settle(Outcome::Ack).await.unwrap();
     let name = "messaging.destination.name";
     setup
         .spans
@@ -294,11 +305,11 @@ async fn dead_letters_are_linked_only_on_request(setup: Setup) {
         .unwrap();
     let delivery = setup.get(&dying).await;
     delivery.process_span().end();
-    assert!(delivery.reject().await.unwrap());
+    assert!(delivery.settle(Outcome::Reject).await.unwrap());
     let letter = setup.get(&setup.queue).await;
-    assert_eq!(letter.retry_count(), 1);
+    assert_eq!(letter.retry_count(), 0, "its first time in this queue");
     letter.process_span().end();
-    letter.ack().await.unwrap();
+    letter.settle(Outcome::Ack).await.unwrap();
     let publish = setup.spans.one("publish.message");
     let [alive, dead] = &setup.named("process.message", 2).await[..] else {
         panic!("{}", setup.spans.tree())
@@ -309,7 +320,6 @@ async fn dead_letters_are_linked_only_on_request(setup: Setup) {
         (None, false)
     );
     assert_eq!(dead.links[0].span_context.span_id(), publish.span_id);
-    assert_eq!(dead.attribute("retry_count"), Some(&1.into()));
     setup.delete(&dying).await;
     setup.end().await;
 }
@@ -321,12 +331,281 @@ async fn what_needs_no_answer_gets_none(setup: Setup) {
     let got = setup.channel.basic_get(setup.queue.as_str().into(), no_ack);
     let delivery = got.await.unwrap().unwrap();
     for settled in [
-        delivery.ack().await,
-        delivery.requeue().await,
-        delivery.reject().await,
+        delivery.settle(Outcome::Ack).await,
+        delivery.settle(Outcome::Requeue).await,
+        delivery.settle(Outcome::Reject).await,
     ] {
         assert!(!settled.unwrap());
     }
     setup.publish(b"the channel lives").await;
+    setup.end().await;
+}
+
+/// Published as a stranger does, with all that a context may bring.
+async fn from_a_stranger(setup: &Setup) {
+    let mut headers = FieldTable::default();
+    for (key, value) in [
+        ("traceparent", OWN),
+        ("tracestate", "vendor=1"),
+        ("baggage", "tenant_id=theirs"),
+    ] {
+        headers.insert(key.into(), text(value));
+    }
+    let properties = BasicProperties::default().with_headers(headers);
+    let (options, key) = (BasicPublishOptions::default(), setup.queue.as_str().into());
+    let raw = setup.channel.raw();
+    let sent = raw.basic_publish("".into(), key, options, b"x", properties);
+    sent.await.unwrap().await.unwrap();
+}
+
+/// What a handler can pass on: the ids, the tracestate and the baggage.
+async fn passed_on(setup: &Setup, consumer: Consumer) -> HashMap<String, String> {
+    let seen = Arc::new(Mutex::new(HashMap::new()));
+    let out = seen.clone();
+    let handler = move |_| {
+        Context::current().inject(&mut *out.lock().unwrap());
+        std::future::ready(Ok::<_, Infallible>(()))
+    };
+    let shutdown = async {
+        while seen.lock().unwrap().is_empty()
+            && setup.spans.named("process.message").is_empty()
+            && setup.waiting(&setup.queue).await > 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(consumer.run(handler, RunOptions::default(), shutdown))
+        .await
+        .unwrap();
+    std::mem::take(&mut *seen.lock().unwrap())
+}
+
+async fn strangers_are_trusted_as_the_channel_says(setup: Setup) {
+    let theirs = OWN.parse::<hopline_core::SpanContext>().unwrap();
+    for trust in [Trust::Continue, Trust::Link, Trust::Restart, Trust::Ignore] {
+        from_a_stranger(&setup).await;
+        setup.spans.take();
+        let channel = setup.channel.clone().trust(trust);
+        let queue = || setup.queue.as_str().into();
+        let consumer = channel.basic_consume(
+            queue(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        let out = passed_on(&setup, consumer.await.unwrap()).await;
+        let (baggage, tracestate) = (out.get("baggage"), out.get("tracestate"));
+        let spans = setup.spans.named("process.message");
+        if trust == Trust::Continue {
+            assert_eq!(baggage.map(String::as_str), Some("tenant_id=theirs"));
+            assert!(tracestate.unwrap().contains("vendor=1"));
+            assert_eq!(spans[0].trace_id, theirs.trace_id());
+            continue;
+        }
+        assert_eq!(baggage, None, "{trust:?}");
+        assert!(
+            tracestate.is_none_or(|state| !state.contains("vendor")),
+            "{trust:?}"
+        );
+        if trust == Trust::Ignore {
+            assert!(spans.is_empty(), "{}", setup.spans.tree());
+            let own = out["traceparent"]
+                .parse::<hopline_core::SpanContext>()
+                .unwrap();
+            assert!(!own.is_sampled() && own.trace_id() != theirs.trace_id());
+            continue;
+        }
+        let [process] = &spans[..] else {
+            panic!("{}", setup.spans.tree())
+        };
+        assert_eq!(
+            (process.parent, process.trace_id == theirs.trace_id()),
+            (None, false)
+        );
+        let links: Vec<_> = process
+            .links
+            .iter()
+            .map(|link| &link.span_context)
+            .collect();
+        if trust == Trust::Link {
+            assert_eq!(links[0].span_id(), theirs.span_id());
+            assert!(links[0].tracestate().is_empty(), "a stranger's is not kept");
+        } else {
+            assert!(links.is_empty());
+        }
+        // and by a get
+        from_a_stranger(&setup).await;
+        let got = channel.basic_get(queue(), BasicGetOptions::default());
+        let got = got.await.unwrap().unwrap();
+        assert_eq!(got.publisher().is_some(), trust == Trust::Link);
+        got.settle(Outcome::Ack).await.unwrap();
+    }
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+async fn a_consumer_may_trust_otherwise_than_its_channel(setup: Setup) {
+    from_a_stranger(&setup).await;
+    let consumer = setup.consume().await.trust(Trust::Restart);
+    let out = passed_on(&setup, consumer).await;
+    assert!(!out.contains_key("baggage"), "{out:?}");
+    setup.spans.one("process.message").root();
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+async fn a_batch_links_to_whom_it_trusts(setup: Setup) {
+    for (trust, links) in [(Trust::Link, 1), (Trust::Restart, 0)] {
+        from_a_stranger(&setup).await;
+        setup.spans.take();
+        let mut batches = setup.consume().await.trust(trust).batches(1);
+        let batch = in_time(batches.next()).await.unwrap().unwrap();
+        batch.process_span().end();
+        assert_eq!(setup.spans.one("process.batch").links.len(), links);
+        assert!(batch.settle(Outcome::Ack).await.unwrap());
+        drop(batches);
+        setup.until_unused().await;
+    }
+    setup.end().await;
+}
+
+/// Nothing but the loop that lapin's own users write.
+async fn a_stream_ends_its_spans_when_messages_are_settled(setup: Setup) {
+    for body in [b"0", b"1", b"2", b"3"] {
+        setup.publish(body).await;
+    }
+    setup.spans.take();
+    let mut consumer = setup.consume().await;
+    for number in 0..4 {
+        let delivery = in_time(consumer.next()).await.unwrap().unwrap();
+        assert!(
+            setup.spans.named("process.message").len() == number,
+            "until it is settled"
+        );
+        let requeue = false;
+        let settled = match number {
+            0 => delivery.ack(BasicAckOptions::default()).await,
+            1 => {
+                delivery
+                    .nack(BasicNackOptions {
+                        requeue,
+                        multiple: false,
+                    })
+                    .await
+            }
+            2 => delivery.reject(BasicRejectOptions { requeue }).await,
+            _ => delivery.settle(Outcome::Ack).await,
+        };
+        assert!(settled.unwrap());
+        assert!(
+            !delivery.ack(BasicAckOptions::default()).await.unwrap(),
+            "twice"
+        );
+    }
+    let spans = setup.named("process.message", 4).await;
+    let outcomes = ["ack", "reject", "reject", "ack"].map(Some);
+    assert_eq!(texts(&spans, "hopline.messaging.outcome"), outcomes);
+    assert!(
+        spans
+            .iter()
+            .all(|span| span.parent.is_some() && !span.is_error())
+    );
+    drop(consumer);
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+async fn what_runs_in_a_messages_context_is_its_child(setup: Setup) {
+    setup.publish(b"x").await;
+    let mut consumer = setup.consume().await;
+    let delivery = in_time(consumer.next()).await.unwrap().unwrap();
+    let clone = delivery.clone();
+    async { span("mail.send").end() }
+        .in_context(delivery.context())
+        .await;
+    clone.ack(BasicAckOptions::default()).await.unwrap();
+    setup.finished(3).await;
+    setup.spans.one("mail.send").child_of("process.message");
+    setup
+        .spans
+        .one("process.message")
+        .attribute("hopline.messaging.outcome", "ack");
+    drop((consumer, clone, delivery));
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+/// By its acker it may be settled past this crate, so the span tells no outcome.
+async fn a_message_that_is_dropped_ends_its_span(setup: Setup) {
+    setup.publish(b"x").await;
+    setup.spans.take();
+    let mut consumer = setup.consume().await;
+    let delivery = in_time(consumer.next()).await.unwrap().unwrap();
+    let acker = delivery.acker.clone();
+    assert!(acker.ack(BasicAckOptions::default()).await.unwrap());
+    drop(delivery);
+    let process = setup.named("process.message", 1).await.remove(0);
+    assert!(process.attribute("hopline.messaging.outcome").is_none() && !process.is_error());
+    drop(consumer);
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+/// With lapin's own types, as its users write it.
+async fn a_delegate_runs_in_the_span(setup: Setup) {
+    let consumer = setup.consume().await;
+    consumer.set_delegate(move |delivery: lapin::message::DeliveryResult| async move {
+        if let Ok(Some(delivery)) = delivery {
+            span("mail.send").end();
+            assert!(delivery.data != b"panic", "delegate's bug");
+            delivery.ack(BasicAckOptions::default()).await.unwrap();
+        }
+    });
+    setup.publish(b"x").await;
+    setup.publish(b"panic").await;
+    let spans = setup.named("process.message", 2).await;
+    assert_eq!(texts(&spans, "error.type"), [None, Some("panic")]);
+    for (process, mail) in spans.iter().zip(setup.spans.named("mail.send")) {
+        assert_eq!(mail.parent, Some(process.span_id));
+        assert!(process.parent.is_some());
+    }
+    setup.connection.close(200, "bye".into()).await.unwrap();
+}
+
+async fn a_message_can_be_taken_apart(setup: Setup) {
+    setup.publish(b"seven").await;
+    let mut consumer = setup.consume().await;
+    assert_eq!(consumer.queue().as_str(), setup.queue);
+    let delivery = in_time(consumer.next()).await.unwrap().unwrap();
+    assert_eq!(delivery.routing_key.as_str(), setup.queue);
+    assert!(delivery.usable() && !delivery.redelivered && delivery.delivery_tag == 1);
+    let Delivery {
+        data,
+        acker,
+        properties,
+        exchange,
+        ..
+    } = delivery;
+    assert_eq!(String::from_utf8(data).unwrap(), "seven");
+    assert!(exchange.as_str().is_empty() && properties.headers().is_some());
+    assert!(acker.ack(BasicAckOptions::default()).await.unwrap());
+    drop(consumer);
+    setup.until_unused().await;
+    setup.end().await;
+}
+
+async fn an_empty_queue_counts_down(setup: Setup) {
+    for _ in 0..3 {
+        setup.publish(b"x").await;
+    }
+    setup.until_waiting(&setup.queue, 3).await;
+    for left in [2, 1, 0] {
+        let got = setup
+            .channel
+            .basic_get(setup.queue.as_str().into(), BasicGetOptions::default());
+        let got = got.await.unwrap().unwrap();
+        assert_eq!(got.message_count, left);
+        assert!(got.ack(BasicAckOptions::default()).await.unwrap());
+    }
     setup.end().await;
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::SpanData;
-use hopline_lapin::{Delivery, End, PublishError, RequestError, RunOptions};
+use hopline_lapin::{Delivery, End, Outcome, PublishError, RequestError, RunOptions};
 use hopline_testing::amqp::Broker;
 use lapin::ConnectionProperties;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
 
 use crate::support::*;
 
@@ -112,7 +114,7 @@ async fn case_27_a_runner_goes_on_after_recovery() {
     let handler = move |delivery: Delivery| {
         let (begin, wait) = (begin.clone(), wait.clone());
         async move {
-            if delivery.body() == b"1" && !delivery.redelivered() {
+            if delivery.body() == b"1" && !delivery.redelivered {
                 begin.notify_one();
                 wait.notified().await;
             }
@@ -149,6 +151,62 @@ async fn case_27_a_runner_goes_on_after_recovery() {
     assert_eq!(setup.waiting(&setup.queue).await, 0);
 }
 
+/// It is not rejected: nobody could be told, and it comes again.
+#[tokio::test]
+async fn handlers_that_fail_while_the_connection_goes_have_rejected_nothing() {
+    let broker = Broker::start().unwrap();
+    let setup = recovering(&broker).await;
+    let letters = setup.declare(FieldTable::default()).await;
+    setup.prefetch(3).await;
+    let bodies = ["fail", "panic", "requeue"];
+    for body in bodies {
+        setup.publish(body.as_bytes()).await;
+    }
+    setup.spans.take();
+    let (begun, go_on) = (Arc::new(Barrier::new(4)), Arc::new(Barrier::new(4)));
+    let (begin, wait) = (begun.clone(), go_on.clone());
+    let handler = move |delivery: Delivery| {
+        let (begin, wait) = (begin.clone(), wait.clone());
+        async move {
+            if delivery.redelivered {
+                return Ok(Outcome::Ack);
+            }
+            begin.wait().await;
+            wait.wait().await;
+            match delivery.body() {
+                b"fail" => Err("bad payload"),
+                b"panic" => panic!("handler's bug"),
+                _ => Ok(Outcome::Requeue),
+            }
+        }
+    };
+    let cut = async {
+        begun.wait().await;
+        broker.cut_connections();
+        while !setup.channel.status().reconnecting() {
+            tokio::task::yield_now().await;
+        }
+        go_on.wait().await;
+        drop(setup.named("process.message", 6).await);
+    };
+    let consumer = setup.consume().await;
+    let options = RunOptions::default().concurrency(3);
+    in_time(consumer.run(handler, options, cut)).await.unwrap();
+    let spans = setup.spans.named("process.message");
+    let (first, again) = spans.split_at(3);
+    assert_eq!(texts(first, OUTCOME), [Some("lost"); 3]);
+    let mut why = texts(first, "error.type");
+    why.sort_unstable();
+    assert_eq!(
+        why,
+        [Some("handler_error"), Some("panic"), Some("settle_lost")]
+    );
+    assert_eq!(texts(again, OUTCOME), [Some("ack"); 3]);
+    assert_eq!(setup.waiting(&letters).await, 0);
+}
+
+const OUTCOME: &str = "hopline.messaging.outcome";
+
 /// A reply that was on its way is lost with the connection, and the next one comes.
 #[tokio::test]
 async fn requests_work_again_after_recovery() {
@@ -165,7 +223,15 @@ async fn requests_work_again_after_recovery() {
     let running = consumer.run(handler, RunOptions::default(), std::future::pending());
     let running = tokio::spawn(running);
     assert!(requests.call("", &setup.queue, b"x").await.is_ok());
+    // lapin may be stuck if a connection breaks while it writes to it: by now the request is acknowledged
+    setup.named("process.message", 1).await;
     broker.cut_connections();
+    in_time(async {
+        while !setup.channel.status().reconnecting() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let again = async {
         while requests.call("", &setup.queue, b"y").await.is_err() {
             tokio::task::yield_now().await;
@@ -173,6 +239,47 @@ async fn requests_work_again_after_recovery() {
     };
     in_time(again).await;
     running.abort();
+}
+
+/// A broker that has not noticed the loss of the old connection refuses its exclusive queues to the new one, and closes
+/// the channel: nobody waits for replies that cannot come.
+#[tokio::test]
+async fn requests_end_where_their_queue_stays_locked() {
+    let broker = Broker::start().unwrap();
+    let setup = recovering(&broker).await;
+    let requests = setup.channel.requests().await.unwrap();
+    let requests = requests.timeout(Duration::from_millis(500));
+    let call = requests.call("", &setup.queue, b"x");
+    let (_, asked) = tokio::join!(call, setup.get(&setup.queue));
+    let replies = asked.properties.reply_to().clone().unwrap();
+    let url = broker.url();
+    let other = lapin::Connection::connect(&url, ConnectionProperties::default());
+    broker.cut_connections();
+    let other = other.await.unwrap();
+    let exclusive = QueueDeclareOptions {
+        exclusive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let locked = async {
+        loop {
+            let channel = other.create_channel().await.unwrap();
+            let declared = channel.queue_declare(replies.clone(), exclusive, FieldTable::default());
+            if declared.await.is_ok() {
+                return channel;
+            }
+        }
+    };
+    let _locked = in_time(locked).await;
+    let closed = async {
+        loop {
+            let call = requests.call("", &setup.queue, b"y").await;
+            if matches!(call, Err(RequestError::Closed)) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(closed).await;
 }
 
 /// lapin tries for hours, and answers nobody meanwhile.
@@ -279,7 +386,7 @@ async fn a_return_without_its_confirm_is_nobodys() {
         let messages = keys.map(|key| setup.channel.publish("", key, b"x").mandatory());
         let results = in_time(setup.channel.publish_all(messages)).await;
         for (key, result) in keys.iter().zip(results) {
-            let unroutable = matches!(result, Err(PublishError::Unroutable));
+            let unroutable = matches!(result, Err(PublishError::Unroutable { .. }));
             assert_eq!(unroutable, *key == NOWHERE, "{key}: {result:?}");
         }
     }

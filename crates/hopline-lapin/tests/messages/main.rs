@@ -4,9 +4,11 @@
 mod support;
 mod bad_input;
 mod batches;
+mod confirming;
 mod consuming;
 mod losing;
 mod publishing;
+mod republishing;
 mod requests;
 mod running;
 mod settling;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hopline_core::{FutureExt, Kind, SpanBuilder, no_attrs};
-use hopline_lapin::{ChannelExt, Publish, PublishError};
+use hopline_lapin::{ChannelExt, Outcome, Publish, PublishError};
 use hopline_testing::amqp::Broker;
 use hopline_testing::tracer;
 use lapin::options::*;
@@ -38,7 +38,7 @@ rows!(
 async fn what_is_not_taken_is_an_error(setup: Setup) {
     let unroutable = setup.channel.publish("", NOWHERE, b"x").mandatory().await;
     assert!(
-        matches!(unroutable, Err(PublishError::Unroutable)),
+        matches!(unroutable, Err(PublishError::Unroutable { .. })),
         "{unroutable:?}"
     );
     setup.spans.one("publish.message").failed("unroutable");
@@ -75,7 +75,7 @@ async fn each_of_many_returns_finds_its_message(setup: Setup) {
         .iter()
         .enumerate()
         .filter(|(number, result)| match result {
-            Err(PublishError::Unroutable) => !lost(*number),
+            Err(PublishError::Unroutable { .. }) => !lost(*number),
             Ok(_) => lost(*number),
             Err(error) => panic!("{error}"),
         });
@@ -108,7 +108,7 @@ async fn returns_find_their_message_while_others_are_dropped(setup: Setup) {
                     .now_or_never()
                     .is_none_or(|result| result.is_ok() != lost);
             }
-            matches!(publishing.await, Err(PublishError::Unroutable)) == lost
+            matches!(publishing.await, Err(PublishError::Unroutable { .. })) == lost
         })
     });
     let right = in_time(join_all(tasks.collect::<Vec<_>>())).await;
@@ -130,7 +130,10 @@ async fn mandatory_ones_and_others_take_turns(setup: Setup) {
             tokio::spawn(async move {
                 while !stop.load(SeqCst) {
                     let lost = channel.publish("", NOWHERE, b"x").mandatory().await;
-                    assert!(matches!(lost, Err(PublishError::Unroutable)), "{lost:?}");
+                    assert!(
+                        matches!(lost, Err(PublishError::Unroutable { .. })),
+                        "{lost:?}"
+                    );
                 }
             })
         })
@@ -238,14 +241,17 @@ async fn headers_of_every_kind_arrive(setup: Setup) {
     }
     message.await.unwrap();
     let delivery = setup.get(&setup.queue).await;
-    let headers = delivery.properties().headers().clone().unwrap();
+    let headers = delivery.properties.headers().clone().unwrap();
     for number in 0..values.len() {
         assert!(headers.contains_key(&format!("h{number}")));
     }
     assert_eq!(headers.inner()["h0"], values[0]);
     assert_eq!(headers.inner()["h11"], text("short"));
     assert!(delivery.publisher().is_some());
-    assert!(delivery.ack().await.unwrap(), "the connection lives");
+    assert!(
+        delivery.settle(Outcome::Ack).await.unwrap(),
+        "the connection lives"
+    );
     setup.end().await;
 }
 
@@ -283,10 +289,11 @@ async fn what_is_put_together_arrives(setup: Setup) {
     let published = setup
         .channel
         .basic_publish(exchange, key, options, b"7", properties);
-    assert_eq!(published.await.unwrap(), Confirmation::Ack(None));
+    let confirm = published.await.unwrap();
+    assert_eq!(confirm.await.unwrap(), Confirmation::Ack(None));
 
     let first = setup.get(&setup.queue).await;
-    let properties = first.properties();
+    let properties = &first.properties;
     assert_eq!(properties.delivery_mode(), &Some(2));
     assert_eq!(
         properties.content_type().as_ref().unwrap().as_str(),
@@ -296,7 +303,7 @@ async fn what_is_put_together_arrives(setup: Setup) {
     assert_eq!(properties.expiration().as_ref().unwrap().as_str(), "600000");
     assert!(properties.headers().as_ref().unwrap().contains_key("k"));
     let second = setup.get(&setup.queue).await;
-    assert_eq!(second.properties().priority(), &Some(3));
+    assert_eq!(second.properties.priority(), &Some(3));
     assert!(second.publisher().is_some());
     setup.end().await;
 }
@@ -311,7 +318,7 @@ async fn many_are_published_at_once(setup: Setup) {
     let results = setup.channel.publish_all(messages).in_span(root).await;
     let failed: Vec<usize> = (0..100).filter(|at| results[*at].is_err()).collect();
     assert_eq!(failed, [42]);
-    assert!(matches!(results[42], Err(PublishError::Unroutable)));
+    assert!(matches!(results[42], Err(PublishError::Unroutable { .. })));
     let batch = setup.spans.one("publish.batch");
     let batch = batch
         .kind(Kind::Client)
@@ -360,7 +367,7 @@ async fn a_context_of_ones_own_is_kept_and_linked(setup: Setup) {
     assert_eq!(publish.links[0].span_context.to_string(), OWN);
     let delivery = setup.get(&setup.queue).await;
     assert_eq!(delivery.publisher().unwrap().to_string(), OWN);
-    let headers = delivery.properties().headers().clone().unwrap();
+    let headers = delivery.properties.headers().clone().unwrap();
     assert!(headers.contains_key("x-own"));
     setup.end().await;
 }
@@ -375,7 +382,7 @@ async fn an_invalid_context_is_replaced(setup: Setup) {
     assert!(publish.links.is_empty());
     let delivery = setup.get(&setup.queue).await;
     assert_eq!(delivery.publisher().unwrap().span_id(), publish.span_id);
-    let headers = delivery.properties().headers().clone().unwrap();
+    let headers = delivery.properties.headers().clone().unwrap();
     assert!(!headers.contains_key("TraceParent"));
     setup.end().await;
 }
@@ -389,13 +396,20 @@ async fn a_dead_letter_that_is_published_again_starts_anew(setup: Setup) {
         .await
         .unwrap();
     let first = setup.spans.take().pop().unwrap();
-    assert!(setup.get(&dying).await.reject().await.unwrap());
+    assert!(
+        setup
+            .get(&dying)
+            .await
+            .settle(Outcome::Reject)
+            .await
+            .unwrap()
+    );
     let letter = setup.get(&setup.queue).await;
     assert_eq!(letter.publisher().unwrap().span_id(), first.span_id);
     setup.spans.take();
     let again = setup.channel.publish("", &dying, letter.body());
     again
-        .properties(letter.properties().clone())
+        .properties(letter.properties.clone())
         .mandatory()
         .await
         .unwrap();
@@ -434,7 +448,7 @@ async fn a_publish_that_is_dropped_says_so() {
         // its confirm, which comes now, is nobody else's
         setup.publish(b"x").await;
         let lost = setup.channel.publish("", NOWHERE, b"x").mandatory().await;
-        assert!(matches!(lost, Err(PublishError::Unroutable)));
+        assert!(matches!(lost, Err(PublishError::Unroutable { .. })));
         setup.spans.take();
     }
     assert_eq!(

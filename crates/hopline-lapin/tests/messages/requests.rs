@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use hopline_core::{Kind as SpanKind, SpanNames};
-use hopline_lapin::{Delivery, End, PublishError, RequestError, RunOptions};
+use hopline_lapin::{Delivery, End, Outcome, PublishError, RequestError, RunOptions};
+use lapin::options::*;
+use lapin::types::FieldTable;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -18,6 +20,8 @@ rows!(
     a_request_without_a_reply_times_out,
     who_asks_for_no_reply_gets_none,
     the_end_of_the_channel_ends_all_requests,
+    who_was_asked_once_can_answer_nothing_else,
+    the_reply_queue_is_nobody_elses,
 );
 
 /// Answers every request by its body in capitals, until told to stop.
@@ -98,7 +102,10 @@ async fn a_request_that_nobody_takes_fails_at_once(setup: Setup) {
     let requests = setup.channel.requests().await.unwrap();
     let call = requests.call("", "nowhere-at-all", b"x").await;
     assert!(
-        matches!(call, Err(RequestError::Publish(PublishError::Unroutable))),
+        matches!(
+            call,
+            Err(RequestError::Publish(PublishError::Unroutable { .. }))
+        ),
         "{call:?}"
     );
     setup.spans.one("request.message").failed("unroutable");
@@ -163,4 +170,149 @@ async fn the_end_of_the_channel_ends_all_requests(setup: Setup) {
     let late = requests.call("", &setup.queue, b"x").await;
     assert!(matches!(late, Err(RequestError::Closed)), "{late:?}");
     setup.connection.close(200, "bye".into()).await.unwrap();
+}
+
+/// A service that got one request answers all that it can think of, before the others are answered.
+async fn who_was_asked_once_can_answer_nothing_else(setup: Setup) {
+    let requests = setup.channel.requests().await.unwrap();
+    let call = || requests.call("", &setup.queue, b"question");
+    let theirs = async {
+        let (first, second, third) = (
+            setup.get(&setup.queue).await,
+            setup.get(&setup.queue).await,
+            setup.get(&setup.queue).await,
+        );
+        let id = |request: &Delivery| {
+            request
+                .properties
+                .correlation_id()
+                .clone()
+                .unwrap()
+                .to_string()
+        };
+        let known = id(&second);
+        let to = second.properties.reply_to().clone().unwrap();
+        let forged = async |id: &str| {
+            let reply = setup
+                .channel
+                .publish("", to.as_str(), b"forged")
+                .correlation_id(id);
+            reply.mandatory().await.unwrap();
+        };
+        // all that differ from its own by a step, in any notation, or in a few places
+        let (front, last) = known
+            .rsplit_once('-')
+            .unwrap_or((&known[..28], &known[28..]));
+        let dash = if known.contains('-') { "-" } else { "" };
+        let number = u32::from_str_radix(last, 16).unwrap();
+        for other in (0..number.saturating_add(40))
+            .rev()
+            .take(80)
+            .filter(|other| *other != number)
+        {
+            forged(&format!("{front}{dash}{other}")).await;
+            forged(&format!("{front}{dash}{other:04x}")).await;
+        }
+        forged("").await;
+        for (request, answer) in [(&first, b"1"), (&second, b"2"), (&third, b"3")] {
+            setup
+                .channel
+                .reply(request, answer)
+                .mandatory()
+                .await
+                .unwrap();
+            assert!(request.settle(Outcome::Ack).await.unwrap());
+        }
+        let unlike = |other: &str| {
+            known
+                .bytes()
+                .zip(other.bytes())
+                .filter(|(a, b)| a != b)
+                .count()
+        };
+        assert!(
+            unlike(&id(&first)) > 16 && unlike(&id(&third)) > 16,
+            "not drawn anew: {known}"
+        );
+        assert_eq!(known.len(), 32, "128 bits");
+    };
+    let (first, second, third, ()) =
+        in_time(async { tokio::join!(call(), call(), call(), theirs) }).await;
+    let mut answers: Vec<Vec<u8>> = [first, second, third]
+        .map(|reply| reply.unwrap().data)
+        .into();
+    answers.sort();
+    assert_eq!(answers, [b"1", b"2", b"3"]);
+    drop(requests);
+    setup.end().await;
+}
+
+/// Else who was asked once could read the replies to others, and answer those himself.
+async fn the_reply_queue_is_nobody_elses(setup: Setup) {
+    let requests = setup.channel.requests().await.unwrap();
+    let call = requests.call("", &setup.queue, b"question");
+    let theirs = async {
+        let request = setup.get(&setup.queue).await;
+        let to = request.properties.reply_to().clone().unwrap();
+        let properties = lapin::ConnectionProperties::default();
+        let other = lapin::Connection::connect(&setup.url, properties)
+            .await
+            .unwrap();
+        let none = FieldTable::default;
+        let channel = other.create_channel().await.unwrap();
+        let consumed = channel.basic_consume(
+            to.clone(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            none(),
+        );
+        assert_eq!(code(consumed.await), 405);
+        let channel = other.create_channel().await.unwrap();
+        assert_eq!(
+            code(
+                channel
+                    .basic_get(to.clone(), BasicGetOptions::default())
+                    .await
+            ),
+            405
+        );
+        let channel = other.create_channel().await.unwrap();
+        let bound = channel.queue_bind(
+            to.clone(),
+            "amq.fanout".into(),
+            "".into(),
+            QueueBindOptions::default(),
+            none(),
+        );
+        assert_eq!(code(bound.await), 405);
+        let channel = other.create_channel().await.unwrap();
+        assert_eq!(
+            code(
+                channel
+                    .queue_delete(to, QueueDeleteOptions::default())
+                    .await
+            ),
+            405
+        );
+        setup
+            .channel
+            .reply(&request, b"answer")
+            .mandatory()
+            .await
+            .unwrap();
+        assert!(request.settle(Outcome::Ack).await.unwrap());
+        other.close(200, "bye".into()).await.unwrap();
+    };
+    let (reply, ()) = in_time(async { tokio::join!(call, theirs) }).await;
+    assert_eq!(reply.unwrap().data, b"answer");
+    drop(requests);
+    setup.end().await;
+}
+
+fn code<T: std::fmt::Debug>(refused: lapin::Result<T>) -> u16 {
+    let error = refused.expect_err("it was not refused");
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => error.get_id(),
+        other => panic!("{other:?}"),
+    }
 }

@@ -80,7 +80,7 @@ async fn outcomes_settle_and_are_on_the_span(setup: Setup) {
 async fn a_requeued_message_counts_its_retries(setup: Setup) {
     setup.publish(b"x").await;
     let handler = |delivery: Delivery| async move {
-        if delivery.redelivered() {
+        if delivery.redelivered {
             Ok(())
         } else {
             Err("the first attempt fails")
@@ -255,7 +255,7 @@ async fn a_channel_error_ends_the_runner_and_its_spans(setup: Setup) {
     let channel = confirming(&setup.connection).await.traced();
     let setup = setup.over(|_| channel);
     let again = setup.get(&setup.queue).await;
-    assert!(again.redelivered());
+    assert!(again.redelivered);
     setup.end().await;
 }
 

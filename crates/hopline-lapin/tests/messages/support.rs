@@ -48,6 +48,7 @@ pub(crate) struct Setup {
     pub(crate) tracer: Tracer,
     pub(crate) spans: Spans,
     pub(crate) queue: String,
+    pub(crate) url: String,
     pub(crate) kind: Kind,
 }
 
@@ -75,6 +76,7 @@ impl Setup {
             tracer,
             spans,
             queue: String::new(),
+            url: url.to_owned(),
             kind,
         };
         setup.queue = setup.declare(FieldTable::default()).await;
@@ -88,7 +90,13 @@ impl Setup {
     }
 
     /// One more queue of this kind.
-    pub(crate) async fn declare(&self, mut arguments: FieldTable) -> String {
+    pub(crate) async fn declare(&self, arguments: FieldTable) -> String {
+        let name = name();
+        self.declare_as(&name, arguments).await;
+        name
+    }
+
+    pub(crate) async fn declare_as(&self, name: &str, mut arguments: FieldTable) {
         let quorum = self.kind == Kind::Quorum;
         let kind = if quorum { "quorum" } else { "classic" };
         arguments.insert("x-queue-type".into(), text(kind));
@@ -96,12 +104,8 @@ impl Setup {
             durable: quorum,
             ..QueueDeclareOptions::default()
         };
-        let name = name();
-        let declared = self
-            .channel
-            .queue_declare(name.as_str().into(), options, arguments);
+        let declared = self.channel.queue_declare(name.into(), options, arguments);
         declared.await.unwrap();
-        name
     }
 
     /// A queue whose dead letters go to this one.
@@ -142,8 +146,8 @@ impl Setup {
                 let got = self
                     .channel
                     .basic_get(queue.into(), BasicGetOptions::default());
-                if let Some(delivery) = got.await.unwrap() {
-                    return delivery;
+                if let Some(got) = got.await.unwrap() {
+                    return got.delivery;
                 }
                 tokio::task::yield_now().await;
             }

@@ -37,7 +37,7 @@ pub async fn run(
 
 async fn handle(database: Database, delivery: Delivery) -> Result<(), Error> {
     let placed: Placed = serde_json::from_slice(delivery.body())?;
-    if placed.worker == Worker::FailOnce && !delivery.redelivered() {
+    if placed.worker == Worker::FailOnce && !delivery.redelivered {
         return Err("the first attempt fails".into());
     }
     database.set_status(placed.id, "done").await?;
