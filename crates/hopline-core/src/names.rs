@@ -20,13 +20,16 @@ impl SpanNames {
     }
 
     fn parse(value: Option<&str>) -> Self {
-        match value.map(str::trim) {
-            None | Some("" | "hopline") => Self::Hopline,
-            Some("conventions") => Self::Conventions,
-            Some(other) => {
-                let other = other.to_owned();
-                crate::notify("env", || {
-                    format!("HOPLINE_SPAN_NAMES is `hopline` or `conventions`, not `{other}`")
+        let value = value.unwrap_or_default().trim();
+        match &*value.to_ascii_lowercase() {
+            "" | "hopline" => Self::Hopline,
+            "conventions" => Self::Conventions,
+            _ => {
+                crate::notify("span-names", || {
+                    format!(
+                        "HOPLINE_SPAN_NAMES is `{value}`, which is not known: spans have hopline's names; set \
+                         `hopline` or `conventions`"
+                    )
                 });
                 Self::Hopline
             }
@@ -53,8 +56,9 @@ impl OlderNames {
         messaging: false,
     };
 
-    /// What `OTEL_SEMCONV_STABILITY_OPT_IN` says: a list of `http/dup`, `database/dup` and `messaging/dup`.
-    /// Read once in a process. Other words of the list are other libraries' and are passed over.
+    /// What `OTEL_SEMCONV_STABILITY_OPT_IN` asks for: a list of `http/dup`, `database/dup` and `messaging/dup`.
+    /// Read once in a process. Words that OpenTelemetry defines for others are passed over; unknown ones give a
+    /// notice.
     pub fn from_env() -> Self {
         static READ: OnceLock<OlderNames> = OnceLock::new();
         *READ.get_or_init(|| {
@@ -63,13 +67,44 @@ impl OlderNames {
     }
 
     fn parse(list: &str) -> Self {
-        let has = |word| list.split(',').any(|entry| entry.trim() == word);
+        let words = list.split(',').map(str::trim);
+        let words = words.filter(|word| !word.is_empty());
+        let has = |known: &str| words.clone().any(|word| word.eq_ignore_ascii_case(known));
+        let unknown: Vec<_> = words.clone().filter(|word| !is_opt_in(word)).collect();
+        if !unknown.is_empty() {
+            crate::notify("older-names", || {
+                format!(
+                    "OTEL_SEMCONV_STABILITY_OPT_IN names {}, which is not known and is passed over; hopline knows \
+                     http/dup, database/dup and messaging/dup",
+                    unknown.join(", ")
+                )
+            });
+        }
         Self {
             http: has("http/dup"),
             database: has("database/dup"),
             messaging: has("messaging/dup"),
         }
     }
+}
+
+/// True for what OpenTelemetry's conventions define: areas, doubled or not, and experiments.
+fn is_opt_in(word: &str) -> bool {
+    const AREAS: [&str; 10] = [
+        "http",
+        "database",
+        "messaging",
+        "rpc",
+        "code",
+        "k8s",
+        "hw",
+        "gen_ai",
+        "jvm",
+        "system",
+    ];
+    let word = word.to_ascii_lowercase();
+    let area = word.strip_suffix("/dup").unwrap_or(&word);
+    AREAS.contains(&area) || word.ends_with("_experimental")
 }
 
 #[cfg(test)]
@@ -80,7 +115,7 @@ mod tests {
     fn names_are_read_as_documented() {
         assert_eq!(SpanNames::parse(None), SpanNames::Hopline);
         assert_eq!(
-            SpanNames::parse(Some(" conventions ")),
+            SpanNames::parse(Some(" Conventions ")),
             SpanNames::Conventions
         );
         assert_eq!(SpanNames::parse(Some("nonsense")), SpanNames::Hopline);
@@ -88,7 +123,7 @@ mod tests {
 
     #[test]
     fn older_names_are_asked_for_area_by_area() {
-        let read = OlderNames::parse("http/dup, database/dup,gen_ai_latest_experimental");
+        let read = OlderNames::parse("HTTP/DUP, database/dup,gen_ai_latest_experimental,rpc/dup");
         assert_eq!(
             read,
             OlderNames {
@@ -98,5 +133,13 @@ mod tests {
             }
         );
         assert_eq!(OlderNames::parse("http"), OlderNames::NONE);
+        for (word, known) in [
+            ("http", true),
+            ("RPC/dup", true),
+            ("http/both", false),
+            ("htp/dup", false),
+        ] {
+            assert_eq!(is_opt_in(word), known, "{word}");
+        }
     }
 }

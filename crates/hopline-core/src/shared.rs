@@ -1,7 +1,8 @@
 //! What all local traces of a tracer share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -10,13 +11,14 @@ use crate::batch::Batch;
 use crate::guest;
 use crate::id_source::IdSource;
 use crate::limits::Limits;
+use crate::notice::notify;
 use crate::queue::{Chunk, Queue};
 use crate::sampling::Sampler;
 use crate::sampling::active::Active;
 use crate::sampling::keep::KeptPerSecond;
 use crate::sink::Sink;
 use crate::stats::{Budget, Counters};
-use crate::tick::Ticker;
+use crate::tick::{Tick, Ticker};
 use crate::trace::Pool;
 
 pub(crate) struct Shared {
@@ -40,7 +42,26 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) closed: AtomicBool,
+    pub(crate) begun: Tick,
+    /// Set where the application let go of its telemetry instead of shutting it down.
+    pub(crate) dropped: OnceLock<Dropped>,
 }
+
+/// When telemetry was dropped.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    at: Tick,
+    /// As soon as it was made, and nothing was recorded.
+    unused: bool,
+    /// There was a notice of it.
+    reported: AtomicBool,
+}
+
+/// Telemetry that is dropped within this time after its start was not kept.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// How long after its drop a process may still end in order.
+const AFTERWARDS: Duration = Duration::from_secs(10);
 
 impl Shared {
     /// Gives what has finished to the sinks, outside all locks.
@@ -73,6 +94,37 @@ impl Shared {
             self.counters.panics.fetch_add(1, Relaxed);
         }
         done
+    }
+
+    pub(crate) fn drop_telemetry(&self) {
+        let at = self.clock.now();
+        let stats = self.counters.read(&self.budget, self.pool.discarded());
+        let recorded = stats.handed_over + stats.discarded + stats.lost_traces > 0;
+        self.dropped.get_or_init(|| Dropped {
+            at,
+            unused: self.begun.until(at) < AT_ONCE && !recorded && stats.buffer_bytes == 0,
+            reported: AtomicBool::new(false),
+        });
+    }
+
+    /// Counts a trace that begins after the end, and reports it where that end was a mistake.
+    #[cold]
+    pub(crate) fn begun_after_end(&self) {
+        self.counters.after_shutdown.fetch_add(1, Relaxed);
+        let Some(dropped) = self.dropped.get() else {
+            return;
+        };
+        let since = dropped.at.until(self.clock.now());
+        if (dropped.unused || since >= AFTERWARDS) && !dropped.reported.swap(true, Relaxed) {
+            notify("dropped", || {
+                let ago = since.as_secs();
+                format!(
+                    "nothing is recorded: the Telemetry of hopline::init was dropped {ago} s ago, which ended it; keep \
+                     it until the end of main (`let telemetry = hopline::init(…)`, neither `let _ =` nor a local of a \
+                     function that returns)"
+                )
+            });
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

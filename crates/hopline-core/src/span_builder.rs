@@ -1,6 +1,6 @@
 //! How a span starts.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
 
@@ -201,6 +201,9 @@ impl<'a> SpanBuilder<'a> {
         if Context::is_muted_here() {
             return Span::muted();
         }
+        if matches!(self.kind, Kind::Server | Kind::Consumer) && !SERVES.load(Relaxed) {
+            SERVES.store(true, Relaxed);
+        }
         match tracer.or_else(|| installed(self.kind)) {
             Some(tracer) => {
                 let Incoming {
@@ -277,6 +280,9 @@ impl<'a> SpanBuilder<'a> {
                 recorded: false,
             };
         };
+        if context.ids.is_none() {
+            report_lost_context(self.kind, &self.name);
+        }
         let parent = context.span_context();
         let extras = context.extras.take();
         self.root(tracer, parent, Carried::Shared(extras), attrs)
@@ -338,7 +344,7 @@ impl<'a> SpanBuilder<'a> {
             let carried = Carried::Shared(context.extras.take());
             context.extras = head.carry(parent.as_ref(), carried, false).1;
         } else if shared.is_closed() {
-            shared.counters.after_shutdown.fetch_add(1, Relaxed);
+            shared.begun_after_end();
         }
         context.ids = Some(SpanIds {
             trace_id: head.trace_id,
@@ -400,6 +406,31 @@ fn notify_of_limit(opened: Result<(u32, SpanId), Refused>) {
         notify("limit", || {
             "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
                 .to_owned()
+        });
+    }
+}
+
+/// The process serves requests or messages. It guards nothing, so no ordering is needed.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Reports calls out that begin traces of their own where requests are served: the first, the tenth, the hundredth, …
+/// A job of the process may mean to, so that more would be noise.
+fn report_lost_context(kind: Kind, name: &Name<'_>) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let calls = matches!(kind, Kind::Client | Kind::Producer);
+    if !calls || !SERVES.load(Relaxed) {
+        return;
+    }
+    let count = COUNT.fetch_add(1, Relaxed) + 1;
+    if 10_u64.pow(count.ilog10()) == count {
+        notify("lost-context", || {
+            format!(
+                "a call out (`{}`) began a trace of its own in a process that serves requests, {count} so far: if a \
+                 request caused it, its context was lost in a task, a thread or a channel; spawn by hopline::spawn, \
+                 hopline::spawn_blocking or JoinSetExt::spawn_traced, or carry Context::current() along; if it is a \
+                 job of the process, give that a span by SpanBuilder::start_root",
+                name.as_str()
+            )
         });
     }
 }

@@ -145,6 +145,14 @@ impl Tracer {
         result
     }
 
+    /// A shutdown because the application has let go of its telemetry, maybe unawares: where a trace begins much later,
+    /// or where nothing was recorded, there will be a notice. For the crates of hopline.
+    #[doc(hidden)]
+    pub fn shutdown_dropped(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.drop_telemetry();
+        self.shutdown(timeout)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
@@ -276,6 +284,8 @@ impl TracerBuilder {
             .sinks
             .iter()
             .any(|sink| sink.batching() == Batching::EachTrace);
+        let clock = Ticker::new(self.clock);
+        let begun = clock.now();
         let tracer = Tracer(Arc::new(Shared {
             number: NEXT.fetch_add(1, Relaxed),
             resource: Arc::new(self.resource),
@@ -286,7 +296,7 @@ impl TracerBuilder {
             error_messages: self.error_messages,
             baggage_attributes: self.baggage_attributes,
             limits: self.limits,
-            clock: Ticker::new(self.clock),
+            clock,
             ids: self.ids.into(),
             sinks: self.sinks,
             queue: Queue::new(each_trace),
@@ -294,6 +304,8 @@ impl TracerBuilder {
             budget: Budget::new(self.limits.total_bytes),
             counters: Counters::default(),
             closed: false.into(),
+            begun,
+            dropped: OnceLock::new(),
         }));
         for sink in &tracer.0.sinks {
             let source = Source(Arc::downgrade(&tracer.0));

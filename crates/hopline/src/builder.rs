@@ -3,23 +3,28 @@
 use std::time::Duration;
 
 use hopline_core::{
-    AlreadyInstalled, Limits, Notice, ParsePlanError, Propagators, SamplingPlan, Sink, Tracer,
-    TracerBuilder, notify,
+    AlreadyInstalled, Limits, Notice, Propagators, SamplingPlan, Sink, Tracer, TracerBuilder,
+    notify,
 };
 
+use crate::error::{InitError, Problem};
 use crate::telemetry::Telemetry;
 use crate::variables::Variables;
 
 /// Starts telemetry for a service, as the environment says, and installs its tracer.
 ///
-/// Keep what it returns until the end of `main`, and [shut it down](Telemetry::shutdown) last.
+/// Keep what it returns until the end of `main`, and [shut it down](Telemetry::shutdown) last: telemetry ends when
+/// it is dropped. A tracer that was dropped within a second of its start, or more than 10 seconds ago, gives a notice
+/// when a trace begins on it: that is `let _ = hopline::init(…)`.
+///
+/// No variable keeps a service from starting. What this build cannot do, such as gRPC without its feature, gives a
+/// notice with the remedy, and spans are not exported; a sampling plan that is none gives a notice, and the code's
+/// plan or the default is used. [`Builder::strict`] makes them errors. Other variables with bad values give a notice
+/// and are passed over. One notice shows where spans go and what the plan is.
 ///
 /// # Errors
 ///
-/// A tracer is installed already; `HOPLINE_SAMPLING` is not a plan; the endpoint for spans or a certificate
-/// is unusable. Other variables with bad values are announced and passed over.
-///
-/// One notice says where spans go and what the plan is.
+/// Returns an error if a tracer is installed already.
 ///
 /// # Examples
 ///
@@ -27,7 +32,7 @@ use crate::variables::Variables;
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let telemetry = hopline::init("orders")?;
 /// // … serve …
-/// telemetry.shutdown().await?;
+/// telemetry.shutdown().await;
 /// # Ok(())
 /// # }
 /// ```
@@ -61,6 +66,7 @@ pub fn builder(service: &str) -> Builder {
         #[cfg(feature = "otlp")]
         otlp: Otlp::Variables,
         shutdown_timeout: Duration::from_secs(5),
+        strict: false,
     }
 }
 
@@ -81,6 +87,7 @@ pub struct Builder {
     #[cfg(feature = "otlp")]
     otlp: Otlp,
     shutdown_timeout: Duration,
+    strict: bool,
 }
 
 /// Which exporter there is to be.
@@ -152,7 +159,23 @@ impl Builder {
         }
     }
 
-    /// How long [`Telemetry::shutdown`] waits for spans to be written; 5 seconds if not said.
+    /// Returns an error from [`init`](Builder::init) and [`build`](Builder::build) where variables ask for what
+    /// cannot be done; without it there is a notice, and the service starts without that.
+    ///
+    /// For a service that is rather not started than not traced, and for a test of a deployment's variables.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), hopline::InitError> {
+    /// let telemetry = hopline::builder("orders").strict().build()?; // `HOPLINE_SAMPLING=nonsense` is an error
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// How long [`Telemetry::shutdown`] waits for spans to be written. Defaults to 5 seconds.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
@@ -162,7 +185,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`init`].
+    /// As [`init`], and as [`strict`](Builder::strict) asks.
     pub fn init(self) -> Result<Telemetry, InitError> {
         if Tracer::installed().is_some() {
             return Err(AlreadyInstalled.into());
@@ -182,7 +205,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`init`], but for a tracer that is installed already.
+    /// None, but as [`strict`](Builder::strict) asks.
     pub fn build(self) -> Result<Telemetry, InitError> {
         let (telemetry, _) = self.build_from(&|name| std::env::var(name).ok())?;
         Ok(telemetry)
@@ -204,39 +227,46 @@ impl Builder {
             let what = "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on";
             return Ok((Telemetry::new(None, self.shutdown_timeout), what.to_owned()));
         }
-        let said = match self.override_plan {
+        let said = match self.override_plan.clone() {
             Some(plan) => Some(plan),
-            None => SamplingPlan::from_variables(variable).map_err(|cause| Problem::Plan {
-                text: variables.text("HOPLINE_SAMPLING").unwrap_or_default(),
-                cause,
+            None => SamplingPlan::from_variables(variable).or_else(|cause| {
+                let text = variables.text("HOPLINE_SAMPLING").unwrap_or_default();
+                let plan = self.plan.clone().unwrap_or_default();
+                let effect = || format!("until then the plan is {plan}");
+                self.do_without(Problem::Plan { text, cause }, effect)
+                    .map(|()| None)
             })?,
         };
-        let plan = said.or(self.plan).unwrap_or_default();
+        let plan = said.or_else(|| self.plan.clone()).unwrap_or_default();
         let shown_plan = plan.to_string();
+        #[cfg(feature = "otlp")]
+        let exporter = match &self.otlp {
+            Otlp::Variables => self.exporter_of_variables(variable)?,
+            Otlp::Given(exporter) => Some(exporter.clone()),
+            Otlp::Without => None,
+        };
+        #[cfg(feature = "otlp")]
+        let console = match &self.otlp {
+            Otlp::Variables => self.console_asked_for(&variables)?,
+            _ => None,
+        };
         let mut tracer = self.tracer.plan(plan);
         if let Some(limits) = limits {
             tracer = tracer.limits(limits);
         }
         let mut places = Vec::new();
         #[cfg(feature = "otlp")]
-        let (tracer, exporter) = {
-            let exporter = match self.otlp {
-                Otlp::Variables => {
-                    if let Some(sink) = console_asked_for(&variables)? {
-                        places.push("the console".to_owned());
-                        tracer = tracer.sink(sink);
-                    }
-                    hopline_otlp::Exporter::from_variables(variable).map_err(Problem::Otlp)?
-                }
-                Otlp::Given(exporter) => Some(exporter),
-                Otlp::Without => None,
-            };
+        let tracer = {
+            if let Some(sink) = console {
+                places.push("the console".to_owned());
+                tracer = tracer.sink(sink);
+            }
             if let Some(exporter) = &exporter {
                 places.push(exporter.to_string());
                 tracer = tracer.sink(exporter.clone());
             }
             let resource = hopline_otlp::resource_from_variables(&self.service, variable);
-            (tracer.resource(resource), exporter)
+            tracer.resource(resource)
         };
         #[cfg(not(feature = "otlp"))]
         let tracer = {
@@ -262,69 +292,67 @@ impl Builder {
         let telemetry = telemetry.with_exporter(exporter);
         Ok((telemetry, what))
     }
-}
 
-/// The sink for `console` in `OTEL_TRACES_EXPORTER`; the exporter says what else is wrong with the list.
-#[cfg(feature = "otlp")]
-fn console_asked_for(variables: &Variables<'_>) -> Result<Option<impl Sink>, InitError> {
-    let list = variables.text("OTEL_TRACES_EXPORTER").unwrap_or_default();
-    let asked = list.split(',').any(|name| name.trim() == "console");
-    #[cfg(feature = "console")]
-    return Ok(asked
-        .then(crate::console::console)
-        .transpose()
-        .map_err(Problem::Console)?);
-    #[cfg(not(feature = "console"))]
-    {
-        if asked {
-            notify("console", || {
-                "OTEL_TRACES_EXPORTER names console: enable the feature `console` of hopline"
-                    .to_owned()
-            });
+    /// Goes on without what cannot be, after a notice of it and its effect; an error where that is asked for.
+    fn do_without(
+        &self,
+        problem: Problem,
+        effect: impl FnOnce() -> String,
+    ) -> Result<(), InitError> {
+        if self.strict {
+            return Err(problem.into());
         }
-        Ok(None::<hopline_otlp::FileSink>)
+        notify(problem.kind(), || format!("{problem}; {}", effect()));
+        Ok(())
     }
 }
 
-/// Telemetry could not start.
-///
-/// It prints what happened and the remedy, by `Display` and by `Debug`.
-#[derive(thiserror::Error)]
-#[error(transparent)]
-pub struct InitError(#[from] Problem);
-
-// no sources: each sentence has that of its cause within, and would have it twice in a chain of causes
-#[derive(thiserror::Error)]
-enum Problem {
-    #[error(
-        "telemetry was started twice: keep what the first hopline::init returned, or use builder(…).build() and \
-         give layers their tracer by .tracer(…)"
-    )]
-    Installed,
-    #[error(
-        "HOPLINE_SAMPLING is `{text}`, which is not a sampling plan: {cause}; correct it or unset it"
-    )]
-    Plan { text: String, cause: ParsePlanError },
-    #[cfg(feature = "otlp")]
-    #[error("spans cannot be exported: {0}")]
-    Otlp(hopline_otlp::ConfigError),
-    #[cfg(feature = "console")]
-    #[error("spans cannot be printed: {0}; remove `console` from OTEL_TRACES_EXPORTER")]
-    Console(std::io::Error),
-}
-
-hopline_core::debug_as_display!(InitError, Problem);
-
-impl InitError {
-    /// True if a tracer is installed already.
-    pub fn is_already_installed(&self) -> bool {
-        matches!(self.0, Problem::Installed)
+#[cfg(feature = "otlp")]
+impl Builder {
+    fn exporter_of_variables(
+        &self,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<hopline_otlp::Exporter>, InitError> {
+        use hopline_otlp::Exporter;
+        let error = match Exporter::from_variables(variable) {
+            Ok(exporter) => return Ok(exporter),
+            Err(error) => error,
+        };
+        // another process has it, or its disk is full: no reason to export nothing
+        let without_spool = |name: &str| variable(name).filter(|_| name != "HOPLINE_SPOOL");
+        let exporter = match error.is_spool() && !self.strict {
+            true => Exporter::from_variables(&without_spool).ok().flatten(),
+            false => None,
+        };
+        let effect = match exporter {
+            Some(_) => "until then spans are exported, but those of a long outage are lost",
+            None => "until then no spans are exported",
+        };
+        self.do_without(Problem::Otlp(error), || effect.to_owned())?;
+        Ok(exporter)
     }
-}
 
-impl From<AlreadyInstalled> for InitError {
-    fn from(_: AlreadyInstalled) -> Self {
-        Self(Problem::Installed)
+    /// The sink for `console` in `OTEL_TRACES_EXPORTER`; the exporter reports what else is wrong with the list.
+    fn console_asked_for(&self, variables: &Variables<'_>) -> Result<Option<impl Sink>, InitError> {
+        let list = variables.text("OTEL_TRACES_EXPORTER").unwrap_or_default();
+        let mut names = list.split(',').map(str::trim);
+        let asked = names.any(|name| name.eq_ignore_ascii_case("console"));
+        #[cfg(feature = "console")]
+        return match asked.then(crate::console::console).transpose() {
+            Ok(sink) => Ok(sink),
+            Err(error) => {
+                let effect = || "until then none are".to_owned();
+                self.do_without(Problem::Console(error), effect)
+                    .map(|()| None)
+            }
+        };
+        #[cfg(not(feature = "console"))]
+        {
+            if asked {
+                self.do_without(Problem::Console, || "until then none are".to_owned())?;
+            }
+            Ok(None::<hopline_otlp::FileSink>)
+        }
     }
 }
 
@@ -388,15 +416,22 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_does_not_parse_stops_the_start() {
-        let error = built(builder("a"), &[("HOPLINE_SAMPLING", "most of it")]).unwrap_err();
+    fn a_plan_that_does_not_parse_is_the_codes_plan_and_an_error_by_choice() {
+        let wrong = [("HOPLINE_SAMPLING", "most of it")];
+        let never = || SamplingPlan::always().others(0.0);
+        assert!(samples(&built(builder("a"), &wrong).unwrap()));
+        assert!(!samples(
+            &built(builder("a").plan(never()), &wrong).unwrap()
+        ));
+        let error = built(builder("a").strict(), &wrong).unwrap_err();
         assert!(error.to_string().contains("`most`"), "{error}");
         assert!(!error.is_already_installed());
     }
 
     #[test]
     fn an_error_that_main_returns_prints_its_sentence_and_remedy_once() {
-        let error = built(builder("a"), &[("HOPLINE_SAMPLING", " most of it ")]).unwrap_err();
+        let wrong = [("HOPLINE_SAMPLING", " most of it ")];
+        let error = built(builder("a").strict(), &wrong).unwrap_err();
         let error: Box<dyn std::error::Error> = error.into();
         let printed = format!("{error:?}");
         let begin =
@@ -482,7 +517,7 @@ mod tests {
 
     #[cfg(feature = "otlp")]
     #[test]
-    fn case_30_what_cannot_work_stops_the_start_and_says_why() {
+    fn case_30_what_cannot_work_is_an_error_by_choice_and_else_not_exported() {
         for (variable, value, why) in [
             ("HOPLINE_SAMPLING", "most", "`most`"),
             (
@@ -501,8 +536,11 @@ mod tests {
                 "/nonexistent",
             ),
         ] {
-            let error = said(builder("a"), &[(variable, value)]).unwrap_err();
+            let set = [(variable, value)];
+            let error = said(builder("a").strict(), &set).unwrap_err();
             assert!(error.to_string().contains(why), "{variable}: {error}");
+            let (telemetry, what) = said(builder("a"), &set).unwrap();
+            assert_eq!(telemetry.exporter().is_none(), what.contains("nowhere"));
         }
     }
 }

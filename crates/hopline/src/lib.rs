@@ -9,7 +9,7 @@
 //!
 //! // … serve until `hopline::shutdown_signal()` …
 //!
-//! telemetry.shutdown().await?; // nothing lost
+//! telemetry.shutdown().await; // nothing lost
 //! # Ok(())
 //! # }
 //! ```
@@ -42,7 +42,8 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { assert!(verify("t").await) });
 //! ```
 //!
-//! A task of its own keeps the trace by [`hopline::spawn`](spawn). [`Context::current`] is the request's
+//! A task of its own keeps the trace by [`hopline::spawn`](spawn), [`spawn_blocking`] or, in a set,
+//! [`JoinSetExt`]. [`Context::current`] is the request's
 //! span from anywhere: `Context::current().set("order.id", id)`.
 //!
 //! # Does it work?
@@ -53,8 +54,8 @@
 //!
 //! # Variables
 //!
-//! All are read by [`init`]: what cannot work is its error, what is merely wrong is said by a notice and passed
-//! over.
+//! All are read by [`init`]. What is wrong or cannot be done gives a notice and is passed over; what cannot be done is
+//! an error by choice ([`Builder::strict`]). Words such as `console` or `tracecontext` may be written in either case.
 //!
 //! | variable | says |
 //! |---|---|
@@ -73,17 +74,20 @@
 mod builder;
 #[cfg(feature = "console")]
 mod console;
+mod error;
+mod live;
 mod signal;
 mod task;
 mod telemetry;
 mod variables;
 
-pub use builder::{Builder, InitError, builder, init};
+pub use builder::{Builder, builder, init};
 #[cfg(feature = "console")]
 pub use console::console;
+pub use error::InitError;
 pub use hopline_core::*;
 pub use signal::shutdown_signal;
-pub use task::spawn;
+pub use task::{JoinSetExt, spawn, spawn_blocking};
 pub use telemetry::Telemetry;
 
 #[cfg(feature = "axum")]
@@ -112,6 +116,7 @@ pub use hopline_tracing as tracing;
 
 /// The traits behind `.traced()` and `.in_span(…)`: `use hopline::prelude::*;`.
 pub mod prelude {
+    pub use crate::JoinSetExt as _;
     pub use hopline_core::FutureExt as _;
     #[cfg(feature = "lapin")]
     pub use hopline_lapin::ChannelExt as _;

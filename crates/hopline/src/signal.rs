@@ -1,6 +1,23 @@
-//! When a service is asked to stop.
+//! The signals by which a service is asked to stop.
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use hopline_core::{Notice, notify};
+use tokio::runtime;
+use tokio::sync::{oneshot, watch};
+
+use crate::live;
 
 /// Waits until the process is asked to stop: Ctrl-C, or SIGTERM as orchestrators send it.
+///
+/// The first signal begins a graceful end: this future and all later ones are ready. A second one ends the process
+/// though requests are still served, such as one that hangs or a stream of events that a client keeps open: what has
+/// finished is written for at most 2 seconds, and the process exits with 128 and the signal's number, 130 for Ctrl-C
+/// and 143 for SIGTERM. A third ends it at once. A signal within a fifth of a second of the first is the same one,
+/// which a shell or a supervisor has passed on as well.
 ///
 /// ```no_run
 /// # async fn run(listener: tokio::net::TcpListener, app: axum::Router) -> std::io::Result<()> {
@@ -10,24 +27,130 @@
 ///
 /// # Cancellation
 ///
-/// Dropping it forgets about it; a signal that came is not lost to other waiters.
+/// Dropping it changes nothing: from its first poll on, signals are counted as above for the life of the process.
 pub async fn shutdown_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+    // once in a process: handlers of signals are the process's
+    static FIRST: OnceLock<Option<watch::Receiver<bool>>> = OnceLock::new();
+    if let Some(first) = FIRST.get_or_init(watch_signals) {
+        // its sender lives as long as the process
+        let _ = first.clone().wait_for(|seen| *seen).await;
+        return;
+    }
+    // without a thread for them: the first ends this wait, and later ones do nothing
+    match Signals::new() {
+        Ok(mut signals) => {
+            signals.next().await;
+        }
+        // without a handler the default action of the signal ends the process, so waiting for ever is right
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// How long the process goes on after a second signal.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
+/// How long a signal counts as the same one.
+const SAME: Duration = Duration::from_millis(200);
+
+/// Starts the thread that waits for signals; its end of the channel shows that the first was there.
+///
+/// A thread and a runtime of its own: the service's may be what hangs. It lives as long as the process.
+fn watch_signals() -> Option<watch::Receiver<bool>> {
+    let (seen, first) = watch::channel(false);
+    let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
+    let started = std::thread::Builder::new()
+        .name("hopline-signals".to_owned())
+        .spawn(move || wait_for_signals(&seen, &ready));
+    started.ok()?;
+    // so that no signal is lost after the first poll of whoever waits for one
+    is_ready.recv().ok()?;
+    Some(first)
+}
+
+fn wait_for_signals(seen: &watch::Sender<bool>, ready: &SyncSender<()>) {
+    let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
+    runtime.block_on(async {
+        let Ok(mut signals) = Signals::new() else {
             return;
+        };
+        let _ = ready.send(());
+        signals.next().await;
+        seen.send_replace(true);
+        let first = Instant::now();
+        let second = loop {
+            let signal = signals.next().await;
+            if first.elapsed() >= SAME {
+                break signal;
+            }
+        };
+        notify("signal", || {
+            format!(
+                "a second signal to stop: the process exits after a flush of at most {LAST_FLUSH:?}; requests under \
+                 way are cut off"
+            )
+        });
+        tokio::select! {
+            () = flushed() => {}
+            _ = signals.next() => {}
+        }
+        std::process::exit(128 + second);
+    });
+}
+
+/// All telemetry of the process, by a thread that ends with it.
+async fn flushed() {
+    let (done, is_done) = oneshot::channel();
+    let flush = move || {
+        live::shut_down(LAST_FLUSH);
+        Notice::flush(Duration::from_millis(250));
+        let _ = done.send(());
+    };
+    if std::thread::Builder::new().spawn(flush).is_ok() {
+        let _ = is_done.await;
+    }
+}
+
+/// The signals that ask a process to stop.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// The number of the next one.
+    async fn next(&mut self) -> i32 {
+        use tokio::signal::unix::SignalKind;
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+            _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
         }
     }
-    // without a handler the default action of the signal ends the process, so waiting for ever is right
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    /// The number that Unix gives it.
+    async fn next(&mut self) -> i32 {
+        self.0.recv().await;
+        2
     }
 }

@@ -1,7 +1,7 @@
 //! Tasks that stay in the trace.
 
-use hopline_core::FutureExt;
-use tokio::task::JoinHandle;
+use hopline_core::{Context, FutureExt};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 /// Spawns a task whose work belongs to what is current now.
 ///
@@ -25,4 +25,76 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     tokio::spawn(future.in_current_context())
+}
+
+/// Runs a closure on a thread where it may block, as `tokio::task::spawn_blocking`, but within what is current now.
+///
+/// # Panics
+///
+/// Outside a tokio runtime.
+///
+/// # Cancellation
+///
+/// A closure that has begun runs to its end, whatever happens to the handle.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let hash = hopline::spawn_blocking(|| {
+///     let _span = hopline::span("password.hash");
+///     42
+/// });
+/// assert_eq!(hash.await.unwrap(), 42);
+/// # }
+/// ```
+pub fn spawn_blocking<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> JoinHandle<R> {
+    let context = Context::current();
+    tokio::task::spawn_blocking(move || context.scope(work))
+}
+
+/// Tasks of a [`JoinSet`] that stay in the trace.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use hopline::prelude::*;
+///
+/// let mut tasks = tokio::task::JoinSet::new();
+/// for part in 0..3 {
+///     tasks.spawn_traced(async move { part * 2 });
+/// }
+/// let mut parts = tasks.join_all().await;
+/// parts.sort();
+/// assert_eq!(parts, [0, 2, 4]);
+/// # }
+/// ```
+pub trait JoinSetExt<T> {
+    /// Spawns a task in the set, within what is current now; see [`spawn`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    fn spawn_traced(&mut self, future: impl Future<Output = T> + Send + 'static) -> AbortHandle;
+
+    /// Runs a closure that may block in the set, within what is current now; see [`spawn_blocking`].
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    fn spawn_blocking_traced(&mut self, work: impl FnOnce() -> T + Send + 'static) -> AbortHandle;
+}
+
+impl<T: Send + 'static> JoinSetExt<T> for JoinSet<T> {
+    fn spawn_traced(&mut self, future: impl Future<Output = T> + Send + 'static) -> AbortHandle {
+        self.spawn(future.in_current_context())
+    }
+
+    fn spawn_blocking_traced(&mut self, work: impl FnOnce() -> T + Send + 'static) -> AbortHandle {
+        let context = Context::current();
+        self.spawn_blocking(move || context.scope(work))
+    }
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use hopline_core::{FlushError, Tracer, notify};
+use hopline_core::{FlushError, Notice, Tracer, notify};
 use tokio::sync::oneshot;
+
+use crate::live;
 
 /// A service's telemetry; its end is the telemetry's end.
 ///
-/// Dropping it flushes for at most 2 seconds. [`shutdown`](Telemetry::shutdown) waits longer and says
-/// whether all was written.
-#[must_use = "telemetry ends when this is dropped"]
+/// Dropping it flushes for at most 2 seconds. [`shutdown`](Telemetry::shutdown) waits longer.
+#[must_use = "telemetry ends when this is dropped; keep it until the end of `main`"]
 #[derive(Debug)]
 pub struct Telemetry {
-    tracer: Option<Tracer>,
+    running: Option<Running>,
     #[cfg(feature = "otlp")]
     exporter: Option<hopline_otlp::Exporter>,
     timeout: Duration,
@@ -21,10 +22,13 @@ pub struct Telemetry {
 /// How long a drop may hold up the process.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long an end waits until its own notice is written: what writes it may hang.
+const NOTICES_WAIT: Duration = Duration::from_millis(250);
+
 impl Telemetry {
     pub(crate) fn new(tracer: Option<Tracer>, timeout: Duration) -> Self {
         Self {
-            tracer,
+            running: tracer.map(Running::new),
             #[cfg(feature = "otlp")]
             exporter: None,
             timeout,
@@ -37,30 +41,117 @@ impl Telemetry {
         self
     }
 
-    /// The tracer; none if `OTEL_SDK_DISABLED` says so.
+    /// The tracer; none under `OTEL_SDK_DISABLED=true`.
     pub fn tracer(&self) -> Option<&Tracer> {
-        self.tracer.as_ref()
+        self.running.as_ref().map(|running| &running.tracer)
     }
 
     /// Writes what has finished, and records nothing any more.
     ///
-    /// Waits for at most 5 seconds, or as long as [the builder](crate::Builder::shutdown_timeout) says,
-    /// without blocking the runtime. Call it after the server has drained: what ends later is not waited for.
-    ///
-    /// # Errors
-    ///
-    /// Not all spans could be written in time.
+    /// Waits for at most 5 seconds, or as long as [the builder](crate::Builder::shutdown_timeout) allows, and a quarter
+    /// of a second for notices, without blocking the runtime. Call it after the server has drained: what ends later
+    /// is not waited for. Spans that cannot be written give a notice: a healthy service whose collector is away ends
+    /// as a healthy service. [`try_shutdown`](Telemetry::try_shutdown) returns the result.
     ///
     /// # Cancellation
     ///
     /// If the future is dropped, the shutdown goes on by itself.
-    pub async fn shutdown(mut self) -> Result<(), FlushError> {
-        let Some(tracer) = self.tracer.take() else {
+    pub async fn shutdown(self) {
+        let losses = self.losses();
+        if let Err(error) = self.try_shutdown().await {
+            losses.report(&error);
+            let _ = on_a_thread("hopline-notices-flush", || Notice::flush(NOTICES_WAIT)).await;
+        }
+    }
+
+    /// As [`shutdown`](Telemetry::shutdown), for a program that is to fail where spans are lost.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if not all spans could be written in time.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped, the shutdown goes on by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let telemetry = hopline::builder("import").without_otlp().build()?;
+    /// // … work …
+    /// telemetry.try_shutdown().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn try_shutdown(mut self) -> Result<(), FlushError> {
+        let Some(running) = self.running.take() else {
             return Ok(());
         };
         let timeout = self.timeout;
-        let done = on_a_thread("hopline-shutdown", move || tracer.shutdown(timeout));
+        let done = on_a_thread("hopline-shutdown", move || running.tracer.shutdown(timeout));
         done.await.unwrap_or_else(|| Err(FlushError::failed()))
+    }
+
+    fn losses(&self) -> Losses {
+        Losses {
+            #[cfg(feature = "otlp")]
+            exporter: self.exporter.clone(),
+            #[cfg(feature = "otlp")]
+            before: self
+                .exporter
+                .as_ref()
+                .map_or(0, |exporter| exporter.stats().lost()),
+        }
+    }
+}
+
+/// A tracer that has not been shut down.
+#[derive(Debug)]
+struct Running {
+    tracer: Tracer,
+    /// Its place among the live ones.
+    place: u64,
+}
+
+impl Running {
+    fn new(tracer: Tracer) -> Self {
+        let place = live::enter(&tracer);
+        Self { tracer, place }
+    }
+}
+
+impl Drop for Running {
+    /// After its shutdown, or where no thread for that could be started.
+    fn drop(&mut self) {
+        live::leave(self.place);
+    }
+}
+
+/// What the end of telemetry loses.
+struct Losses {
+    #[cfg(feature = "otlp")]
+    exporter: Option<hopline_otlp::Exporter>,
+    /// Spans lost before it.
+    #[cfg(feature = "otlp")]
+    before: u64,
+}
+
+impl Losses {
+    /// Gives the operator a notice.
+    fn report(&self, error: &FlushError) {
+        #[cfg(feature = "otlp")]
+        if let Some(exporter) = &self.exporter {
+            let lost = exporter.stats().lost().saturating_sub(self.before);
+            return notify("shutdown", || {
+                format!(
+                    "{lost} spans were lost at the end, and {} before it: {exporter} did not take them; see that the \
+                     collector is up, or allow more time by Builder::shutdown_timeout",
+                    self.before
+                )
+            });
+        }
+        notify("shutdown", || error.to_string());
     }
 }
 
@@ -98,7 +189,7 @@ impl Telemetry {
     /// # }
     /// ```
     pub async fn check(&self) -> Result<(), hopline_otlp::CheckError> {
-        let (Some(tracer), Some(exporter)) = (&self.tracer, &self.exporter) else {
+        let (Some(tracer), Some(exporter)) = (self.tracer(), &self.exporter) else {
             return Err(hopline_otlp::CheckError::new(
                 "spans are sent to no collector: by OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER or without_otlp()",
             ));
@@ -128,12 +219,14 @@ async fn on_a_thread<T: Send + 'static>(
 }
 
 impl Drop for Telemetry {
-    /// Blocks for at most `DROP_TIMEOUT`; after `shutdown` there is nothing left to do.
+    /// Blocks for at most `DROP_TIMEOUT` and `NOTICES_WAIT`; after `shutdown` there is nothing left to do.
     fn drop(&mut self) {
-        if let Some(tracer) = self.tracer.take()
-            && let Err(error) = tracer.shutdown(DROP_TIMEOUT)
+        let losses = self.losses();
+        if let Some(running) = self.running.take()
+            && let Err(error) = running.tracer.shutdown_dropped(DROP_TIMEOUT)
         {
-            notify("shutdown", || error.to_string());
+            losses.report(&error);
+            Notice::flush(NOTICES_WAIT);
         }
     }
 }

@@ -33,7 +33,7 @@ async fn telemetry_starts_once_and_what_was_given_no_tracer_uses_it() {
     assert_eq!(finished[1].name, "mail.send");
     assert_eq!(finished[1].parent, Some(finished[0].span_id));
 
-    telemetry.shutdown().await.unwrap();
+    telemetry.try_shutdown().await.unwrap();
     let late = SpanBuilder::new("late").start_root(None, Incoming::default(), no_attrs);
     assert!(!late.is_recording());
 }

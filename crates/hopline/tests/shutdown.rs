@@ -54,11 +54,11 @@ fn case_17_shutdown_writes_all_on_every_runtime_also_inside_a_task() {
         let inside = telemetry(&receiver.url(), LONG);
         runtime.block_on(async {
             record(outside.tracer().unwrap(), "outside");
-            outside.shutdown().await.unwrap();
+            outside.try_shutdown().await.unwrap();
             let task = tokio::spawn(async move {
                 record(inside.tracer().unwrap(), "inside");
                 inside.check().await.unwrap();
-                inside.shutdown().await
+                inside.try_shutdown().await
             });
             task.await.unwrap().unwrap();
         });
@@ -78,7 +78,7 @@ fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
         let start = Instant::now();
         runtime.block_on(async {
             record(telemetry.tracer().unwrap(), "lost");
-            let waiting = tokio::spawn(telemetry.shutdown());
+            let waiting = tokio::spawn(telemetry.try_shutdown());
             // the runtime's only thread is free meanwhile
             for turn in 0..100 {
                 assert!(!waiting.is_finished(), "{name}: {turn}");
@@ -108,7 +108,7 @@ fn case_17_flushes_and_shutdowns_at_once_all_end_and_a_second_one_is_fine() {
                     tokio::spawn(async move { tracer.flush(LONG) })
                 })
                 .collect();
-            telemetry.shutdown().await.unwrap();
+            telemetry.try_shutdown().await.unwrap();
             for flush in flushes {
                 flush.await.unwrap().unwrap();
             }
@@ -156,7 +156,7 @@ fn case_18_before_during_and_after_shutdown() {
     };
     let runtime = Builder::new_current_thread().build().unwrap();
     // what ends meanwhile may find the exporter closed: then it is counted
-    let _ = runtime.block_on(telemetry.shutdown());
+    let _ = runtime.block_on(telemetry.try_shutdown());
     stop.send(()).unwrap();
     let ended = during.join().unwrap();
     record(&tracer, "after");
@@ -207,7 +207,7 @@ fn case_21_the_exporter_makes_no_spans_of_its_own() {
     });
     span.end();
     let runtime = Builder::new_current_thread().build().unwrap();
-    runtime.block_on(telemetry.shutdown()).unwrap();
+    runtime.block_on(telemetry.try_shutdown()).unwrap();
     assert_eq!(receiver.await_spans(2), ["span", "current"]);
     assert_eq!(tracer.stats().handed_over, 2);
     for request in receiver.received() {

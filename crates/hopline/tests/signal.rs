@@ -74,7 +74,7 @@ async fn serve_until_told(receiver: &Receiver) {
     go_on.notify_one();
     assert_eq!(request.await.unwrap().unwrap(), "done");
     stopped.notified().await;
-    telemetry.shutdown().await.unwrap();
+    telemetry.try_shutdown().await.unwrap();
     assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
     record(&tracer, "late");
     assert_eq!(tracer.stats().after_shutdown, 1);

@@ -105,16 +105,13 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// It had failed, or its spans could not all be written.
+    /// Its work had failed.
     pub async fn finish(self) -> Result<()> {
         let done = self.work.await.map_err(Error::from).flatten();
         if let Some(queue) = self.queue {
             queue.close().await;
         }
-        self.telemetry
-            .shutdown()
-            .await
-            .map_err(|error| format!("{}: {error}", self.name))?;
+        self.telemetry.shutdown().await;
         done.map_err(|error| format!("{}: {error}", self.name).into())
     }
 }

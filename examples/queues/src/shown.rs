@@ -81,7 +81,7 @@ impl Shown {
     ///
     /// The collector did not take it in time.
     pub async fn end(self) -> Result<()> {
-        Ok(self.telemetry.shutdown().await?)
+        Ok(self.telemetry.try_shutdown().await?)
     }
 }
 

@@ -30,7 +30,7 @@ async fn run() -> Result<()> {
     axum::serve(listener, app)
         .with_graceful_shutdown(hopline::shutdown_signal())
         .await?;
-    telemetry.shutdown().await?;
+    telemetry.shutdown().await;
     Ok(())
 }
 

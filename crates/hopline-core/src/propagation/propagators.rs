@@ -110,6 +110,8 @@ mod tests {
         for (list, expected) in [
             ("", (true, true)),
             ("baggage, tracecontext,baggage", (true, true)),
+            ("TraceContext", (true, false)),
+            ("NONE", (false, false)),
             ("tracecontext", (true, false)),
             ("baggage,b3", (false, true)),
             ("b3", (true, true)),

@@ -27,7 +27,7 @@ impl SamplingPlan {
                 read("OTEL_TRACES_SAMPLER_ARG").map_or(Some(1.0), |said| said.trim().parse().ok());
             said.filter(|share| (0.0..=1.0).contains(share))
                 .unwrap_or_else(|| {
-                    notify("env", || {
+                    notify("sampler-arg", || {
                         "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1; 1 is taken".to_owned()
                     });
                     1.0
@@ -51,9 +51,12 @@ impl SamplingPlan {
                 } else {
                     "is not known"
                 };
-                let other = other.to_owned();
-                notify("env", || {
-                    format!("OTEL_TRACES_SAMPLER `{other}` {why}; it is passed over")
+                notify("sampler-env", || {
+                    let name = name.trim();
+                    format!(
+                        "OTEL_TRACES_SAMPLER is `{name}`, which {why}; it is passed over: set always_on, always_off or \
+                         traceidratio, each also with parentbased_ before it, or HOPLINE_SAMPLING"
+                    )
                 });
                 None
             }

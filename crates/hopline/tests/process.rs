@@ -1,0 +1,23 @@
+//! What becomes of a whole process: this program starts itself anew, as a service, for each case.
+
+#![expect(clippy::print_stdout, reason = "it is its own test harness")]
+
+#[path = "../../hopline-otlp/tests/support/mod.rs"]
+mod support;
+
+#[cfg(target_os = "linux")]
+#[path = "process/child.rs"]
+mod child;
+
+#[cfg(target_os = "linux")]
+#[path = "process/cases.rs"]
+mod cases;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    #[cfg(target_os = "linux")]
+    match std::env::var(cases::CHILD) {
+        Ok(role) => return child::run(&role),
+        Err(_) => cases::run(),
+    }
+    Ok(())
+}
