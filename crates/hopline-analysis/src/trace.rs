@@ -6,7 +6,7 @@ use hopline_core::{SpanData, SpanId, TraceId};
 
 /// The spans of one trace, joined to a tree.
 ///
-/// A span whose parent is missing is a root; a cycle is cut at its earliest span.
+/// A span whose parent is missing is a root, behind those that have none; a cycle is cut at its earliest span.
 #[derive(Clone, Debug)]
 pub struct Trace<'a> {
     /// By start, so the order of arrival changes nothing.
@@ -14,6 +14,7 @@ pub struct Trace<'a> {
     pub(crate) parents: Vec<Option<usize>>,
     /// Of each span, by start.
     pub(crate) children: Vec<Vec<usize>>,
+    /// Those without a parent by start, then those of each missing parent together.
     pub(crate) roots: Vec<usize>,
 }
 
@@ -60,6 +61,18 @@ impl<'a> Trace<'a> {
                 None => roots.push(index),
             }
         }
+        let mut first_of: HashMap<SpanId, usize> = HashMap::new();
+        for root in &roots {
+            if let Some(missing) = spans[*root].parent {
+                first_of.entry(missing).or_insert(*root);
+            }
+        }
+        // stable: by start within each
+        roots.sort_by_key(|root| {
+            spans[*root]
+                .parent
+                .and_then(|missing| first_of.get(&missing))
+        });
         Self {
             spans,
             parents,
@@ -78,7 +91,8 @@ impl<'a> Trace<'a> {
         &self.spans
     }
 
-    /// The spans that have no parent here, by start; one, in a trace that is whole.
+    /// The spans that have no parent here; one, in a trace that is whole. Those that never had one are first, by
+    /// start; the others follow, those of one missing parent together.
     pub fn roots(&self) -> impl Iterator<Item = &'a SpanData> {
         self.roots.iter().map(|root| self.spans[*root])
     }

@@ -13,16 +13,20 @@ use crate::trace::Trace;
 pub struct TreeOptions {
     width: usize,
     times: bool,
+    ids: bool,
+    hosts: bool,
     fold: bool,
     max_lines: usize,
     attributes: Vec<String>,
 }
 
 impl TreeOptions {
-    /// For a test to compare with: structure, names, kinds and outcomes, but no times, ids or bars.
+    /// For a test to compare with: structure, names, kinds and outcomes, but no times, ids, hosts or bars.
     pub fn snapshot() -> Self {
         Self {
             times: false,
+            ids: false,
+            hosts: false,
             fold: false,
             max_lines: usize::MAX,
             ..Self::default()
@@ -56,6 +60,8 @@ impl Default for TreeOptions {
         Self {
             width: 110,
             times: true,
+            ids: true,
+            hosts: true,
             fold: true,
             max_lines: 60,
             attributes: Vec::new(),
@@ -70,7 +76,10 @@ struct Line {
 }
 
 impl Trace<'_> {
-    /// Draws the trace as text, each line ended by a newline.
+    /// Draws the trace as text, each line ended by a newline: its id, then its spans.
+    ///
+    /// A call to another service shows its host, and its route or path: behind it the names are the callee's.
+    /// Spans whose parent is missing follow the others, below `(parent not received)`.
     ///
     /// `▸` names the service where it changes, or the database; `✗` marks what failed, by its
     /// `error.type` and message; `·` an event. The bar shows when in the trace a span ran; `◀ 61 %` how
@@ -80,6 +89,9 @@ impl Trace<'_> {
         let left_out = lines.len().saturating_sub(options.max_lines);
         lines.truncate(options.max_lines);
         let mut out = String::new();
+        if let Some(id) = self.trace_id().filter(|_| options.ids) {
+            out.push_str(&format!("trace {id}\n"));
+        }
         if options.times {
             self.draw_times(&lines, options, &mut out);
         } else {
@@ -102,6 +114,7 @@ impl Trace<'_> {
         for root in self.roots.iter().rev() {
             stack.push((*root, 1, String::new(), String::new()));
         }
+        let mut missing = None;
         while let Some((index, times, prefix, below)) = stack.pop() {
             if lines.len() > options.max_lines.saturating_mul(2) && options.max_lines < usize::MAX {
                 // only their number is of interest now, and the prefixes of a deep trace are long
@@ -115,6 +128,13 @@ impl Trace<'_> {
                         .map(|child| (*child, 1, String::new(), String::new())),
                 );
                 continue;
+            }
+            if self.parents[index].is_none() && self.spans[index].parent != missing {
+                missing = self.spans[index].parent;
+                lines.push(Line {
+                    text: "(parent not received)".to_owned(),
+                    times: None,
+                });
             }
             self.span_lines(index, times, &prefix, &below, options, &mut lines);
             let children = self.folded(index, options);
@@ -147,13 +167,10 @@ impl Trace<'_> {
     ) {
         let span = self.spans[index];
         let parent = self.parents[index].map(|parent| self.spans[parent]);
-        if parent.is_none() && span.parent.is_some() {
-            lines.push(Line {
-                text: format!("{prefix}(parent not received)"),
-                times: None,
-            });
-        }
         let mut text = format!("{prefix}{}", shown(label(span), NAME));
+        if let Some(place) = place(span, times > 1).filter(|_| options.hosts) {
+            text.push_str(&format!("  {}", shown(place, NAME)));
+        }
         if times > 1 {
             text.push_str(&format!(" ×{times}"));
         }
@@ -269,6 +286,45 @@ pub(crate) fn label(span: &SpanData) -> String {
     match about {
         Some(about) => format!("{}  {about}", span.name),
         None => span.name.clone(),
+    }
+}
+
+/// Host and route of a call to another service, or its path where there is no route. The name may have the route
+/// already. Of `several` calls the paths may differ.
+fn place(span: &SpanData, several: bool) -> Option<String> {
+    let is_call = span.kind == Kind::Client
+        && span.text(semconv::DB_SYSTEM_NAME).is_none()
+        && span.text(semconv::MESSAGING_SYSTEM).is_none();
+    if !is_call {
+        return None;
+    }
+    let (authority, path) = match span.text("url.full").and_then(|url| url.split_once("://")) {
+        Some((_, rest)) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
+        None => ("", ""),
+    };
+    let path = path.split(['?', '#']).next().filter(|_| !several);
+    let route = span.text("url.template").or(path).unwrap_or_default();
+    let route = if span.name.ends_with(route) {
+        ""
+    } else {
+        route
+    };
+    let host = match span.text(semconv::SERVER_ADDRESS) {
+        Some(address) => with_port(address, span),
+        None => authority.to_owned(),
+    };
+    Some(format!("{host}{route}")).filter(|place| !place.is_empty())
+}
+
+/// An address with its port, unless that is the one that goes without saying.
+fn with_port(address: &str, span: &SpanData) -> String {
+    let port = span
+        .attribute(semconv::SERVER_PORT)
+        .and_then(|port| port.as_i64());
+    match port.filter(|port| !matches!(port, 80 | 443)) {
+        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+        Some(port) => format!("{address}:{port}"),
+        None => address.to_owned(),
     }
 }
 

@@ -143,6 +143,7 @@ fn a_tree_for_people_shows_when_and_what_mattered() {
     assert_eq!(
         tree(&whole(), &TreeOptions::default()),
         "\
+trace 00000000000000000000000000000001
 POST /checkout ▸ gateway  201                         100 ms  ██████████████████        ◀ 11 %
 ├─ auth.verify                                        4.0 ms  █
 └─ POST  201                                           85 ms   ████████████████         ◀ 10 %
@@ -199,7 +200,7 @@ fn to_people_a_failure_says_why_on_a_line_of_its_own() {
     );
     let drawn = tree(&[request], &TreeOptions::default());
     assert!(
-        drawn.starts_with("POST /charge ▸ payments  ✗")
+        drawn.contains("\nPOST /charge ▸ payments  ✗")
             && drawn.ends_with("\n   ✗ declined: no answer\n"),
         "{drawn}"
     );
@@ -221,6 +222,78 @@ fn an_orphan_is_a_root_and_says_so() {
         tree(&spans, &TreeOptions::snapshot()),
         "(parent not received)\nchild ▸ a\n"
     );
+}
+
+#[test]
+fn orphans_follow_the_whole_tree_and_share_a_line_for_their_parent() {
+    let spans = [
+        span(2, 90, "a", "early", Kind::Internal, (0, 1)),
+        span(3, 91, "a", "other", Kind::Internal, (1, 2)),
+        span(1, 0, "a", "root", Kind::Server, (2, 9)),
+        span(4, 1, "a", "child", Kind::Internal, (3, 4)),
+        span(5, 90, "a", "late", Kind::Internal, (5, 6)),
+        span(6, 5, "a", "below", Kind::Internal, (5, 6)),
+    ];
+    assert_eq!(
+        tree(&spans, &TreeOptions::snapshot()),
+        "\
+root ▸ a
+└─ child
+(parent not received)
+early ▸ a
+late ▸ a
+└─ below
+(parent not received)
+other ▸ a
+"
+    );
+    let trace = &traces(&spans)[0];
+    assert_eq!(trace.critical_path()[0].span.name, "root");
+}
+
+#[test]
+fn a_call_shows_its_host_and_route() {
+    let call = |attributes: &[(&str, &str)], port: i64, name: &str| {
+        let mut call = with(span(1, 0, "a", name, Kind::Client, (0, 1)), attributes);
+        call.attributes.push(("server.port".into(), port.into()));
+        let drawn = tree(&[call], &TreeOptions::default());
+        let line = drawn.lines().nth(1).unwrap();
+        line.split(" ▸ ").next().unwrap().to_owned()
+    };
+    let url = ("url.full", "http://stock:4002/items/7?token=REDACTED#top");
+    let host = ("server.address", "stock");
+    let template = ("url.template", "/items/{id}");
+    assert_eq!(call(&[host, url], 4002, "GET"), "GET  stock:4002/items/7");
+    assert_eq!(
+        call(&[host, url, template], 443, "GET"),
+        "GET  stock/items/{id}"
+    );
+    assert_eq!(
+        call(&[host, url, template], 80, "GET /items/{id}"),
+        "GET /items/{id}  stock"
+    );
+    assert_eq!(call(&[url], 4002, "GET"), "GET  stock:4002/items/7");
+    assert_eq!(
+        call(&[("server.address", "::1")], 4002, "shop.Stock/Get"),
+        "shop.Stock/Get  [::1]:4002"
+    );
+    assert_eq!(call(&[], 4002, "GET"), "GET");
+    let database = ("db.system.name", "sqlite");
+    assert_eq!(call(&[host, database], 4002, "db.query"), "db.query");
+}
+
+#[test]
+fn calls_that_fold_show_what_they_share() {
+    let mut spans = vec![span(1, 0, "a", "root", Kind::Server, (0, 100))];
+    spans.extend((2..6).map(|id| {
+        let url = format!("http://stock/items/{id}");
+        with(
+            span(id, 1, "a", "GET", Kind::Client, (id, id + 1)),
+            &[("url.full", &url), ("server.address", "stock")],
+        )
+    }));
+    let drawn = tree(&spans, &TreeOptions::default());
+    assert!(drawn.contains("└─ GET  stock ×4 "), "{drawn}");
 }
 
 #[test]
