@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use hopline_core::BAGGAGE;
 use hopline_http::client::UrlTemplate;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, Entry, HeaderMap,
@@ -31,9 +32,10 @@ const OF_BODY: [HeaderName; 4] = [
     TRANSFER_ENCODING,
 ];
 
-/// True for headers that reqwest must not add to each hop, as it does with default headers.
+/// True for headers that reqwest must not add to each hop, as it does with default headers: those that a redirect
+/// removes, and baggage, which the context's is joined to before.
 pub(crate) fn is_for_first_hop(name: &HeaderName) -> bool {
-    CREDENTIALS.contains(name) || OF_BODY.contains(name)
+    CREDENTIALS.contains(name) || OF_BODY.contains(name) || name == BAGGAGE
 }
 
 /// Follows the redirects that the [policy](hop::policy) lets through, by reqwest's rules for methods, bodies and

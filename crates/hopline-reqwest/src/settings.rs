@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, Uri};
 use reqwest::{Client, ClientBuilder, Request, Url, redirect};
 
 use crate::build_error::BuildError;
@@ -33,29 +33,33 @@ impl Marker {
         if Arc::strong_count(&self.0) < 2 {
             return Err(BuildError::Setting("redirect"));
         }
-        let text = format!("{client:?}");
-        let settings = fields(&text);
-        let value = |name: &str| Some(settings.iter().find(|(key, _)| *key == name)?.1);
-        let headers = value("default_headers").map(fields).unwrap_or_default();
-        if !headers.iter().any(|(name, _)| *name == "\"accept\"") {
-            return Err(BuildError::Unreadable);
-        }
-        let name = |name: &str| HeaderName::from_bytes(name.trim_matches('"').as_bytes());
-        if headers
-            .iter()
-            .any(|(key, _)| name(key).map_or(true, |name| is_for_first_hop(&name)))
-        {
-            return Err(BuildError::Setting("default_headers"));
-        }
-        if value("timeout").is_some() {
-            return Err(BuildError::Setting("timeout"));
-        }
-        let shows_referer = format!("{:?}", Client::builder()).contains("referer: true");
-        if value("referer").is_none() && shows_referer {
-            return Err(BuildError::Setting("referer"));
-        }
-        Ok(())
+        check(&format!("{client:?}"), &format!("{:?}", Client::builder()))
     }
+}
+
+/// The same by the text of the builder, and that of one without settings.
+fn check(text: &str, default: &str) -> Result<(), BuildError> {
+    let settings = fields(text);
+    let value = |name: &str| Some(settings.iter().find(|(key, _)| *key == name)?.1);
+    let headers = value("default_headers").map(fields).unwrap_or_default();
+    // there is always one, which is how the headers are known to be shown
+    if !headers.iter().any(|(name, _)| *name == "\"accept\"") {
+        return Err(BuildError::Unreadable);
+    }
+    let is_held = |name: &str| match HeaderName::from_bytes(name.trim_matches('"').as_bytes()) {
+        Ok(name) => is_for_first_hop(&name),
+        Err(_) => true,
+    };
+    if headers.iter().any(|(name, _)| is_held(name)) {
+        return Err(BuildError::Setting("default_headers"));
+    }
+    if value("timeout").is_some() {
+        return Err(BuildError::Setting("timeout"));
+    }
+    if value("referer").is_none() && fields(default).contains(&("referer", "true")) {
+        return Err(BuildError::Setting("referer"));
+    }
+    Ok(())
 }
 
 /// True if the client refuses URLs of `http`: it then refuses one that is no URI for its scheme, before all else.
@@ -63,6 +67,10 @@ pub(crate) fn is_https_only(client: &Client) -> bool {
     let Ok(url) = Url::parse("http://{}/") else {
         return false;
     };
+    // the call must end here: there may be no runtime that could go on with it
+    if url.as_str().parse::<Uri>().is_ok() {
+        return false;
+    }
     let call = pin!(client.execute(Request::new(Method::GET, url)));
     match call.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Err(error)) => std::error::Error::source(&error)
@@ -104,8 +112,24 @@ mod tests {
     #[test]
     fn a_client_that_takes_tls_alone_is_known() {
         for only in [false, true] {
-            let client = Client::builder().no_proxy().https_only(only).build();
+            let client = Client::builder().no_proxy().https_only(only);
+            // would need a runtime if the call went on
+            let second = std::time::Duration::from_secs(1);
+            let client = client.read_timeout(second).timeout(second).build();
             assert_eq!(is_https_only(&client.unwrap()), only);
+        }
+    }
+
+    #[test]
+    fn a_builder_that_does_not_show_its_headers_is_refused() {
+        let default = format!("{:?}", Client::builder());
+        assert!(check(&default, &default).is_ok());
+        for text in [
+            "ClientBuilder",
+            "ClientBuilder { referer: true, default_headers: {} }",
+        ] {
+            let refused = check(text, &default);
+            assert!(matches!(refused, Err(BuildError::Unreadable)), "{text}");
         }
     }
 

@@ -187,6 +187,19 @@ async fn headers_that_the_application_sets_arrive() {
         // two parents at once would be a trace that lies
         assert!(!sent.contains("mine") && !sent.contains("vendor"), "{sent}");
     }
+    // and those that it sets for all calls
+    let mut defaults = HeaderMap::new();
+    defaults.insert("baggage", "user=7".parse().unwrap());
+    let (tracer, _spans) = hopline_testing::tracer("gateway");
+    let client = builder()
+        .default_headers(defaults)
+        .trace(TraceMiddleware::new().tracer(tracer))
+        .build()
+        .unwrap();
+    let call = client.get(format!("{url}/echo")).send();
+    let answer = call.in_context(context).await.unwrap();
+    let sent = answer.text().await.unwrap();
+    assert!(sent.contains("baggage: user=7,tenant_id=acme\n"), "{sent}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use reqwest::header::{
 use reqwest_middleware::{
     ClientBuilder, ClientWithMiddleware, Middleware, Next, RequestBuilder, Result,
 };
-use support::{lines, serve, trace};
+use support::{lines, serve, sorted, trace};
 
 /// Two servers under two names: `/back` redirects to the first, `/cross` to the second, `/same` stays; the rest shows
 /// the headers that arrived.
@@ -160,11 +160,9 @@ async fn what_a_request_has_stays_within_the_origin() {
                     !text.contains("secret") && !text.contains("authorization"),
                     "{url}: {text}"
                 );
-                let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-                lines.sort();
-                seen.push(lines);
+                seen.push(text);
             }
-            assert_eq!(seen[0], seen[1], "{url}");
+            assert_eq!(sorted(&seen[0]), sorted(&seen[1]), "{url}");
         }
         let with_user = url.replacen("//", "//user:secret@", 1);
         let text = text(&ours, &with_user).await;
@@ -201,11 +199,6 @@ async fn crossed(hosts: &Hosts, clients: &[ClientWithMiddleware; 2], secret: &st
             ours.contains("x-own: 1\n") && !ours.contains("secret"),
             "{url}: {ours}"
         );
-        let sorted = |text: &str| {
-            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            lines.sort();
-            lines
-        };
         assert_eq!(sorted(&ours), sorted(&plain), "{url}");
     }
 }

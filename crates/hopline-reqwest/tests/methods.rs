@@ -11,7 +11,7 @@ use hopline_reqwest::{ClientWithMiddleware, RequestBuilder, TraceMiddleware, bui
 use hopline_testing::tracer;
 use reqwest::multipart::{Form, Part};
 use support::outcome::outcome;
-use support::{lines, serve, trace};
+use support::{lines, serve, sorted, trace};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 
 async fn shown(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> String {
@@ -61,11 +61,6 @@ async fn json_query_form_and_multipart_are_there_with_this_crate_s_features() {
             boundary(outcome(change(ClientWithMiddleware::from(plain.clone()).post(&url))).await);
         let ours = boundary(outcome(change(client(trace(&tracer)).post(&url))).await);
         assert!(theirs.contains(has), "{theirs}");
-        let sorted = |text: &str| {
-            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            lines.sort();
-            lines
-        };
         assert_eq!(sorted(&ours), sorted(&theirs));
     }
 }

@@ -16,7 +16,7 @@ use hopline_reqwest::{Builder, UrlTemplate, builder};
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::ClientWithMiddleware;
 use support::rules::{BOTH, Version};
-use support::{lines, serve, trace};
+use support::{lines, serve, sorted, trace};
 
 /// Nothing here takes longer, unless it is broken.
 const LONG: Duration = Duration::from_secs(20);
@@ -150,11 +150,6 @@ async fn methods_bodies_and_headers_are_as_reqwest_has_them() {
                     "{case}"
                 );
                 let (own, theirs) = (own.text().await.unwrap(), theirs.text().await.unwrap());
-                let sorted = |text: &str| {
-                    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-                    lines.sort();
-                    lines
-                };
                 assert_eq!(sorted(&own), sorted(&theirs), "{case}");
             }
         }

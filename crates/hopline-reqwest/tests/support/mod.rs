@@ -38,6 +38,13 @@ pub(crate) fn echo() -> Router {
     Router::new().fallback(|headers: HeaderMap| async move { lines(&headers) })
 }
 
+/// The lines of a text, to compare headers whatever their order is.
+pub(crate) fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
 pub(crate) fn lines(headers: &HeaderMap) -> String {
     let line = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         format!("{name}: {}\n", value.to_str().unwrap())

@@ -39,9 +39,7 @@ pub(crate) async fn outcome(call: RequestBuilder) -> String {
     );
     match response.text().await {
         Ok(text) => {
-            let mut lines: Vec<_> = text.lines().collect();
-            lines.sort_unstable();
-            format!("{head}\n{}", lines.join("\n"))
+            format!("{head}\n{}", super::sorted(&text).join("\n"))
         }
         Err(error) => format!("{head}\n{}", failure(&error.into())),
     }
