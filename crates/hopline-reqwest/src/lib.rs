@@ -121,6 +121,7 @@
 //! | "no method named `traced`" | the trait is not in scope: `use hopline_reqwest::ClientExt;` |
 //! | "no method named `json`" (`query`, `form`, `multipart`) on a `RequestBuilder` | turn on the feature of that name of this crate |
 //! | "`?` couldn't convert the error to `reqwest::Error`" | return this crate's [`Error`], which has the same questions |
+//! | "no method named `no_headers_to`" (`baggage_to`) on a `TraceMiddleware` | a plain client follows redirects unseen, so the lists would not hold: they are methods of [`builder()`](builder) |
 //! | "expected `Policy`, found `reqwest::redirect::Policy`" | import the policy from [`redirect`]; it has the same functions |
 //!
 //! # What it will not do

@@ -5,68 +5,16 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
-use futures_util::{StreamExt, stream};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use futures_util::stream;
 use hopline_reqwest::{Builder, ClientExt, builder, redirect};
 use hopline_testing::tracer;
 use reqwest::ClientBuilder;
 use reqwest::redirect as plain;
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
-use support::outcome::outcome;
-use support::{lines, serve, trace};
-
-/// `/{code}?{location}` redirects there, by any bytes that are percent-coded in it; the rest shows the request.
-async fn app(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let code = uri.path()[1..].parse().ok();
-    let Some(code) = code.and_then(|code| StatusCode::from_u16(code).ok()) else {
-        let body = String::from_utf8_lossy(&body).into_owned();
-        return format!("{method} {uri} [{body}]\n{}", lines(&headers)).into_response();
-    };
-    let mut response = code.into_response();
-    if let Some(location) = uri.query() {
-        let location = HeaderValue::from_bytes(&decoded(location)).unwrap();
-        response.headers_mut().insert("location", location);
-    }
-    response
-}
-
-fn decoded(text: &str) -> Vec<u8> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::new();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
-                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
-            }
-            _ => byte,
-        });
-    }
-    decoded
-}
-
-fn router() -> Router {
-    let cut = || async {
-        let parts = stream::iter([Ok("half"), Err(std::io::Error::other("cut"))]);
-        Body::from_stream(parts.then(|part| async {
-            tokio::task::yield_now().await;
-            part
-        }))
-    };
-    let slow = || async {
-        let first = stream::iter([Ok::<_, std::io::Error>("half")]);
-        Body::from_stream(first.chain(stream::pending()))
-    };
-    Router::new()
-        .route("/hangs", any(std::future::pending::<()>))
-        .route("/cut", any(cut))
-        .route("/slow", any(slow))
-        .fallback(app)
-}
+use support::outcome::{outcome, router};
+use support::rules::{BOTH, Version};
+use support::{serve, trace};
 
 struct Row {
     what: &'static str,
@@ -466,6 +414,50 @@ const ROWS: &[Row] = &[
         |b| b.configure(|c| c.read_timeout(Duration::from_secs(60))),
         "200 OK",
     ),
+    Row {
+        what: "a time-out for reading that passes",
+        plain: |c| c.read_timeout(SHORT),
+        ours: |b| b.configure(|c| c.read_timeout(SHORT)),
+        call: |c, url| c.get(format!("{url}/302?/hangs")),
+        has: "timeout true",
+    },
+    Row {
+        what: "a time-out of the client that passes before the head",
+        plain: |c| c.timeout(SHORT),
+        ours: |b| b.timeout(SHORT),
+        call: |c, url| c.get(format!("{url}/302?/hangs")),
+        has: "timeout true",
+    },
+    Row {
+        what: "a time-out of the client that passes in the body",
+        plain: |c| c.timeout(SHORT),
+        ours: |b| b.timeout(SHORT),
+        call: |c, url| c.get(format!("{url}/302?/slow")),
+        has: "timeout true",
+    },
+    Row {
+        what: "a time-out of the call, longer than the client's",
+        plain: |c| c.timeout(Duration::from_nanos(1)),
+        ours: |b| b.timeout(Duration::from_nanos(1)),
+        call: |c, url| {
+            c.get(format!("{url}/302?/end"))
+                .timeout(Duration::from_secs(60))
+        },
+        has: "200 OK",
+    },
+    Row {
+        what: "default headers that the call has too",
+        plain: |c| c.default_headers(defaults()),
+        ours: |b| b.default_headers(defaults()),
+        call: |c, url| {
+            let call = c.put(format!("{url}/303?/end")).body("text");
+            let call = call
+                .header("authorization", "mine")
+                .header("x-default", "mine");
+            call.header("content-type", "text/mine")
+        },
+        has: "authorization: mine",
+    },
     policy(
         "no referer",
         |c| c.referer(false),
@@ -521,19 +513,24 @@ async fn every_outcome_is_that_of_reqwest() {
         has,
     } in ROWS
     {
-        let theirs = || {
-            plain(reqwest::Client::builder().no_proxy())
-                .build()
-                .unwrap()
-        };
-        let ours = ours(builder().configure(|client| client.no_proxy()));
-        let ours = ours.trace(trace(&tracer)).no_headers_to(denied).build();
-        let traced = theirs().traced();
-        let theirs = outcome(call(&theirs().into(), &url)).await;
-        for (name, client) in [("builder", ours.unwrap()), ("traced", traced)] {
-            let ours = outcome(call(&client, &url)).await;
-            if ours != theirs || !theirs.contains(has) {
-                wrong.push(format!("{what}:\n{theirs}\n{name}: {ours}\n"));
+        for version in BOTH {
+            let theirs = || {
+                let client = version.configure(reqwest::Client::builder());
+                plain(client).build().unwrap()
+            };
+            let client = builder().configure(|client| version.configure(client));
+            let client = ours(client).trace(trace(&tracer)).no_headers_to(denied);
+            let clients = [
+                ("builder", client.build().unwrap()),
+                ("traced", theirs().traced()),
+            ];
+            let theirs = outcome(call(&theirs().into(), &url)).await;
+            let shows = version != Version::Http1 || theirs.contains(has);
+            for (name, client) in clients {
+                let ours = outcome(call(&client, &url)).await;
+                if ours != theirs || !shows {
+                    wrong.push(format!("{what}, {version:?}:\n{theirs}\n{name}: {ours}\n"));
+                }
             }
         }
     }
