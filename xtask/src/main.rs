@@ -36,8 +36,8 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example and chaos in short,
-                        against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example, and in short chaos and
+                        hostile, against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
   services              start them, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start them and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running

@@ -103,7 +103,7 @@ impl Context {
     ///
     /// For work that telemetry itself causes, such as that of an exporter or of a bridge from another tracing
     /// library: were it traced, it would feed itself. As every context it is current while a closure runs or a
-    /// future is polled, and tasks take it along. Nothing travels from it.
+    /// future is polled, and tasks take it along. Calls made in it carry a trace that is not sampled.
     ///
     /// # Examples
     ///

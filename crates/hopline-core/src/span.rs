@@ -82,30 +82,37 @@ impl Span {
     /// assert!(headers["traceparent"].ends_with("-02"), "random ids, not sampled");
     /// ```
     pub fn unrecorded(incoming: Incoming) -> Self {
-        let mut context = Context::remote(incoming);
-        if context.ids.is_some() {
-            context.mute = Mute::Children;
-        } else {
-            let ids = IdSource::Random;
-            context.ids = Some(SpanIds {
-                trace_id: ids.trace_id(),
-                span_id: ids.span_id(),
-            });
-            context.flags = TraceFlags::RANDOM;
-        }
-        Self {
+        let context = Context::remote(incoming);
+        let mut span = Self {
             context,
             recorded: false,
+        };
+        if span.context.ids.is_some() {
+            span.context.mute = Mute::Children;
+            return span;
         }
+        span.not_sampled()
     }
 
     /// Of what is started where all is muted.
     #[cold]
     pub(crate) fn muted() -> Self {
-        Self {
+        let span = Self {
             context: Context::muted(),
             recorded: false,
-        }
+        };
+        span.not_sampled()
+    }
+
+    /// With ids of its own that are not sampled: a call without any would begin a sampled trace at its receiver.
+    fn not_sampled(mut self) -> Self {
+        let ids = IdSource::Random;
+        self.context.ids = Some(SpanIds {
+            trace_id: ids.trace_id(),
+            span_id: ids.span_id(),
+        });
+        self.context.flags = TraceFlags::RANDOM;
+        self
     }
 
     /// True if it is recorded. It may still be discarded with its trace.

@@ -261,6 +261,7 @@ impl<'a> SpanBuilder<'a> {
                 }
                 false
             }
+            Standing::Muted if context.ids.is_none() => return Span::muted(),
             Standing::Muted => false,
             Standing::Free => return self.start_elsewhere(context, tracer, attrs),
         };

@@ -200,6 +200,9 @@ async fn work_in_a_muted_context_records_nothing_wherever_it_is_polled() {
         let task = async move { root(&inside, "muted task").end() };
         tokio::spawn(task.in_current_context()).await.unwrap();
         span("muted child").end();
+        let call = SpanBuilder::new("call").kind(Kind::Client);
+        let sent = call.start(None, no_attrs).span_context().unwrap();
+        assert!(!sent.is_sampled(), "who receives it begins nothing either");
     };
     let mut request = root(&tracer, "request");
     let muted = request.in_scope(|| tokio::spawn(work.in_context(Context::muted())));
