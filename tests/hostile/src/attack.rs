@@ -15,6 +15,7 @@ pub(crate) const STRANGER: &str = "stranger";
 /// The trace that strangers would join.
 pub(crate) const TRACE: [u8; 16] = [0xff; 16];
 pub(crate) const BAGGAGE: &str = "tenant_id=forged,=,%zz,a=\u{7f},bad bad";
+pub(crate) const MESSAGE_TRACE: [u8; 16] = [0xee; 16];
 pub(crate) const MESSAGE_PARENT: &str = "00-eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-00f067aa0ba902b7-01";
 
 /// A request that takes longer waits for something that never comes.

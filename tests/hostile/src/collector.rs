@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Result;
-use crate::attack::{SECRET, STRANGER, TRACE};
+use crate::attack::{MESSAGE_TRACE, SECRET, STRANGER, TRACE};
 
 /// What it does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +80,6 @@ impl Mode {
 pub(crate) struct Arrived {
     /// Spans that were taken, by their ids.
     pub(crate) spans: HashSet<Vec<u8>>,
-    /// Spans whose sender cannot know for certain that they were taken.
-    pub(crate) unsure: HashSet<Vec<u8>>,
     pub(crate) names: HashSet<String>,
     /// What should not have arrived.
     pub(crate) problems: Vec<String>,
@@ -186,8 +184,7 @@ async fn answer(
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     if takes {
-        let is_certain = !matches!(mode, Mode::Bomb | Mode::EmptyParts);
-        take(body, is_certain, &mut state.lock().expect(WHOLE).arrived);
+        take(body, &mut state.lock().expect(WHOLE).arrived);
     }
     let gzip = "content-encoding: gzip\r\n";
     let answered = match mode {
@@ -260,7 +257,7 @@ fn zipped(bytes: usize) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-fn take(body: &[u8], is_certain: bool, arrived: &mut Arrived) {
+fn take(body: &[u8], arrived: &mut Arrived) {
     let mut problems = Vec::new();
     if body
         .windows(SECRET.len())
@@ -278,12 +275,7 @@ fn take(body: &[u8], is_certain: bool, arrived: &mut Arrived) {
     let scopes = groups.flat_map(|group| group.scope_spans);
     for span in scopes.flat_map(|scope| scope.spans) {
         problems.extend(look_at(&span));
-        if is_certain {
-            arrived.unsure.remove(&span.span_id);
-            arrived.spans.insert(span.span_id);
-        } else if !arrived.spans.contains(&span.span_id) {
-            arrived.unsure.insert(span.span_id);
-        }
+        arrived.spans.insert(span.span_id);
         arrived.names.insert(span.name);
     }
     let room = MOST_PROBLEMS.saturating_sub(arrived.problems.len());
@@ -306,7 +298,7 @@ fn look_at(span: &Span) -> Option<String> {
         "has an attribute without a key"
     } else if span.name == "feedback" {
         "is of a guest of telemetry"
-    } else if span.trace_id == TRACE {
+    } else if span.trace_id == TRACE || span.trace_id == MESSAGE_TRACE {
         "joined a stranger's trace"
     } else if span.trace_state.contains(STRANGER) {
         "has a stranger's tracestate"

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use hopline::Trust;
 use hopline::lapin::RunOptions;
 use hopline::prelude::*;
 use lapin::options::{
@@ -108,7 +109,8 @@ impl Queue {
 async fn work(channel: Channel, traced: bool, handled: Arc<AtomicU64>) -> Result<JoinHandle<()>> {
     let (options, table) = (BasicConsumeOptions::default(), FieldTable::default());
     if traced {
-        let channel = channel.traced();
+        // strangers publish to it, too
+        let channel = channel.traced().trust(Trust::Link);
         let consumer = channel
             .basic_consume(NAME.into(), "worker".into(), options, table)
             .await?;
