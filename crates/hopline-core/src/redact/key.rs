@@ -1,7 +1,5 @@
 //! Keys that name secrets: of queries, headers, cookies, fields.
 
-use std::borrow::Cow;
-
 use super::percent;
 
 /// Bytes of a key that are looked at from its start, and as many from its end.
@@ -26,35 +24,51 @@ const LONGEST: usize = 64;
 /// }
 /// ```
 pub fn is_secret_key(key: &str) -> bool {
-    if key.as_bytes().contains(&b'%') {
-        return is_secret_encoded(key);
-    }
-    names_secret(key.as_bytes())
+    names_secret(key.as_bytes()).unwrap_or_else(|| is_secret_encoded(key))
 }
 
 /// Some keys are encoded by need (`user%5Bid%5D`), others to hide what they are.
 #[cold]
 fn is_secret_encoded(key: &str) -> bool {
-    let Cow::Owned(decoded) = percent::decoded(key, true) else {
-        return names_secret(key.as_bytes());
-    };
-    percent::is_encoded(&decoded) || names_secret(decoded.as_bytes())
+    let decoded = percent::decoded(key, true);
+    // a sign that is left is no code, so it sets words apart
+    percent::is_encoded(&decoded)
+        || names_secret(decoded.replace('%', " ").as_bytes()) == Some(true)
 }
 
-fn names_secret(key: &[u8]) -> bool {
-    if key.len() > LONGEST {
-        return names_secret(&key[..LONGEST]) || names_secret(&key[key.len() - LONGEST..]);
-    }
+/// `None` for a key that is to be decoded first.
+fn names_secret(key: &[u8]) -> Option<bool> {
     let mut lower = [0; LONGEST];
-    let lower = &mut lower[..key.len()];
-    let mut capitals = false;
+    let Some(lower) = lower.get_mut(..key.len()) else {
+        return names_secret_long(key);
+    };
+    let (mut capitals, mut one_word) = (false, true);
     for (small, byte) in lower.iter_mut().zip(key) {
-        capitals |= byte.is_ascii_uppercase();
+        if *byte == b'%' {
+            return None;
+        }
         *small = byte.to_ascii_lowercase();
+        capitals |= small != byte;
+        one_word &= small.is_ascii_lowercase();
     }
-    is_secret_name(lower)
-        || has_secret_word(lower, |_| false)
-        || (capitals && has_secret_word(lower, |at| starts_word(key, at)))
+    let lower = &*lower;
+    Some(
+        is_secret_name(lower)
+            // as most keys are
+            || if one_word && !capitals {
+                is_secret_word(lower) || is_secret_at_end(b"", lower)
+            } else {
+                has_secret_word(lower, |_| false)
+                    || (capitals && has_secret_word(lower, |at| starts_word(key, at)))
+            },
+    )
+}
+
+/// Looks at both ends.
+#[cold]
+fn names_secret_long(key: &[u8]) -> Option<bool> {
+    let (start, end) = (&key[..LONGEST], &key[key.len() - LONGEST..]);
+    Some(names_secret(start)? || names_secret(end)?)
 }
 
 /// True for the `I` of `sessionId` and the `K` of `APIKey`.

@@ -26,6 +26,16 @@ impl Pairs {
             _ => false,
         }
     }
+
+    /// Lists in headers have spaces between their members.
+    #[inline]
+    fn key(self, key: &str) -> &str {
+        if self == Self::Header {
+            key.trim()
+        } else {
+            key
+        }
+    }
 }
 
 /// The text with `REDACTED` for secret values. Keys stay, and so does the order.
@@ -54,7 +64,7 @@ pub(super) fn redacted<'a>(
         } else {
             secret = equals.is_some_and(|equals| {
                 value < end
-                    && rules.is_secret(text[at..at + equals].trim())
+                    && rules.is_secret(pairs.key(&text[at..at + equals]))
                     && !is_padding(&text[value..end])
             });
             // a key without a value may be the secret itself
