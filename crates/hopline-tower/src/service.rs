@@ -9,7 +9,7 @@ use hopline_core::{
 };
 use hopline_http::grpc::{self, is_grpc, is_grpc_web};
 use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -69,18 +69,12 @@ where
 }
 
 impl TraceLayer {
-    /// The request's own URI.
-    #[inline]
-    pub(crate) fn uri_of<'a, Q>(&self, request: &'a Request<Q>) -> &'a Uri {
-        (self.uri)(request.uri(), request.extensions())
-    }
-
     /// The request's span; none if a layer outside has made one already.
     fn root<Q>(&self, request: &mut Request<Q>) -> Slot {
         let extensions = request.extensions();
-        let route = self
-            .route
-            .and_then(|route| route(self.uri_of(request), extensions));
+        // looked up once, and handed on
+        let own = (self.uri)(request.uri(), extensions);
+        let route = self.route.and_then(|route| route(own, extensions));
         if extensions.get::<Recorded>().is_some() {
             if let Some(route) = route {
                 RouteCell::fill(extensions, route);
@@ -94,12 +88,11 @@ impl TraceLayer {
         };
         let incoming = Incoming::extract_with(&HeaderExtractor(request.headers()), trust);
         let filter = options.and_then(|options| options.filter.as_deref());
-        let wanted = trust != Trust::Ignore
-            && filter.is_none_or(|filter| filter(request.method(), self.uri_of(request)));
-        let own = self.uri_of(request);
+        let wanted =
+            trust != Trust::Ignore && filter.is_none_or(|filter| filter(request.method(), own));
         let method = RequestMethod::new(request.method());
         let span = if wanted {
-            self.start(request, method, route, incoming)
+            self.start(request, own, method, route, incoming)
         } else {
             Span::unrecorded(incoming)
         };

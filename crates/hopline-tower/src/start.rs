@@ -18,12 +18,12 @@ impl TraceLayer {
     pub(crate) fn start<Q>(
         &self,
         request: &Request<Q>,
+        uri: &Uri,
         method: RequestMethod<'_>,
         route: Option<&str>,
         incoming: Incoming,
     ) -> Span {
         let (sent, headers) = (request.method(), request.headers());
-        let uri = self.uri_of(request);
         let builder = match route {
             Some(route) => SpanBuilder::new(Name::dynamic(route)).prefix(method.in_name()),
             None => SpanBuilder::new(method.in_name()),
