@@ -46,6 +46,7 @@
 //! | [`SamplingPlan`] | who is sampled at the start, who is kept at the end |
 //! | [`Scope`] | the library that records a span |
 //! | [`Sink`] | receives finished spans in [`Batch`]es |
+//! | [`redact`] | tests for secrets, and URLs and header lines without them |
 //!
 //! # What it promises
 //!

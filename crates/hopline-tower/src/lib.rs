@@ -156,6 +156,7 @@ mod body;
 mod carry;
 mod client;
 mod future;
+mod grpc;
 mod layer;
 mod options;
 mod peer;

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Once};
 
 use hopline_core::{Literal, Name, Span, attr, notify, semconv};
-use hopline_http::grpc::{Status, is_grpc, is_grpc_web, is_web_trailers};
+use hopline_http::grpc::{is_grpc, is_grpc_web};
 use hopline_http::{SpanName, announce_kept, announce_trace, attribute, fail_server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 
-use crate::KNOWN;
 use crate::layer::Tell;
 use crate::options::Options;
 use crate::route::RouteCell;
@@ -33,6 +32,8 @@ pub(crate) struct Root {
     /// The first byte has gone out.
     pub(crate) first_byte: bool,
     pub(crate) is_grpc: bool,
+    /// The answer is of gRPC-web, whose trailers are in the body.
+    pub(crate) is_grpc_web: bool,
     /// Bytes of the body that the head has promised and that are still to come.
     pub(crate) left: Option<u64>,
     /// The method of a gRPC request, until it is certain whether the server knows it.
@@ -73,7 +74,10 @@ impl Root {
     pub(crate) fn head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
         let headers = response.headers();
-        self.is_grpc = self.is_grpc && (is_grpc(Version::HTTP_2, headers) || is_grpc_web(headers));
+        if self.is_grpc {
+            self.is_grpc_web = is_grpc_web(headers);
+            self.is_grpc = self.is_grpc_web || is_grpc(Version::HTTP_2, headers);
+        }
         if self.is_grpc {
             // a method is a better name than a route
             (self.cell, self.unrouted) = (None, None);
@@ -114,22 +118,6 @@ impl Root {
         }
     }
 
-    /// The body's trailers, which say how a gRPC call ended.
-    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
-        if self.is_grpc {
-            self.grpc_status(Status::of(trailers));
-        }
-    }
-
-    /// Bytes of the body of a gRPC answer: a message shows that the server knows the method.
-    pub(crate) fn grpc_bytes(&mut self, bytes: &[u8]) {
-        if is_web_trailers(bytes) {
-            self.grpc_status(Status::of_web_trailers(bytes));
-        } else if !bytes.is_empty() {
-            self.grpc_method(true);
-        }
-    }
-
     pub(crate) fn fail(&mut self, error_type: &'static str) {
         self.learn_route();
         if let Some(span) = &self.span {
@@ -165,67 +153,6 @@ impl Root {
             self.end();
         }
         *self = Self::default();
-    }
-
-    /// The head of an answer of gRPC.
-    fn grpc_head(&mut self, headers: &HeaderMap) {
-        if !self.grpc_named && self.grpc.is_none() {
-            self.grpc_unknown(None);
-        }
-        self.grpc_status(Status::of(headers));
-    }
-
-    /// A call of gRPC begins: if its method is known, its span is named before the answer.
-    pub(crate) fn grpc_call(&mut self, method: Option<&str>) {
-        self.is_grpc = true;
-        self.grpc = method.map(Box::from);
-        if method.is_some_and(|method| KNOWN.contains(method)) {
-            self.grpc_method(true);
-        }
-    }
-
-    /// The status of a gRPC call, where it is known by now.
-    fn grpc_status(&mut self, status: Option<Status>) {
-        let Some(status) = status else { return };
-        self.grpc_method(status.is_of_method());
-        let Some(span) = self.recorded() else { return };
-        span.set(attribute::RPC_STATUS, Literal(status.name()));
-        if status.is_server_error() {
-            span.fail(status.name());
-        }
-    }
-
-    /// Names the span by its method if the server knows that, and there is room for one more.
-    fn grpc_method(&mut self, known: bool) {
-        let Some(method) = self.grpc.take() else {
-            return;
-        };
-        if !(known && KNOWN.learn(&method)) {
-            return self.grpc_unknown(Some(&method));
-        }
-        self.grpc_named = true;
-        if let Some(span) = self.recorded() {
-            span.rename(Name::dynamic(&method));
-            span.set_all(|| {
-                [
-                    attr(attribute::RPC_SYSTEM, Literal("grpc")),
-                    attr(attribute::RPC_METHOD, &*method),
-                ]
-            });
-        }
-    }
-
-    fn grpc_unknown(&mut self, method: Option<&str>) {
-        self.grpc_named = true;
-        if let Some(span) = self.recorded() {
-            span.set_all(|| {
-                [
-                    attr(attribute::RPC_SYSTEM, Literal("grpc")),
-                    attr(attribute::RPC_METHOD, Literal("_OTHER")),
-                    attr(attribute::RPC_METHOD_ORIGINAL, method),
-                ]
-            });
-        }
     }
 
     /// Names the span by a route that is known by now.

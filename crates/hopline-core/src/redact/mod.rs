@@ -26,6 +26,7 @@ mod percent;
 mod token;
 mod url;
 mod value;
+mod words;
 
 pub use key::is_secret_key;
 pub use url::Redaction;
