@@ -481,6 +481,17 @@ fn a_check_names_a_success_that_is_not_otlp_and_the_wrong_port() {
         let error = exporter.check(resource()).unwrap_err().to_string();
         assert!(error.contains(remedy), "{status}: {error}");
     }
+    // and what a peer says is shown in one line that ends
+    let forged = r#"{"partialSuccess":{"rejectedSpans":1,"errorMessage":"no\u001b[2J\nhopline: all is well"}}"#;
+    let forged = [forged.as_bytes(), &b" ".repeat(1000)].concat();
+    let receiver = Receiver::start([Step::Answer("application/json", forged)]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let error = exporter.check(resource()).unwrap_err().to_string();
+    assert!(
+        error.ends_with(r"refused the span: no\u{1b}[2J\nhopline: all is well"),
+        "{error}"
+    );
+
     let receiver = Receiver::start([Step::Failure(400, "text/plain", words)]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let error = exporter.check(resource()).unwrap_err().to_string();

@@ -1,40 +1,21 @@
 //! What the exporter says, through the notice hook of this process: one test, since there is one hook.
 #![cfg(feature = "http")]
 
+#[path = "support/heard.rs"]
+mod heard;
 mod support;
 
-use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use hopline_core::{Tracer, set_notice_hook};
+use hopline_core::Tracer;
 use hopline_otlp::Exporter;
 
-use support::{LONG, Receiver, Step, free_address, record_many};
-
-static SAID: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
-static MORE: Condvar = Condvar::new();
-
-/// Waits for a notice of this kind.
-fn heard(kind: &str) -> String {
-    let said = SAID.lock().unwrap();
-    let missing = |said: &mut Vec<(String, String)>| said.iter().all(|(known, _)| known != kind);
-    let (said, waited) = MORE.wait_timeout_while(said, LONG, missing).unwrap();
-    assert!(!waited.timed_out(), "no {kind} among {said:?}");
-    said.iter()
-        .find(|(known, _)| known == kind)
-        .unwrap()
-        .1
-        .clone()
-}
+use heard::{SAID, heard, listen};
+use support::{Receiver, Step, free_address, record_many};
 
 #[test]
 fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
-    set_notice_hook(|notice| {
-        SAID.lock()
-            .unwrap()
-            .push((notice.kind.to_owned(), notice.message.to_owned()));
-        MORE.notify_all();
-    });
+    listen();
     let address = free_address();
     let endpoint = format!("http://user:s3cret@{address}");
     let exporter = Exporter::builder()

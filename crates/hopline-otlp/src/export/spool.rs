@@ -108,14 +108,15 @@ impl Spool {
         }
         let mut stored = Vec::new();
         let mut corrupt = Vec::new();
+        let mut passed_over = 0_u64;
         for name in folder.names()? {
             let name = name?;
             if let Some(spans) = spans_of(&name) {
-                if let Ok(Some(bytes)) = folder.size_of(&name)
-                    && bytes <= MAX_FILE
-                    && stored.len() < MAX_FILES
-                {
-                    stored.push(Stored { name, bytes, spans });
+                match folder.size_of(&name) {
+                    Ok(Some(bytes)) if bytes <= MAX_FILE && stored.len() < MAX_FILES => {
+                        stored.push(Stored { name, bytes, spans });
+                    }
+                    _ => passed_over += 1,
                 }
             } else if let Some(stem) = name.strip_suffix(UNFINISHED)
                 && spans_of(stem).is_some()
@@ -125,6 +126,15 @@ impl Spool {
             } else if name.ends_with(CORRUPT) {
                 corrupt.push(name);
             }
+        }
+        if passed_over > 0 {
+            notify("otlp-spool-entries", || {
+                format!(
+                    "{passed_over} entries of the spool {} are no files of this account, too large or too many, and stay \
+                     there: remove them",
+                    settings.folder.display()
+                )
+            });
         }
         // names begin with the time at which they were written
         stored.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,0 +1,52 @@
+//! What is said of answers that cost spans, through the notice hook of this process: one test, since there is one hook.
+#![cfg(feature = "http")]
+
+#[path = "support/heard.rs"]
+mod heard;
+#[path = "support/patient.rs"]
+mod patient;
+mod support;
+
+use heard::{SAID, heard, listen};
+use patient::patient;
+use support::{LONG, Receiver, Step, record, record_large, record_many, roomy};
+
+#[test]
+fn notices_name_the_request_that_is_too_large_and_the_answer_that_is_not_otlp() {
+    listen();
+    let receiver = Receiver::start([]);
+    receiver.limit(100_000, Step::Status(413));
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = roomy(exporter);
+    record_many(&tracer, 39);
+    record_large(&tracer, "large", 400_000);
+    tracer.flush(LONG).unwrap_err();
+    let halved = heard("otlp-too-large");
+    assert!(halved.contains("no request of 40 spans and 40"), "{halved}");
+    assert!(
+        halved.contains("413 Payload Too Large; it is sent in halves"),
+        "{halved}"
+    );
+    let lost = heard("otlp-rejected");
+    assert!(
+        lost.starts_with("1 spans for ") && lost.contains("a span of 400"),
+        "{lost}"
+    );
+
+    let page = b"<html>\x1b[2J".to_vec();
+    let receiver = Receiver::start([Step::Answer("text/html", page)]);
+    let exporter = patient(&receiver.url()).build().unwrap();
+    let tracer = roomy(exporter);
+    record(&tracer, "span");
+    tracer.flush(LONG).unwrap_err();
+    let foreign = heard("otlp-unconfirmed");
+    assert!(
+        foreign.contains("200 OK with text/html, which is not OTLP"),
+        "{foreign}"
+    );
+    let said = SAID.lock().unwrap();
+    assert!(
+        said.iter().all(|(_, message)| !message.contains('\x1b')),
+        "{said:?}"
+    );
+}
