@@ -21,7 +21,7 @@ pub(crate) struct Backlog {
     ordinary: VecDeque<u64>,
     spans: usize,
     bytes: usize,
-    /// The first number that the writer has not taken.
+    /// The first number that the writer has not taken; what it has taken stays until it says what became of it.
     untaken: u64,
     next: u64,
 }
@@ -140,7 +140,6 @@ impl Backlog {
             }
             gone.push(entry.batch);
         }
-        self.untaken = 0;
         gone
     }
 
@@ -227,7 +226,78 @@ fn skip(places: &mut Vec<Range<usize>>, most: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use hopline_core::{Incoming, Sink, SpanBuilder, Tracer, no_attrs};
+
     use super::*;
+
+    struct Keep(Arc<Mutex<Vec<Arc<Batch>>>>);
+
+    impl Sink for Keep {
+        fn accept(&self, batch: &Arc<Batch>) {
+            self.0.lock().unwrap().push(Arc::clone(batch));
+        }
+    }
+
+    /// Batches of one span each, of which those at these places failed.
+    fn batches(count: usize, failed: &[usize]) -> Vec<Arc<Batch>> {
+        let kept = Arc::default();
+        let tracer = Tracer::builder().sink(Keep(Arc::clone(&kept))).build();
+        for at in 0..count {
+            let span =
+                SpanBuilder::new("span").start_root(Some(&tracer), Incoming::default(), no_attrs);
+            if failed.contains(&at) {
+                span.fail("refused");
+            }
+            span.end();
+        }
+        std::mem::take(&mut kept.lock().unwrap())
+    }
+
+    const BOUNDS: Bounds = Bounds {
+        spans: 6,
+        bytes: usize::MAX,
+        slow: None,
+    };
+
+    #[test]
+    fn what_the_writer_has_taken_stays_until_all_of_it_is_settled() {
+        let batches = batches(6, &[]);
+        let mut backlog = Backlog::default();
+        batches.iter().for_each(|batch| backlog.push(batch));
+        let (slices, spans) = backlog.front(4);
+        assert_eq!((slices.len(), spans), (4, 4));
+        // of the four the first is settled; two more may give way
+        assert_eq!(backlog.pop(1).len(), 1);
+        let mut gone = Vec::new();
+        assert_eq!(backlog.thin(6, 1, BOUNDS, &mut gone), 2);
+        assert!(Arc::ptr_eq(&gone[0], &batches[5]) && Arc::ptr_eq(&gone[1], &batches[4]));
+        let settled = backlog.pop(3);
+        assert!(
+            settled
+                .iter()
+                .zip(&batches[1..4])
+                .all(|(one, other)| Arc::ptr_eq(one, other))
+        );
+        assert!(backlog.is_empty());
+    }
+
+    #[test]
+    fn the_newest_ordinary_spans_give_way_and_the_order_of_the_others_stays() {
+        let batches = batches(6, &[1, 4]);
+        let mut backlog = Backlog::default();
+        batches.iter().for_each(|batch| backlog.push(batch));
+        let mut gone = Vec::new();
+        assert_eq!(backlog.thin(2, 1, BOUNDS, &mut gone), 2);
+        assert!(Arc::ptr_eq(&gone[0], &batches[5]) && Arc::ptr_eq(&gone[1], &batches[3]));
+        // what could not fit costs nothing
+        assert_eq!(backlog.thin(7, 1, BOUNDS, &mut gone), 0);
+        assert_eq!(backlog.thin(6, 1, BOUNDS, &mut gone), 2);
+        let left = backlog.pop(6);
+        assert!(Arc::ptr_eq(&left[0], &batches[1]) && Arc::ptr_eq(&left[1], &batches[4]));
+        assert_eq!((left.len(), backlog.spans()), (2, 0));
+    }
 
     #[test]
     fn what_is_common_is_in_both() {

@@ -48,8 +48,9 @@ fn busy(_: &Handle) -> Duration {
     Duration::ZERO
 }
 
-/// How long the thread may work on one attempt, beside what so many bytes take each time as long again.
-const BUSY: Duration = Duration::from_secs(1);
+/// How long the thread may work on one attempt, and as long again for each so many bytes of the request. A process that gets
+/// little of its processor is no reason to give up; a peer that never ends is.
+const BUSY: Duration = Duration::from_secs(2);
 const BUSY_BYTES: f64 = 4e6;
 
 /// Runs `work`, and drops it where it stands once `end` is there.
