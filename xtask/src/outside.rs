@@ -16,11 +16,11 @@ use crate::{Result, cargo, root, target};
 
 /// What the programs that are refused may use: all edges, and what they wrap.
 const DEPENDENCIES: &str = r#"
-hopline = { version = "0.1", features = ["axum", "lapin", "reqwest", "sqlx-postgres", "sqlx-sqlite", "tower"] }
+hopline = { version = "0.1", features = ["axum", "lapin", "reqwest", "sqlx-migrate", "sqlx-postgres", "sqlx-sqlite", "tower"] }
 axum = { version = "0.8", default-features = false }
 lapin = { version = "4", default-features = false }
 reqwest = { version = "0.13", default-features = false }
-sqlx = { version = "0.9", default-features = false, features = ["postgres", "sqlite"] }
+sqlx = { version = "0.9", default-features = false, features = ["any", "migrate", "postgres", "sqlite"] }
 tokio = "1"
 "#;
 

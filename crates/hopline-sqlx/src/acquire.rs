@@ -153,13 +153,30 @@ acquire_from_connection!(Acquired<'_, DB>, PoolConnection<DB>, Transaction<'_, D
 
 /// A database whose connections sqlx may hand out untraced. There is none: the compiler's message is the purpose.
 #[diagnostic::on_unimplemented(
-    message = "sqlx's `Acquire` would leave what is done with the connection untraced",
+    message = "sqlx would use an untraced connection here",
     label = "this is a pool, connection or transaction of `hopline::sqlx`",
-    note = "migrations: `pool.migrate(&sqlx::migrate!()).await` has a span for each (feature `migrate`)",
+    note = "migrations: `pool.migrate(&sqlx::migrate!()).await` has a span for each (feature `sqlx-migrate`)",
     note = "functions of your own: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`",
     note = "others: give them sqlx's own by `pool.raw()` or `connection.raw_mut()`, which is not traced"
 )]
 pub trait Untraced {}
+
+/// The driver's own connection, where a database is [`Untraced`]: advisory locks take it.
+macro_rules! refuse_raw_connection {
+    ($connection:ty; $($place:ty),*) => {$(
+        impl<DB> AsMut<$connection> for $place
+        where
+            DB: TracedDatabase<Connection = $connection> + Untraced,
+        {
+            fn as_mut(&mut self) -> &mut $connection {
+                self.raw_mut()
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "postgres")]
+refuse_raw_connection!(sqlx::PgConnection; PoolConnection<DB>, Transaction<'_, DB>);
 
 /// sqlx's `Acquire`, where a database is [`Untraced`].
 macro_rules! refuse_acquire {

@@ -45,8 +45,10 @@
 //!
 //! Code that has to keep sqlx's types gets spans from sqlx's own events by [`EventSpans`], with the feature `events`.
 //!
-//! `no method named traced found` for a pool, or mismatched types of one name: two versions of sqlx are in the tree, and
-//! `cargo tree -d -i sqlx-core` shows who needs which. This crate wraps sqlx 0.9.
+//! Where something cannot work it does not compile, and the compiler's message names the remedy. A pool without
+//! `.traced()`, or mismatched types of one name: two versions of sqlx are in the tree, and `cargo tree -d -i sqlx-core`
+//! shows who needs which. This crate wraps sqlx 0.9. `missing: describe` in a driver's crate: turn on the feature of that
+//! driver here too.
 //!
 //! # Spans
 //!
@@ -167,7 +169,7 @@ pub use pool::Pool;
 pub use pool_connection::PoolConnection;
 pub use redact::{Redacted, redact};
 pub use settings::QueryText;
-pub use traced::{ConnectOptionsExt, ConnectionExt, PoolExt, Traceable, TracedPoolOptions};
+pub use traced::{ConnectOptionsExt, ConnectionExt, PoolExt, PoolOfSqlx09, TracedPoolOptions};
 pub use transaction::Transaction;
 
 /// A traced pool of PostgreSQL connections.

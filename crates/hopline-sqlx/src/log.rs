@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ::log::LevelFilter;
 use sqlx::SqlStr;
 pub(crate) use sqlx_core::connection::LogSettings;
+use tracing::level_filters::LevelFilter as TracingFilter;
 use tracing::{Level, Metadata};
 
 use crate::quiet;
@@ -59,8 +60,12 @@ fn is_heard(level: LevelFilter) -> bool {
     let Some(level) = level.to_level() else {
         return false;
     };
-    level <= log::max_level()
-        || tracing_level(level) <= tracing::level_filters::LevelFilter::current()
+    level <= log::max_level() || tracing_level(level) <= tracing_max()
+}
+
+#[inline]
+fn tracing_max() -> TracingFilter {
+    TracingFilter::current()
 }
 
 fn tracing_level(level: log::Level) -> Level {
@@ -103,6 +108,9 @@ impl StatementLog {
         settings: &Arc<Settings>,
         text: impl FnOnce() -> SqlStr,
     ) -> Option<Box<Self>> {
+        if log::max_level() == LevelFilter::Off && tracing_max() == TracingFilter::OFF {
+            return None;
+        }
         let log = &settings.log;
         let heard = is_heard(log.statements_level) || is_heard(log.slow_statements_level);
         if !heard || settings.raw_log {

@@ -26,7 +26,7 @@ use crate::settings::Settings;
 /// # }
 /// # #[cfg(not(feature = "sqlite"))] fn main() {}
 /// ```
-pub trait PoolExt: Traceable {
+pub trait PoolExt: PoolOfSqlx09 {
     /// The same pool, with a span for every statement and transaction; of options, the same with the pools that they
     /// make.
     ///
@@ -48,21 +48,24 @@ pub trait PoolExt: Traceable {
     fn traced(self) -> Self::Traced;
 }
 
-impl<T: Traceable> PoolExt for T {
+impl<T: PoolOfSqlx09> PoolExt for T {
     fn traced(self) -> T::Traced {
         self.into_traced()
     }
 }
 
-/// What [`PoolExt::traced`] works on: sqlx's pools and the options of pools.
+/// What [`PoolExt::traced`] is for: pools and the options of pools, of sqlx 0.9.
+///
+/// A trait by itself, so that the compiler names the remedy where `.traced()` is called on a pool of another version.
+/// Where more traits with a `.traced()` are in scope, it prints this trait's name alone.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be traced by hopline",
-    label = "not a pool or pool options of sqlx 0.9",
-    note = "if this is a pool of sqlx, there are two versions of sqlx in the tree: `cargo tree -d -i sqlx-core` shows who \
-            needs which; hopline wraps sqlx 0.9",
-    note = "for a connection, `use hopline::sqlx::ConnectionExt`"
+    message = "`{Self}` has no `.traced()`: it is no type, or of no version, that hopline wraps",
+    label = "cannot be traced",
+    note = "hopline-sqlx wraps the `Pool` and `PoolOptions` of sqlx 0.9; `cargo tree -d -i sqlx-core` shows whether another \
+            version is in the tree as well",
+    note = "for a single connection, `use hopline::sqlx::ConnectionExt`"
 )]
-pub trait Traceable: Sized {
+pub trait PoolOfSqlx09: Sized {
     /// The same, traced.
     type Traced;
 
@@ -70,7 +73,7 @@ pub trait Traceable: Sized {
     fn into_traced(self) -> Self::Traced;
 }
 
-impl<DB: TracedDatabase> Traceable for sqlx::Pool<DB> {
+impl<DB: TracedDatabase> PoolOfSqlx09 for sqlx::Pool<DB> {
     type Traced = Pool<DB>;
 
     fn into_traced(self) -> Pool<DB> {
@@ -78,7 +81,7 @@ impl<DB: TracedDatabase> Traceable for sqlx::Pool<DB> {
     }
 }
 
-impl<DB: TracedDatabase> Traceable for PoolOptions<DB> {
+impl<DB: TracedDatabase> PoolOfSqlx09 for PoolOptions<DB> {
     type Traced = TracedPoolOptions<DB>;
 
     fn into_traced(self) -> TracedPoolOptions<DB> {

@@ -80,7 +80,8 @@ pub type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>
 /// no more than `DB: TracedDatabase`.
 #[diagnostic::on_unimplemented(
     message = "hopline does not trace the database `{Self}`",
-    note = "turn on its feature of hopline-sqlx: `postgres`, `mysql`, `sqlite` or `any` (of hopline: `sqlx-postgres`, …)",
+    note = "turn on its feature: `sqlx-postgres`, `sqlx-mysql`, `sqlx-sqlite` or `sqlx-any` of hopline; the same without \
+            `sqlx-` of hopline-sqlx",
     note = "in generic code, the bound is `DB: hopline::sqlx::TracedDatabase`"
 )]
 pub trait TracedDatabase: Database {

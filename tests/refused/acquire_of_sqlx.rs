@@ -1,0 +1,13 @@
+//! A function over sqlx's `Acquire`, given a traced transaction.
+//! error: sqlx would use an untraced connection here
+//! error: functions of your own: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`
+
+async fn find(_: impl sqlx::Acquire<'_, Database = sqlx::Postgres>) {}
+
+async fn handler(mut tx: hopline::sqlx::PgTransaction<'_>) {
+    find(&mut tx).await;
+}
+
+fn main() {
+    drop(handler);
+}
