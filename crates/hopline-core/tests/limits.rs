@@ -2,7 +2,7 @@
 
 mod support;
 
-use hopline_core::{Incoming, Limits, SpanBuilder, attr, no_attrs, span};
+use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, no_attrs, span};
 use support::{PARENT, root, traced, unsampled};
 
 #[test]
@@ -125,4 +125,52 @@ fn the_process_budget_bounds_all_traces_and_is_given_back() {
     drop(requests);
     assert_eq!(memory.take().len(), recorded);
     assert!(root(&tracer, "request").is_recording());
+}
+
+#[test]
+fn all_that_is_said_of_a_span_after_its_end_is_counted() {
+    let (tracer, memory) = traced(|builder| builder);
+    let request = root(&tracer, "request");
+    let child = SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs);
+    let late = child.context();
+    child.end();
+    late.set_all(|| [attr("a", 1), attr("b", 2), attr("c", None::<i64>)]);
+    late.event("event", no_attrs);
+    late.link(&PARENT.parse().unwrap());
+    late.rename("other");
+    late.fail("late");
+    late.cancel();
+    request.end();
+    assert_eq!(tracer.stats().lost_details, 7);
+    let child = memory.take().remove(1);
+    assert_eq!(
+        (
+            child.name.as_str(),
+            child.attributes.len(),
+            child.is_error()
+        ),
+        ("child", 0, false)
+    );
+}
+
+#[test]
+fn what_a_set_could_not_take_is_counted_on_each_span_that_takes_it() {
+    let (tracer, memory) = traced(|builder| builder);
+    let set: AttrSet = [attr("", 1), attr("kept", 2), attr("", "text")]
+        .into_iter()
+        .collect();
+    let more: AttrSet = [set.as_attr()].into_iter().collect();
+    let request = root(&tracer, "request");
+    for set in [&set, &more] {
+        SpanBuilder::new("child")
+            .start_in(request.context_ref(), None, || [set.as_attr()])
+            .end();
+    }
+    request.end();
+    let lost: Vec<_> = memory
+        .take()
+        .iter()
+        .map(|span| span.dropped_attributes)
+        .collect();
+    assert_eq!((lost, tracer.stats().lost_details), (vec![0, 2, 2], 4));
 }

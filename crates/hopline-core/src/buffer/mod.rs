@@ -331,8 +331,10 @@ impl State {
 
     /// Says that nobody waited for the span's end, unless it failed, which says more.
     pub(crate) fn cancel(&mut self, span: u32) {
-        let failed = |at: &usize| self.records.spans[*at].marks.has(Marks::FAILED);
-        if let Some(at) = self.alive(span).filter(|at| !failed(at)) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        if !self.records.spans[at].marks.has(Marks::FAILED) {
             self.append_own(at, &[attr(semconv::ERROR_TYPE, Literal("cancelled"))]);
         }
     }
