@@ -6,20 +6,19 @@ use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hopline_core::bridge::records_error_messages;
-use hopline_core::redact::{REDACTED, is_secret_key};
+use hopline_core::redact::REDACTED;
 use hopline_core::{Attr, Context, Literal, attr};
 use tracing::field::{Field, Visit};
 
+use crate::class::Class;
 use crate::secret;
 
 /// Bytes of text that one value takes. A `Debug` that prints more is stopped there.
 const VALUE_BYTES: usize = 16 * 1024;
 /// Text beyond which a thread does not keep its buffer.
 const KEPT_BYTES: usize = 64 * 1024;
-/// The origin of a record of the `log` crate, which is read from its metadata.
-const OF_LOG: &[&str] = &["log.target", "log.module_path", "log.file", "log.line"];
 /// Attributes handed to the core at once.
-const CHUNK: usize = 16;
+const CHUNK: usize = 8;
 
 /// The fields of one span or event: typed values, with all text in one buffer.
 #[derive(Debug, Default)]
@@ -175,7 +174,7 @@ impl Fields {
             .map_or("", |range| self.of(range))
     }
 
-    /// Calls `with` with the attributes, in pieces of up to 16; once with none if there are none.
+    /// Calls `with` with the attributes, in pieces of up to 8; once with none if there are none.
     pub(crate) fn each_chunk<'s>(&'s self, mut with: impl FnMut(&[Attr<'s>])) {
         if self.fields.is_empty() {
             return with(&[]);
@@ -204,62 +203,46 @@ impl Fields {
         match value.try_into() {
             Ok(value) => self.add(field, Collected::I64(value)),
             // OpenTelemetry's mapping: integers beyond 64 signed bits are decimal text
-            Err(_) => {
-                let range = self.write(format_args!("{value}"));
-                self.add(field, Collected::Text(range));
-            }
+            Err(_) => self.text(field, |text| _ = write!(text, "{value}")),
         }
     }
 
-    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        let name = field.name();
-        if is_secret_key(name) {
-            return self.add(field, Collected::Redacted);
+    /// Records text that `write` adds.
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>)) {
+        let class = Class::of(field.name());
+        match class {
+            Class::Secret => return self.add(field, Collected::Redacted),
+            Class::OfLog => return,
+            _ => {}
         }
         let from = self.text.len();
-        let range = self.write(value);
-        match name {
-            "message" => {
-                self.redact(name, from);
-                self.message = Some((from, self.text.len()));
-            }
-            "otel.name" => self.special.name = Some(range),
-            "otel.kind" => self.special.kind = Some(range),
-            "otel.status_description" | "otel.status_message" => {
-                self.special.status_message = Some(range);
-            }
-            "otel.status_code" => {
-                self.special.failed = Some(self.of(range).eq_ignore_ascii_case("error"));
-            }
-            _ => {
-                self.redact(name, from);
-                let range = (from, self.text.len());
-                // `#[instrument(err)]` prints the error into a field of this name
-                if name == "error" {
-                    return self.error(field, range);
-                }
-                self.add(field, Collected::Text(range));
-            }
-        }
-    }
-
-    /// Takes secrets out of the text from `from` on.
-    fn redact(&mut self, name: &str, from: usize) {
-        if let Some(redacted) = secret::redacted(name, &self.text[from..]) {
+        write(&mut self.capped());
+        if let Some(redacted) = secret::redacted(&self.text[from..], class == Class::Url) {
             self.text.truncate(from);
             self.text.push_str(&redacted);
         }
+        let range = (from, self.text.len());
+        let special = &mut self.special;
+        match class {
+            Class::Message => self.message = Some(range),
+            Class::Name => special.name = Some(range),
+            Class::Kind => special.kind = Some(range),
+            Class::StatusMessage => special.status_message = Some(range),
+            Class::StatusCode => {
+                special.failed = Some(self.text[from..].eq_ignore_ascii_case("error"));
+            }
+            Class::Error => self.error(field, range),
+            Class::Plain | Class::Url | Class::Secret | Class::OfLog => {
+                self.add(field, Collected::Text(range));
+            }
+        }
     }
 
-    fn write(&mut self, value: fmt::Arguments<'_>) -> Range {
-        let from = self.text.len();
-        let mut capped = Capped {
+    fn capped(&mut self) -> Capped<'_> {
+        Capped {
             text: &mut self.text,
             left: VALUE_BYTES,
-        };
-        // an error is the cap, or a `Display` that gave up: what is there is kept
-        let _ = capped.write_fmt(value);
-        (from, self.text.len())
+        }
     }
 
     fn error(&mut self, field: &Field, text: Range) {
@@ -268,9 +251,14 @@ impl Fields {
     }
 
     fn add(&mut self, field: &Field, value: Collected) {
-        if !OF_LOG.contains(&field.name()) {
-            self.fields.push((field.name(), value));
-        }
+        // a number may be a secret as well
+        let is_secret = Class::of(field.name()) == Class::Secret;
+        let value = if is_secret {
+            Collected::Redacted
+        } else {
+            value
+        };
+        self.fields.push((field.name(), value));
     }
 }
 
@@ -284,7 +272,9 @@ impl Visit for Fields {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, value);
+        if Class::of(field.name()) != Class::OfLog {
+            self.number(field, value);
+        }
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
@@ -300,25 +290,25 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, format_args!("{value}"));
+        // an error is the cap, and what is before it is kept
+        self.text(field, |text| _ = text.write_str(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let range = self.write(format_args!("{value}"));
+        let from = self.text.len();
+        let mut text = self.capped();
+        let mut written = write!(text, "{value}");
         let mut source = value.source();
-        while let Some(cause) = source {
-            let (_, to) = self.write(format_args!(": {cause}"));
-            if to - range.0 > VALUE_BYTES {
-                break;
-            }
+        while let (Ok(()), Some(cause)) = (written, source) {
+            written = write!(text, ": {cause}");
             source = cause.source();
         }
-        let range = (range.0, self.text.len());
+        let range = (from, self.text.len());
         self.error(field, range);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, format_args!("{value:?}"));
+        self.text(field, |text| _ = write!(text, "{value:?}"));
     }
 }
 

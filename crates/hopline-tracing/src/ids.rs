@@ -1,15 +1,15 @@
 //! Adds the trace id and the span id to log lines.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use hopline_core::bridge::current_ids;
+use hopline_core::{SpanId, TraceId};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
-
-use crate::line::Line;
 
 /// Adds `trace_id` and `span_id` to each line of an event format.
 ///
@@ -49,6 +49,14 @@ pub struct WithIds<E> {
     /// Learned from the first line, where colours are on.
     shape: AtomicU8,
 }
+
+thread_local! {
+    /// The line as the format writes it, into which the ids are put; taken out while it is in use.
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Text beyond which a thread does not keep its buffer.
+const KEPT_BYTES: usize = 64 * 1024;
 
 const UNKNOWN: u8 = 0;
 const TEXT: u8 = 1;
@@ -98,21 +106,74 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some((trace_id, span_id)) = current_ids() else {
+        let Some(ids) = current_ids() else {
             return self.format.format_event(ctx, writer, event);
         };
-        let [trace_key, span_key] = self.keys;
+        let ids = Ids {
+            keys: self.keys,
+            ids,
+        };
         if self.is_coloured(&writer) {
-            write!(writer, "{trace_key}={trace_id} {span_key}={span_id} ")?;
+            write!(writer, "{ids} ")?;
             return self.format.format_event(ctx, writer, event);
         }
-        let mut line = Line::new(&mut writer, self.keys, trace_id, span_id);
-        let mut result = self.format.format_event(ctx, Writer::new(&mut line), event);
+        let mut line = SPARE.try_with(Cell::take).unwrap_or_default();
+        let format = &self.format;
+        let mut result = format.format_event(ctx, Writer::new(&mut line), event);
         if result.is_ok() {
-            result = line.finish();
+            let is_json = line.trim_start().starts_with('{');
+            self.shape.store(if is_json { JSON } else { TEXT }, Relaxed);
+            result = if is_json {
+                ids.into_object(&line, &mut writer)
+            } else {
+                ids.into_text(&line, &mut writer)
+            };
         }
-        let shape = if line.is_json() { JSON } else { TEXT };
-        self.shape.store(shape, Relaxed);
+        line.clear();
+        line.shrink_to(KEPT_BYTES);
+        let _ = SPARE.try_with(|spare| spare.set(line));
         result
+    }
+}
+
+/// The ids of a line, with their keys.
+struct Ids {
+    keys: [&'static str; 2],
+    ids: (TraceId, SpanId),
+}
+
+impl fmt::Display for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
+        write!(f, "{trace_key}={trace_id} {span_key}={span_id}")
+    }
+}
+
+impl Ids {
+    /// Writes a JSON object with the ids as its first members.
+    fn into_object(self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
+        let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
+        let (before, members) = line.split_once('{').unwrap_or_default();
+        let comma = if members.trim_start().starts_with('}') {
+            ""
+        } else {
+            ","
+        };
+        out.write_str(before)?;
+        write!(
+            out,
+            "{{\"{trace_key}\":\"{trace_id}\",\"{span_key}\":\"{span_id}\"{comma}"
+        )?;
+        out.write_str(members)
+    }
+
+    /// Writes text with the ids at the end of its first line.
+    fn into_text(self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let (first, rest) = line.split_at(line.find('\n').unwrap_or(line.len()));
+        write!(out, "{first} {self}")?;
+        out.write_str(rest)
     }
 }

@@ -69,6 +69,7 @@
 //! * It installs no propagator and exports nothing: hopline's own crates do.
 
 mod builder;
+mod class;
 mod error;
 mod event;
 mod fields;
@@ -76,7 +77,6 @@ mod filter;
 mod ids;
 mod init;
 mod layer;
-mod line;
 mod secret;
 mod span_ext;
 mod store;

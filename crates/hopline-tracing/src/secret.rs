@@ -2,30 +2,25 @@
 
 use std::borrow::Cow;
 
-use hopline_core::redact::Redaction;
+use hopline_core::redact::{REDACTED, Redaction, is_secret_value};
 
-/// Fields that hold a URL, or the part of one from the path on.
-const URLS: &[&str] = &[
-    "http.target",
-    "http.uri",
-    "http.url",
-    "path",
-    "target",
-    "uri",
-    "url",
-    "url.full",
-    "url.path",
-];
+/// The shortest word that can be a token.
+const SHORTEST: usize = 12;
 
 /// A field's text without its secrets; nothing if it holds none.
 ///
 /// A structure with a member that names a secret (`Login { password: … }`, `{"token":…}`) is redacted as a whole.
-pub(crate) fn redacted(name: &str, text: &str) -> Option<String> {
+pub(crate) fn redacted(text: &str, is_url: bool) -> Option<String> {
     let usual = Redaction::USUAL;
-    let safe = if URLS.contains(&name) {
+    let safe = if is_url {
         usual.url(text)
+    } else if text.bytes().any(|byte| matches!(byte, b'=' | b':' | b' ')) {
+        // a URL, pairs, or credentials behind their scheme
+        usual.header("", text)
+    } else if text.len() >= SHORTEST && is_secret_value(text) {
+        Cow::Borrowed(REDACTED)
     } else {
-        usual.header(name, text)
+        return None;
     };
     match safe {
         Cow::Borrowed(same) if same == text => None,
@@ -39,24 +34,18 @@ mod tests {
 
     #[test]
     fn what_holds_a_secret_is_redacted() {
-        for (name, text, expected) in [
-            (
-                "request",
-                r#"Login { user: "ada", password: "a" }"#,
-                "REDACTED",
-            ),
-            ("body", r#"{"user":"ada","api_key":"x"}"#, "REDACTED"),
-            ("auth", "Auth { token: Some(\"a\"), id: 7 }", "REDACTED"),
-            ("header", "Bearer abc", "REDACTED"),
-            ("uri", "/cb?token=1&n=2", "/cb?token=REDACTED&n=2"),
-            (
-                "callback",
-                "https://u:p@h/x",
-                "https://REDACTED:REDACTED@h/x",
-            ),
+        for (text, expected) in [
+            (r#"Login { user: "ada", password: "a" }"#, "REDACTED"),
+            (r#"{"user":"ada","api_key":"x"}"#, "REDACTED"),
+            ("Auth { token: Some(\"a\"), id: 7 }", "REDACTED"),
+            ("Bearer abc", "REDACTED"),
+            ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "REDACTED"),
+            ("https://u:p@h/x", "https://REDACTED:REDACTED@h/x"),
         ] {
-            assert_eq!(redacted(name, text).as_deref(), Some(expected), "{text}");
+            assert_eq!(redacted(text, false).as_deref(), Some(expected), "{text}");
         }
+        let uri = redacted("/cb?token=1&n=2", true);
+        assert_eq!(uri.as_deref(), Some("/cb?token=REDACTED&n=2"));
     }
 
     #[test]
@@ -68,8 +57,9 @@ mod tests {
             "token",
             "order placed, 3 items",
             "https://example.org/orders?page=2",
+            "",
         ] {
-            assert_eq!(redacted("order", text), None, "{text}");
+            assert_eq!(redacted(text, false), None, "{text}");
         }
     }
 }

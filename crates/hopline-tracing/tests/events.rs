@@ -153,6 +153,7 @@ fn targets_that_carry_raw_values_and_secret_fields_leak_nothing() {
             .in_scope(|| {});
         info!(
             password = "hunter2",
+            secret = 73_502,
             authorization = %"hunter2",
             form = ?std::collections::BTreeMap::from([("api_key", "hunter2")]),
             uri = "/login?token=hunter2",
@@ -161,6 +162,7 @@ fn targets_that_carry_raw_values_and_secret_fields_leak_nothing() {
     });
     let everything = format!("{:?}", spans.all());
     assert!(!everything.contains("hunter2"), "{everything}");
+    assert!(!everything.contains("73502"), "{everything}");
     assert_eq!(spans.all().len(), 1);
     assert_eq!(events(&spans, "GET /").len(), 1);
 }

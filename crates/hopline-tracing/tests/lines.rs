@@ -8,7 +8,7 @@ use hopline_core::{Incoming, Span, SpanBuilder, Tracer, no_attrs, span};
 use hopline_tracing::with_ids;
 use serde_json::Value;
 use tracing::{Event, Subscriber, info, info_span};
-use tracing_subscriber::fmt::format::{Format, Writer};
+use tracing_subscriber::fmt::format::{DefaultFields, Format, Writer};
 use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
@@ -59,10 +59,7 @@ fn ids(span: &Span) -> (String, String) {
 /// Logs outside a trace, in a request, and in a span of it; gives what came out and the ids of both spans.
 fn logged<E>(format: E, ansi: bool, log: impl Fn()) -> (String, [(String, String); 2])
 where
-    E: for<'a> FormatEvent<Registry, tracing_subscriber::fmt::format::DefaultFields>
-        + Send
-        + Sync
-        + 'static,
+    E: for<'a> FormatEvent<Registry, DefaultFields> + Send + Sync + 'static,
 {
     let output = Output::default();
     let layer = fmt::layer()
@@ -192,7 +189,7 @@ where
 fn formats_of_other_crates_have_ids_too() {
     for (pieces, expected) in [
         (&["{", "}", "\n"][..], "{IDS}\n"),
-        (&[" ", "{ ", "\"a\":1}\n"], " {IDS,\"a\":1}\n"),
+        (&[" ", "{ ", "\"a\":1}\n"], " {IDS, \"a\":1}\n"),
         (&["{\"a\"", ":1}"], "{IDS,\"a\":1}"),
         (&["a", "b\n", "c\n"], "abTEXT\nc\n"),
         (&["no line end"], "no line endTEXT"),

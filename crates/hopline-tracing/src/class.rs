@@ -1,0 +1,97 @@
+//! Classes of fields, by name.
+
+use std::cell::Cell;
+
+use hopline_core::redact::is_secret_key;
+
+/// How a field is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// As an attribute.
+    Plain,
+    /// Its name is that of a secret.
+    Secret,
+    /// It holds a URL, or the part of one from the path on.
+    Url,
+    /// The message of an event.
+    Message,
+    /// The error of `#[instrument(err)]`.
+    Error,
+    /// `otel.name`
+    Name,
+    /// `otel.kind`
+    Kind,
+    /// `otel.status_code`
+    StatusCode,
+    /// `otel.status_description`, or the older `otel.status_message`
+    StatusMessage,
+    /// The origin of a record of the `log` crate, which is read from its metadata.
+    OfLog,
+}
+
+/// Names are few and never move, so their addresses tell them apart.
+const REMEMBERED: usize = 128;
+
+thread_local! {
+    /// Classes of names by address. To look for a secret in a name takes a hundred times as long.
+    static CLASSES: [Cell<(usize, usize, Class)>; REMEMBERED] =
+        const { [const { Cell::new((0, 0, Class::Plain)) }; REMEMBERED] };
+}
+
+impl Class {
+    pub(crate) fn of(name: &'static str) -> Self {
+        let (address, len) = (name.as_ptr() as usize, name.len());
+        // names of one callsite lie side by side
+        let slot = (address ^ (address >> 7) ^ len) % REMEMBERED;
+        let known = CLASSES.try_with(|classes| {
+            let (known_address, known_len, class) = classes[slot].get();
+            if (known_address, known_len) != (address, len) {
+                let class = Self::read(name);
+                classes[slot].set((address, len, class));
+                return class;
+            }
+            class
+        });
+        known.unwrap_or_else(|_| Self::read(name))
+    }
+
+    #[cold]
+    fn read(name: &str) -> Self {
+        match name {
+            "message" => Self::Message,
+            "error" => Self::Error,
+            "otel.name" => Self::Name,
+            "otel.kind" => Self::Kind,
+            "otel.status_code" => Self::StatusCode,
+            "otel.status_description" | "otel.status_message" => Self::StatusMessage,
+            "log.target" | "log.module_path" | "log.file" | "log.line" => Self::OfLog,
+            "http.target" | "http.uri" | "http.url" | "path" | "target" | "uri" | "url"
+            | "url.full" | "url.path" => Self::Url,
+            name if is_secret_key(name) => Self::Secret,
+            _ => Self::Plain,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_remembered_and_the_same_each_time() {
+        for _ in 0..2 {
+            assert_eq!(Class::of("password"), Class::Secret);
+            assert_eq!(Class::of("uri"), Class::Url);
+            assert_eq!(Class::of("order.id"), Class::Plain);
+            assert_eq!(Class::of("otel.kind"), Class::Kind);
+        }
+    }
+
+    #[test]
+    fn names_that_share_an_address_are_told_apart_by_length() {
+        let name = "token_count";
+        assert_eq!(Class::of(&name[..5]), Class::Secret);
+        assert_eq!(Class::of(name), Class::read(name));
+        assert_eq!(Class::of(&name[..5]), Class::Secret);
+    }
+}
