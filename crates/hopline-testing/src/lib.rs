@@ -25,6 +25,37 @@
 //!
 //! Ids count from 1, so a test that prints them prints the same ones each time.
 
+//!
+//! # Code with `#[instrument]`
+//!
+//! `tracing` asks subscribers once for each callsite whether they want it, so subscribers that come and go with tests
+//! make tests that run in parallel lose spans. Install one for the whole test program. It needs no tracer: spans go to
+//! the tracer of the trace that is current, and that is the test's own.
+//!
+//! ```
+//! use std::sync::Once;
+//! use hopline_core::{Incoming, SpanBuilder, no_attrs};
+//! use tracing_subscriber::{layer::SubscriberExt as _, registry};
+//!
+//! fn install() {
+//!     static INSTALLED: Once = Once::new();
+//!     INSTALLED.call_once(|| {
+//!         tracing::subscriber::set_global_default(registry().with(hopline_tracing::layer())).unwrap();
+//!     });
+//! }
+//!
+//! #[tracing::instrument]
+//! fn reserve(quantity: u32) {}
+//!
+//! // in each test
+//! install();
+//! let (tracer, spans) = hopline_testing::tracer("inventory");
+//! let mut request = SpanBuilder::new("POST /reserve").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//! request.in_scope(|| reserve(2));
+//! request.end();
+//! spans.one("reserve").child_of("POST /reserve").attribute("quantity", 2);
+//! ```
+
 #[cfg(feature = "amqp")]
 pub mod amqp;
 mod span_assert;
