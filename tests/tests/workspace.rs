@@ -205,7 +205,7 @@ fn violations(metadata: &Metadata) -> Vec<String> {
                 DependencyKind::Development if to_member => versioned(dependency),
                 DependencyKind::Development => None,
                 _ if to_member => undrawn(&package.name, dependency, stands_outside),
-                _ => stranger(&package.name, dependency),
+                _ => stranger(&package.name, dependency, stands_outside),
             };
             let tests = if dependency.kind == DependencyKind::Development {
                 " (tests)"
@@ -242,12 +242,13 @@ fn undrawn(package: &str, dependency: &Dependency, stands_outside: bool) -> Opti
         .then(|| " is drawn by feature, so it must be optional".to_owned())
 }
 
-fn stranger(package: &str, dependency: &Dependency) -> Option<String> {
+fn stranger(package: &str, dependency: &Dependency, stands_outside: bool) -> Option<String> {
     let name = dependency.name.as_str();
     if package == "hopline-core" && !CORE_TAKES.contains(&name) {
         return Some(format!(": the core takes only {}", CORE_TAKES.join(", ")));
     }
-    let misplaced = OPENTELEMETRY.contains(&name) && package != "hopline-otel";
+    // an example may show what is moved away from
+    let misplaced = !stands_outside && OPENTELEMETRY.contains(&name) && package != "hopline-otel";
     misplaced.then(|| ": only hopline-otel may name it".to_owned())
 }
 

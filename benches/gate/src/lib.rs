@@ -3,6 +3,7 @@
 //! The cases are here, and what runs them; `cargo xtask bench --gate` is how they are run, and the README of
 //! `benches/` says what its columns mean. `hopline-bench` measures the same operations beside those of others.
 
+pub mod bridged;
 pub mod calls;
 mod case;
 pub mod counted;
@@ -34,6 +35,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(encoding::cases());
     cases.extend(queue::cases());
     cases.extend(statements::cases());
+    cases.extend(bridged::cases());
     cases.extend(headers::cases());
     cases
 }

@@ -1,0 +1,96 @@
+//! Spans and log lines of the `tracing` crate: with hopline's bridge, over what they cost without.
+
+use std::io;
+
+use hopline_core::Tracer;
+use tracing::dispatcher::{Dispatch, with_default};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{fmt, registry};
+
+use crate::case::{Case, Work};
+use crate::trace::{Fate, Values, root};
+
+/// An entered span of `tracing` with six fields.
+pub fn child(values: &Values) {
+    let span = tracing::info_span!(
+        "op",
+        db.system.name = values.system,
+        db.operation.name = values.operation,
+        db.namespace = values.namespace,
+        db.collection.name = values.collection,
+        db.response.returned_rows = values.rows,
+        server.port = values.port
+    );
+    drop(span.entered());
+}
+
+/// Traces of this tracer: a root, and spans of `tracing` in it.
+pub fn traces(tracer: Tracer, children: u64) -> Work {
+    let values = Values::unknown();
+    Work::each(move || {
+        root(&tracer).in_scope(|| (0..children).for_each(|_| child(&values)));
+    })
+}
+
+fn bridged(children: u64, fate: Fate) -> impl Fn(&hopline_core::Clock) -> Work {
+    move |clock| {
+        let bridge = registry().with(hopline_tracing::layer());
+        subscribed(bridge.into(), traces(fate.tracer(clock), children))
+    }
+}
+
+fn bare(children: u64, fate: Fate) -> impl Fn(&hopline_core::Clock) -> Work {
+    move |clock| subscribed(registry().into(), traces(fate.tracer(clock), children))
+}
+
+/// A JSON line within a span, with and without its ids.
+fn lines(with_ids: bool) -> impl Fn(&hopline_core::Clock) -> Work {
+    move |clock| {
+        let layer = fmt::layer().json().without_time().with_writer(io::sink);
+        let dispatch: Dispatch = if with_ids {
+            let layer = layer.map_event_format(hopline_tracing::with_ids);
+            registry().with(layer).into()
+        } else {
+            registry().with(layer).into()
+        };
+        let tracer = Fate::NotRecorded.tracer(clock);
+        let line = Work::each(move || {
+            root(&tracer).in_scope(|| {
+                tracing::info!(order = 7, customer = "ada", total = 12.5, "order placed");
+            });
+        });
+        subscribed(dispatch, line)
+    }
+}
+
+/// A callsite that no layer wants.
+fn disabled() -> Work {
+    let bridge = registry().with(hopline_tracing::layer());
+    let work = Work::each(|| tracing::trace!(order = 7, "not wanted"));
+    subscribed(bridge.into(), work)
+}
+
+fn subscribed(dispatch: Dispatch, mut work: Work) -> Work {
+    Work::new(move |times| with_default(&dispatch, || work.run(times)))
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for children in [1, 5] {
+        let below = match children {
+            1 => "tracing/registry alone/1",
+            _ => "tracing/registry alone/5",
+        };
+        cases.push(Case::new(below, bare(children, Fate::Kept)));
+        let name = format!("tracing/bridged, kept/{children}");
+        cases.push(Case::new(name, bridged(children, Fate::Kept)));
+    }
+    cases.push(Case::new(
+        "tracing/bridged, not recorded/5",
+        bridged(5, Fate::NotRecorded),
+    ));
+    cases.push(Case::new("tracing/JSON line", lines(false)));
+    cases.push(Case::new("tracing/JSON line with ids", lines(true)));
+    cases.push(Case::new("tracing/disabled", |_| disabled()).times(2000));
+    cases
+}
