@@ -22,7 +22,7 @@ const NESTED: Nested = Nested(3);
 /// |---|---|
 /// | user and password | always ([conventions for `url.full`]), also without a scheme: `//u:p@h` |
 /// | query and fragment | values under [secret keys](is_secret_key), which include the seven that the conventions name; or under [other keys](Self::query_keys) instead |
-/// | any value | [secrets by their form](is_secret_value); a value that is a URL or a query is looked into, three deep |
+/// | any value | [secrets by their form](crate::redact::is_secret_value); a value that is a URL or a query is looked into, three deep |
 /// | path | what follows a word such as `token` or `/password/reset` and is no plain word; matrix parameters (`;jsessionid=…`); long random text; or what [another function](Self::path_by) removes |
 ///
 /// Pairs are separated by `&` or `;`. Percent-encoding is decoded once at each level.
