@@ -240,3 +240,76 @@ fn a_context_that_is_held_gives_the_buffer_back() {
     let none = SpanBuilder::new("x").start_root(Some(&tracer), Incoming::default(), no_attrs);
     assert!(none.is_recording());
 }
+
+#[test]
+fn many_open_spans_leave_places_to_those_that_come_and_go() {
+    let (tracer, memory) = limited("* 100%", Limits::default());
+    let request = root(&tracer, "request");
+    let open: Vec<Span> = (0..1900).map(|number| child(&request, number)).collect();
+    for number in 1900..4000 {
+        child(&request, number).end();
+    }
+    drop(open);
+    request.end();
+    assert_eq!(numbers(&memory.take()), (0..4000).collect::<Vec<_>>());
+    assert_eq!(tracer.stats().lost_spans, 0);
+}
+
+/// Two events, a link and a lost attribute of each span, in turns with those of all others.
+#[test]
+fn each_of_many_spans_has_its_own_events_and_links() {
+    let limits = Limits {
+        attributes_per_span: 1,
+        ..Limits::default()
+    };
+    let link = PARENT.parse().unwrap();
+    // a whole trace, one with an open child, and spans behind their root
+    for order in ["children first", "root before the last", "root first"] {
+        let (tracer, memory) = limited("* 100%", limits);
+        let request = root(&tracer, "request");
+        let mut spans: Vec<Span> = (0..600).map(|number| child(&request, number)).collect();
+        for turn in 0..2 {
+            for (number, span) in spans.iter().enumerate() {
+                span.event("event", || [attr("of", number), attr("turn", turn)]);
+            }
+        }
+        for span in spans.iter().rev() {
+            span.link(&link);
+            span.set("lost", true);
+        }
+        let last = spans.pop().unwrap();
+        if order == "root first" {
+            request.end();
+            drop((spans, last));
+        } else {
+            drop(spans);
+            if order == "children first" {
+                last.end();
+                request.end();
+            } else {
+                request.end();
+                last.end();
+            }
+        }
+        let spans = memory.take();
+        assert_eq!(numbers(&spans), (0..600).collect::<Vec<_>>(), "{order}");
+        for span in spans.iter().filter(|span| span.name == "child") {
+            let own = span.attribute("number").unwrap();
+            let turns = [0, 1].map(|turn| {
+                let of = ("of".to_owned(), own.clone());
+                vec![of, ("turn".to_owned(), turn.into())]
+            });
+            let events: Vec<_> = span
+                .events
+                .iter()
+                .map(|event| event.attributes.clone())
+                .collect();
+            assert_eq!(events, turns, "{order}");
+            assert_eq!(
+                (span.links.len(), span.dropped_attributes),
+                (1, 1),
+                "{order}"
+            );
+        }
+    }
+}

@@ -55,6 +55,15 @@ fn context(number: usize) -> SpanContext {
     context.with_tracestate(tracestate(number))
 }
 
+/// A tracer that may hold 16 MiB of traces.
+fn of_16_mib() -> Tracer {
+    let limits = Limits {
+        total_bytes: 16 * MIB,
+        ..Limits::default()
+    };
+    Tracer::builder().limits(limits).build()
+}
+
 fn request(tracer: &Tracer, number: usize) -> Span {
     let incoming = Incoming {
         parent: Some(context(number)),
@@ -90,11 +99,7 @@ fn a_tracestate_of_each_caller_is_within_the_bounds_of_open_traces() {
     alone(
         "a_tracestate_of_each_caller_is_within_the_bounds_of_open_traces",
         || {
-            let limits = Limits {
-                total_bytes: 16 * MIB,
-                ..Limits::default()
-            };
-            let tracer = Tracer::builder().limits(limits).build();
+            let tracer = of_16_mib();
             let before = resident();
             let mut held = Vec::new();
             // those that are refused carry their tracestate as a request does, so they end
@@ -204,11 +209,7 @@ fn open_traces_of_one_small_span_are_within_the_bounds() {
     alone(
         "open_traces_of_one_small_span_are_within_the_bounds",
         || {
-            let limits = Limits {
-                total_bytes: 16 * MIB,
-                ..Limits::default()
-            };
-            let tracer = Tracer::builder().limits(limits).build();
+            let tracer = of_16_mib();
             let before = resident();
             let mut held = Vec::with_capacity(100_000);
             for _ in 0..100_000 {
