@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use axum::{Router, extract::Path, routing::get};
-//! use hopline_axum::{CurrentSpan, TraceLayer};
+//! use hopline_axum::CurrentSpan;
 //!
 //! async fn order(Path(id): Path<u64>, span: CurrentSpan) -> String {
 //!     span.set("order.id", id); // an attribute of the request's span
@@ -10,7 +10,7 @@
 //!     format!("order {id}")
 //! }
 //!
-//! let layer = TraceLayer::public(); // strangers call: their trace headers are not trusted
+//! let layer = hopline_axum::TraceLayer::public(); // strangers call: their trace headers are not trusted
 //! # let (tracer, spans) = hopline_testing::tracer("orders");
 //! # let layer = layer.tracer(tracer);
 //! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(layer);

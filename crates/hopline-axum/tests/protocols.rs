@@ -264,6 +264,30 @@ async fn methods_that_the_server_has_not_shown_to_know_name_no_span() {
 }
 
 #[tokio::test]
+async fn a_message_that_looks_like_trailers_of_grpc_web_is_a_message() {
+    let (tracer, all) = tracer("orders");
+    let text = b"grpc-status:14\r\n";
+    let bytes = [&[0x80, 0, 0, 0, 16], &text[..]].concat();
+    let bytes = Bytes::from(bytes);
+    let app = Router::new()
+        .route(
+            "/piece.Orders/Get",
+            post(|| async move { grpc_answer(&[Frame::data(bytes)], "0") }),
+        )
+        .layer(layer(&tracer));
+    let address = serve(app).await;
+    let call = Version::Http2
+        .client()
+        .post(format!("http://{address}/piece.Orders/Get"))
+        .header(CONTENT_TYPE, "application/grpc");
+    call.send().await.unwrap().bytes().await.unwrap();
+    let span = one(&all).await;
+    assert_eq!(span.name, "piece.Orders/Get");
+    assert_eq!(span.text("rpc.response.status_code"), Some("OK"));
+    assert!(!span.is_error());
+}
+
+#[tokio::test]
 async fn methods_that_are_declared_name_spans_from_the_start() {
     let (tracer, all) = tracer("orders");
     let layer = layer(&tracer).grpc_methods(["declared.Orders/Get"]);
