@@ -14,7 +14,7 @@ const FLAT: f64 = 1.20;
 /// How much dearer a trace may be where the queue behind it is full.
 const FULL: f64 = 1.20;
 /// How much dearer a trace may be where each is a batch and one that waits gives way to it.
-const BEHIND: f64 = 1.60;
+const BEHIND: f64 = 1.30;
 /// How much twice as much may take.
 const LINEAR: f64 = 2.2;
 /// How much memory a header may take while it is parsed, whatever its length.
@@ -217,8 +217,8 @@ mod tests {
             let text = format!("full | 0 | {full}\nroom | 0 | 2000\n");
             behind("full", "room", &Numbers::parse(&text).unwrap())
         };
-        assert!(numbers(3200).holds);
-        assert!(!numbers(3300).holds);
+        assert!(numbers(2600).holds);
+        assert!(!numbers(2700).holds);
         assert!(!behind("full", "room", &Numbers::default()).holds);
     }
 
