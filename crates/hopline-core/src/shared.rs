@@ -19,7 +19,7 @@ use crate::sampling::keep::KeptPerSecond;
 use crate::sink::Sink;
 use crate::stats::{Budget, Counters};
 use crate::tick::{Tick, Ticker};
-use crate::trace::Pool;
+use crate::trace::{Pool, Traces};
 
 pub(crate) struct Shared {
     /// Distinguishes tracers without comparing pointers through a lock.
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) queue: Queue,
     pub(crate) pool: Pool,
+    pub(crate) traces: Traces,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) closed: AtomicBool,
@@ -94,6 +95,21 @@ impl Shared {
             self.counters.panics.fetch_add(1, Relaxed);
         }
         done
+    }
+
+    /// At the end: what has finished of traces that go on is given to the queue, what has not is counted.
+    pub(crate) fn finish_open_traces(&self) {
+        let open = self.traces.finish();
+        if open > 0 {
+            self.counters.unfinished.fetch_add(open, Relaxed);
+            notify("unfinished", || {
+                format!(
+                    "{open} spans had not ended when telemetry was shut down, and are not exported: something is still \
+                     served, such as a stream of events; what had finished in their traces is exported. Shut telemetry \
+                     down after the server has drained"
+                )
+            });
+        }
     }
 
     pub(crate) fn drop_telemetry(&self) {

@@ -30,6 +30,8 @@ pub struct Stats {
     pub panics: u64,
     /// Slow traces that were not sampled and not kept, because the rate of the plan's `keep slower` was exceeded.
     pub slow_let_go: u64,
+    /// Spans of kept traces that had not ended when the tracer was shut down.
+    pub unfinished: u64,
     /// Bytes that buffers hold now.
     pub buffer_bytes: usize,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Counters {
     pub(crate) over_budget: AtomicU64,
     pub(crate) errors_let_go: AtomicU64,
     pub(crate) panics: AtomicU64,
+    pub(crate) unfinished: AtomicU64,
     pub(crate) slow_let_go: AtomicU64,
 }
 
@@ -62,6 +65,7 @@ impl Counters {
             over_budget: self.over_budget.load(Relaxed),
             errors_let_go: self.errors_let_go.load(Relaxed),
             panics: self.panics.load(Relaxed),
+            unfinished: self.unfinished.load(Relaxed),
             slow_let_go: self.slow_let_go.load(Relaxed),
             buffer_bytes: budget.used.load(Relaxed),
         }

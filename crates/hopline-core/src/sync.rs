@@ -3,18 +3,44 @@
 #[cfg(not(hopline_loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(hopline_loom))]
-pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::{Arc, Weak};
 
 #[cfg(hopline_loom)]
-pub(crate) use checked::{Arc, Mutex, MutexGuard};
+pub(crate) use checked::{Arc, Mutex, MutexGuard, Weak};
+
+/// A handle that does not keep it alive.
+pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Weak<T> {
+    #[cfg(not(hopline_loom))]
+    return Arc::downgrade(arc);
+    #[cfg(hopline_loom)]
+    checked::downgrade(arc)
+}
 
 #[cfg(hopline_loom)]
 mod checked {
     pub(crate) use loom::sync::{Arc, MutexGuard};
 
+    /// Of nothing, since loom has none: only the end of a tracer asks for what it points to.
+    #[derive(Debug)]
+    pub(crate) struct Weak<T>(std::marker::PhantomData<T>);
+
+    impl<T> Weak<T> {
+        pub(crate) fn upgrade(&self) -> Option<Arc<T>> {
+            None
+        }
+
+        pub(crate) fn strong_count(&self) -> usize {
+            0
+        }
+    }
+
     /// loom's lock with parking_lot's face.
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    pub(super) fn downgrade<T>(_: &Arc<T>) -> Weak<T> {
+        Weak(std::marker::PhantomData)
+    }
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
@@ -24,13 +50,6 @@ mod checked {
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             match self.0.lock() {
                 Ok(guard) => guard,
-                Err(poisoned) => poisoned.into_inner(),
-            }
-        }
-
-        pub(crate) fn get_mut(&mut self) -> &mut T {
-            match self.0.get_mut() {
-                Ok(value) => value,
                 Err(poisoned) => poisoned.into_inner(),
             }
         }

@@ -11,7 +11,7 @@ use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::notice::notify;
 use crate::record::Records;
 use crate::shared::Shared;
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard, Weak, downgrade};
 use crate::value::Attr;
 
 /// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
@@ -70,6 +70,45 @@ impl Pool {
     }
 }
 
+/// All buffers of one tracer, in use or idle, for its end: what has finished in a trace that goes on is to be found.
+///
+/// Locked when a buffer is made, which an empty pool does, for a push. Bounded by twice the buffers there are.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(Mutex<Made>);
+
+#[derive(Debug, Default)]
+struct Made {
+    buffers: Vec<Weak<Mutex<State>>>,
+    /// How many there may be before those that are gone are sought.
+    worth: usize,
+}
+
+impl Traces {
+    #[cold]
+    fn made(&self, state: State) -> Arc<Mutex<State>> {
+        let buffer = Arc::new(Mutex::new(state));
+        let mut made = self.0.lock();
+        if made.buffers.len() >= made.worth {
+            made.buffers.retain(|buffer| buffer.strong_count() > 0);
+            made.worth = 2 * made.buffers.len() + 32;
+        }
+        made.buffers.push(downgrade(&buffer));
+        buffer
+    }
+
+    /// Lets what has finished go to the queue, where it is certain that its trace is kept. Gives how many spans of such
+    /// traces have not ended.
+    pub(crate) fn finish(&self) -> u64 {
+        let buffers: Vec<TraceRef> = {
+            let made = self.0.lock();
+            let live = made.buffers.iter().filter_map(Weak::upgrade);
+            live.map(|buffer| TraceRef(Some(buffer))).collect()
+        };
+        let open = |trace: &TraceRef| trace.lock().map_or(0, |mut state| state.cut_for_good());
+        buffers.iter().map(open).map(u64::from).sum()
+    }
+}
+
 /// Keeps the local trace's buffer, if there is one; the last one to go puts it back into the pool.
 ///
 /// The lock is held for the length of a few copies and no code but ours runs under it. Lock order: trace, then queue.
@@ -89,7 +128,10 @@ impl TraceRef {
         extras: Option<&Extras>,
         attrs: &[Attr<'_>],
     ) -> Result<(Self, u32, SpanId), Refused> {
-        let buffer = shared.pool.pop().unwrap_or_else(fresh);
+        let buffer = shared
+            .pool
+            .pop()
+            .unwrap_or_else(|| shared.traces.made(State::new(Records::default())));
         let opened = buffer
             .lock()
             .begin(shared, beginning, opening, extras, attrs);
@@ -125,7 +167,7 @@ impl TraceRef {
 }
 
 impl Drop for TraceRef {
-    /// Only the last holder sees a count of one, so no one else can clone or lock it meanwhile.
+    /// Only the last holder sees a count of one, so no one else can clone it meanwhile, but for the end of the tracer.
     /// Two holders that go at the same moment may both see two: then the buffer is freed, not pooled.
     #[inline]
     fn drop(&mut self) {
@@ -139,14 +181,13 @@ impl Drop for TraceRef {
 
 /// Puts the buffer of a trace that nobody holds any more into the pool.
 #[inline(never)] // one of many ends of spans: the others are not to carry its weight
-fn recycle(mut buffer: Arc<Mutex<State>>) {
-    let Some(state) = Arc::get_mut(&mut buffer).map(Mutex::get_mut) else {
-        return;
-    };
+fn recycle(buffer: Arc<Mutex<State>>) {
+    let mut state = buffer.lock();
     let Some((shared, discarded)) = state.recycle() else {
         return;
     };
     let bytes = paid_bytes(&state.records);
+    drop(state);
     if !shared.pool.push(bytes, buffer, discarded, &shared.limits) {
         shared.budget.give(bytes);
     }
@@ -163,7 +204,7 @@ fn settle(ended: Ended) {
     } = ended;
     if let Some(records) = records {
         let bytes = paid_bytes(&records);
-        let buffer = Arc::new(Mutex::new(State::new(*records)));
+        let buffer = shared.traces.made(State::new(*records));
         if !shared.pool.push(bytes, buffer, 0, &shared.limits) {
             shared.budget.give(bytes);
         }
@@ -182,9 +223,4 @@ fn settle(ended: Ended) {
         }),
         None => {}
     }
-}
-
-#[cold]
-fn fresh() -> Arc<Mutex<State>> {
-    Arc::new(Mutex::new(State::new(Records::default())))
 }

@@ -18,7 +18,7 @@ use crate::shared::Shared;
 use crate::sink::{Batching, FlushError, Sink, Source};
 use crate::stats::{Budget, Counters, Stats};
 use crate::tick::Ticker;
-use crate::trace::Pool;
+use crate::trace::{Pool, Traces};
 use crate::{Context, Notice, Resource};
 
 /// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
@@ -132,13 +132,18 @@ impl Tracer {
 
     /// Flushes, and records nothing any more. Traces that begin later still pass their context on.
     ///
+    /// Spans that have not ended are not waited for. What has finished of their traces is written if it is certain that
+    /// they are kept; what is open is counted in [`Stats::unfinished`], and there is a notice of it.
+    ///
     /// Waits up to a quarter of a second more for [notices](Notice) to be written.
     ///
     /// # Errors
     ///
     /// As [`flush`](Tracer::flush).
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.0.closed.store(true, Relaxed);
+        if !self.0.closed.swap(true, Relaxed) {
+            self.0.finish_open_traces();
+        }
         self.0.hand_over();
         let result = self.each_sink(timeout, |sink, left| sink.shutdown(left));
         Notice::flush(NOTICES_WAIT);
@@ -301,6 +306,7 @@ impl TracerBuilder {
             sinks: self.sinks,
             queue: Queue::new(each_trace),
             pool: Pool::default(),
+            traces: Traces::default(),
             budget: Budget::new(self.limits.total_bytes),
             counters: Counters::default(),
             closed: false.into(),

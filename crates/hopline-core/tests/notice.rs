@@ -58,7 +58,7 @@ fn a_hook_that_panics_or_hangs_holds_up_nobody_and_what_is_dropped_is_counted() 
         ("limit", Some("hopline-notices"))
     );
     assert_eq!(tracer.stats().lost_spans, 4);
-    drop(children);
+    drop((children, request));
 
     // the text is one line, safe and bounded
     notify("text", || format!("\u{1b}[2Jorders\n{}", "x".repeat(5000)));

@@ -53,6 +53,25 @@ impl State {
         true
     }
 
+    /// At the tracer's end: what has ended goes to the queue, however much is open, if it is certain that the trace is
+    /// kept. Gives how many spans of it are open; none of a trace that may be discarded.
+    pub(crate) fn cut_for_good(&mut self) -> u32 {
+        // one that lies in the pool has no tracer
+        if self.shared.is_none() {
+            return 0;
+        }
+        let certain = self.phase == Phase::Open && self.is_certain();
+        if certain && self.records.spans.len() > self.open as usize {
+            self.send_ended();
+            self.move_open();
+        }
+        match self.phase {
+            Phase::Kept(_) => self.open,
+            Phase::Open if certain => self.open,
+            _ => 0,
+        }
+    }
+
     /// True if so many that have ended pay for the move of what is open. Where they do not, it is not asked again
     /// before there are enough.
     fn is_worth_a_cut(&mut self, ended: usize) -> bool {

@@ -194,7 +194,9 @@ fn second_signal() {
         let (status, said) = service.end();
         assert_eq!(status.code(), Some(code), "{first} {second}: {said}");
         assert!(said.contains("hopline: signal: a second signal"), "{said}");
-        assert_eq!(receiver.await_spans(1), ["GET /"]);
+        assert!(said.contains("hopline: unfinished: 1 spans"), "{said}");
+        let sent = receiver.await_spans(2);
+        assert_eq!(sent, ["GET /", "events.subscribe"]);
     }
 }
 
