@@ -154,7 +154,7 @@
 //! * Short strings in headers make RabbitMQ close the connection; they are sent as long ones here.
 //! * Its parser recurses into tables and arrays: 14 kB of them within each other overflow the stack of its thread, which
 //!   ends the process before any code of this crate sees the message. Only who may publish to a consumed queue can do that;
-//!   `RUST_MIN_STACK=67108864` in the environment takes all that fits into RabbitMQ's frames. This crate sends none deeper
+//!   `RUST_MIN_STACK=268435456` in the environment takes all that fits into RabbitMQ's frames. This crate sends none deeper
 //!   than 64 levels.
 //! * [`Consumer::run`] and [`Channel::requests`] need a tokio runtime, and are errors without one; so does giving up at the
 //!   [limit](Channel::recovery_limit). Publishing, streams and delegates do not.

@@ -108,7 +108,7 @@ async fn a_price_is_one_conversation() {
     end.unwrap();
     let tree = shown.spans().tree();
     let (tree, replies) = tree.rsplit_once("hopline.reply-").unwrap();
-    assert_eq!(replies.trim_end().len(), 16, "a name that nobody chose");
+    assert_eq!(replies.trim_end().len(), 32, "a name that nobody chose");
     let expected = "
 request.message  prices ▸ prices
 └─ publish.message  prices
