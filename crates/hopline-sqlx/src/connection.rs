@@ -14,6 +14,7 @@ use crate::annotated::{Annotated, Notes};
 use crate::call::Call;
 use crate::database::{Step, TracedDatabase};
 use crate::executor::impl_executor;
+use crate::log::Loud;
 use crate::pool::Pool;
 use crate::record::{Pending, Record};
 use crate::settings::{Control, Settings};
@@ -130,7 +131,7 @@ impl<DB: TracedDatabase> Connection<'static, DB> {
 impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     /// Traces a connection that belongs to somebody else, with the settings of a pool.
     pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
-        Self::of(connection, like.settings())
+        Self::of(connection, like.borrowed_settings())
     }
 
     /// The next call's `db.operation.name`; an executor, which takes more of that kind.
@@ -173,11 +174,15 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
 
     fn map_pooled(self, take: impl FnOnce(PoolConnection<DB>) -> DB::Connection) -> Self {
         let Self { inner, settings } = self;
-        let inner = match inner {
-            Inner::Pooled(connection) => Inner::Owned(take(connection)),
-            other => other,
+        let Inner::Pooled(connection) = inner else {
+            return Self { inner, settings };
         };
-        Self { inner, settings }
+        // the pool replaces it no more
+        let settings = match settings.loud {
+            Loud::Until(_) => settings.always_loud(),
+            Loud::No | Loud::Always => settings,
+        };
+        Self::owned(take(connection), settings)
     }
 
     /// Closes it.

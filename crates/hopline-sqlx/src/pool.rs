@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_core::future::BoxFuture;
@@ -36,6 +36,8 @@ pub struct Pool<DB: Database> {
     /// it is held to copy a pointer.
     configured: Arc<RwLock<Arc<OptionsOf<DB>>>>,
     settings: Arc<Settings>,
+    /// The settings for connections of others, which are made once.
+    borrowed: OnceLock<Arc<Settings>>,
 }
 
 impl<DB: TracedDatabase> Pool<DB> {
@@ -46,9 +48,9 @@ impl<DB: TracedDatabase> Pool<DB> {
         let loud = if inner.size() == 0 {
             Loud::No
         } else {
-            // it replaces them when they are older
+            // it replaces them when they are older and come back from what they do
             let end = inner.options().get_max_lifetime();
-            end.and_then(|lifetime| Instant::now().checked_add(lifetime))
+            end.and_then(|lifetime| Instant::now().checked_add(lifetime.saturating_mul(2)))
                 .map_or(Loud::Always, Loud::Until)
         };
         Self::with_options(inner, options, loud)
@@ -65,6 +67,7 @@ impl<DB: TracedDatabase> Pool<DB> {
             inner,
             configured: Arc::new(RwLock::new(options)),
             settings: Arc::new(settings),
+            borrowed: OnceLock::new(),
         }
     }
 
@@ -172,6 +175,7 @@ impl<DB: TracedDatabase> Pool<DB> {
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         Arc::make_mut(&mut self.settings).change(change);
+        self.borrowed = OnceLock::new();
         self
     }
 
@@ -473,6 +477,11 @@ impl<DB: Database> Pool<DB> {
     pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings)
     }
+
+    pub(crate) fn borrowed_settings(&self) -> Arc<Settings> {
+        let made = self.borrowed.get_or_init(|| self.settings.always_loud());
+        Arc::clone(made)
+    }
 }
 
 impl<DB: Database> Clone for Pool<DB> {
@@ -481,6 +490,7 @@ impl<DB: Database> Clone for Pool<DB> {
             inner: self.inner.clone(),
             configured: Arc::clone(&self.configured),
             settings: self.settings(),
+            borrowed: self.borrowed.clone(),
         }
     }
 }

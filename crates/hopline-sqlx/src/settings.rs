@@ -124,6 +124,14 @@ impl Settings {
         settings
     }
 
+    /// The same for a connection that was not opened by a pool that is traced, or is no longer replaced by one.
+    pub(crate) fn always_loud(&self) -> Arc<Self> {
+        Arc::new(Self {
+            loud: Loud::Always,
+            ..self.clone()
+        })
+    }
+
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Self)) {
         let of_statements = |own: &Self| (own.endpoint.clone(), own.older_names, own.text);
         let before = of_statements(self);

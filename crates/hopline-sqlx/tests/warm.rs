@@ -173,22 +173,29 @@ async fn a_warm_pool_keeps_its_connections_on_sqlite() {
     std::fs::remove_file(&file).unwrap();
 }
 
-/// A connection that somebody opened, and one on which nothing is recorded.
+/// Connections that somebody else opened, and one that its pool gave away.
 #[tokio::test]
 async fn a_borrowed_connection_logs_no_values() {
     use hopline_sqlx::ConnectionExt;
 
     subscribe();
     let table = support::table();
+    let statement = || safe(&format!("SELECT 'hunter2' AS {table}"));
     let mut connection = sqlx::PgConnection::connect(&postgres_url()).await.unwrap();
-    let statement = safe(&format!("SELECT 'hunter2' AS {table}"));
-    connection.traced_mut().execute(statement).await.unwrap();
+    connection.traced_mut().execute(statement()).await.unwrap();
+    let pool = hopline_sqlx::PgPool::connect_lazy(&postgres_url()).unwrap();
+    let mut borrowed = hopline_sqlx::Connection::borrowed(&mut connection, &pool);
+    borrowed.execute(statement()).await.unwrap();
+    drop(borrowed);
     let mut traced = connection.traced();
-    let statement = safe(&format!("SELECT 'hunter2' AS {table}"));
-    traced.fetch_optional(statement).await.unwrap().unwrap();
+    let row = traced.fetch_optional(statement()).await.unwrap();
+    assert!(row.is_some());
+    let warm = sqlx::PgPool::connect(&postgres_url()).await.unwrap();
+    let mut detached = warm.traced().acquire().await.unwrap().detach();
+    detached.execute(statement()).await.unwrap();
     let logged = lines(&table);
     assert!(
-        !logged.is_empty() && logged.iter().all(|line| !line.contains("hunter2")),
+        logged.len() == 4 && logged.iter().all(|line| !line.contains("hunter2")),
         "{logged:?}"
     );
 }

@@ -1,7 +1,7 @@
 //! Every checked macro over every traced place: pool, connection, transaction, savepoint.
 
 use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer, no_attrs};
-use hopline_sqlx::{Connection, PoolExt, SqlitePool};
+use hopline_sqlx::{Acquire, Connection, PoolExt, SqlitePool};
 use hopline_sqlx_macros_test::SCHEMA;
 use sqlx::Sqlite;
 use sqlx::sqlite::SqlitePoolOptions;
@@ -36,6 +36,14 @@ async fn pool(tracer: &Tracer) -> SqlitePool {
 async fn request<T>(tracer: &Tracer, work: impl Future<Output = T>) -> T {
     let root = SpanBuilder::new("request").start_root(Some(tracer), Incoming::default(), no_attrs);
     work.in_span(root).await
+}
+
+/// A repository function: it takes a pool as well.
+async fn customers(db: impl Acquire<'_, Database = Sqlite>) -> sqlx::Result<i64> {
+    let mut conn = db.acquire().await?;
+    sqlx::query_scalar!("SELECT count(*) FROM orders")
+        .fetch_one(&mut *conn)
+        .await
 }
 
 /// A repository function: it takes whatever place it is given.
@@ -149,7 +157,7 @@ async fn over_a_connection() {
     request(&tracer, async {
         let mut conn = pool.acquire().await.unwrap();
         sqlx::query!("INSERT INTO orders (customer) VALUES (?)", "ada")
-            .execute(&mut conn)
+            .execute(&mut *conn)
             .await
             .unwrap();
         assert_eq!(
@@ -157,11 +165,9 @@ async fn over_a_connection() {
             Some(order(1, "ada", None))
         );
         assert_eq!(find(&mut conn, 2).await.unwrap(), None);
-        let count = sqlx::query_scalar!("SELECT count(*) FROM orders")
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
-        assert_eq!(count, 1);
+        assert_eq!(customers(&mut conn).await.unwrap(), 1);
+        drop(conn);
+        assert_eq!(customers(&pool).await.unwrap(), 1);
     })
     .await;
 
@@ -174,6 +180,7 @@ async fn over_a_connection() {
         summaries,
         [
             (Some("INSERT orders"), false),
+            (Some("SELECT orders"), false),
             (Some("SELECT orders"), false),
             (Some("SELECT orders"), false),
             (Some("SELECT orders"), false),
