@@ -50,7 +50,7 @@
 //!
 //! [`init`] says in one line where spans go and what the plan is. `telemetry.check().await` sends a test span and
 //! says why it did not arrive. `telemetry.exporter()` and `telemetry.tracer()` have counts of all that was sent
-//! and lost. What goes wrong later is said by [notices](set_notice_hook), at its start and at its end.
+//! and lost. What goes wrong later is reported by [notices](set_notice_hook), at its start and at its end.
 //!
 //! # Variables
 //!
@@ -64,7 +64,7 @@
 //! | `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `HOPLINE_SPOOL` | where they go and how: see `hopline::otlp` |
 //! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; beats [`Builder::plan`] |
 //! | `OTEL_SDK_DISABLED=true` | nothing is recorded; headers are still passed on |
-//! | `OTEL_PROPAGATORS` | which headers travel: `tracecontext`, `baggage`, both if not said, or `none` |
+//! | `OTEL_PROPAGATORS` | which headers travel: `tracecontext`, `baggage`, or `none`; defaults to both |
 //! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of a span |
 //! | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a text |
 //! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [`Limits`]; links have no attributes |
@@ -90,14 +90,26 @@ pub use signal::shutdown_signal;
 pub use task::{JoinSetExt, spawn, spawn_blocking};
 pub use telemetry::Telemetry;
 
+/// axum services, traced: `hopline_axum` under the path that compiler messages print.
 #[cfg(feature = "axum")]
-pub use hopline_axum as axum;
+pub mod axum {
+    pub use hopline_axum::*;
+}
+/// lapin, traced: `hopline_lapin` under the path that compiler messages print.
 #[cfg(feature = "lapin")]
-pub use hopline_lapin as lapin;
+pub mod lapin {
+    pub use hopline_lapin::*;
+}
+/// Spans over OTLP: `hopline_otlp` under the path that compiler messages print.
 #[cfg(feature = "otlp")]
-pub use hopline_otlp as otlp;
+pub mod otlp {
+    pub use hopline_otlp::*;
+}
+/// reqwest, traced: `hopline_reqwest` under the path that compiler messages print.
 #[cfg(feature = "reqwest")]
-pub use hopline_reqwest as reqwest;
+pub mod reqwest {
+    pub use hopline_reqwest::*;
+}
 /// sqlx, traced: `hopline_sqlx` under the path that compiler messages print.
 #[cfg(any(
     feature = "sqlx-any",
@@ -109,10 +121,16 @@ pub use hopline_reqwest as reqwest;
 pub mod sqlx {
     pub use hopline_sqlx::*;
 }
+/// tower HTTP services, traced: `hopline_tower` under the path that compiler messages print.
 #[cfg(feature = "tower")]
-pub use hopline_tower as tower;
+pub mod tower {
+    pub use hopline_tower::*;
+}
+/// Spans and events of the tracing crate: `hopline_tracing` under the path that compiler messages print.
 #[cfg(feature = "tracing")]
-pub use hopline_tracing as tracing;
+pub mod tracing {
+    pub use hopline_tracing::*;
+}
 
 /// The traits behind `.traced()` and `.in_span(…)`: `use hopline::prelude::*;`.
 pub mod prelude {
