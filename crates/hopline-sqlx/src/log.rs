@@ -214,30 +214,19 @@ impl Event<'_> {
             elapsed,
             slow_threshold,
         } = *self;
-        let elapsed_secs = elapsed.as_secs_f64();
-        if let Some(slow_threshold) = slow_threshold {
-            write_at!(
-                level,
-                summary,
-                db.statement = statement,
-                rows_affected,
-                rows_returned,
-                ?elapsed,
-                elapsed_secs,
-                ?slow_threshold,
-                "slow statement: execution time exceeded alert threshold"
-            );
-        } else {
-            write_at!(
-                level,
-                summary,
-                db.statement = statement,
-                rows_affected,
-                rows_returned,
-                ?elapsed,
-                elapsed_secs,
-            );
-        }
+        let message =
+            slow_threshold.map(|_| "slow statement: execution time exceeded alert threshold");
+        write_at!(
+            level,
+            message,
+            summary,
+            db.statement = statement,
+            rows_affected,
+            rows_returned,
+            ?elapsed,
+            elapsed_secs = elapsed.as_secs_f64(),
+            slow_threshold = slow_threshold.map(tracing::field::debug),
+        );
     }
 }
 

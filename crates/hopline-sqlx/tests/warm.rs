@@ -14,7 +14,8 @@ use log::LevelFilter;
 use sqlx::pool::PoolOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 use support::{mysql_url, postgres_url, safe};
-use tracing::Level;
+use tracing::{Instrument, Level, info_span};
+use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Lines that the process wrote, as an application has them with `tracing_subscriber::fmt`.
 #[derive(Clone, Copy)]
@@ -43,6 +44,7 @@ fn subscribe() {
             .with_writer(|| Lines)
             .with_ansi(false)
             .with_max_level(Level::DEBUG)
+            .with_span_events(FmtSpan::CLOSE)
             .init();
     });
 }
@@ -198,4 +200,42 @@ async fn a_borrowed_connection_logs_no_values() {
         logged.len() == 4 && logged.iter().all(|line| !line.contains("hunter2")),
         "{logged:?}"
     );
+}
+
+/// Whatever else is written meanwhile is written as before, in the spans that it belongs to, and those end.
+#[tokio::test]
+async fn other_events_and_spans_pass() {
+    subscribe();
+    let table = support::table();
+    let warm = sqlx::PgPool::connect(&postgres_url()).await.unwrap();
+    let noted = safe("DO $$ BEGIN RAISE NOTICE 'noted'; END $$");
+    let span = info_span!("request", %table);
+    warm.traced().execute(noted).instrument(span).await.unwrap();
+    let one = PoolOptions::<sqlx::Sqlite>::new().max_connections(1);
+    let warm = one.connect("sqlite::memory:").await.unwrap().traced();
+    let span = info_span!("other", %table);
+    warm.execute("SELECT 'hunter2'")
+        .instrument(span)
+        .await
+        .unwrap();
+    // SQLite's thread may have it for a moment longer
+    while lines(&table)
+        .iter()
+        .filter(|line| line.contains("close"))
+        .count()
+        < 2
+    {
+        tokio::task::yield_now().await;
+    }
+    let logged = lines(&table);
+    let notice = logged.iter().find(|line| line.contains("noted")).unwrap();
+    assert!(
+        notice.contains("sqlx::postgres::notice") && notice.contains("request{"),
+        "{notice}"
+    );
+    let statement = logged
+        .iter()
+        .filter(|line| line.contains("summary=") && line.contains("other{"));
+    assert_eq!(statement.count(), 1, "{logged:#?}");
+    assert!(!logged.concat().contains("hunter2"), "{logged:#?}");
 }

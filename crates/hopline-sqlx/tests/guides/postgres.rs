@@ -273,11 +273,12 @@ async fn types_of_the_application() {
         .await
         .unwrap();
     let create = format!(
-        "CREATE SCHEMA {schema}; SET search_path = {schema};
+        "CREATE EXTENSION IF NOT EXISTS citext SCHEMA public;
+         CREATE SCHEMA {schema}; SET search_path = {schema}, public;
          CREATE TYPE guide_mood AS ENUM ('happy', 'sad');
          CREATE TYPE guide_item AS (name TEXT, mood guide_mood);
          CREATE DOMAIN guide_code AS TEXT CHECK (length(VALUE) = 2);
-         CREATE TABLE things (id BIGINT, mood guide_mood, item guide_item, moods guide_mood[], code guide_code)"
+         CREATE TABLE things (id BIGINT, mood guide_mood, item guide_item, moods guide_mood[], code guide_code, email citext)"
     );
     one.raw().execute(safe(&create)).await.unwrap();
     let root = hopline_core::SpanBuilder::new("request").start_root(
@@ -300,7 +301,7 @@ async fn types_of_the_application() {
             };
             let mut tx = pool.begin().await.unwrap();
             // columns whose types the driver has to look up while it prepares
-            for column in ["code", "moods", "item", "mood"] {
+            for column in ["email", "code", "moods", "item", "mood"] {
                 let read = safe(&format!("SELECT {column} FROM things WHERE id = $1"));
                 sqlx::query(read)
                     .bind(1_i64)
