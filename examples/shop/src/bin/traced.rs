@@ -1,0 +1,8 @@
+//! The shop with hopline.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    shop_traced::main().await
+}

@@ -1,0 +1,1 @@
+//! Two forms of one shop; `tests/compare.rs` compares them.
