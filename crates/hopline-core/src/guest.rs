@@ -25,14 +25,16 @@ pub fn contained<R>(
     effect: impl FnOnce() -> String,
     guest: impl FnOnce() -> R,
 ) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(guest)) {
-        Ok(done) => Some(done),
-        Err(panic) => {
-            panicked(panic);
-            notify(kind, effect);
-            None
-        }
+    let done = caught(guest);
+    if done.is_none() {
+        notify(kind, effect);
     }
+    done
+}
+
+/// Runs code of the application; nothing where it panics.
+pub(crate) fn caught<R>(guest: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(guest)).map_err(panicked).ok()
 }
 
 /// Runs a closure for attributes; none where it panics.

@@ -1,7 +1,6 @@
 //! What hopline reports of itself: losses, misuse, unreachable endpoints.
 
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -9,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 
 use crate::courier::{self, Line};
+use crate::guest;
 use crate::text::shown;
 
 /// Something an operator should know.
@@ -92,7 +92,7 @@ pub(crate) fn deliver(kind: &str, message: &str) {
     let Some(hook) = HOOK.load_full() else {
         return to_stderr(&notice);
     };
-    if catch_unwind(AssertUnwindSafe(|| hook(&notice))).is_err() {
+    if guest::caught(|| hook(&notice)).is_none() {
         to_stderr(&notice);
     }
 }

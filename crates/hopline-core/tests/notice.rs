@@ -28,8 +28,17 @@ fn hook(notice: &Notice<'_>) {
             let gate = GATE.lock().unwrap().take().unwrap();
             gate.recv().unwrap();
         }
-        "limit" => panic!("a hook's bug"),
+        "limit" => std::panic::panic_any(Bomb),
         _ => {}
+    }
+}
+
+/// What a hook panics with, which panics as it goes.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a hook's bug");
     }
 }
 

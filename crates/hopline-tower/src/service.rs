@@ -1,11 +1,10 @@
 //! The service.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
 
 use hopline_core::{
-    BAGGAGE, Context, Incoming, Inject, Span, TRACEPARENT, TRACESTATE, Trust, notify,
+    BAGGAGE, Context, Incoming, Inject, Span, TRACEPARENT, TRACESTATE, Trust, contained,
 };
 use hopline_http::grpc::{self, is_grpc, is_grpc_web};
 use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
@@ -151,10 +150,7 @@ impl Root {
     /// Runs a hook of the application, if the request is recorded.
     pub(crate) fn tell(&self, hook: impl FnOnce(&Context)) {
         let Some(span) = self.recorded() else { return };
-        if catch_unwind(AssertUnwindSafe(|| hook(span.context_ref()))).is_err() {
-            notify("hook", || {
-                "a hook of a TraceLayer panicked; its request goes on".to_owned()
-            });
-        }
+        let effect = || "a hook of a TraceLayer panicked; its request goes on".to_owned();
+        contained("hook", effect, || hook(span.context_ref()));
     }
 }

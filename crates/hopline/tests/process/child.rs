@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -48,16 +50,19 @@ async fn service() -> Result {
         .route("/events", get(events))
         .layer(TraceLayer::new());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    // once polled, signals are caught: the server polls it some time later
+    let mut signal = Box::pin(hopline::shutdown_signal());
+    poll_fn(|cx| Poll::Ready(signal.as_mut().poll(cx).is_ready())).await;
     println!("{}", listener.local_addr()?);
     axum::serve(listener, app)
-        .with_graceful_shutdown(stop())
+        .with_graceful_shutdown(stop(signal))
         .await?;
     telemetry.shutdown().await;
     Ok(())
 }
 
-async fn stop() {
-    hopline::shutdown_signal().await;
+async fn stop(signal: impl Future<Output = ()>) {
+    signal.await;
     println!("stopping");
 }
 
