@@ -1,0 +1,84 @@
+//! What happens on the export thread is not recorded: a binary of its own with one test, since a process has one
+//! subscriber of `tracing`.
+#![cfg(feature = "grpc")]
+
+#[path = "support/patient.rs"]
+mod patient;
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+use hopline_otlp::Protocol;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use patient::patient;
+use support::{LONG, Receiver, record};
+
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+static RECORDED: AtomicUsize = AtomicUsize::new(0);
+
+/// Starts a span of hopline for whatever is said on the export thread, as a bridge might.
+struct Bridge;
+
+impl Bridge {
+    fn start_one() {
+        if std::thread::current().name() != Some("hopline-export") {
+            return;
+        }
+        SEEN.fetch_add(1, Ordering::Relaxed);
+        let span =
+            SpanBuilder::new("of the exporter").start_in(&Context::current(), None, no_attrs);
+        let root =
+            SpanBuilder::new("of the exporter").start_root(None, Incoming::default(), no_attrs);
+        if span.is_recording() || root.is_recording() {
+            RECORDED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Subscriber for Bridge {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Self::start_one();
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        Self::start_one();
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn what_the_http_client_of_the_exporter_says_makes_no_spans() {
+    // HTTP/2, whose client says much
+    let receiver = Receiver::start([]);
+    let exporter = patient(&receiver.url())
+        .protocol(Protocol::Grpc)
+        .build()
+        .unwrap();
+    let tracer = Tracer::builder()
+        .service("orders")
+        .sink(exporter.clone())
+        .build();
+    tracer.install().unwrap();
+    tracing::subscriber::set_global_default(Bridge).unwrap();
+    record(&tracer, "request");
+    let _ = tracer.flush(LONG);
+    assert!(SEEN.load(Ordering::Relaxed) > 0, "nothing was said");
+    assert_eq!(RECORDED.load(Ordering::Relaxed), 0);
+    let _ = tracer.flush(LONG);
+    assert_eq!(exporter.stats().given, 1);
+}
