@@ -210,7 +210,11 @@ impl Receiver {
         self.shared.state.lock().unwrap().received.clone()
     }
 
-    fn await_that(&self, what: &str, enough: impl Fn(&[Received]) -> bool) -> Vec<Received> {
+    pub(crate) fn await_that(
+        &self,
+        what: &str,
+        enough: impl Fn(&[Received]) -> bool,
+    ) -> Vec<Received> {
         let state = self.shared.state.lock().unwrap();
         let waited = self
             .shared
