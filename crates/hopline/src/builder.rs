@@ -535,6 +535,14 @@ mod tests {
                 "/nonexistent",
                 "/nonexistent",
             ),
+            #[cfg(not(feature = "otlp-grpc"))]
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "GRPC", "`otlp-grpc`"),
+            #[cfg(not(feature = "otlp-tls"))]
+            (
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "https://collector:4318",
+                "`otlp-tls`",
+            ),
         ] {
             let set = [(variable, value)];
             let error = said(builder("a").strict(), &set).unwrap_err();

@@ -52,6 +52,13 @@
 //! says why it did not arrive. `telemetry.exporter()` and `telemetry.tracer()` have counts of all that was sent
 //! and lost. What goes wrong later is reported by [notices](set_notice_hook), at its start and at its end.
 //!
+//! # The end
+//!
+//! [`shutdown_signal`] is ready at Ctrl-C or SIGTERM, and the server drains. [`Telemetry::shutdown`] then writes what has
+//! finished, for at most 5 seconds; what is lost gives a notice, and [`Telemetry::try_shutdown`] an error. Where the
+//! server does not drain, because a request hangs or a client keeps a stream open, a second signal ends the process
+//! after a flush of at most 2 seconds, with exit code 130 or 143.
+//!
 //! # Variables
 //!
 //! All are read by [`init`]. What is wrong or cannot be done gives a notice and is passed over; what cannot be done is
