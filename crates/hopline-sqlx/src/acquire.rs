@@ -162,6 +162,7 @@ acquire_from_connection!(Acquired<'_, DB>, PoolConnection<DB>, Transaction<'_, D
 pub trait Untraced {}
 
 /// The driver's own connection, where a database is [`Untraced`]: advisory locks take it.
+#[cfg(feature = "postgres")]
 macro_rules! refuse_raw_connection {
     ($connection:ty; $($place:ty),*) => {$(
         impl<DB> AsMut<$connection> for $place
