@@ -30,6 +30,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("hopline-sqlx", &["--features", "sqlite"]),
     ("hopline-sqlx", &["--features", "mysql"]),
     ("hopline-sqlx", &["--features", "any"]),
+    ("hopline-sqlx", &["--features", "events"]),
+    ("hopline-sqlx", &["--features", "migrate"]),
 ];
 
 /// Runs all steps and prints the table; `keep` leaves the servers running.
