@@ -80,6 +80,8 @@ impl Mode {
 pub(crate) struct Arrived {
     /// Spans that were taken, by their ids.
     pub(crate) spans: HashSet<Vec<u8>>,
+    /// Spans of requests after which the client broke the connection: perhaps it had no time for the answer.
+    pub(crate) unheard: HashSet<Vec<u8>>,
     pub(crate) names: HashSet<String>,
     /// What should not have arrived.
     pub(crate) problems: Vec<String>,
@@ -136,12 +138,18 @@ impl Collector {
 /// A connection ends when its client goes, or with a mode that breaks it.
 async fn serve(socket: TcpStream, state: Arc<Mutex<State>>) {
     let mut socket = BufReader::new(socket);
+    let mut last = Vec::new();
     while let Ok(Some(body)) = request(&mut socket).await {
         let mode = state.lock().expect(WHOLE).mode;
-        if !answer(&mut socket, mode, &body, &state).await {
-            return;
+        let (taken, goes_on) = answer(&mut socket, mode, &body, &state).await;
+        // after these answers a client has reasons of its own to break the connection
+        let is_odd = matches!(mode, Mode::Bomb | Mode::EmptyParts);
+        last = if is_odd { Vec::new() } else { taken };
+        if !goes_on {
+            break;
         }
     }
+    state.lock().expect(WHOLE).arrived.unheard.extend(last);
 }
 
 /// The body of the next request; none if the client has gone.
@@ -167,13 +175,13 @@ async fn request(socket: &mut BufReader<TcpStream>) -> Result<Option<Vec<u8>>> {
     Ok(Some(body))
 }
 
-/// False if the connection is to end.
+/// The spans that were taken; false if the connection is to end.
 async fn answer(
     socket: &mut BufReader<TcpStream>,
     mode: Mode,
     body: &[u8],
     state: &Mutex<State>,
-) -> bool {
+) -> (Vec<Vec<u8>>, bool) {
     let is_too_large = mode == Mode::TooLarge && body.len() > SMALL;
     let takes = match mode {
         Mode::Up | Mode::Slow | Mode::Compressed | Mode::Bomb | Mode::EmptyParts => true,
@@ -183,9 +191,11 @@ async fn answer(
     if mode == Mode::Slow {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    if takes {
-        take(body, &mut state.lock().expect(WHOLE).arrived);
-    }
+    let taken = if takes {
+        take(body, &mut state.lock().expect(WHOLE).arrived)
+    } else {
+        Vec::new()
+    };
     let gzip = "content-encoding: gzip\r\n";
     let answered = match mode {
         Mode::Up | Mode::Slow => reply(socket, "200 OK", "", &[]).await,
@@ -207,7 +217,7 @@ async fn answer(
         Mode::Hung => {
             // until the client gives up
             let _ = socket.read_u8().await;
-            return false;
+            return (taken, false);
         }
         Mode::Informational => loop {
             if socket
@@ -215,13 +225,13 @@ async fn answer(
                 .await
                 .is_err()
             {
-                return false;
+                return (taken, false);
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         },
-        Mode::Reset => return false,
+        Mode::Reset => return (taken, false),
     };
-    answered.is_ok()
+    (taken, answered.is_ok())
 }
 
 async fn reply(
@@ -257,7 +267,9 @@ fn zipped(bytes: usize) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-fn take(body: &[u8], arrived: &mut Arrived) {
+/// Gives the ids of the spans that it holds.
+fn take(body: &[u8], arrived: &mut Arrived) -> Vec<Vec<u8>> {
+    let mut taken = Vec::new();
     let mut problems = Vec::new();
     if body
         .windows(SECRET.len())
@@ -269,17 +281,19 @@ fn take(body: &[u8], arrived: &mut Arrived) {
         arrived
             .problems
             .push("a request that is not OTLP".to_owned());
-        return;
+        return taken;
     };
     let groups = request.resource_spans.into_iter();
     let scopes = groups.flat_map(|group| group.scope_spans);
     for span in scopes.flat_map(|scope| scope.spans) {
         problems.extend(look_at(&span));
+        taken.push(span.span_id.clone());
         arrived.spans.insert(span.span_id);
         arrived.names.insert(span.name);
     }
     let room = MOST_PROBLEMS.saturating_sub(arrived.problems.len());
     arrived.problems.extend(problems.into_iter().take(room));
+    taken
 }
 
 /// What is wrong with a span that has arrived.
