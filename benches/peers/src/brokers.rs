@@ -14,6 +14,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
+    PublisherConfirm,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,6 +24,12 @@ use crate::ours::clocks;
 
 const PUBLISH: &str = "lapin, a publish in a sampled trace";
 const PUBLISH_BARE: &str = "lapin/bare, a publish";
+/// Instructions that a publish without confirms may take, of lapin's own.
+pub(crate) const UNCONFIRMED: &str = "lapin, a publish without confirms in a sampled trace";
+pub(crate) const UNCONFIRMED_BARE: &str = "lapin/bare, a publish without confirms";
+/// The time that publishes under way together may take, of lapin's own.
+pub(crate) const PIPELINED: &str = "lapin, publishes under way together in a sampled trace";
+pub(crate) const PIPELINED_BARE: &str = "lapin/bare, publishes under way together";
 const CONSUME: &str = "lapin, a message consumed, sampled";
 const CONSUME_OFF: &str = "lapin, a message consumed, not recorded";
 const CONSUME_BARE: &str = "lapin/bare, a message consumed";
@@ -33,6 +40,8 @@ const PREFETCH: u16 = 1024;
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = publishers();
+    cases.extend(unconfirmed());
+    cases.extend(pipelines());
     cases.extend(consumers());
     cases
 }
@@ -77,6 +86,98 @@ fn publishers() -> Vec<Case> {
     cases
 }
 
+/// One message after the other, each until its frames are written.
+fn unconfirmed() -> Vec<Case> {
+    let bare = move |_: &_| {
+        let (link, tracer) = (Link::without_confirms(), Fate::Kept.tracer(&clocks()[0].1));
+        Work::new(move |times| {
+            let link = &link; // all of it, so that nothing of it is dropped here
+            link.runtime.block_on(async {
+                for _ in 0..times {
+                    let sent = async { send(&link.channel).await.is_ok() };
+                    assert!(sent.in_span(root(&tracer)).await);
+                }
+            });
+        })
+    };
+    let mut cases = vec![Case::new(UNCONFIRMED_BARE, bare).times(64)];
+    for (who, clock) in clocks() {
+        let ours = move |_: &_| {
+            let (link, tracer) = (Link::without_confirms(), Fate::Kept.tracer(&clock));
+            let channel = link.channel.clone().traced();
+            Work::new(move |times| {
+                let link = &link; // all of it, so that nothing of it is dropped here
+                link.runtime.block_on(async {
+                    for _ in 0..times {
+                        let sent = async { send_traced(&channel).await.is_ok() };
+                        assert!(sent.in_span(root(&tracer)).await);
+                    }
+                });
+            })
+        };
+        cases.push(Case::new(name(UNCONFIRMED, who), ours).times(64));
+    }
+    cases
+}
+
+/// All messages first, then all their confirms.
+fn pipelines() -> Vec<Case> {
+    let bare = move |_: &_| {
+        let (link, tracer) = (Link::open(), Fate::Kept.tracer(&clocks()[0].1));
+        Work::new(move |times| {
+            let link = &link; // all of it, so that nothing of it is dropped here
+            let all = async {
+                let mut confirms = Vec::new();
+                for _ in 0..times {
+                    confirms.extend(send(&link.channel).await.ok());
+                }
+                assert_eq!(confirms.len() as u64, times);
+                for confirm in confirms {
+                    assert!(confirm.await.is_ok_and(|confirm| confirm.is_ack()));
+                }
+            };
+            link.runtime.block_on(all.in_span(root(&tracer)));
+        })
+    };
+    let mut cases = vec![Case::new(PIPELINED_BARE, bare).times(512)];
+    for (who, clock) in clocks() {
+        let ours = move |_: &_| {
+            let (link, tracer) = (Link::open(), Fate::Kept.tracer(&clock));
+            let channel = link.channel.clone().traced();
+            Work::new(move |times| {
+                let link = &link; // all of it, so that nothing of it is dropped here
+                let all = async {
+                    let mut confirms = Vec::new();
+                    for _ in 0..times {
+                        confirms.extend(send_traced(&channel).await.ok());
+                    }
+                    assert_eq!(confirms.len() as u64, times);
+                    for confirm in confirms {
+                        assert!(confirm.await.is_ok_and(|confirm| confirm.is_ack()));
+                    }
+                };
+                link.runtime.block_on(all.in_span(root(&tracer)));
+            })
+        };
+        cases.push(Case::new(name(PIPELINED, who), ours).times(512));
+    }
+    cases
+}
+
+async fn send(channel: &Channel) -> lapin::Result<PublisherConfirm> {
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    let sent = channel.basic_publish(EXCHANGE.into(), QUEUE.into(), options, b"7", properties);
+    sent.await
+}
+
+async fn send_traced(
+    channel: &hopline_lapin::Channel,
+) -> lapin::Result<hopline_lapin::PublisherConfirm> {
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    let sent = channel.basic_publish(EXCHANGE.into(), QUEUE.into(), options, b"7", properties);
+    sent.await
+}
+
 /// Messages with a `traceparent`, which those who consume them bare receive as well.
 fn consumers() -> Vec<Case> {
     let bare = |_: &_| {
@@ -111,7 +212,10 @@ fn consumers() -> Vec<Case> {
                     let Some(Ok(delivery)) = consumer.next().await else {
                         return false;
                     };
-                    let acked = delivery.settle(Outcome::Ack).in_span(delivery.process_span()).await;
+                    let acked = delivery
+                        .settle(Outcome::Ack)
+                        .in_span(delivery.process_span())
+                        .await;
                     matches!(acked, Ok(true)) && delivery.publisher().is_some()
                 })
             };
@@ -163,7 +267,7 @@ async fn publish(channel: &Channel, exchange: &str, properties: BasicProperties)
 struct Link {
     channel: Channel,
     runtime: Runtime,
-    _connection: Connection,
+    connection: Connection,
     _broker: Broker,
 }
 
@@ -171,6 +275,16 @@ impl Link {
     fn open() -> Self {
         // fails where there are no free ports or threads, which ends a measurement rightly
         Self::connect().expect("a channel")
+    }
+
+    /// The same over a channel without confirms.
+    fn without_confirms() -> Self {
+        let link = Self::open();
+        let channel = link.runtime.block_on(link.connection.create_channel());
+        Self {
+            channel: channel.expect("a channel"), // as above
+            ..link
+        }
     }
 
     /// Publishes so many messages to the queue, on the runtime's own thread: the calling one only waits.
@@ -224,7 +338,7 @@ impl Link {
         Ok(Self {
             channel,
             runtime,
-            _connection: connection,
+            connection: connection,
             _broker: broker,
         })
     }

@@ -1,6 +1,7 @@
 //! The targets, each with what was measured.
 
 use crate::Results;
+use crate::brokers::{PIPELINED, PIPELINED_BARE, UNCONFIRMED, UNCONFIRMED_BARE};
 use crate::encoding::PROST;
 use crate::names::*;
 use crate::postgres;
@@ -172,6 +173,22 @@ fn of_any_clock(results: &Results) -> Vec<Target> {
             "recorded: percent of the processor time of client, server and kernel",
             2.0,
             of_time(results, postgres::QUERY, postgres::BARE),
+        ),
+        Target::new(
+            "a publish without confirms, recorded, instructions, share of lapin's",
+            1.15,
+            ratio(
+                value(UNCONFIRMED, HOPLINE, Metric::Instructions),
+                results.value(UNCONFIRMED_BARE, Metric::Instructions),
+            ),
+        ),
+        Target::new(
+            "publishes under way together, recorded, time of all threads, share of lapin's",
+            1.3,
+            ratio(
+                value(PIPELINED, HOPLINE, Metric::All),
+                results.value(PIPELINED_BARE, Metric::All),
+            ),
         ),
         Target::new(
             "10,000 traces of 6 spans in flight, resident bytes a span",
