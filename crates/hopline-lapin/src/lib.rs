@@ -92,10 +92,10 @@
 //! | body | stays | stays |
 //! | content type and encoding, delivery mode, priority, correlation id, reply to, message id, timestamp, type, app id, cluster id | stay | stay |
 //! | expiration | stays; its time starts anew | left out, as RabbitMQ does: in `hopline-dead-letter-expiration` |
-//! | user id | left out, since the broker closes the channel for that of another login: in `hopline-retry-user-id`, for which nobody vouches | the same in `hopline-dead-letter-user-id` |
+//! | user id | left out, since the broker closes the channel for that of another login: in `hopline-retry-user-id`, which the broker does not vouch for | the same in `hopline-dead-letter-user-id` |
 //! | `traceparent`, `tracestate`, `baggage` | stay, so that all attempts have one parent | those of the attempt that gave up, whose publish span links to the first |
 //! | `CC` | set aside, or it would be routed again; the [`Delivery`] has it | in `hopline-dead-letter-cc` |
-//! | `BCC` | the broker shows it to nobody | the same |
+//! | `BCC` | the broker passes it on to no consumer | the same |
 //! | `x-death`, `x-first-death-…` | stay | stay |
 //! | `x-delivery-count` | queues that write it need no copy | left out: it counts for its own queue |
 //! | other headers | stay; short strings become long ones, or RabbitMQ closes the connection | the same |

@@ -63,7 +63,7 @@ pub(crate) fn first(
     headers::retries_in(copied, queue)?;
     let name = |key| ShortString::try_new(headers::text_of(copied, key)?).ok();
     let (exchange, key) = (name(RETRY_EXCHANGE)?, name(RETRY_KEY)?);
-    // not made the property again: nobody vouches for it any more
+    // not made the property again: the broker does not vouch for it any more
     let mut headers = headers::without(copied, |key| key.starts_with(RETRY) && key != RETRY_USER);
     keep(&mut headers, CC, copied.inner().get(RETRY_CC).cloned());
     Some((exchange, key, properties.clone().with_headers(headers)))

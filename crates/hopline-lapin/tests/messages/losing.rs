@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::SpanData;
-use hopline_lapin::{Delivery, End, Outcome, PublishError, RequestError, RunOptions};
+use hopline_lapin::{ChannelExt, Delivery, End, Outcome, PublishError, RequestError, RunOptions};
 use hopline_testing::amqp::Broker;
-use lapin::ConnectionProperties;
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
+use lapin::{BasicProperties, ConnectionProperties};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Barrier, Notify};
@@ -149,6 +149,34 @@ async fn case_27_a_runner_goes_on_after_recovery() {
         .filter(|span| span.attribute("hopline.messaging.redelivered") == Some(&true.into()));
     assert_eq!(again.count(), 3, "what the broker had sent before");
     assert_eq!(setup.waiting(&setup.queue).await, 0);
+}
+
+/// lapin answers none whose frames were being written when the connection broke, and may never connect again.
+#[tokio::test]
+async fn a_publish_without_confirms_waits_no_longer_than_the_limit() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let broker = Broker::start().unwrap();
+    let setup = recovering(&broker).await;
+    let channel = setup.connection.create_channel().await.unwrap();
+    let channel = channel
+        .traced()
+        .tracer(setup.tracer.clone())
+        .recovery_limit(LIMIT);
+    let lost = async {
+        loop {
+            broker.cut_connections();
+            let (options, properties) =
+                (BasicPublishOptions::default(), BasicProperties::default());
+            let key = setup.queue.as_str().into();
+            let sent = channel.basic_publish("".into(), key, options, b"x", properties);
+            if let Err(error) = sent.await {
+                return error;
+            }
+        }
+    };
+    let lost = in_time(lost).await;
+    let spans = setup.spans.named("publish.message");
+    assert!(spans.last().unwrap().is_error(), "{lost}");
 }
 
 /// It is not rejected: nobody could be told, and it comes again.

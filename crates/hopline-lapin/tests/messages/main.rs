@@ -12,3 +12,4 @@ mod republishing;
 mod requests;
 mod running;
 mod settling;
+mod trusting;
