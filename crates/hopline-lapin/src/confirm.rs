@@ -84,7 +84,7 @@ impl Channel {
         payload: &[u8],
         properties: BasicProperties,
     ) -> lapin::Result<PublisherConfirm> {
-        let message = Message {
+        let mut message = Message {
             exchange,
             key: routing_key,
             body: payload,
@@ -93,7 +93,7 @@ impl Channel {
             carry: Carry::New,
         };
         let bare = message.properties.headers().is_none();
-        let (span, properties) = outgoing(self, &message);
+        let (span, properties) = outgoing(self, &mut message);
         let span = InFlight::new(span);
         let properties = match properties {
             Ok(properties) => properties,

@@ -200,10 +200,10 @@ impl<'a> IntoFuture for Publish<'a> {
 /// Publishes a message until the broker has answered, with the span over all of it.
 pub(crate) async fn publish(
     channel: &Channel,
-    message: Message<'_>,
+    mut message: Message<'_>,
     resend: bool,
 ) -> Result<Confirmation, PublishError> {
-    let (span, properties) = outgoing(channel, &message);
+    let (span, properties) = outgoing(channel, &mut message);
     let in_flight = InFlight::new(span);
     let mut properties = match properties {
         Ok(properties) => properties,

@@ -38,10 +38,10 @@ pub(crate) enum Carry {
     Copy,
 }
 
-/// Starts the span of a message, and gives the properties that it is sent with.
+/// Starts the span of a message, and takes out the properties that it is sent with.
 pub(crate) fn outgoing(
     channel: &Channel,
-    message: &Message<'_>,
+    message: &mut Message<'_>,
 ) -> (Span, Result<BasicProperties, PublishError>) {
     let Message {
         properties, carry, ..
@@ -91,11 +91,13 @@ pub(crate) fn outgoing(
     if headers::encoded_len(&headers) > MAX_HEADERS {
         return (span, Err(PublishError::HeadersTooLarge));
     }
-    let mut sent = properties.clone();
-    if !headers.inner().is_empty() || given.is_some() {
+    let stamp = settings.timestamps && *carry == Carry::New;
+    let has_headers = !headers.inner().is_empty() || given.is_some();
+    let mut sent = std::mem::take(&mut message.properties);
+    if has_headers {
         sent = sent.with_headers(headers);
     }
-    if settings.timestamps && *carry == Carry::New && sent.timestamp().is_none() {
+    if stamp && sent.timestamp().is_none() {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         sent = sent.with_timestamp(now.unwrap_or_default().as_secs());
     }

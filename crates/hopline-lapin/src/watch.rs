@@ -1,6 +1,5 @@
 //! Publishes that wait for a lost connection.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -26,9 +25,9 @@ pub(crate) struct Watch(
 
 #[derive(Debug, Default)]
 struct State {
-    next: u64,
-    /// Bounded by what is under way.
-    waiting: BTreeMap<u64, Waker>,
+    /// By place. Bounded by what is under way at a time; a place that is left is given again, without allocating.
+    waiting: Vec<Option<Waker>>,
+    free: Vec<usize>,
     running: bool,
     /// Since when the channel is without its connection, as far as anybody looked.
     lost: Option<Instant>,
@@ -54,7 +53,7 @@ impl Watch {
     pub(crate) fn place(&self, channel: &Channel) -> Place {
         Place {
             watch: self.clone(),
-            id: None,
+            at: None,
             status: channel.inner.status().clone(),
             limit: channel.settings.recovery_limit,
         }
@@ -76,12 +75,12 @@ async fn run(running: Running, status: ChannelStatus, every: Duration) {
             return;
         };
         let mut state = lock(&state);
-        if state.waiting.is_empty() {
+        if state.free.len() == state.waiting.len() {
             return;
         }
         if status.reconnecting() {
             state.lost.get_or_insert_with(Instant::now);
-            let waiting: Vec<Waker> = state.waiting.values().cloned().collect();
+            let waiting: Vec<Waker> = state.waiting.iter().flatten().cloned().collect();
             drop(state);
             waiting.into_iter().for_each(Waker::wake);
         } else {
@@ -107,7 +106,7 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(crate) struct Place {
     watch: Watch,
-    id: Option<u64>,
+    at: Option<usize>,
     status: ChannelStatus,
     limit: Duration,
 }
@@ -123,13 +122,15 @@ impl Place {
         if overdue && self.status.reconnecting() {
             return Poll::Ready(PublishError::NotRecovered(self.limit));
         }
-        let id = *self.id.get_or_insert_with(|| {
-            state.next += 1;
-            state.next
+        let at = *self.at.get_or_insert_with(|| {
+            state.free.pop().unwrap_or_else(|| {
+                state.waiting.push(None);
+                state.waiting.len() - 1
+            })
         });
-        match state.waiting.get_mut(&id) {
+        match &mut state.waiting[at] {
             Some(waker) => waker.clone_from(cx.waker()),
-            None => drop(state.waiting.insert(id, cx.waker().clone())),
+            none => *none = Some(cx.waker().clone()),
         }
         if !state.running
             && let Ok(runtime) = Handle::try_current()
@@ -146,8 +147,10 @@ impl Place {
 /// Nothing blocks; the lock is held to take the waker out.
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.watch.lock().waiting.remove(&id);
+        if let Some(at) = self.at {
+            let mut state = self.watch.lock();
+            state.waiting[at] = None;
+            state.free.push(at);
         }
     }
 }
