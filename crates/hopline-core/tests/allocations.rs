@@ -2,7 +2,8 @@
 
 use allocation_counter::measure;
 use hopline_core::{
-    Context, Incoming, Kind, Literal, SamplingPlan, Span, SpanBuilder, Tracer, attr, no_attrs, span,
+    Baggage, Context, Incoming, Kind, Literal, SamplingPlan, Span, SpanBuilder, Tracer, attr,
+    no_attrs, span,
 };
 
 /// A request with five children of six attributes each.
@@ -87,4 +88,27 @@ fn recording_spans_allocates_nothing_once_warm() {
 fn a_context_is_cloned_without_an_allocation() {
     let request = Span::none();
     allocates_nothing(|| drop((request.context(), Context::current())));
+}
+
+#[test]
+fn baggage_as_attributes_allocates_nothing_for_each_span() {
+    let tracer = Tracer::builder()
+        .plan(SamplingPlan::always().others(0.0).keep_errors())
+        .baggage_attributes(["tenant_id", "plan"])
+        .build();
+    let (baggage, _) = Baggage::parse([&b"tenant_id=acme,plan=gold"[..]]);
+    let request = |children: usize| {
+        let incoming = Incoming {
+            baggage: baggage.clone(),
+            ..Incoming::default()
+        };
+        let root = SpanBuilder::new("GET /");
+        let mut root = root.start_root(Some(&tracer), incoming, no_attrs);
+        root.in_scope(|| (0..children).for_each(|_| span("step").end()));
+    };
+    let allocations = |children| {
+        (0..2000).for_each(|_| request(children));
+        measure(|| (0..100).for_each(|_| request(children))).count_total
+    };
+    assert_eq!(allocations(20), allocations(1));
 }

@@ -13,6 +13,9 @@ use crate::stored::truncated;
 use crate::value::{Attr, Name, ValueKind, ValueRef};
 use crate::{Baggage, attr};
 
+/// Baggage members that a tracer usually records as attributes.
+const USUAL_MEMBERS: usize = 8;
+
 impl State {
     /// Records attributes of a span.
     #[inline(always)] // see `Records::add`
@@ -125,26 +128,41 @@ impl State {
             value_bytes: of.limits.value_bytes.min(BAGGAGE_VALUE_BYTES),
             ..of.limits
         };
-        let members: Vec<Attr<'_>> = of
+        let present = of
             .baggage_attributes
             .iter()
-            .filter_map(|key| Some(attr(Name::dynamic(key), baggage.get(key)?)))
-            .collect();
+            .filter_map(|key| Some(attr(Name::dynamic(key), baggage.get(key)?)));
+        // on the stack, since each span comes here; more keys than usual take an allocation
+        let (mut few, many);
+        let members: &[Attr<'_>] = if of.baggage_attributes.len() <= USUAL_MEMBERS {
+            few = [attr("", None::<bool>); USUAL_MEMBERS];
+            let count = few
+                .iter_mut()
+                .zip(present)
+                .fold(0, |count, (slot, member)| {
+                    *slot = member;
+                    count + 1
+                });
+            &few[..count]
+        } else {
+            many = present.collect::<Vec<_>>();
+            &many
+        };
         let left = usize::from(limits.attributes_per_span - self.records.spans[at].attrs);
         if members.is_empty() {
             return;
         }
         if self.baggage == NONE && members.len() <= left {
-            self.baggage = self.push_batch(&members, left, &limits);
+            self.baggage = self.push_batch(members, left, &limits);
         }
-        if members.len() <= left && self.has_baggage(&members, &limits) {
+        if members.len() <= left && self.has_baggage(members, &limits) {
             let span = &mut self.records.spans[at];
             span.marks.set(Marks::BAGGAGE);
             span.attrs += members.len() as u16;
             return;
         }
         // it was changed on the way
-        match self.push_batch(&members, left, &limits) {
+        match self.push_batch(members, left, &limits) {
             NONE => self.drop_attrs(at, members.len()),
             batch => {
                 self.records.chain(at, batch, 0);
