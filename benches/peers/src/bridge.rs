@@ -1,25 +1,71 @@
 //! The `tracing` crate with tracing-opentelemetry, and the axum layer built on both.
 
 use axum_tracing_opentelemetry::middleware::OtelAxumLayer;
+use hopline_core::Clock;
+use hopline_gate::bridged;
 use hopline_gate::requests::{requests, routes};
-use hopline_gate::trace::{Values, polls};
+use hopline_gate::trace::{Fate, Values, polls, root};
 use hopline_gate::{Case, Work};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Instrument, Span};
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::grid;
-use crate::names::{BRIDGE, BRIDGE_AXUM};
+use crate::names::{
+    BRIDGE, BRIDGE_AXUM, CHILDREN, HOPLINE_BRIDGE, LINE, LINE_IDS, LINE_PLAIN, REGISTRY, kept, name,
+};
 use crate::sdk::current::{flushed, provider};
 use crate::threads::{Helper, on_workers};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = grid::traces(BRIDGE, traces);
+    for (children, times) in CHILDREN {
+        let bridged = move |clock: &_| ours(children, clock);
+        cases.push(Case::new(name(kept(children), HOPLINE_BRIDGE), bridged).times(times));
+        let bare = move |clock: &_| alone(children, clock);
+        cases.push(Case::new(name(kept(children), REGISTRY), bare).times(times));
+    }
+    cases.push(Case::new(name(LINE, LINE_IDS), |clock| line(true, clock)).times(1000));
+    cases.push(Case::new(name(LINE, LINE_PLAIN), |clock| line(false, clock)).times(1000));
     cases.extend(grid::threads([BRIDGE; 3], poll, shared, workers));
     cases.extend(grid::requests(BRIDGE_AXUM, layer));
     cases
+}
+
+/// Spans of `tracing` in a root of hopline.
+fn ours(children: u64, clock: &Clock) -> Work {
+    tracing_subscriber::registry()
+        .with(hopline_tracing::layer())
+        .init();
+    bridged::traces(Fate::Kept.tracer(clock), children)
+}
+
+/// The same without a bridge: what `tracing` and the registry cost, and the root.
+fn alone(children: u64, clock: &Clock) -> Work {
+    tracing_subscriber::registry().init();
+    bridged::traces(Fate::Kept.tracer(clock), children)
+}
+
+/// A line of JSON with a time, as services log.
+fn line(with_ids: bool, clock: &Clock) -> Work {
+    let layer = fmt::layer().json().with_writer(std::io::sink);
+    if with_ids {
+        let layer = layer.map_event_format(hopline_tracing::with_ids);
+        tracing_subscriber::registry().with(layer).init();
+    } else {
+        tracing_subscriber::registry().with(layer).init();
+    }
+    let mut request = root(&Fate::Kept.tracer(clock));
+    Work::new(move |times| {
+        request.in_scope(|| {
+            for order in 0..times {
+                tracing::info!(order, customer = "ada", total = 12.5, "order placed");
+            }
+        });
+    })
 }
 
 /// Makes every `tracing` span of the process an OpenTelemetry span.
@@ -47,14 +93,14 @@ fn child(values: &Values) {
     child_of(&Span::current(), values);
 }
 
-fn root() -> Span {
+fn otel_root() -> Span {
     tracing::info_span!(parent: None, "root")
 }
 
 fn traces(sampled: bool, children: u64) -> Work {
     let (provider, values) = (subscribed(sampled), Values::unknown());
     let trace = move || {
-        let root = root();
+        let root = otel_root();
         let _current = root.enter();
         (0..children).for_each(|_| child_of(&root, &values));
     };
@@ -64,7 +110,7 @@ fn traces(sampled: bool, children: u64) -> Work {
 fn poll() -> Work {
     let provider = subscribed(true);
     flushed(
-        polls(std::future::pending::<()>().instrument(root())),
+        polls(std::future::pending::<()>().instrument(otel_root())),
         provider,
     )
 }
@@ -73,7 +119,7 @@ fn shared() -> Work {
     let provider = subscribed(true);
     let (values, helper) = (Values::unknown(), Helper::start());
     let work = Work::new(move |spans| {
-        let root = root();
+        let root = otel_root();
         let children = move || (0..spans / 2).for_each(|_| child_of(&root, &values));
         helper.both(children.clone(), children);
     });
@@ -88,7 +134,7 @@ fn workers() -> Work {
             tokio::task::yield_now().await;
             (0..2).for_each(|_| child(&values));
         };
-        work.instrument(root())
+        work.instrument(otel_root())
     });
     flushed(work, provider)
 }

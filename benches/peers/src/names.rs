@@ -4,6 +4,9 @@ use hopline_gate::Case;
 
 pub(crate) const HOPLINE: &str = "hopline";
 pub(crate) const HOPLINE_STD: &str = "hopline, std clock";
+/// Spans of `tracing` in hopline's traces, and with nothing but a registry below.
+pub(crate) const HOPLINE_BRIDGE: &str = "hopline, bridge from tracing";
+pub(crate) const REGISTRY: &str = "tracing, registry alone";
 pub(crate) const OTEL: &str = "opentelemetry_sdk";
 pub(crate) const BRIDGE: &str = "tracing-opentelemetry";
 pub(crate) const FAST_LOCAL: &str = "fastrace LocalSpan";
@@ -23,6 +26,9 @@ pub(crate) const AXUM_OFF: &str = "axum, not recorded";
 pub(crate) const AXUM_OFF_PARENT: &str = "axum, not recorded, traceparent";
 pub(crate) const AXUM_BARE: &str = "axum/bare";
 pub(crate) const AXUM_BARE_PARENT: &str = "axum/bare, traceparent";
+pub(crate) const LINE: &str = "a JSON line in a trace";
+pub(crate) const LINE_IDS: &str = "hopline, with ids";
+pub(crate) const LINE_PLAIN: &str = "tracing-subscriber, without";
 pub(crate) const ENCODED: &str = "hopline, encoding OTLP";
 pub(crate) const OTLP: &str = "OTLP encoding, a span";
 

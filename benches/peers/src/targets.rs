@@ -53,6 +53,7 @@ fn targets(results: &Results) -> Vec<Target> {
     let mut targets = of_clock(HOPLINE, &TSC, results);
     targets.extend(of_clock(HOPLINE_STD, &STD, results));
     targets.extend(of_any_clock(results));
+    targets.extend(of_bridge(results));
     targets
 }
 
@@ -97,6 +98,30 @@ fn of_clock(who: &str, limits: &Limits, results: &Results) -> Vec<Target> {
             ),
             limits.discarded_of_fastrace,
             ratio(discarded, results.value(&name(kept(5), FAST_LOCAL), thread)),
+        ),
+    ]
+}
+
+/// An entered span of `tracing` with six fields, and a log line with ids.
+fn of_bridge(results: &Results) -> Vec<Target> {
+    let thread = Metric::Thread;
+    let child = |of| child(results, of, thread);
+    let line = |of| results.value(&name(LINE, of), thread);
+    vec![
+        Target::new(
+            "an entered span of tracing with six fields, share of tracing-opentelemetry's",
+            0.2,
+            ratio(child(HOPLINE_BRIDGE), child(BRIDGE)),
+        ),
+        Target::new(
+            "the same, of tracing with its registry alone",
+            2.0,
+            ratio(child(HOPLINE_BRIDGE), child(REGISTRY)),
+        ),
+        Target::new(
+            "a JSON line with ids, of the same without",
+            1.05,
+            ratio(line(LINE_IDS), line(LINE_PLAIN)),
         ),
     ]
 }
