@@ -135,6 +135,7 @@ POST /checkout ▸ gateway  201
       │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
       ├─ POST  204
       │  └─ POST /charge ▸ payments  204
+      │     └─ card.authorise
       └─ publish.message  order.placed
          └─ process.message  order.placed ▸ worker
             ├─ db.query  UPDATE checkout_orders ▸ DATABASE
@@ -186,6 +187,7 @@ POST /checkout ▸ gateway  503  ✗
       │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
       ├─ POST  503  ✗
       │  └─ POST /charge ▸ payments  503  ✗ card_network_unavailable: the card network does not answer
+      │     └─ card.authorise
       └─ db.query  UPDATE checkout_orders ▸ DATABASE
 ";
 

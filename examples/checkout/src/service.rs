@@ -8,6 +8,8 @@ use hopline::Telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::database::Database;
 use crate::queue::Queue;
@@ -45,6 +47,7 @@ impl Service {
                 NAMES.join(", ")
             )
         })?;
+        bridge();
         let telemetry = telemetry(name, environment)?;
         let tracer = telemetry
             .tracer()
@@ -114,6 +117,12 @@ impl Service {
         self.telemetry.shutdown().await;
         done.map_err(|error| format!("{}: {error}", self.name).into())
     }
+}
+
+/// Lets spans of `tracing` join the traces, once in a process; a subscriber that is there already stays.
+fn bridge() {
+    let subscriber = tracing_subscriber::registry().with(hopline::tracing::layer());
+    let _ = subscriber.try_init();
 }
 
 fn telemetry(name: &str, environment: &Environment) -> Result<Telemetry> {

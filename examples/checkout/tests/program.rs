@@ -382,6 +382,7 @@ POST /checkout ▸ gateway  201
       │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
       ├─ POST  204
       │  └─ POST /charge ▸ payments  204
+      │     └─ card.authorise
       └─ publish.message  order.placed
          └─ process.message  order.placed ▸ worker
             ├─ db.query  UPDATE checkout_orders ▸ DATABASE
@@ -490,6 +491,7 @@ fn a_collector_gets_each_span_once_from_the_crate_that_recorded_it() {
         .iter()
         .map(|span| {
             let scope = match span.kind {
+                Kind::Internal if span.name == "card.authorise" => "hopline-tracing",
                 Kind::Internal => "hopline",
                 Kind::Server => "hopline-axum",
                 Kind::Client if span.name.starts_with("db.") => "hopline-sqlx",
