@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -26,9 +26,9 @@ pub(crate) enum Mode {
     Slow,
     /// Takes them, and compresses its answer.
     Compressed,
-    /// Takes them, and answers with far more than it should.
+    /// Is no collector: it answers with 64 MiB of zeros, compressed.
     Bomb,
-    /// The same, as a great many empty parts.
+    /// Takes them, and compresses its answer into 150,000 empty parts.
     EmptyParts,
     /// Takes small requests only.
     TooLarge,
@@ -103,10 +103,19 @@ pub(crate) struct Collector {
 const WHOLE: &str = "the lock is whole";
 const MOST_PROBLEMS: usize = 20;
 const SMALL: usize = 32 << 10;
+/// A part of the time that the client gives an attempt.
+const PROMPT: Duration = Duration::from_millis(200);
+
+static NOTHING: LazyLock<Vec<u8>> = LazyLock::new(|| zipped(0));
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| zipped(64 << 20));
+static EMPTY_PARTS: LazyLock<Vec<u8>> = LazyLock::new(|| NOTHING.repeat(150_000));
 
 impl Collector {
     /// Serves until the process ends.
     pub(crate) async fn start() -> Result<Self> {
+        // made before anybody waits for them
+        LazyLock::force(&BOMB);
+        LazyLock::force(&EMPTY_PARTS);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State {
@@ -141,10 +150,11 @@ async fn serve(socket: TcpStream, state: Arc<Mutex<State>>) {
     let mut last = Vec::new();
     while let Ok(Some(body)) = request(&mut socket).await {
         let mode = state.lock().expect(WHOLE).mode;
+        let begin = Instant::now();
         let (taken, goes_on) = answer(&mut socket, mode, &body, &state).await;
-        // after these answers a client has reasons of its own to break the connection
-        let is_odd = matches!(mode, Mode::Bomb | Mode::EmptyParts);
-        last = if is_odd { Vec::new() } else { taken };
+        // after this answer a client has a reason of its own to break the connection, if it was in time
+        let is_heard = mode == Mode::EmptyParts && begin.elapsed() < PROMPT;
+        last = if is_heard { Vec::new() } else { taken };
         if !goes_on {
             break;
         }
@@ -184,7 +194,7 @@ async fn answer(
 ) -> (Vec<Vec<u8>>, bool) {
     let is_too_large = mode == Mode::TooLarge && body.len() > SMALL;
     let takes = match mode {
-        Mode::Up | Mode::Slow | Mode::Compressed | Mode::Bomb | Mode::EmptyParts => true,
+        Mode::Up | Mode::Slow | Mode::Compressed | Mode::EmptyParts => true,
         Mode::TooLarge => !is_too_large,
         _ => false,
     };
@@ -201,9 +211,9 @@ async fn answer(
         Mode::Up | Mode::Slow => reply(socket, "200 OK", "", &[]).await,
         Mode::TooLarge if is_too_large => reply(socket, "413 Too Large", "", &[]).await,
         Mode::TooLarge => reply(socket, "200 OK", "", &[]).await,
-        Mode::Compressed => reply(socket, "200 OK", gzip, &zipped(0)).await,
-        Mode::Bomb => reply(socket, "200 OK", gzip, &zipped(64 << 20)).await,
-        Mode::EmptyParts => reply(socket, "200 OK", gzip, &zipped(0).repeat(150_000)).await,
+        Mode::Compressed => reply(socket, "200 OK", gzip, &NOTHING).await,
+        Mode::Bomb => reply(socket, "200 OK", gzip, &BOMB).await,
+        Mode::EmptyParts => reply(socket, "200 OK", gzip, &EMPTY_PARTS).await,
         Mode::Html => {
             let page = b"<html>please log in</html>";
             let header = "content-type: text/html\r\n";
