@@ -113,7 +113,7 @@ impl Channel {
 
     /// How long a lost connection may take to be recovered; two minutes if not said.
     ///
-    /// Who waits for it longer fails: a publish by [`PublishError::NotRecovered`], a [runner](Consumer::run) by lapin's
+    /// Who waits for it longer fails: a publish by [`PublishError::NotRecovered`](crate::PublishError::NotRecovered), a [runner](Consumer::run) by lapin's
     /// error, [`Requests`](crate::Requests) by being closed; a [`Consumer`] as a stream waits on. Without a tokio runtime
     /// publishes wait as long as lapin's own.
     ///
