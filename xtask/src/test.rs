@@ -20,6 +20,10 @@ const ALONE: &[(&str, &[&str])] = &[
         "hopline",
         &["--no-default-features", "--features", "sqlx-sqlite"],
     ),
+    (
+        "hopline",
+        &["--no-default-features", "--features", "tracing"],
+    ),
     ("hopline-testing", &[]),
     ("hopline", &["--no-default-features", "--features", "otlp"]),
     ("hopline-otlp", &["--no-default-features"]),

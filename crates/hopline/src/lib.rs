@@ -165,7 +165,8 @@ struct CrateReadme;
     doctest,
     feature = "axum",
     feature = "reqwest",
-    feature = "sqlx-postgres"
+    feature = "sqlx-postgres",
+    feature = "tracing"
 ))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
