@@ -75,7 +75,9 @@
 //!
 //! A client of `builder()` follows redirects with the outcomes of a plain client: the same methods, bodies, headers,
 //! errors and URLs of errors. Credentials stay within their origin (scheme, host and port), whether they come from the
-//! request, from default headers, from a middleware or from a cookie store. Policies are those of [`redirect`].
+//! request, from default headers, from a middleware or from a cookie store. This is the one difference: a plain client
+//! of reqwest 0.13 removes them on the hop to another origin, and sends those of the first request again on the next
+//! hop within that origin. Policies are those of [`redirect`].
 //!
 //! # How to change it
 //!
