@@ -166,7 +166,7 @@ impl Records {
 }
 
 impl Attr<'_> {
-    /// How many it stands for. None if it has no key.
+    /// The number of attributes in it. None if it has no key.
     #[inline]
     pub(crate) fn count(&self) -> usize {
         match self.value.0 {
@@ -176,7 +176,7 @@ impl Attr<'_> {
         }
     }
 
-    /// How many it stands for that cannot be recorded.
+    /// The number of attributes in it that cannot be recorded.
     pub(crate) fn refused(&self) -> usize {
         match self.value.0 {
             ValueKind::Absent => 0,

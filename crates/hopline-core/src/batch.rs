@@ -155,7 +155,7 @@ impl<'a> SpanView<'a> {
         &self.part.tracestate
     }
 
-    /// The number of spans that it stands for; see [`SpanData::adjusted_count`].
+    /// The number of spans that it represents; see [`SpanData::adjusted_count`].
     pub fn adjusted_count(&self) -> Option<f64> {
         adjusted_count(self.flags(), self.tracestate())
     }

@@ -106,7 +106,7 @@ impl SpanData {
         self.attribute(key)?.as_str()
     }
 
-    /// The number of spans that it stands for, itself among them: a sum over sampled spans estimates the number of all.
+    /// The number of spans that it represents, itself among them: a sum over sampled spans estimates the number of all.
     ///
     /// Zero for one that was kept though not sampled: it stands for no other. `None` if the share by which it was
     /// sampled is unknown, or [not believed](crate::Threshold#trust).

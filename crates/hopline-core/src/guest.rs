@@ -60,7 +60,7 @@ pub(crate) fn attributes<'v, A: AsRef<[Attr<'v>]>>(attrs: impl FnOnce() -> A) ->
     }
 }
 
-/// A panic's value may panic as it goes.
+/// A panic's value may panic when it is dropped.
 #[cold]
 fn panicked(panic: Box<dyn std::any::Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {

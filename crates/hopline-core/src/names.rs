@@ -56,7 +56,7 @@ impl OlderNames {
         messaging: false,
     };
 
-    /// What `OTEL_SEMCONV_STABILITY_OPT_IN` asks for: a list of `http/dup`, `database/dup` and `messaging/dup`.
+    /// The value of `OTEL_SEMCONV_STABILITY_OPT_IN`: a list of `http/dup`, `database/dup` and `messaging/dup`.
     /// Read once in a process. Words that OpenTelemetry defines for others are passed over; unknown ones give a
     /// notice.
     pub fn from_env() -> Self {

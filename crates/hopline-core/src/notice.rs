@@ -1,4 +1,4 @@
-//! What hopline reports of itself: losses, misuse, unreachable endpoints.
+//! Notices: hopline's reports of losses, misuse and unreachable endpoints.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::text::shown;
 pub struct Notice<'a> {
     /// A short stable word for its subject, such as `export` or `baggage`.
     pub kind: &'a str,
-    /// What happened, and where it helps, what to do: one line, safe to print, of up to 2048 characters.
+    /// The event and, where useful, the remedy: one line, safe to print, of up to 2048 characters.
     pub message: &'a str,
 }
 
@@ -44,13 +44,13 @@ impl Notice<'_> {
         courier::flush(timeout)
     }
 
-    /// Notices that were dropped in this process, for want of room or of a thread.
+    /// Notices that were dropped in this process, because the queue was full or no thread could be started.
     pub fn dropped() -> u64 {
         courier::dropped()
     }
 }
 
-/// How long a kind stays silent after a notice of it.
+/// Interval between two notices of one kind.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Kinds are a handful of literals; there are no notices of those past this many.
@@ -70,7 +70,7 @@ static KINDS: [Kind; MAX_KINDS] = [const { Kind::none() }; MAX_KINDS];
 /// Replaces what happens to notices; by default each is one line on standard error.
 ///
 /// The hook is called on the notices' thread, with nothing current; spans that it starts are not recorded. One
-/// that blocks holds up other notices only. A panic of it goes no further.
+/// that blocks delays other notices only. Its panics are contained.
 pub fn set_notice_hook(hook: Hook) {
     HOOK.store(Some(Arc::new(hook)));
 }

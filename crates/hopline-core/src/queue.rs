@@ -15,7 +15,7 @@ const SPARES: usize = 16;
 /// Bytes of all of them: what a burst of large traces needed is not held for ever.
 const SPARE_BYTES: usize = 8 << 20;
 
-/// One chunk being filled, and large traces beside it. Bounded: whoever makes them full together hands all over.
+/// One chunk being filled, and large traces beside it. Bounded: the thread that fills them hands all over.
 ///
 /// Locked once for each kept local trace, for the length of a few copies of what is small. Lock order: trace, then queue.
 #[derive(Debug)]

@@ -159,7 +159,7 @@ impl Drop for Shared {
         for chunk in self.queue.turn() {
             self.deliver(Batch::new(chunk, self, std::sync::Weak::new()));
         }
-        // on whatever thread the last handle went
+        // on the thread that dropped the last handle
         // one by one: two panics at once would be an abort
         for sink in std::mem::take(&mut self.sinks) {
             let effect = || "a sink panicked as it was dropped".to_owned();

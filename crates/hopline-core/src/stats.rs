@@ -26,7 +26,7 @@ pub struct Stats {
     pub over_budget: u64,
     /// Failed traces that were not sampled and not kept, because the rate of the plan's `keep errors` was exceeded.
     pub errors_let_go: u64,
-    /// Panics of sinks, of the sampler, of closures for attributes and of `Display` of errors. None went further.
+    /// Panics of sinks, of the sampler, of closures for attributes and of `Display` of errors. All were contained.
     pub panics: u64,
     /// Slow traces that were not sampled and not kept, because the rate of the plan's `keep slower` was exceeded.
     pub slow_let_go: u64,

@@ -208,7 +208,7 @@ impl Text {
         }
     }
 
-    /// Where it ends in the text that holds it.
+    /// Its end offset in the text that holds it.
     fn end(self) -> usize {
         match self {
             Self::Static(_) => 0,
@@ -263,7 +263,7 @@ impl ValueKind<'_> {
         }
     }
 
-    /// How many of its texts are longer than `max_text`.
+    /// The number of its texts that are longer than `max_text`.
     pub(crate) fn cuts(&self, max_text: usize) -> usize {
         match self {
             Self::Static(value) => usize::from(value.len() > max_text),
@@ -303,7 +303,7 @@ impl AttrRecord {
         }
     }
 
-    /// How many bytes of text a copy within these limits takes.
+    /// The bytes of text that a copy within these limits takes.
     pub(crate) fn copied_len(&self, limits: &Limits) -> usize {
         let value = match self.value {
             Stored::Text(value) => value.copied_len(limits.value_bytes),
@@ -312,7 +312,7 @@ impl AttrRecord {
         self.key.copied_len(limits.name_bytes) + value
     }
 
-    /// How many of its texts are longer than the limits.
+    /// The number of its texts that are longer than the limits.
     pub(crate) fn cuts(&self, limits: &Limits) -> usize {
         usize::from(self.key_len() > limits.name_bytes)
             + usize::from(self.value_len() > limits.value_bytes)

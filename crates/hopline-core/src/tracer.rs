@@ -45,7 +45,7 @@ static INSTALLED: OnceLock<Tracer> = OnceLock::new();
 /// It guards nothing, so no ordering is needed.
 static WAIVED: AtomicBool = AtomicBool::new(false);
 
-/// How long a shutdown waits for notices: what writes them may hang.
+/// Time that a shutdown waits for notices, whose hook may hang.
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Tracer {

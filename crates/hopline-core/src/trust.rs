@@ -1,6 +1,6 @@
-//! Whether the trace context that a caller sends is used.
+//! Trust in the trace context that a caller sends.
 
-/// Whether the `traceparent`, `tracestate` and `baggage` of a caller or a publisher are used.
+/// Use of the `traceparent`, `tracestate` and `baggage` of a caller or a publisher.
 ///
 /// A process that continues strangers' traces lets them decide what is recorded, and lets them join traces that are
 /// not theirs ([Trace Context, security considerations](https://www.w3.org/TR/trace-context-2/#security-considerations)).

@@ -114,7 +114,7 @@ impl State {
         self.flags.is_sampled() || self.promise()
     }
 
-    /// All that has ended goes to the queue.
+    /// Hands all ended spans to the queue.
     pub(super) fn send_ended(&mut self) {
         let ended = self.records.select(self.baggage, has_ended);
         self.send(ended);

@@ -20,7 +20,7 @@ pub(crate) struct Ended {
     pub(crate) shared: Arc<Shared>,
     /// Finished spans are due at the sinks.
     pub(crate) due: bool,
-    /// The operator is to be told of a failed or slow trace that was let go.
+    /// A notice is due for a failed or slow trace that was discarded.
     pub(crate) let_go: Option<Kept>,
     /// The buffer's vectors, where something holds the trace that may hold it for long.
     pub(crate) records: Option<Box<Records>>,
@@ -116,7 +116,7 @@ impl State {
         }
     }
 
-    /// All of a large trace goes to the queue as it is.
+    /// Hands all of a large trace to the queue as it is.
     fn send_all(&mut self) {
         self.base = self.base.wrapping_add(self.records.spans.len() as u32);
         let before = self.paid_bytes();

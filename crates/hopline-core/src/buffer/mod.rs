@@ -101,7 +101,7 @@ pub(crate) struct State {
     base: u32,
     /// Indices of those that stand first because they were open at a cut.
     moved: Box<[u32]>,
-    /// How many must have ended before a cut is tried again.
+    /// The number of ended spans at which a cut is tried again.
     worth: u32,
     /// The batch of the baggage that spans share, if there is one.
     pub(crate) baggage: u32,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::url::{Nested, Redaction};
 use super::{REDACTED, value};
 
-/// How the pairs of a text are set apart.
+/// The separators between the pairs of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pairs {
     /// `&` and `;`; also `?` and `#`, behind which an inner URL's own pairs begin. `+` is a space.
@@ -100,7 +100,7 @@ fn is_padding(value: &str) -> bool {
     value.bytes().all(|byte| byte == b'=')
 }
 
-/// What is recorded instead of a value under a key that names no secret, if it is or holds one.
+/// The replacement of a value under a key that names no secret, if the value is or holds one.
 #[inline]
 fn value(text: &str, pairs: Pairs, rules: &Redaction, nested: Nested) -> Option<Cow<'static, str>> {
     if is_padding(text) {

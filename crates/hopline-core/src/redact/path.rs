@@ -6,11 +6,11 @@ use super::pairs::{self, Pairs};
 use super::url::{Nested, Redaction, without_user};
 use super::{REDACTED, percent, token, value};
 
-/// What the segments before this one announce.
+/// The kind of segment that the segments before it announce.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Announced {
     Nothing,
-    /// A word like `verify`, behind which ids and tokens stand.
+    /// A word like `verify`, which ids and tokens follow.
     Perhaps,
     /// A word like `token` or `password`.
     Secret,
@@ -79,7 +79,7 @@ fn stands_out(segment: &[u8], before: &[u8]) -> bool {
             && (token::begins_token(segment) || segment.len() >= 32 && is_mixed(segment))
 }
 
-/// What is recorded instead of a segment, if it is or holds a secret.
+/// The replacement of a segment, if it is or holds a secret.
 fn segment<'a>(
     segment: &'a str,
     announced: Announced,

@@ -7,10 +7,10 @@ use super::key::is_secret_key;
 use super::pairs::{self, Pairs};
 use super::{REDACTED, path, percent, value};
 
-/// What takes the secrets out of a path.
+/// Redacts a path.
 type PathFn = fn(&str) -> Cow<'_, str>;
 
-/// How many URLs within values of URLs are still looked into.
+/// Depth to which URLs within values of URLs are redacted.
 #[derive(Clone, Copy)]
 pub(super) struct Nested(u8);
 
@@ -117,7 +117,7 @@ impl Redaction {
         }
     }
 
-    /// What is recorded instead of a value that is more than one word, if it is or holds a secret.
+    /// The replacement of a value of more than one word, if it is or holds a secret.
     #[cold]
     pub(super) fn inner(
         &self,

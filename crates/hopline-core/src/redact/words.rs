@@ -8,7 +8,7 @@ pub(super) fn is_secret_name(key: &[u8]) -> bool {
     )
 }
 
-/// Words that make any key secret, whatever stands around them.
+/// Words that make any key secret, whatever surrounds them.
 pub(super) fn is_secret_word(word: &[u8]) -> bool {
     let secret = matches!(
         word,
@@ -63,7 +63,7 @@ fn starts_with_secret(word: &[u8]) -> bool {
     }
 }
 
-/// Two words that name a secret wherever they stand: `access_key_id`, `client-cert-chain`.
+/// Two words that name a secret anywhere in a key: `access_key_id`, `client-cert-chain`.
 pub(super) fn is_secret_pair(before: &[u8], word: &[u8]) -> bool {
     match word {
         b"key" | b"keys" => guards(before),
@@ -77,7 +77,7 @@ pub(super) fn is_secret_at_end(before: &[u8], word: &[u8]) -> bool {
     match word {
         b"pass" | b"pin" | b"pw" | b"cookie" | b"cookies" | b"verifier" => true,
         b"cert" | b"certificate" | b"pem" => true,
-        // `key` alone is a name; `x-key` is one for want of another word
+        // `key` alone is a plain name; words before it make it a secret, unless they name a lookup
         b"key" => !before.is_empty() && !is_lookup(before),
         b"code" => confirms(before),
         _ => word.strip_suffix(b"code").is_some_and(confirms),
@@ -215,7 +215,7 @@ fn is_lookup(word: &[u8]) -> bool {
     )
 }
 
-/// Ends of keys that tell something about a secret and not the secret.
+/// Suffixes of keys that describe a secret without holding it.
 pub(super) fn is_measure(word: &[u8]) -> bool {
     matches!(
         word,

@@ -20,7 +20,7 @@ pub(crate) struct Keep {
     pub(crate) local_roots_only: bool,
 }
 
-/// How many traces a keep rule keeps.
+/// The limit of a keep rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeepRate {
     All,

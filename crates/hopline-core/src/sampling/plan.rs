@@ -11,7 +11,7 @@ use crate::{ParentBranch, SamplingRule};
 ///
 /// At the start, a trace with a parent follows the parent's decision; a new one is sampled with the
 /// probability of the first rule that fits it. At the end of the local root, a trace that was not
-/// sampled is kept all the same if a keep rule says so. The clause that kept it is recorded on the local root, as
+/// sampled is kept all the same if a keep rule applies. The clause that kept it is recorded on the local root, as
 /// `hopline.sampling.rule`; where none did, `parent`, `sampler` or `downstream` (another service that keeps the trace).
 ///
 /// Probabilities are OpenTelemetry's consistent ones: the share is told to those who receive the trace

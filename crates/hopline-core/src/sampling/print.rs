@@ -48,7 +48,7 @@ impl fmt::Display for SamplingPlan {
     }
 }
 
-/// As it stands behind a keep rule.
+/// As printed after a keep rule.
 impl fmt::Display for KeepRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

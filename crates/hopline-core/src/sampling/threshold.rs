@@ -30,7 +30,7 @@ pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 /// # Trust
 ///
 /// A threshold that comes from another process is believed down to a share of 2^-20, which is less than the smallest
-/// that a [`SamplingPlan`](crate::SamplingPlan) makes: with a forged one a span stands for at most 1,048,576 others. A
+/// that a [`SamplingPlan`](crate::SamplingPlan) makes: with a forged one a span represents at most 1,048,576 others. A
 /// smaller share counts as unknown, and is not passed on.
 ///
 /// [spec]: https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
@@ -81,7 +81,7 @@ impl Threshold {
         self.0 <= ALL - (ALL >> 20)
     }
 
-    /// The number of traces that one taken trace stands for: 1 / [`share`](Self::share).
+    /// The number of traces that one sampled trace represents: 1 / [`share`](Self::share).
     pub fn adjusted_count(self) -> f64 {
         1.0 / self.share()
     }
