@@ -68,7 +68,7 @@ impl Channel {
         self.with(|settings| settings.older_names = names)
     }
 
-    /// Whether the trace context that messages bring is used. Defaults to [`Trust::Continue`]: a message is processed in
+    /// Sets the use of the trace context of messages. Defaults to [`Trust::Continue`]: a message is processed in
     /// the trace that published it, with its baggage.
     ///
     /// A channel that takes messages of strangers, such as other tenants, should not: their contexts decide what is

@@ -25,7 +25,7 @@ use crate::watch::Place;
 ///
 /// # Cancellation
 ///
-/// If it is dropped, the span ends, and what came back is left to [`Channel::wait_for_confirms`].
+/// If it is dropped, the span ends, and a returned message is left to [`Channel::wait_for_confirms`].
 #[derive(Debug)]
 pub struct PublisherConfirm(Option<State>);
 
@@ -120,7 +120,7 @@ impl Channel {
     /// Waits until all that was published on this channel so far is answered; gives the messages that came back and
     /// that no confirm was awaited for.
     ///
-    /// On a channel without confirms it gives what came back so far.
+    /// On a channel without confirms it returns the messages returned so far.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl Future for PublisherConfirm {
     }
 }
 
-/// Nobody waits for the answer: its span ends by what is known of it.
+/// Gives up the answer: the span ends with the outcome known so far.
 impl Drop for PublisherConfirm {
     fn drop(&mut self) {
         if let Some(State::Waiting(Waiting { ticket, span, .. })) = self.0.take() {
@@ -179,7 +179,7 @@ fn failure(answer: &Answer, came_back: bool) -> Option<String> {
     }
 }
 
-/// What came back, without what this crate wrote into it.
+/// The returned message, without the headers that this crate added.
 fn as_published(mut answer: Confirmation) -> Confirmation {
     if let Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) = &mut answer {
         message.delivery.properties = republish::without_context(&message.delivery.properties);

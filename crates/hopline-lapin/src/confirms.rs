@@ -1,4 +1,4 @@
-//! Confirms of a channel, and which of its messages came back.
+//! Confirms of a channel, matched with its returned messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,16 +14,16 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, ShortString};
 use lapin::{BasicProperties, Confirmation, Error, ErrorKind, PublisherConfirm};
 
-/// Returned messages that nobody waits for, kept for [`Confirms::all`]; RabbitMQ limits them by nothing.
+/// Limit of returned messages whose callers are gone, kept for [`Confirms::all`]; RabbitMQ sets no limit.
 const MAX_RETURNED: usize = 10_000;
 
-/// What has been published on a channel and is not answered, mandatory or not.
+/// The unanswered publishes of a channel, mandatory or not.
 ///
-/// lapin gives a returned message to whichever confirm resolves next, so one confirm tells nothing. But lapin holds
-/// none back from a confirm that resolves: one that resolves without a returned message proves that all which came
-/// before are with confirms that resolved before. So every answer of the channel is looked at in the order of its
-/// arrival, each returned message is given to the publish that it matches, and a mandatory publish is known to be taken
-/// once it is answered and lapin has shown to hold nothing.
+/// lapin attaches a returned message to the confirm that resolves next, so a single confirm is no evidence. But lapin
+/// attaches every message that it holds: a confirm without a returned message proves that earlier returns are attached
+/// to earlier confirms. So the answers of the channel are examined in the order of arrival, each returned message is
+/// matched to its publish, and a mandatory publish is known to be routed once it is answered and lapin is known to hold
+/// no returned message.
 #[derive(Clone)]
 pub(crate) struct Confirms(Arc<Shared>);
 
@@ -45,9 +45,9 @@ struct State {
     open: Vec<u64>,
     /// The same, of which lapin holds none: known once all answers so far are looked at.
     closing: Vec<u64>,
-    /// The message after the one that came back last.
+    /// The message after the one that was returned last.
     placed: u64,
-    /// What came back to callers that are gone.
+    /// Returned messages of callers that are gone.
     returned: Vec<BasicReturnMessage>,
     /// Why one whose caller is gone was not published.
     failed: Option<Error>,
@@ -73,7 +73,7 @@ enum Stage {
     Answered(Answer),
 }
 
-/// What the broker answered, without what came back.
+/// The broker's answer, without the returned message.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Ack,
@@ -82,7 +82,7 @@ pub(crate) enum Answer {
     Failed(Error),
 }
 
-/// A mandatory publish, as its return can be told by.
+/// The properties by which the return of a mandatory publish is matched.
 #[derive(Debug)]
 pub(crate) struct Member {
     exchange: ShortString,
@@ -91,7 +91,7 @@ pub(crate) struct Member {
     context: Option<AMQPValue>,
 }
 
-/// What lapin has woken since somebody looked.
+/// Wake-ups by lapin since the last look.
 #[derive(Default)]
 struct Ready(
     // A plain lock, held to put in or take out, with no other one taken under it.
@@ -174,7 +174,7 @@ impl Confirms {
         }
     }
 
-    /// Waits until all that was published so far is answered; gives what came back to callers that are gone.
+    /// Waits until all messages published so far are answered; returns the returned messages of callers that are gone.
     ///
     /// # Errors
     ///
@@ -235,8 +235,8 @@ impl Ticket {
         }
     }
 
-    /// Ready when the broker has answered, and it is known whether the message came back: then that is with the answer,
-    /// and with no other one.
+    /// Ready when the broker has answered, and it is known whether the message was returned: a returned message is part
+    /// of its own answer only.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl Ticket {
         }
         state.look(&confirms.0);
         if is_open(&state) {
-            // only another answer helps, also one that came since the look
+            // only another answer helps, also one that arrived since the look
             confirms.watch(cx);
             state.look(&confirms.0);
         }
@@ -272,7 +272,7 @@ impl Ticket {
         poll_fn(|cx| self.poll_answer(cx)).await
     }
 
-    /// Looks at the answer, and whether the message came back, if all about it is known.
+    /// Calls `look` with the answer and whether the message was returned, if both are known.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&Answer, bool) -> Option<T>) -> Option<T> {
         let mut state = self.confirms.lock();
         state.look(&self.confirms.0);
@@ -284,7 +284,7 @@ impl Ticket {
     }
 }
 
-/// Nobody waits any more; nothing blocks, the lock is held for a look.
+/// Gives up the answer. Does not block: the lock is held for one look.
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.confirms.lock();
@@ -485,8 +485,8 @@ impl State {
         }
     }
 
-    /// Where nothing else is under way that could be answered, and lapin may hold a returned message: sends one that
-    /// goes nowhere and does not come back, whose answer draws it. True if it did.
+    /// If no other answer is pending and lapin may hold a returned message, publishes an unroutable message that is not
+    /// mandatory: its confirm carries the held message. True if it did.
     fn probe(&mut self, shared: &Shared) -> bool {
         let others = self
             .sent
@@ -512,7 +512,7 @@ impl State {
 }
 
 impl Sent {
-    /// Whether this is what came back.
+    /// True if `message` is the return of this publish.
     fn is(&self, message: &BasicReturnMessage) -> bool {
         self.came_back.is_none()
             && !self.known

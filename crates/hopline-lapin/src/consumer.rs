@@ -19,7 +19,7 @@ use crate::delivery::Delivery;
 ///
 /// As a stream it gives each message with its process span begun, which ends when the message is settled. Nothing can make
 /// that span current in the body of a loop but the loop itself: run what queries, calls or publishes in
-/// [`Delivery::context`], or its spans begin traces of their own, of which a notice tells once.
+/// [`Delivery::context`], or its spans begin traces of their own, which one notice reports.
 ///
 /// ```no_run
 /// # async fn ship(_: &hopline_lapin::Delivery) {}
@@ -40,7 +40,7 @@ use crate::delivery::Delivery;
 /// It ends when the queue or the consumer is gone; an error of the channel comes before its end. What was fetched from
 /// a connection that is gone is passed over: it could not be settled, and will be delivered again.
 ///
-/// Its clones are the same consumer: each message goes to one of them.
+/// Its clones are the same consumer: each message is delivered to one of them.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     inner: lapin::Consumer,
@@ -77,7 +77,7 @@ impl Consumer {
         self.inner.queue()
     }
 
-    /// Whether the trace context that its messages bring is used; see [`Channel::trust`].
+    /// Sets the use of the trace context of its messages; see [`Channel::trust`].
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.channel = self.channel.trust(trust);

@@ -9,7 +9,7 @@ use crate::delivery::Delivery;
 pub struct BasicGetMessage {
     /// The message.
     pub delivery: Delivery,
-    /// How many were left in the queue.
+    /// The number of messages left in the queue.
     pub message_count: u32,
 }
 

@@ -113,7 +113,7 @@ where
         if label != outcome.label() {
             done = label;
         }
-        // what went wrong first is what the span tells
+        // the span records the first failure
         if why.is_none() {
             running.failed(error_type.as_deref());
         }
@@ -219,7 +219,7 @@ const MANDATORY: BasicPublishOptions = BasicPublishOptions {
     immediate: false,
 };
 
-/// A process span that tells how it ended, whichever way that is.
+/// A process span that records its outcome, whichever way it ends.
 struct Running(Option<Span>);
 
 impl Running {

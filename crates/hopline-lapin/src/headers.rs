@@ -40,7 +40,7 @@ pub(crate) const DEATH_CC: &str = "hopline-dead-letter-cc";
 
 /// More routing keys, by which RabbitMQ routes a message as by its own.
 pub(crate) const CC: &str = "CC";
-/// How often a quorum queue delivered it before.
+/// The deliveries by a quorum queue before this one.
 pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Set by RabbitMQ on dead letters.
 const X_DEATH: &str = "x-death";
@@ -246,7 +246,7 @@ mod tests {
             death("work", "delivery_limit", AMQPValue::LongInt(1)),
             death("work", "rejected", AMQPValue::LongString("3".into())),
             death("work", "rejected", AMQPValue::LongLongInt(-1)),
-            // waited too long, in whichever queue: nobody tried
+            // expired, in whichever queue: no handler tried it
             death("work", "expired", AMQPValue::LongLongInt(7)),
             death("wait", "expired", AMQPValue::LongLongInt(7)),
             death("other", "rejected", AMQPValue::LongLongInt(7)),

@@ -56,14 +56,14 @@
 //! | `messaging.message.id`, `messaging.message.conversation_id` | the message's id and correlation id, if it has them |
 //! | `messaging.message.body.size` | bytes, if [asked for](Channel::body_sizes) |
 //! | `messaging.batch.message_count` | of batches |
-//! | `server.address`, `server.port` | if [given](Channel::server): a channel cannot tell |
+//! | `server.address`, `server.port` | if [given](Channel::server): a channel does not know its server |
 //! | `hopline.messaging.redelivered` = `true` | it was delivered before |
 //! | `retry_count` | how often it was handled before: exactly for quorum queues, by [`max_retries`](RunOptions::max_retries), and where rejections brought it back to this queue; else 1 |
 //! | `hopline.messaging.delivery_count` | which delivery this is, from 1, where the queue counts (`x-delivery-count`) |
 //! | `hopline.messaging.queue_time_ms` | since it was published, if it has the time: by the header `timestamp_in_ms`, or in steps of a second by its timestamp ([`timestamps`](Channel::timestamps)) |
-//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`; `lost` where the connection went before it could be settled, so that it comes again; `abandoned` where the [runner](Consumer::run) was dropped or could not wait |
+//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`; `lost` if the connection was lost before it could be settled, so that it is delivered again; `abandoned` where the [runner](Consumer::run) was dropped or could not wait |
 //! | `hopline.messaging.resend_count` | how often a lost connection made it be [published again](Publish::resend) |
-//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `headers_too_deep`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing, the first that went wrong: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, for a publish that was dropped |
+//! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `headers_too_deep`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing, the first failure: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, for a publish that was dropped |
 //!
 //! Names are those of OpenTelemetry's semantic conventions for RabbitMQ (v1.44, in development); `hopline.…` and
 //! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` older names stand beside them.
@@ -74,9 +74,9 @@
 //! [`Channel::basic_publish`], is ready when the frames are written, and gives a [`PublisherConfirm`] for the answer: many
 //! may be under way.
 //!
-//! In both, a mandatory message that no queue takes is told so, and no other message is: lapin may give a return to the
-//! wrong confirm where several wait, so all answers of the channel are looked at, and each return goes to the message
-//! that it matches. What travels [raw](Channel::raw) on the same channel is not seen.
+//! In both, a mandatory message that no queue takes is reported as returned, and no other message is: lapin may attach a
+//! return to the wrong confirm if several are pending, so all answers of the channel are examined, and each return is
+//! matched to its message. Messages published by [`Channel::raw`] on the same channel are not seen.
 //!
 //! # Retries and dead letters
 //!
@@ -113,9 +113,9 @@
 //!
 //! # Recovery
 //!
-//! With lapin's auto-recovery a runner goes on by itself, and a publish that asks to be [resent](Publish::resend)
-//! waits and goes on; others fail, and [`Channel::wait_for_recovery`] is ready when to try again. None of them waits
-//! longer than the [limit](Channel::recovery_limit): then it is time for a new connection. What was under way is
+//! With lapin's auto-recovery a runner resumes by itself, and a publish with [`resend`](Publish::resend) waits
+//! for the recovery and is sent again; others fail, and [`Channel::wait_for_recovery`] is ready when to try again. None
+//! waits longer than the [limit](Channel::recovery_limit): then open a new connection. Unsettled messages are
 //! delivered again, so a handler may see a message twice: its second span is `redelivered`, the first one has the outcome
 //! `lost`.
 //!
@@ -138,7 +138,7 @@
 //! It gives no way around itself but [`Channel::raw`]: nothing derefs to lapin's channel. A message that
 //! carries a context of its own keeps it, and the publish span links to that. It makes no spans for settling: the
 //! outcome is on the process span. It declares no queue but that for the replies to [`Requests`], and sets no
-//! prefetch: a consumer without one draws its whole queue into memory, and tells so once.
+//! prefetch: a consumer without one buffers its whole queue in memory, and one notice reports it.
 //!
 //! # What to know of lapin
 //!

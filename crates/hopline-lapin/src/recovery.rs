@@ -54,7 +54,7 @@ pub(crate) async fn overdue(channel: &Channel) -> PublishError {
     }
 }
 
-/// How often to look, for this limit.
+/// The polling interval for this limit.
 pub(crate) fn look_every(limit: Duration) -> Duration {
     (limit / LOOKS).max(Duration::from_millis(10))
 }
