@@ -21,7 +21,7 @@ pub(crate) struct Backlog {
     ordinary: VecDeque<u64>,
     spans: usize,
     bytes: usize,
-    /// The first number that the writer has not taken; what it has taken stays until it says what became of it.
+    /// The first number that the writer has not taken; what it has taken stays until it reports the result.
     untaken: u64,
     next: u64,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Backlog {
 #[derive(Debug)]
 struct Entry {
     batch: Arc<Batch>,
-    /// What of it still waits, if not all, and how many spans that is.
+    /// The part that still waits, if not all of it, and its number of spans.
     places: Option<Vec<Range<usize>>>,
     spans: usize,
     bytes: usize,

@@ -63,10 +63,10 @@
 //! | the request is too large for the collector | it is sent in halves, down to one span; the size that works is remembered |
 //! | the collector refuses it, or a part of a request | it is dropped; the collector knows |
 //! | something answers with success that is not a collector | it is counted as unconfirmed, and not sent again |
-//! | the process ends | it is tried once more in the time of the shutdown, then goes to the spool or is given up |
+//! | the process ends | it is tried once more in the time of the shutdown, then written to the spool or given up |
 //!
 //! Every loss is counted in [`ExportStats`], which lose no span: those given are those sent, lost, waiting and spooled. A
-//! [notice](hopline_core::notify) names a loss at its start and at its end, and the next request tells the collector.
+//! [notice](hopline_core::notify) reports a loss at its start and at its end, and the next request reports it to the collector.
 //!
 //! # How to change it
 //!

@@ -61,12 +61,12 @@ pub(crate) struct Bounds {
 struct State {
     backlog: Backlog,
     stats: ExportStats,
-    /// How often someone asked to have everything out now, and up to which entry.
+    /// The number of flush requests, and the entry up to which they apply.
     urges: u64,
     urged: u64,
     /// True while a writer that is a plain thread waits for work.
     idle: bool,
-    /// How many wait in a flush or a shutdown.
+    /// The number of threads that wait in a flush or a shutdown.
     flushes: usize,
     /// When the writer must give up; set once the queue takes nothing any more.
     deadline: Option<Instant>,

@@ -44,7 +44,7 @@ pub(super) fn partial_success(content_type: Option<&str>, body: &[u8]) -> Option
     }
 }
 
-/// False if an answer of this type is not OTLP, whatever it says.
+/// False if an answer of this type is not OTLP, whatever its body.
 pub(super) fn may_be_otlp(content_type: Option<&str>) -> bool {
     let content_type = essence(content_type);
     is_unset(&content_type) || content_type.contains("json") || content_type.contains("protobuf")

@@ -54,7 +54,7 @@ impl Folder {
         self.open_file(name, Opening::New)
     }
 
-    /// The content of a file of at most so many bytes.
+    /// The content of a file, up to a limit of bytes.
     pub(super) fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
         let file = self.open_file(name, Opening::Read)?;
         let mut content = Vec::new();
@@ -122,7 +122,7 @@ mod unix {
                 Opening::New => OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL,
                 Opening::Lock => OFlags::RDWR | OFlags::CREATE,
             };
-            // not waiting: a pipe would be opened when somebody opens its other end
+            // without waiting: opening a pipe blocks until its other end is opened
             let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
             let mode = Mode::RUSR | Mode::WUSR;
             let file = rustix::fs::openat(&self.handle, name, flags | OFlags::CLOEXEC, mode)?;

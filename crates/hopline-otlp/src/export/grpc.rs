@@ -167,7 +167,7 @@ async fn judge(response: Response<Body>) -> Reply {
     while let Some(frame) = body.frame().await {
         let frame = match frame {
             Ok(frame) => frame,
-            // its status was still to come: nobody knows whether the call succeeded
+            // its status is missing, so it is unknown whether the call succeeded
             Err(error) => return Reply::failed(&error),
         };
         match frame.into_data() {
@@ -232,7 +232,7 @@ impl Status {
         })
     }
 
-    /// What the [OTLP/gRPC failures] mean; `None` for success.
+    /// The meaning of the [OTLP/gRPC failures]; `None` for success.
     ///
     /// [OTLP/gRPC failures]: https://opentelemetry.io/docs/specs/otlp/#failures
     fn judge(&self) -> Option<Reply> {

@@ -137,7 +137,7 @@ async fn judge(response: Response, deadline: Instant) -> Reply {
     }
 }
 
-/// What a status of failure means by itself; also for answers to gRPC that are not gRPC.
+/// The meaning of a failure status by itself; also for answers to gRPC that are not gRPC.
 pub(super) fn by_status(status: StatusCode, headers: &HeaderMap) -> Option<Reply> {
     let why = format!("the collector answered {status}");
     match status {

@@ -1,4 +1,4 @@
-//! How long the export thread waits, and for what.
+//! Time limits of the export thread.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -53,7 +53,7 @@ fn busy(_: &Handle) -> Duration {
 const BUSY: Duration = Duration::from_secs(2);
 const BUSY_BYTES: f64 = 4e6;
 
-/// Runs `work`, and drops it where it stands once `end` is there.
+/// Runs `work`, and drops it unfinished at `end`.
 pub(super) async fn until(work: impl Future<Output = ()>, end: impl Future<Output = ()>) {
     let (mut work, mut end) = (pin!(work), pin!(end));
     poll_fn(|cx| match (work.as_mut().poll(cx), end.as_mut().poll(cx)) {

@@ -115,7 +115,7 @@ impl ConfigError {
         self.0.setting.as_ref().map(|setting| setting.variable)
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub fn remedy(&self) -> String {
         match &self.0.problem {
             Problem::Endpoint { remedy, .. } => remedy

@@ -3,7 +3,7 @@
 /// The most that OTLP lets a client send in one request, in bytes.
 pub(super) const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
-/// How large requests may be, as the collector's answers have shown.
+/// The size limit of requests, learned from the collector's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestSize {
     most: usize,

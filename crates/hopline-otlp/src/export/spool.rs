@@ -57,10 +57,10 @@ pub(super) struct Stored {
     pub(super) spans: u64,
 }
 
-/// How many damaged files stay, for those who want to look at them.
+/// The number of damaged files that are kept for inspection.
 const MAX_CORRUPT: usize = 8;
 
-/// How many requests are kept, which is what their list takes in memory.
+/// The number of requests that are kept, which bounds the memory of their list.
 const MAX_FILES: usize = 65_536;
 
 /// The largest file that can hold a request, as gzip makes what it cannot pack a little larger.

@@ -105,7 +105,7 @@ impl Worker {
         }
     }
 
-    /// What the time of a shutdown did not suffice for goes to disk.
+    /// Writes to disk the spans that could not be sent in the time of a shutdown.
     pub(super) fn spool_rest(&self) {
         if self.spool.is_none() {
             return;

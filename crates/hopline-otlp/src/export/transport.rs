@@ -182,7 +182,7 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// The cause at the bottom: it tells what happened, and does not repeat the URL, which may hold credentials.
+/// The cause at the bottom: it names the failure, and does not repeat the URL, which may hold credentials.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()

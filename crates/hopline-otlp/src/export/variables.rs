@@ -257,7 +257,7 @@ pub(super) fn set_by_variables(error: ConfigError, env: &Env<'_>) -> ConfigError
             let text = FileVariable { variable, path }.shown_path();
             error.set_by(variable, text)
         }
-        // of several it does not say which
+        // with several, it does not name the one
         _ => error,
     }
 }

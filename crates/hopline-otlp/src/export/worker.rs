@@ -82,7 +82,7 @@ impl Worker {
         drop(end);
     }
 
-    /// What cannot be sent must not stand in the way of what can.
+    /// Spans that cannot be sent must not block those that can.
     fn give_up_on_panic(&self) {
         #[cfg(feature = "spool")]
         if let (Some(stored), Some(spool)) = (self.stored.take(), &self.spool) {
