@@ -16,7 +16,7 @@ use crate::transaction::Transaction;
 
 /// Takes a connection from a pool, a connection or a transaction alike, or begins a transaction there.
 ///
-/// It stands for [`sqlx::Acquire`] in the signatures of repository functions, which stay as they are otherwise.
+/// It replaces [`sqlx::Acquire`] in the signatures of repository functions, which stay as they are otherwise.
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]

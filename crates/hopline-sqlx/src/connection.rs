@@ -129,7 +129,7 @@ impl<DB: TracedDatabase> Connection<'static, DB> {
 }
 
 impl<'c, DB: TracedDatabase> Connection<'c, DB> {
-    /// Traces a connection that belongs to somebody else, with the settings of a pool.
+    /// Traces a borrowed connection, with the settings of a pool.
     pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
         Self::of(connection, like.borrowed_settings())
     }
@@ -206,7 +206,7 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         self.raw().is_in_transaction()
     }
 
-    /// How many statements are prepared and kept for the next time.
+    /// The number of prepared statements in the cache.
     pub fn cached_statements_size(&self) -> usize
     where
         DB: HasStatementCache,

@@ -120,7 +120,7 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
         self.inner.is_textual()
     }
 
-    /// How many columns are expected.
+    /// The number of expected columns.
     pub fn num_columns(&self) -> usize {
         self.inner.num_columns()
     }

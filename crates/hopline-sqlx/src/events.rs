@@ -69,13 +69,13 @@ impl EventSpans {
         self
     }
 
-    /// How spans are named. Defaults to what the environment sets.
+    /// Selects the names of spans. Defaults to the environment's choice.
     pub fn span_names(mut self, names: SpanNames) -> Self {
         self.settings.change(|settings| settings.names = names);
         self
     }
 
-    /// What is recorded of a statement's text. Defaults to [`QueryText::Redacted`].
+    /// Selects how a statement's text is recorded. Defaults to [`QueryText::Redacted`].
     pub fn query_text(mut self, text: QueryText) -> Self {
         self.settings.change(|settings| settings.text = text);
         self
@@ -142,7 +142,7 @@ impl<S> Filter<S> for Statements {
     }
 }
 
-/// What an event tells of a statement.
+/// The fields of a statement's event.
 #[derive(Default)]
 struct Statement {
     /// Its first words, with ` …` where there are more; else all of it.

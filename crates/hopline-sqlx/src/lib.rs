@@ -28,7 +28,7 @@
 //! └─ db.commit ▸ postgresql                    4.8 ms                   █████
 //! ```
 //!
-//! What works with sqlx's pool works with the traced one: `query`, `query_as`, `query_scalar`, the checked macros,
+//! The traced pool supports the API of sqlx's pool: `query`, `query_as`, `query_scalar`, the checked macros,
 //! `QueryBuilder`, `raw_sql`, prepared statements, streams, transactions, savepoints, and functions generic over
 //! `Executor`. The types in the signatures of functions are these:
 //!
@@ -45,9 +45,9 @@
 //!
 //! Code that has to keep sqlx's types gets spans from sqlx's own events by [`EventSpans`], with the feature `events`.
 //!
-//! Where something cannot work it does not compile, and the compiler's message names the remedy. A pool without
+//! Unsupported uses do not compile, and the compiler's message names the remedy. A pool without
 //! `.traced()`, or mismatched types of one name: two versions of sqlx are in the tree, and `cargo tree -d -i sqlx-core`
-//! shows who needs which. This crate wraps sqlx 0.9. `missing: describe` in a driver's crate: turn on the feature of that
+//! shows the dependents of each. This crate wraps sqlx 0.9. `missing: describe` in a driver's crate: turn on the feature of that
 //! driver here too.
 //!
 //! # Spans
@@ -124,7 +124,7 @@
 //!   connection that a pool opens of its own accord: that is part of the wait.
 //! * Rows that fail to decode are not errors of a span: that is above the executor.
 //! * It records no bound values (`db.query.parameter.…`) and no address of the peer's socket: sqlx shows neither.
-//! * MySQL's driver does not tell MariaDB from MySQL; [`Pool::system`] does.
+//! * MySQL's driver does not distinguish MariaDB from MySQL; [`Pool::system`] does.
 
 mod acquire;
 mod annotated;

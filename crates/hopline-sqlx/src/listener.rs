@@ -127,12 +127,12 @@ impl PgListener {
         self.inner.into_stream().boxed()
     }
 
-    /// Whether to wait on where the pool is closed. Defaults to false.
+    /// Keeps waiting after the pool is closed. Defaults to false.
     pub fn ignore_pool_close_event(&mut self, ignore: bool) {
         self.inner.ignore_pool_close_event(ignore);
     }
 
-    /// Whether to connect again at once where the connection is lost. Defaults to true.
+    /// Reconnects at once when the connection is lost. Defaults to true.
     pub fn eager_reconnect(&mut self, eager: bool) {
         self.inner.eager_reconnect(eager);
     }

@@ -55,7 +55,7 @@ fn seconds(printed: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()
 }
 
-/// True if somebody may listen at this level; a listener may still refuse the event itself.
+/// True if a listener may be enabled at this level; a listener may still refuse the event itself.
 fn is_heard(level: LevelFilter) -> bool {
     let Some(level) = level.to_level() else {
         return false;

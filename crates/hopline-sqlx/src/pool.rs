@@ -435,12 +435,12 @@ impl<DB: TracedDatabase> Pool<DB> {
 }
 
 impl<DB: Database> Pool<DB> {
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn size(&self) -> u32 {
         self.inner.size()
     }
 
-    /// How many connections are open and not in use.
+    /// The number of open connections that are idle.
     pub fn num_idle(&self) -> usize {
         self.inner.num_idle()
     }

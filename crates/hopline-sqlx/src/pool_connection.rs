@@ -1,4 +1,4 @@
-//! A connection that goes back to its pool.
+//! A connection that returns to its pool.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -10,7 +10,7 @@ use crate::connection::Connection;
 use crate::database::TracedDatabase;
 use crate::executor::impl_executor;
 
-/// A connection of a pool whose statements are spans; goes back to the pool when it is dropped.
+/// A connection of a pool whose statements are spans; returns to the pool when it is dropped.
 ///
 /// Derefs to [`Connection`], as sqlx's own derefs to the driver's: `&mut *connection` and `&mut connection` are
 /// executors, and both are taken by functions over `&mut Connection<'_, DB>`.
@@ -66,7 +66,7 @@ impl<DB: TracedDatabase> PoolConnection<DB> {
         self.connection.detach()
     }
 
-    /// Takes it out of its pool for good: the pool goes on as if it was in use. It stays traced.
+    /// Takes it out of its pool for good: the pool counts it as in use. It stays traced.
     #[must_use = "a connection that is dropped is closed"]
     pub fn leak(self) -> Connection<'static, DB> {
         self.connection.leak()

@@ -38,7 +38,7 @@ pub trait PoolExt: PoolOfSqlx09 {
     /// the redacted text. Nothing else changes: connections that are open stay open, and `after_connect` does not run
     /// again.
     ///
-    /// A connection that was open before `.traced()` still writes its own events, and nothing can tell it to stop. Where
+    /// A connection that was open before `.traced()` still writes its own events, and cannot be stopped. Where
     /// the process has a `tracing` subscriber, they are held back. Where it has only a logger of the `log` crate, they
     /// arrive beside those of the pool, until the pool has replaced such connections
     /// ([`max_lifetime`](PoolOptions::max_lifetime)). A pool that is traced from the start has no such connections:
@@ -54,7 +54,7 @@ impl<T: PoolOfSqlx09> PoolExt for T {
     }
 }
 
-/// What [`PoolExt::traced`] is for: pools and the options of pools, of sqlx 0.9.
+/// Receivers of [`PoolExt::traced`]: pools and the options of pools, of sqlx 0.9.
 ///
 /// A trait by itself, so that the compiler names the remedy where `.traced()` is called on a pool of another version.
 /// Where more traits with a `.traced()` are in scope, it prints this trait's name alone.
