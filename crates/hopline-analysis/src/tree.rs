@@ -316,7 +316,7 @@ fn place(span: &SpanData, several: bool) -> Option<String> {
     Some(format!("{host}{route}")).filter(|place| !place.is_empty())
 }
 
-/// An address with its port, unless that is the one that goes without saying.
+/// An address with its port, unless that is the default port.
 fn with_port(address: &str, span: &SpanData) -> String {
     let port = span
         .attribute(semconv::SERVER_PORT)

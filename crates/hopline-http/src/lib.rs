@@ -1,4 +1,4 @@
-//! What hopline's HTTP spans share: header carrier, method, route, captured headers, status and error rules.
+//! Shared parts of hopline's HTTP spans: header carrier, method, route, captured headers, status and error rules.
 //!
 //! Services use `hopline-axum`, `hopline-tower` and `hopline-reqwest`, which are made of these pieces;
 //! so is any other instrumentation of HTTP that wants to record the same:

@@ -1,4 +1,4 @@
-//! What an answer of gRPC adds to a request's span: its method, as soon as it is known, and its status.
+//! Attributes that a gRPC answer adds to a request's span: its method, as soon as it is known, and its status.
 
 use hopline_core::{Literal, Name, attr};
 use hopline_http::attribute;
@@ -9,7 +9,7 @@ use crate::KNOWN;
 use crate::root::Root;
 
 impl Root {
-    /// The body's trailers, which say how a gRPC call ended.
+    /// The body's trailers, which hold the status of a gRPC call.
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.is_grpc {
             self.grpc_status(Status::of(trailers));

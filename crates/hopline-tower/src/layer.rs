@@ -54,7 +54,7 @@ pub(crate) struct Tell {
 
 impl TraceLayer {
     /// Trusts its callers ([`Trust::Continue`]): a request with a valid `traceparent` continues the caller's
-    /// trace, sampled as the caller says, and brings its baggage. For services that strangers cannot reach; at the edge
+    /// trace, sampled as the caller decided, and takes its baggage. For services that strangers cannot reach; at the edge
     /// use [`public`](Self::public).
     pub fn new() -> Self {
         Self {
@@ -82,7 +82,7 @@ impl TraceLayer {
         Self::new().trust(Trust::Link)
     }
 
-    /// Whether the caller's trace context is used. Defaults to [`Trust::Continue`]; with any other, `traceparent`,
+    /// Sets the use of the caller's trace context. Defaults to [`Trust::Continue`]; with any other, `traceparent`,
     /// `tracestate` and `baggage` are taken out of the request before the service sees it.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {

@@ -128,7 +128,7 @@
 //!
 //! * have any number of requests recorded at your cost, or hide requests, by the sampled flag;
 //! * join a trace that is not the stranger's, by its id;
-//! * make one span stand for up to a million others in counts that are made from samples, by a forged threshold;
+//! * give one span an adjusted count of up to a million, which skews counts estimated from samples, by a forged threshold;
 //! * put baggage into all services behind the edge, and into attributes where members are allowed as attributes.
 //!
 //! Under [`TraceLayer::public`] none of that is possible: the stranger's ids become a link, `tracestate` and `baggage` are

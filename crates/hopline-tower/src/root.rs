@@ -42,7 +42,7 @@ pub(crate) struct Root {
     pub(crate) grpc_named: bool,
     /// Where a route that is known late is found, until it was.
     pub(crate) cell: Option<RouteCell>,
-    /// What to tell the operator if the request succeeds without a route.
+    /// The notice to give if the request succeeds without a route.
     pub(crate) unrouted: Option<&'static str>,
     /// Present if something is to be done with the answer.
     pub(crate) options: Option<Arc<Options>>,
@@ -127,7 +127,7 @@ impl Root {
     }
 
     pub(crate) fn end(&mut self) {
-        // without an answer, nobody knows whether it is a method
+        // without an answer, it is unknown whether it is a method
         if self.is_grpc && self.status.is_some() {
             self.grpc_method(false);
         }

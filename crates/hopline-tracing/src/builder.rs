@@ -65,7 +65,7 @@ pub struct Builder {
     options: Options,
 }
 
-/// What the layer records besides names and fields.
+/// Data that the layer records besides names and fields.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) tracer: Option<Tracer>,

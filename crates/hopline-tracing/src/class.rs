@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use hopline_core::redact::is_secret_key;
 
-/// How a field is recorded.
+/// The treatment of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// As an attribute.
@@ -29,7 +29,7 @@ pub(crate) enum Class {
     OfLog,
 }
 
-/// Names are few and never move, so their addresses tell them apart.
+/// Names are few and never move, so their addresses identify them.
 const REMEMBERED: usize = 128;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! What applications call on a `tracing` span.
+//! Extension methods of a `tracing` span.
 
 use hopline_core::{Attr, Context, Incoming, Name, SpanContext, Value, attr};
 use tracing::Span;

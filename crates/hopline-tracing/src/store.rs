@@ -30,7 +30,7 @@ pub(crate) struct Bridged {
     pub(crate) timings: Option<Box<Timings>>,
 }
 
-/// What has become of a span.
+/// The state of a span.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Outside any trace. It becomes a root when it is entered or used, if it may.
@@ -41,13 +41,13 @@ pub(crate) enum State {
     Started(Span),
 }
 
-/// What a span outside any trace needs to become a root later.
+/// The data with which a span outside any trace becomes a root later.
 #[derive(Debug)]
 pub(crate) struct Outside {
     pub(crate) meta: &'static Metadata<'static>,
     pub(crate) fields: Fields,
     pub(crate) since: SystemTime,
-    /// What was current where it was created.
+    /// The context that was current at its creation.
     pub(crate) around: Context,
     /// The parent it was given.
     pub(crate) incoming: Option<Incoming>,

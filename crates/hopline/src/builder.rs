@@ -70,7 +70,7 @@ pub fn builder(service: &str) -> Builder {
     }
 }
 
-/// How long a start waits until its notices are written: what writes them may hang.
+/// Time that a start waits until its notices are written, as their hook may hang.
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 /// What a service's telemetry is made of.
@@ -175,7 +175,7 @@ impl Builder {
         self
     }
 
-    /// How long [`Telemetry::shutdown`] waits for spans to be written. Defaults to 5 seconds.
+    /// Sets the time that [`Telemetry::shutdown`] waits for spans to be written. Defaults to 5 seconds.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self

@@ -50,7 +50,7 @@
 //!
 //! [`init`] says in one line where spans go and what the plan is. `telemetry.check().await` sends a test span and
 //! says why it did not arrive. `telemetry.exporter()` and `telemetry.tracer()` have counts of all that was sent
-//! and lost. What goes wrong later is reported by [notices](set_notice_hook), at its start and at its end.
+//! and lost. [Notices](set_notice_hook) report later failures, at their start and at their end.
 //!
 //! # The end
 //!

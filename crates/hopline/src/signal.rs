@@ -46,10 +46,10 @@ pub async fn shutdown_signal() {
     }
 }
 
-/// How long the process goes on after a second signal.
+/// The longest time from a second signal to the end of the process.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
 
-/// How long a signal counts as the same one.
+/// Time within which repeated signals count as one.
 const SAME: Duration = Duration::from_millis(200);
 
 /// Starts the thread that waits for signals; its end of the channel shows that the first was there.

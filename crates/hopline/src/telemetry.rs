@@ -22,7 +22,7 @@ pub struct Telemetry {
 /// How long a drop may hold up the process.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long an end waits until its own notice is written: what writes it may hang.
+/// Time that an end waits until its own notice is written, as the hook may hang.
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Telemetry {
@@ -55,7 +55,7 @@ impl Telemetry {
     ///
     /// # Cancellation
     ///
-    /// If the future is dropped, the shutdown goes on by itself.
+    /// If the future is dropped, the shutdown continues in the background.
     pub async fn shutdown(self) {
         let losses = self.losses();
         if let Err(error) = self.try_shutdown().await {
@@ -72,7 +72,7 @@ impl Telemetry {
     ///
     /// # Cancellation
     ///
-    /// If the future is dropped, the shutdown goes on by itself.
+    /// If the future is dropped, the shutdown continues in the background.
     ///
     /// # Examples
     ///
@@ -128,7 +128,7 @@ impl Drop for Running {
     }
 }
 
-/// What the end of telemetry loses.
+/// The loss at the end of telemetry.
 struct Losses {
     #[cfg(feature = "otlp")]
     exporter: Option<hopline_otlp::Exporter>,
