@@ -215,7 +215,7 @@ pub(crate) fn matched_path(extensions: &Extensions) -> Option<&str> {
     extensions.get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
-/// Where axum leaves the URI that a nest takes the prefix from.
+/// The URI before a nest removes its prefix, which axum keeps in an extension.
 fn original<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
     extensions
         .get::<OriginalUri>()

@@ -74,7 +74,7 @@ pub struct Context {
     pub(crate) extras: Option<Arc<Extras>>,
 }
 
-/// What a context keeps from being recorded.
+/// The spans that a context suppresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mute {
     Nothing,

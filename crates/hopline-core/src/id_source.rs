@@ -107,7 +107,7 @@ thread_local! {
     static GENERATORS: RefCell<Option<Generators>> = const { RefCell::new(None) };
 }
 
-/// What a thread draws ids from.
+/// A thread's generator of ids.
 struct Generators {
     traces: StdRng,
     spans: fastrand::Rng,

@@ -181,7 +181,7 @@ impl Records {
         }
     }
 
-    /// What is in it, in bytes.
+    /// The size of its content, in bytes.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         size_of::<SpanRecord>() * self.spans.len()

@@ -68,7 +68,7 @@ impl Span {
     /// A span that records nothing, for requests that are not to be recorded: what is started in it records nothing
     /// either.
     ///
-    /// It passes the parent that came in on, unchanged. Without one it passes on ids of its own that are not sampled, so
+    /// It passes the incoming parent on, unchanged. Without one it passes on ids of its own that are not sampled, so
     /// that the services it calls do not begin sampled traces for it.
     ///
     /// # Examples

@@ -190,7 +190,7 @@ impl<'a> SpanBuilder<'a> {
 
     /// Starts a local root: for requests and messages that come in. What is current is ignored.
     ///
-    /// It is a child of the parent that came in, and linked to [`Incoming::link`]. The tracer is the one given, else
+    /// It is a child of the incoming parent, and linked to [`Incoming::link`]. The tracer is the one given, else
     /// the installed one. With none, nothing is recorded, and every call passes the incoming context on unchanged.
     pub fn start_root<'v, A: AsRef<[Attr<'v>]>>(
         self,

@@ -331,7 +331,7 @@ impl AttrRecord {
         Self { key, value }
     }
 
-    /// Where its text ends, counted from where its batch's begins.
+    /// The end offset of its text, from the beginning of its batch's text.
     pub(crate) fn text_end(&self) -> usize {
         let value = match self.value {
             Stored::Text(value) => value.end(),

@@ -48,7 +48,7 @@ impl<T: Display> Display for Shown<T> {
     }
 }
 
-/// What is written so far, and how many characters may follow.
+/// The text written so far, and the number of characters that may follow.
 struct Line<'a, 'f> {
     out: &'a mut fmt::Formatter<'f>,
     left: usize,

@@ -14,8 +14,8 @@ use crate::wanted_headers::WantedHeaders;
 /// `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST` and
 /// `…_CLIENT_RESPONSE`. They are read once in a process; what is not a name is said in a notice and passed over.
 ///
-/// Credentials are never recorded, whoever asks for them: [`Redaction::header`] redacts lines under names of secrets
-/// (`authorization`, `cookie`, `x-api-key`, client certificates), credentials of any scheme, well-known tokens, and
+/// Credentials are never recorded, even if their headers are listed: [`Redaction::header`] redacts lines under names
+/// of secrets (`authorization`, `cookie`, `x-api-key`, client certificates), credentials of any scheme, well-known tokens, and
 /// secrets in URLs and parameters. Values marked as sensitive are `REDACTED` too.
 #[derive(Clone, Debug, Default)]
 pub struct Capture(Vec<Captured>);

@@ -44,7 +44,7 @@ pub struct Delivery {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What settling needs, and outlives the parts that are moved out.
+/// The data for settling, which outlives the parts that are moved out.
 #[derive(Debug)]
 pub(crate) struct Inner {
     acker: Acker,
@@ -308,12 +308,12 @@ impl Inner {
         self.attempts().saturating_add(self.rejections)
     }
 
-    /// Attempts before this one since it last came into its queue.
+    /// Attempts before this one since it last entered its queue.
     pub(crate) fn attempts(&self) -> u64 {
         self.retries.unwrap_or(0).saturating_add(self.delivered)
     }
 
-    /// True where only the broker's flag can tell the first attempt from the second.
+    /// True if only the broker's flag distinguishes the first attempt from the second.
     pub(crate) fn is_first(&self) -> bool {
         !self.redelivered && self.retries.is_none()
     }

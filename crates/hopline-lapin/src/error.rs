@@ -31,7 +31,7 @@ pub enum PublishError {
     /// Its headers do not fit into a frame; sending them would close the connection.
     #[error("the headers are larger than {MAX_HEADERS} bytes")]
     HeadersTooLarge,
-    /// Tables in its headers stand within each other so deep that clients may not be able to read them: lapin's parser
+    /// Tables in its headers are nested so deep that clients may not be able to read them: lapin's parser
     /// overflows its stack, which ends the process.
     #[error("the headers nest tables and arrays more than {MAX_DEPTH} levels deep")]
     HeadersTooDeep,

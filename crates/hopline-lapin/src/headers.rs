@@ -88,7 +88,7 @@ pub(crate) fn text_of<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a str>
     }
 }
 
-/// True if its tables and arrays stand within each other deeper than parsers should be asked to go. Looks no deeper.
+/// True if its tables and arrays are nested deeper than the limit for parsers. Looks no deeper.
 pub(crate) fn are_too_deep(headers: &FieldTable) -> bool {
     headers
         .inner()

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hopline_core::{Context, Literal, Name, Span, notify};
 
-/// What became of a message that could not be settled because its channel was gone: it is delivered again.
+/// The outcome of a message that could not be settled because its channel was gone: it is delivered again.
 pub(crate) const LOST: &str = "lost";
 /// The `error.type` of work that was done and could not be settled.
 pub(crate) const SETTLE_LOST: &str = "settle_lost";
@@ -110,7 +110,7 @@ impl Slot {
 }
 
 /// The last clone of the message is gone, and none of them was settled by this crate: it may have been by its acker,
-/// by a later `multiple`, or not at all, so the span tells nothing of it. Nothing blocks.
+/// by a later `multiple`, or not at all, so the span does not record it. Nothing blocks.
 impl Drop for Processing {
     fn drop(&mut self) {
         if let Some(span) = self.close()

@@ -54,7 +54,7 @@ pub(crate) fn dead_letter(message: &Delivery, why: &str) -> BasicProperties {
     rebuilt(&message.properties, headers, None)
 }
 
-/// What a message was before a runner published it again to this queue: exchange, routing key, and its properties.
+/// The original of a message that a runner published again to this queue: exchange, routing key, and its properties.
 pub(crate) fn first(
     properties: &BasicProperties,
     queue: &str,

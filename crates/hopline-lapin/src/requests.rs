@@ -34,7 +34,7 @@ use crate::span::{InFlight, Subject};
 /// A reply is taken for who knows the request's correlation id, which is 128 random bits of its own: a service that was
 /// asked once can answer that request, and can forge no reply to another one. The reply queue is exclusive, so that only
 /// this connection reads from it, deletes it or binds it. Two services that consume one queue see each other's requests,
-/// if not at the same time: what may answer is whoever the broker lets consume it. A reply's trace context counts as
+/// if not at the same time: any consumer that the broker admits may answer. A reply's trace context counts as
 /// the channel's [trust](Channel::trust) has it.
 ///
 /// # Recovery

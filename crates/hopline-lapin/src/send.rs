@@ -27,7 +27,7 @@ pub(crate) struct Message<'a> {
     pub(crate) carry: Carry,
 }
 
-/// What a message takes along of the context in which it is published.
+/// The part of the publishing context that a message carries.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Carry {
     /// That context, unless it has one already; and the time, if the channel writes it.

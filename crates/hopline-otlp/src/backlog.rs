@@ -193,7 +193,7 @@ impl Entry {
     }
 }
 
-/// The places of the first so many spans.
+/// The places of the first spans, up to the given number.
 fn first(places: &[Range<usize>], most: usize) -> Vec<Range<usize>> {
     let mut left = most;
     let cut = places.iter().map(|place| {
@@ -204,7 +204,7 @@ fn first(places: &[Range<usize>], most: usize) -> Vec<Range<usize>> {
     cut.filter(|place| !place.is_empty()).collect()
 }
 
-/// What is in both; each is in order.
+/// The intersection of two sorted lists of ranges.
 fn common(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
     let cut = |a: &Range<usize>, b: &Range<usize>| a.start.max(b.start)..a.end.min(b.end);
     let pairs = one

@@ -208,7 +208,7 @@ struct Lines<W, T> {
     broken: bool,
 }
 
-/// The fate of some spans, and how many lost ones were told with them.
+/// The fate of some spans, and how many lost ones were reported with them.
 struct Written {
     spans: usize,
     fate: Fate,
@@ -243,7 +243,7 @@ impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
         written
     }
 
-    /// Flushes what the writer may hold; returns the loss that is still to be told.
+    /// Flushes what the writer may hold; returns the loss that is still to be reported.
     fn flush(&mut self, held: &mut Written, written: &mut Vec<Written>) -> u64 {
         let (spans, told) = (
             std::mem::take(&mut held.spans),
@@ -275,7 +275,7 @@ impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
     fn attempt(&mut self, spans: usize, work: impl FnOnce(&mut Self) -> io::Result<()>) -> bool {
         let effect = || {
             format!(
-                "what writes spans panicked: {spans} spans are lost, and it goes on with the next"
+                "writing spans panicked: {spans} spans are lost; the sink continues with the next"
             )
         };
         match contained("otlp-file-panic", effect, || work(self)) {

@@ -65,7 +65,7 @@ pub trait Acquire<'c>: Sized {
     fn begin(self) -> BoxFuture<'c, Result<Transaction<'c, Self::Database>, Error>>;
 }
 
-/// A connection that was acquired: of a pool, which it goes back to when it is dropped, or borrowed.
+/// A connection that was acquired: of a pool, to which it returns when it is dropped, or borrowed.
 ///
 /// Derefs to [`Connection`].
 pub struct Acquired<'c, DB: Database> {

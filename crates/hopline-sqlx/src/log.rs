@@ -86,7 +86,7 @@ pub(crate) fn is_of_sqlx(metadata: &Metadata<'_>) -> bool {
             .is_none_or(|path| !path.starts_with("hopline_sqlx"))
 }
 
-/// Which connections still write sqlx's own events: those that were open before they were turned off.
+/// Connections that still write sqlx's own events: those that were open before they were turned off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Loud {
     No,

@@ -16,7 +16,7 @@ use crate::record::Record;
 ///
 /// # Cancellation
 ///
-/// If it is dropped before its end the driver's stream goes first, then the span ends as not completed.
+/// If it is dropped before its end the driver's stream is dropped first, then the span ends as not completed.
 pub(crate) struct Recorded<'e, DB: TracedDatabase> {
     /// There until it is dropped.
     inner: Option<BoxStream<'e, Result<Step<DB>, Error>>>,

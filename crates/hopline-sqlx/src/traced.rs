@@ -185,7 +185,7 @@ where
     }
 }
 
-/// Settings for a connection that somebody opened. It may write sqlx's log events.
+/// Settings for a connection that the application opened. It may write sqlx's log events.
 fn unknown<DB: TracedDatabase>() -> Arc<Settings> {
     let log = log::LogSettings::default();
     Arc::new(Settings::new(DB::unknown_endpoint(), log, Loud::Always))

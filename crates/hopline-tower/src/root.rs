@@ -146,7 +146,7 @@ impl Root {
     pub(crate) fn close(&mut self) {
         self.learn_route();
         if let Some(span) = &self.span {
-            // a body that was never asked for was replaced outside, and says nothing of the client
+            // a body that was never asked for was replaced outside, and is no evidence about the client
             if self.polled || self.status.is_none() {
                 span.cancel();
             }

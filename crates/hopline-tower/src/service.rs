@@ -52,7 +52,7 @@ where
         if let Some(hook) = options.and_then(|options| options.on_request.as_deref()) {
             let (mut parts, body) = request.into_parts();
             let own = (self.layer.uri)(&parts.uri, &parts.extensions);
-            // the hook sees the request's own URI; the service sees the one that it came with
+            // the hook sees the request's own URI; the service sees the one that arrived
             let changed = (!std::ptr::eq(own, &parts.uri)).then(|| own.clone());
             let came = changed.map(|own| std::mem::replace(&mut parts.uri, own));
             root.tell(|context| hook(context, &parts));
@@ -150,7 +150,7 @@ impl Root {
     /// Runs a hook of the application, if the request is recorded.
     pub(crate) fn tell(&self, hook: impl FnOnce(&Context)) {
         let Some(span) = self.recorded() else { return };
-        let effect = || "a hook of a TraceLayer panicked; its request goes on".to_owned();
+        let effect = || "a hook of a TraceLayer panicked; its request continues".to_owned();
         contained("hook", effect, || hook(span.context_ref()));
     }
 }

@@ -31,7 +31,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// fmt().json().map_event_format(hopline_tracing::with_ids).init();
 /// ```
 ///
-/// `map_event_format` wraps the format that the layer has, which for JSON goes with its own format of fields.
+/// `map_event_format` wraps the format that the layer has, which for JSON requires its own format of fields.
 pub fn with_ids<E>(format: E) -> WithIds<E> {
     WithIds {
         format,

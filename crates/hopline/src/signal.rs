@@ -62,7 +62,7 @@ fn watch_signals() -> Option<watch::Receiver<bool>> {
         .name("hopline-signals".to_owned())
         .spawn(move || wait_for_signals(&seen, &ready));
     started.ok()?;
-    // so that no signal is lost after the first poll of whoever waits for one
+    // so that no signal is lost after the first poll of a future that waits for one
     is_ready.recv().ok()?;
     Some(first)
 }

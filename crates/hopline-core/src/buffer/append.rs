@@ -251,7 +251,7 @@ fn fitting<'a, 'v>(
     })
 }
 
-/// How many have no key.
+/// The number without a key.
 fn refused(attrs: &[Attr<'_>]) -> usize {
     attrs.iter().map(Attr::refused).sum()
 }

@@ -84,7 +84,7 @@ pub(super) fn is_secret_at_end(before: &[u8], word: &[u8]) -> bool {
     }
 }
 
-/// What keys that are secrets are for.
+/// Purposes of secret keys.
 fn guards(word: &[u8]) -> bool {
     const USES: [&[u8]; 17] = [
         b"access",
@@ -108,7 +108,7 @@ fn guards(word: &[u8]) -> bool {
     USES.iter().any(|end| word.ends_with(end))
 }
 
-/// What codes that are secrets are for.
+/// Purposes of secret codes.
 fn confirms(word: &[u8]) -> bool {
     const USES: [&[u8]; 19] = [
         b"access",
@@ -134,7 +134,7 @@ fn confirms(word: &[u8]) -> bool {
     USES.contains(&word)
 }
 
-/// What keys that are no secrets are for: they find or order things.
+/// Purposes of keys that are no secrets: to find or to order things.
 fn is_lookup(word: &[u8]) -> bool {
     matches!(
         word,

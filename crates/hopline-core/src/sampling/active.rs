@@ -187,7 +187,7 @@ impl Active {
                     .and_then(|asked| Threshold::of_share((asked.share() * part).max(LEAST_SHARE)));
                 sampled = takes(threshold, draw.randomness);
             } else if part < 1.0 {
-                // whoever chose the trace's randomness would choose who is picked; so there is no threshold to pass on
+                // the party that chose the trace's randomness would choose the sample; so there is no threshold to pass on
                 sampled = asks && unit(shared.ids.randomness()) < part;
                 countable = false;
             }
@@ -231,7 +231,7 @@ impl Group {
     }
 }
 
-/// What a probability is compared with.
+/// The randomness that a probability is compared with.
 #[derive(Clone, Copy)]
 struct Draw {
     randomness: u64,

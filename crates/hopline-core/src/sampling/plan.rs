@@ -203,7 +203,7 @@ impl SamplingPlan {
     }
 
     /// Decides anew also where a parent has decided, by the trace's own randomness: of services that do so, one with a
-    /// lower share samples a part of what one with a higher share samples. Whoever begins a trace chooses its
+    /// lower share samples a part of what one with a higher share samples. The service that begins a trace chooses its
     /// randomness, so this is for services that no stranger calls.
     #[must_use]
     pub fn resample_parents(mut self) -> Self {

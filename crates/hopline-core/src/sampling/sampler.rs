@@ -11,7 +11,7 @@ pub struct SamplingInput<'a> {
     /// The trace: the parent's, or a new one.
     pub trace_id: TraceId,
     /// The trace's 56 random bits, which are the same in all services: what a [`Threshold`] is compared with. Under a
-    /// parent they are the choice of whoever began the trace.
+    /// parent they are chosen by the service that began the trace.
     pub randomness: u64,
     /// Its role.
     pub kind: Kind,
@@ -50,7 +50,7 @@ pub enum Decision {
     /// What the parent says, and by its share; sampled if there is no parent.
     Parent,
     /// Sampled if the trace's randomness reaches this. Those who receive the trace learn the share (`ot=th:…`
-    /// in its tracestate), so they can tell how many traces it stands for, down to a share of 2^-20: see
+    /// in its tracestate), so they can compute how many traces it represents, down to a share of 2^-20: see
     /// [`Threshold`](Threshold#trust).
     Share(Threshold),
     /// Sampled for another reason: nobody can count from it.

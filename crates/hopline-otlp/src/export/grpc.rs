@@ -30,7 +30,7 @@ use crate::proto::{Field, fields};
 /// Makes calls to one service.
 ///
 /// The exchange is made here and not by tonic's client, which unpacks answers without a cap, panics on a status whose
-/// details are not base64, and does not tell an answer that cannot be read from a call that failed.
+/// details are not base64, and does not distinguish an unreadable answer from a failed call.
 pub(super) struct Grpc {
     channel: Channel,
     headers: HeaderMap,
@@ -253,7 +253,7 @@ impl Status {
             | Code::Aborted
             | Code::Unavailable
             | Code::DataLoss => later(why),
-            // exhausted for good, unless it says when it will not be
+            // exhausted for good, unless it names a time to retry
             Code::ResourceExhausted if after.is_some() => later(why),
             Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => self.never(why),
             // mostly ResourceExhausted, and OutOfRange by tonic

@@ -14,7 +14,7 @@ pub(super) fn packed(plain: &[u8]) -> io::Result<Vec<u8>> {
 
 /// What was packed; `None` if that is more than `most` bytes.
 ///
-/// Nothing beyond the cap is unpacked, so a few bytes that stand for gigabytes cost no more than it. One member is read:
+/// Nothing beyond the cap is unpacked, so a few bytes that unpack to gigabytes cost no more than the cap. One member is read:
 /// each costs a decoder of its own, and a file of thousands of empty ones would cost seconds.
 ///
 /// # Errors

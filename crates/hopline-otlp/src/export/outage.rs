@@ -25,7 +25,7 @@ pub(super) struct Outage {
     retry: Option<Retry>,
 }
 
-/// After so many broken connections a large request is halved.
+/// The number of broken connections after which a large request is halved.
 const BREAKS: u32 = 3;
 
 /// From how many bytes on a request may be the reason for a broken connection: smaller ones are in the buffers of sockets

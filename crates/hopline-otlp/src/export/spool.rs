@@ -35,7 +35,7 @@ impl SpoolSettings {
 
 /// A folder of requests, each a gzip file whose name tells its age and its number of spans.
 ///
-/// Crash-safe: a file is written beside, synced, and then given its name; gzip's checksum tells one that was damaged.
+/// Crash-safe: a file is written beside, synced, and then given its name; gzip's checksum detects damage.
 /// Whatever else is in the folder is left alone. Cells and no lock, since the export thread alone uses it.
 #[derive(Debug)]
 pub(super) struct Spool {

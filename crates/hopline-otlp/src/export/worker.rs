@@ -99,7 +99,7 @@ impl Worker {
     fn panicked(&self, spans: u64) {
         notify("otlp-thread", || {
             format!(
-                "the export thread panicked: {spans} spans are lost, and it goes on; please report it"
+                "the export thread panicked: {spans} spans are lost; it continues; please report it"
             )
         });
     }
@@ -164,7 +164,7 @@ impl Worker {
         #[cfg(feature = "spool")]
         let plain = self.spool.as_ref().map(|_| match front.lost {
             0 => body.clone(),
-            // on disk it is not said: the next request that arrives says it, and a request in halves would say it twice
+            // not reported on disk: the next request that arrives reports it, and a request in halves would report it twice
             _ => self.transport.encode(&front.slices, 0),
         });
         let message = match self.transport.message(body) {
