@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 
 use crate::context::Context;
-use crate::{SpanId, TraceId};
+use crate::propagation::traceparent;
+use crate::{SpanId, TraceFlags, TraceId};
 
 /// Entries that a thread's stack takes. Guards that are leaked in a loop must not grow it without end.
 const MAX_ENTERED: usize = 1024;
@@ -67,6 +68,26 @@ pub(crate) fn is_muted() -> bool {
 pub fn current_ids() -> Option<(TraceId, SpanId)> {
     let ids = CURRENT.try_with(|current| current.context.borrow().ids);
     ids.ok()?.map(|ids| (ids.trace_id, ids.span_id))
+}
+
+/// The ids of the current span as text, made in one piece.
+pub fn current_ids_text() -> Option<IdsText> {
+    let (trace_id, span_id) = current_ids()?;
+    let text = traceparent::Text::new(trace_id, span_id, TraceFlags::NONE);
+    Some(IdsText(text))
+}
+
+/// The digits of a trace id and a span id.
+#[derive(Debug)]
+pub struct IdsText(traceparent::Text);
+
+impl IdsText {
+    /// The trace id and the span id.
+    pub fn as_strs(&self) -> (&str, &str) {
+        let text = self.0.as_str();
+        let digits = |range| text.get(range).unwrap_or_default();
+        (digits(3..35), digits(36..52))
+    }
 }
 
 /// Swaps a context in for the length of a call, and back even if it panics.

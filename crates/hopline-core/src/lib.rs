@@ -89,7 +89,7 @@ mod data;
 #[doc(hidden)]
 pub mod bridge {
     pub use crate::context::{records_error_messages, set_kind};
-    pub use crate::current::{current_ids, enter, exit, exit_all};
+    pub use crate::current::{IdsText, current_ids, current_ids_text, enter, exit, exit_all};
 }
 #[doc = include_str!("docs/engine.md")]
 pub mod engine {}

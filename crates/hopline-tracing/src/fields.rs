@@ -211,7 +211,7 @@ impl Fields {
     fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>)) {
         let class = Class::of(field.name());
         match class {
-            Class::Secret => return self.add(field, Collected::Redacted),
+            Class::Secret => return self.fields.push((field.name(), Collected::Redacted)),
             Class::OfLog => return,
             _ => {}
         }
@@ -233,7 +233,7 @@ impl Fields {
             }
             Class::Error => self.error(field, range),
             Class::Plain | Class::Url | Class::Secret | Class::OfLog => {
-                self.add(field, Collected::Text(range));
+                self.fields.push((field.name(), Collected::Text(range)));
             }
         }
     }

@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use hopline_core::bridge::current_ids;
-use hopline_core::{SpanId, TraceId};
+use hopline_core::bridge::current_ids_text;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -106,15 +105,16 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some(ids) = current_ids() else {
+        let Some(ids) = current_ids_text() else {
             return self.format.format_event(ctx, writer, event);
         };
         let ids = Ids {
             keys: self.keys,
-            ids,
+            ids: ids.as_strs(),
         };
         if self.is_coloured(&writer) {
-            write!(writer, "{ids} ")?;
+            ids.write_to(&mut writer)?;
+            writer.write_str(" ")?;
             return self.format.format_event(ctx, writer, event);
         }
         let mut line = SPARE.try_with(Cell::take).unwrap_or_default();
@@ -137,33 +137,26 @@ where
 }
 
 /// The ids of a line, with their keys.
-struct Ids {
+struct Ids<'a> {
     keys: [&'static str; 2],
-    ids: (TraceId, SpanId),
+    /// Of the trace and the span.
+    ids: (&'a str, &'a str),
 }
 
-impl fmt::Display for Ids {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
-        write!(f, "{trace_key}={trace_id} {span_key}={span_id}")
-    }
-}
+impl Ids<'_> {
+    // piece by piece: formatting machinery would take longer than the rest of the work
 
-impl Ids {
     /// Writes a JSON object with the ids as its first members.
     fn into_object(self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
         let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
         let (before, members) = line.split_once('{').unwrap_or_default();
-        let comma = if members.trim_start().starts_with('}') {
-            ""
-        } else {
-            ","
-        };
-        out.write_str(before)?;
-        write!(
-            out,
-            "{{\"{trace_key}\":\"{trace_id}\",\"{span_key}\":\"{span_id}\"{comma}"
-        )?;
+        let is_empty = members.trim_start().starts_with('}');
+        for piece in [
+            before, "{\"", trace_key, "\":\"", trace_id, "\",\"", span_key, "\":\"", span_id,
+        ] {
+            out.write_str(piece)?;
+        }
+        out.write_str(if is_empty { "\"" } else { "\"," })?;
         out.write_str(members)
     }
 
@@ -173,7 +166,17 @@ impl Ids {
             return Ok(());
         }
         let (first, rest) = line.split_at(line.find('\n').unwrap_or(line.len()));
-        write!(out, "{first} {self}")?;
+        out.write_str(first)?;
+        out.write_str(" ")?;
+        self.write_to(out)?;
         out.write_str(rest)
+    }
+
+    fn write_to(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
+        for piece in [trace_key, "=", trace_id, " ", span_key, "=", span_id] {
+            out.write_str(piece)?;
+        }
+        Ok(())
     }
 }

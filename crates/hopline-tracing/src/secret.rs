@@ -14,18 +14,22 @@ pub(crate) fn redacted(text: &str, is_url: bool) -> Option<String> {
     let usual = Redaction::USUAL;
     let safe = if is_url {
         usual.url(text)
-    } else if text.bytes().any(|byte| matches!(byte, b'=' | b':' | b' ')) {
-        // a URL, pairs, or credentials behind their scheme
-        usual.header("", text)
-    } else if text.len() >= SHORTEST && is_secret_value(text) {
-        Cow::Borrowed(REDACTED)
+    } else if text.bytes().all(is_plain) {
+        // words and paths, as most values are: tokens are all that could be in them
+        let is_token = |word: &str| word.len() >= SHORTEST && is_secret_value(word);
+        return text.split('/').any(is_token).then(|| REDACTED.to_owned());
     } else {
-        return None;
+        // perhaps a URL, pairs, credentials behind their scheme, a structure
+        usual.header("", text)
     };
     match safe {
         Cow::Borrowed(same) if same == text => None,
         safe => Some(safe.into_owned()),
     }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/')
 }
 
 #[cfg(test)]
@@ -39,6 +43,10 @@ mod tests {
             (r#"{"user":"ada","api_key":"x"}"#, "REDACTED"),
             ("Auth { token: Some(\"a\"), id: 7 }", "REDACTED"),
             ("Bearer abc", "REDACTED"),
+            (
+                "keys/ghp_16C7e42F292c6912E7710c838347Ae178B4a/use",
+                "REDACTED",
+            ),
             ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "REDACTED"),
             ("https://u:p@h/x", "https://REDACTED:REDACTED@h/x"),
         ] {

@@ -30,6 +30,7 @@ pub(crate) fn parse(value: &[u8]) -> Option<SpanContext> {
 }
 
 /// The header as text, always in version 00.
+#[derive(Debug)]
 pub(crate) struct Text([u8; LENGTH]);
 
 impl Text {
