@@ -1,5 +1,5 @@
 //! A redirect policy of reqwest's own, which cannot be asked from outside.
-//! error: expected `Policy`, found `reqwest::redirect::Policy`
+//! error: expected `hopline::reqwest::redirect::Policy`, found `reqwest::redirect::Policy`
 //! error: `Policy` is defined in crate `hopline_reqwest`
 
 fn main() {
