@@ -8,8 +8,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use hopline::axum::TraceLayer;
+use hopline::core::{Clock, Ids, ManualClock, SpanData, Stats};
 use hopline::reqwest::TraceMiddleware;
-use hopline::{Clock, Ids, Kind, ManualClock, SpanData, Stats, TraceId, Tracer};
+use hopline::{SpanKind, TraceId, Tracer};
 use hopline_testing::{Spans, assert_tree, tracer_with};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use serde::Deserialize;
@@ -198,7 +199,7 @@ async fn the_path_to_a_failure_that_healed_is_whole_too() {
     ] {
         let root = spans
             .iter()
-            .find(|span| span.kind == Kind::Server && span.service() == service);
+            .find(|span| span.kind == SpanKind::Server && span.service() == service);
         assert_eq!(root.unwrap().text("hopline.kept"), Some(why), "{service}");
     }
 }
@@ -235,7 +236,7 @@ async fn storm(plan: &str) -> (Vec<SpanData>, Vec<Stats>) {
 }
 
 fn roots_of(spans: &[SpanData], service: &str) -> usize {
-    let of_it = |span: &&SpanData| span.kind == Kind::Server && span.service() == service;
+    let of_it = |span: &&SpanData| span.kind == SpanKind::Server && span.service() == service;
     spans.iter().filter(of_it).count()
 }
 

@@ -13,10 +13,9 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
 use hopline::axum::TraceLayer;
+use hopline::core::{Incoming, Limits, TraceState, no_attrs};
 use hopline::otlp::{Exporter, Protocol};
-use hopline::{
-    Context, Incoming, Limits, SpanBuilder, Telemetry, TraceState, Tracer, attr, no_attrs,
-};
+use hopline::{Context, SpanBuilder, Telemetry, Tracer, attr};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -200,7 +199,7 @@ fn case_1_and_3_whatever_stands_in_trace_headers_the_request_is_served_and_what_
             let (status, body) = raw.ask("GET /", &lines).await;
             assert_eq!(status, 200, "{}", lines.escape_ascii());
             let parent = header(&body, "traceparent").unwrap();
-            let parsed: hopline::SpanContext = parent.parse().unwrap();
+            let parsed: hopline::core::SpanContext = parent.parse().unwrap();
             assert!(parsed.trace_id().to_string() == TRACE || !parent.contains("00f067aa0ba902b7"));
             assert!(
                 body.bytes()

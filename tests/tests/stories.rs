@@ -4,7 +4,8 @@
 use checkout::System;
 use checkout::drive::CARD;
 use checkout::system::Settings;
-use hopline::{SamplingPlan, SpanData};
+use hopline::SamplingPlan;
+use hopline::core::SpanData;
 use hopline_testing::assert_tree;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

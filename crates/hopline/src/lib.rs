@@ -1,82 +1,123 @@
-//! Distributed tracing for axum services: which hop was slow, which failed, in one trace.
+//! Distributed tracing for axum services: shows which hop was slow and which failed, in one trace.
 //!
-//! One line at each edge, and a request is seen whole, from the gateway through services and
-//! databases to the worker behind the queue:
+//! A *hop* is one step of a request: a service, a database statement, a message. One line at each edge of a service
+//! (server, HTTP client, database, queue) makes the whole request visible, from the gateway to the worker behind the
+//! queue.
+//!
+//! # Start and end
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let telemetry = hopline::init("orders")?; // OTEL_* variables; OTLP by default
+//! let telemetry = hopline::init("orders")?; // reads OTEL_* variables; exports over OTLP by default
 //!
 //! // … serve until `hopline::shutdown_signal()` …
 //!
-//! telemetry.shutdown().await; // nothing lost
+//! telemetry.shutdown().await; // exports finished spans, for at most 5 seconds
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # The edges
+//! [`init`] prints one line with the destination of spans and the sampling plan:
 //!
-//! | feature | module | one line |
-//! |---|---|---|
-//! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`, at the edge `TraceLayer::public()`, which does not trust its callers' headers: a root span for each request, named by its route |
-//! | `tower` | `hopline::tower` | the same for any tower HTTP service |
-//! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
-//! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, redacted |
-//! | `sqlx-migrate` | | `pool.migrate(…)`: a span for each migration |
-//! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |
-//! | `lapin` | `hopline::lapin` | `channel.traced()`: from publish to settled |
-//! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
-//! | `otlp` (default) | `hopline::otlp` | spans go to any OTLP collector over HTTP; with `otlp-tls` over https, with `otlp-grpc` over gRPC |
-//! | `otlp-spool` | `hopline::otlp` | spans of an outage are kept on disk |
-//! | `console` (default) | [`console`] | each trace as a tree on standard output |
+//! ```text
+//! hopline: init: spans of orders go to http://localhost:4318/v1/traces (http/protobuf); plan: * 100%
+//! ```
 //!
-//! # Inside a service
+//! # Spans inside a service
+//!
+//! The server layer of an edge starts a span for each request. Inside it, [`span`] starts a child,
+//! [`Context::current`] is the request's span from anywhere, and [`spawn`], [`spawn_blocking`] and [`JoinSetExt`] keep
+//! tasks in the trace.
 //!
 //! ```
-//! use hopline::{FutureExt, span};
+//! use hopline::{Context, FutureExt, span};
 //!
 //! async fn verify(token: &str) -> bool {
+//!     Context::current().set("user.id", 7); // an attribute of the request's span
 //!     let work = async { !token.is_empty() };
-//!     work.in_span(span("auth.verify")).await
+//!     work.in_span(span("auth.verify")).await // current while the future is polled
 //! }
-//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async { assert!(verify("t").await) });
+//! # let (tracer, spans) = hopline_testing::tracer("orders");
+//! # let root = hopline::SpanBuilder::new("GET /orders/{id}");
+//! # let root = root.start_root(Some(&tracer), Default::default(), hopline::core::no_attrs);
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! #     assert!(verify("t").in_span(root).await)
+//! # });
+//! # spans.one("GET /orders/{id}").attribute("user.id", 7);
+//! # assert_eq!(spans.tree(), "GET /orders/{id} ▸ orders\n└─ auth.verify\n");
 //! ```
 //!
-//! A task of its own keeps the trace by [`hopline::spawn`](spawn), [`spawn_blocking`] or, in a set,
-//! [`JoinSetExt`]. [`Context::current`] is the request's
-//! span from anywhere: `Context::current().set("order.id", id)`.
+//! ```text
+//! GET /orders/{id} ▸ orders
+//! └─ auth.verify
+//! ```
 //!
-//! # Does it work?
+//! # Sampling and options
 //!
-//! [`init`] says in one line where spans go and what the plan is. `telemetry.check().await` sends a test span and
-//! says why it did not arrive. `telemetry.exporter()` and `telemetry.tracer()` have counts of all that was sent
-//! and lost. [Notices](set_notice_hook) report later failures, at their start and at their end.
+//! [`builder`] sets what [`init`] leaves at its defaults. The operator's variables win over the plan in the code.
 //!
-//! # The end
+//! ```
+//! let telemetry = hopline::builder("orders")
+//!     .plan("/health never; * 10%; keep errors; keep slower 500ms".parse()?)
+//!     .baggage_attributes(["tenant_id"]) // becomes an attribute of every span
+//!     .without_otlp()
+//!     .sink(hopline::console()?)         // prints each trace as a tree
+//!     .build()?;
+//! assert_eq!(telemetry.tracer().unwrap().resource().service_name(), "orders");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! [`shutdown_signal`] is ready at Ctrl-C or SIGTERM, and the server drains. [`Telemetry::shutdown`] then writes what has
-//! finished, for at most 5 seconds; what is lost gives a notice, and [`Telemetry::try_shutdown`] an error. Where the
+//! # Edges
+//!
+//! | feature | module | use |
+//! |---|---|---|
+//! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route. At the edge of the system use `TraceLayer::public()`, which does not trust the trace headers of callers |
+//! | `tower` | `hopline::tower` | the same for any tower HTTP service |
+//! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
+//! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, with redacted text |
+//! | `sqlx-migrate` | | `pool.migrate(…)`: a span for each migration |
+//! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |
+//! | `lapin` | `hopline::lapin` | `channel.traced()`: spans from publish to acknowledgement |
+//! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
+//! | `otlp` (default) | `hopline::otlp` | export to any OTLP collector over HTTP; `otlp-tls` adds https, `otlp-grpc` gRPC |
+//! | `otlp-spool` | `hopline::otlp` | keeps spans on disk while the collector is away |
+//! | `console` (default) | [`console`] | prints each trace as a tree on standard output |
+//!
+//! The root of this crate has the names that a service uses. Names for integrations, such as sinks, carriers and
+//! custom samplers, are in [`core`](mod@core).
+//!
+//! # Checking that spans arrive
+//!
+//! `telemetry.check().await` sends a test span and returns the reason if the collector did not accept it.
+//! `telemetry.exporter()` and `telemetry.tracer()` count sent and lost spans. A [notice](core::set_notice_hook) reports
+//! each later failure at its start and at its end, by default on standard error.
+//!
+//! # Shutdown
+//!
+//! [`shutdown_signal`] is ready at Ctrl-C or SIGTERM, and the server drains. [`Telemetry::shutdown`] then exports finished
+//! spans, for at most 5 seconds. Lost spans give a notice; [`Telemetry::try_shutdown`] returns an error for them. If the
 //! server does not drain, because a request hangs or a client keeps a stream open, a second signal ends the process
 //! after a flush of at most 2 seconds, with exit code 130 or 143.
 //!
 //! # Variables
 //!
-//! All are read by [`init`]. What is wrong or cannot be done gives a notice and is passed over; what cannot be done is
-//! an error by choice ([`Builder::strict`]). Words such as `console` or `tracecontext` may be written in either case.
+//! All are read by [`init`]. A value that is wrong gives a notice and is ignored; a value that asks for something this
+//! build cannot do is an error if [`Builder::strict`] is set. Words such as `console` or `tracecontext` are read in any
+//! case.
 //!
-//! | variable | says |
+//! | variable | sets |
 //! |---|---|
-//! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | who makes the spans; beats the argument of [`init`] |
+//! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the service's name and attributes; wins over the argument of [`init`] |
 //! | `OTEL_TRACES_EXPORTER` | `otlp`, `console`, `none`, or a list |
-//! | `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `HOPLINE_SPOOL` | where they go and how: see `hopline::otlp` |
-//! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; beats [`Builder::plan`] |
-//! | `OTEL_SDK_DISABLED=true` | nothing is recorded; headers are still passed on |
-//! | `OTEL_PROPAGATORS` | which headers travel: `tracecontext`, `baggage`, or `none`; defaults to both |
+//! | `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `HOPLINE_SPOOL` | destination and transport of spans: see `hopline::otlp` |
+//! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; wins over [`Builder::plan`] |
+//! | `OTEL_SDK_DISABLED=true` | records nothing; trace headers are still passed on |
+//! | `OTEL_PROPAGATORS` | the headers that are read and written: `tracecontext`, `baggage`, or `none`. Defaults to both |
 //! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | attributes of a span |
 //! | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a text |
-//! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [`Limits`]; links have no attributes |
-//! | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST`, `…_CLIENT_RESPONSE` | headers that are recorded beside those that code names; credentials stay redacted |
-//! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | which [`SpanNames`] and [`OlderNames`] |
+//! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [limits](core::Limits); links have no attributes |
+//! | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST`, `…_CLIENT_RESPONSE` | headers that are recorded in addition to those named in code; credentials stay redacted |
+//! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | [span names](core::SpanNames) and [older attribute names](core::OlderNames) |
 
 mod builder;
 #[cfg(feature = "console")]
@@ -92,32 +133,43 @@ pub use builder::{Builder, builder, init};
 #[cfg(feature = "console")]
 pub use console::console;
 pub use error::InitError;
-pub use hopline_core::*;
+#[doc(no_inline)]
+pub use hopline_core::Kind as SpanKind;
+pub use hopline_core::{
+    Context, FutureExt, SamplingPlan, Span, SpanBuilder, SpanId, TraceId, Tracer, attr, semconv,
+    span,
+};
 pub use signal::shutdown_signal;
 pub use task::{JoinSetExt, spawn, spawn_blocking};
 pub use telemetry::Telemetry;
 
-/// axum services, traced: `hopline_axum` under the path that compiler messages print.
+// Modules and not renamed crates: compiler messages then print the path that a user imports.
+
+/// Names for integrations, sinks, samplers and bridges: the crate `hopline-core`.
+pub mod core {
+    pub use hopline_core::*;
+}
+/// Traced axum services: the crate `hopline-axum`.
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use hopline_axum::*;
 }
-/// lapin, traced: `hopline_lapin` under the path that compiler messages print.
+/// Traced lapin channels: the crate `hopline-lapin`.
 #[cfg(feature = "lapin")]
 pub mod lapin {
     pub use hopline_lapin::*;
 }
-/// Spans over OTLP: `hopline_otlp` under the path that compiler messages print.
+/// Export over OTLP: the crate `hopline-otlp`.
 #[cfg(feature = "otlp")]
 pub mod otlp {
     pub use hopline_otlp::*;
 }
-/// reqwest, traced: `hopline_reqwest` under the path that compiler messages print.
+/// Traced reqwest clients: the crate `hopline-reqwest`.
 #[cfg(feature = "reqwest")]
 pub mod reqwest {
     pub use hopline_reqwest::*;
 }
-/// sqlx, traced: `hopline_sqlx` under the path that compiler messages print.
+/// Traced sqlx pools: the crate `hopline-sqlx`.
 #[cfg(any(
     feature = "sqlx-any",
     feature = "sqlx-events",
@@ -128,18 +180,27 @@ pub mod reqwest {
 pub mod sqlx {
     pub use hopline_sqlx::*;
 }
-/// tower HTTP services, traced: `hopline_tower` under the path that compiler messages print.
+/// Traced tower HTTP services: the crate `hopline-tower`.
 #[cfg(feature = "tower")]
 pub mod tower {
     pub use hopline_tower::*;
 }
-/// Spans and events of the tracing crate: `hopline_tracing` under the path that compiler messages print.
+/// Spans and events of the `tracing` crate: the crate `hopline-tracing`.
 #[cfg(feature = "tracing")]
 pub mod tracing {
     pub use hopline_tracing::*;
 }
 
-/// The traits behind `.traced()` and `.in_span(…)`: `use hopline::prelude::*;`.
+/// The extension traits: `.traced()`, `.in_span(…)`, `.spawn_traced(…)`.
+///
+/// ```
+/// use hopline::prelude::*;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let found = async { 42 }.in_span(hopline::span("cache.lookup")).await;
+/// assert_eq!(found, 42);
+/// # });
+/// ```
 pub mod prelude {
     pub use crate::JoinSetExt as _;
     pub use hopline_core::FutureExt as _;
@@ -160,7 +221,7 @@ pub mod prelude {
 #[doc = include_str!("../README.md")]
 struct CrateReadme;
 
-// its program uses these edges
+// the program of README.md uses these edges
 #[cfg(all(
     doctest,
     feature = "axum",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hopline::{FutureExt, Incoming, SpanBuilder, no_attrs};
+use hopline::core::{Incoming, no_attrs};
+use hopline::{FutureExt, SpanBuilder};
 use hopline_testing::Spans;
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::{Notice, set_notice_hook};
+use hopline::core::{Notice, set_notice_hook};
 use hopline_testing::Spans;
 
 static SAID: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());

@@ -7,8 +7,9 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use hopline::core::{Batch, Incoming, Sink, no_attrs};
 use hopline::otlp::Exporter;
-use hopline::{Batch, Incoming, Sink, SpanBuilder, Tracer, no_attrs};
+use hopline::{SpanBuilder, Tracer};
 
 use support::{LONG, Receiver, Step};
 

@@ -6,8 +6,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use hopline::Telemetry;
+use hopline::core::FlushError;
 use hopline::otlp::Exporter;
-use hopline::{FlushError, Telemetry};
 use tokio::runtime::{Builder, Runtime};
 
 use support::{LONG, Receiver, Step, free_address, record};
@@ -196,8 +197,8 @@ fn case_21_the_exporter_makes_no_spans_of_its_own() {
     let tracer = telemetry.tracer().unwrap().clone();
     let span = hopline::SpanBuilder::new("current").start_root(
         Some(&tracer),
-        hopline::Incoming::default(),
-        hopline::no_attrs,
+        hopline::core::Incoming::default(),
+        hopline::core::no_attrs,
     );
     // also where a span is current on the thread that flushes
     let mut span = span;

@@ -10,7 +10,8 @@ mod support;
 use std::collections::HashMap;
 use std::process::{Command, Output};
 
-use hopline::{Incoming, Kind, SpanBuilder, no_attrs};
+use hopline::core::{Incoming, no_attrs};
+use hopline::{SpanBuilder, SpanKind};
 
 use support::Receiver;
 
@@ -59,7 +60,7 @@ fn child() {
         ("baggage".to_owned(), "k=v".to_owned()),
     ]);
     let span = SpanBuilder::new("GET /orders/{id}")
-        .kind(Kind::Server)
+        .kind(SpanKind::Server)
         .start_root(None, Incoming::extract(&came), no_attrs);
     let mut goes = HashMap::new();
     span.context_ref().inject(&mut goes);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hopline::{Batch, Sink, SpanData, TraceId, notify};
+use hopline::TraceId;
+use hopline::core::{Batch, Sink, SpanData, notify};
 use parking_lot::Mutex;
 
 /// Collects finished spans by trace, until somebody takes them.

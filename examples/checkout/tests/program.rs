@@ -15,7 +15,7 @@ use checkout::drive::{self, CARD};
 use checkout::report::read;
 use checkout::system::Settings;
 use checkout::{System, Urls};
-use hopline::Kind;
+use hopline::SpanKind;
 use hopline_testing::assert_tree;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
@@ -491,12 +491,12 @@ fn a_collector_gets_each_span_once_from_the_crate_that_recorded_it() {
         .iter()
         .map(|span| {
             let scope = match span.kind {
-                Kind::Internal if span.name == "card.authorise" => "hopline-tracing",
-                Kind::Internal => "hopline",
-                Kind::Server => "hopline-axum",
-                Kind::Client if span.name.starts_with("db.") => "hopline-sqlx",
-                Kind::Client => "hopline-reqwest",
-                Kind::Producer | Kind::Consumer => "hopline-lapin",
+                SpanKind::Internal if span.name == "card.authorise" => "hopline-tracing",
+                SpanKind::Internal => "hopline",
+                SpanKind::Server => "hopline-axum",
+                SpanKind::Client if span.name.starts_with("db.") => "hopline-sqlx",
+                SpanKind::Client => "hopline-reqwest",
+                SpanKind::Producer | SpanKind::Consumer => "hopline-lapin",
             };
             assert_eq!(span.scope.name, scope, "{}", span.name);
             let id = [&span.trace_id.to_bytes()[..], &span.span_id.to_bytes()].concat();

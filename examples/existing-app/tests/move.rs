@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use existing_app::{after, before};
-use hopline::Kind;
+use hopline::SpanKind;
 use hopline_testing::Spans;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
@@ -125,7 +125,7 @@ async fn traced_after() -> (Vec<Seen>, Vec<Value>, Spans) {
             .find(|parent| Some(parent.span_id) == span.parent)
             .map_or(String::new(), |parent| parent.name.to_string()),
         kind: format!("{:?}", span.kind),
-        failed: span.status != hopline::StatusData::Unset,
+        failed: span.status != hopline::core::StatusData::Unset,
         attributes: span
             .attributes
             .iter()
@@ -176,7 +176,7 @@ async fn what_was_in_the_old_traces_is_in_the_new_ones() {
     );
     assert!(
         left.iter()
-            .all(|span| span.kind == format!("{:?}", Kind::Server))
+            .all(|span| span.kind == format!("{:?}", SpanKind::Server))
     );
 }
 

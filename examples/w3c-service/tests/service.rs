@@ -1,6 +1,7 @@
 //! The service between two raw sockets: what it sends for what it got, byte by byte.
 
-use hopline::{Ids, Kind};
+use hopline::SpanKind;
+use hopline::core::Ids;
 use hopline_testing::{Spans, tracer_with};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -184,19 +185,19 @@ async fn a_trace_is_continued_with_one_client_span_per_callback() {
     let sent: Vec<&str> = calls.iter().map(Call::span).collect();
     let spans = pair.spans.wait(4).await;
     let of = |kind| spans.iter().filter(move |span| span.kind == kind);
-    let server = of(Kind::Server).next().unwrap();
+    let server = of(SpanKind::Server).next().unwrap();
     assert_eq!(
         server.parent.map(|id| id.to_string()).as_deref(),
         Some(SPAN)
     );
-    let clients: Vec<String> = of(Kind::Client)
+    let clients: Vec<String> = of(SpanKind::Client)
         .map(|span| span.span_id.to_string())
         .collect();
     assert_eq!(
         clients, sent,
         "what is sent is the id of the call's own span"
     );
-    assert!(of(Kind::Client).all(|span| span.parent == Some(server.span_id)));
+    assert!(of(SpanKind::Client).all(|span| span.parent == Some(server.span_id)));
     assert!(clients.iter().all(|id| id != SPAN));
 }
 

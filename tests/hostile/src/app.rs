@@ -10,8 +10,9 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hopline::axum::TraceLayer;
+use hopline::core::Name;
 use hopline::prelude::*;
-use hopline::{Context, Name, attr, span};
+use hopline::{Context, attr, span};
 use reqwest_middleware::ClientWithMiddleware;
 use sqlx::{AssertSqlSafe, Executor, Sqlite, SqlitePool};
 

@@ -5,9 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use hopline::{
-    Batch, Decision, Incoming, Sampler, SamplingInput, Sink, SpanBuilder, no_attrs, span,
-};
+use hopline::core::{Batch, Decision, Incoming, Sampler, SamplingInput, Sink, no_attrs};
+use hopline::{SpanBuilder, span};
 
 /// A sink that panics.
 #[derive(Debug)]

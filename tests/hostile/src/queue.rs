@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use hopline::Trust;
+use hopline::core::Trust;
 use hopline::lapin::RunOptions;
 use hopline::prelude::*;
 use lapin::options::{

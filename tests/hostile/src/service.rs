@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::Router;
-use hopline::{Limits, Tracer};
+use hopline::Tracer;
+use hopline::core::Limits;
 use hopline_otlp::Exporter;
 use hopline_testing::amqp::Broker;
 use tokio::io::{AsyncBufReadExt as _, BufReader};

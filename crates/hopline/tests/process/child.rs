@@ -14,9 +14,8 @@ use axum::Router;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::{
-    Batch, Clock, Incoming, Kind, ManualClock, Notice, Sink, SpanBuilder, Tracer, no_attrs,
-};
+use hopline::core::{Batch, Clock, Incoming, ManualClock, Notice, Sink, no_attrs};
+use hopline::{SpanBuilder, SpanKind, Tracer};
 use tokio::task::JoinSet;
 
 use crate::support::LONG;
@@ -173,10 +172,10 @@ async fn context_lost() -> Result {
     use hopline::prelude::*;
     let telemetry = hopline::builder("orders").build()?;
     let tracer = telemetry.tracer().ok_or("no tracer")?.clone();
-    let request = SpanBuilder::new("request").kind(Kind::Server);
+    let request = SpanBuilder::new("request").kind(SpanKind::Server);
     let request = request.start_root(Some(&tracer), Incoming::default(), no_attrs);
     let call = move || {
-        let call = SpanBuilder::new("GET").kind(Kind::Client);
+        let call = SpanBuilder::new("GET").kind(SpanKind::Client);
         call.start(Some(&tracer), no_attrs).span_context()
     };
     let trace = request.span_context().map(|context| context.trace_id());
