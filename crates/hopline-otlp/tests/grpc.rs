@@ -21,7 +21,7 @@ use prost::Message;
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
-use tonic::transport::Server;
+use tonic::transport::{Server, server::TcpIncoming};
 use tonic::{Code, Request, Response, Status};
 
 use support::{LONG, free_address, record, record_many, span_names};
@@ -111,14 +111,20 @@ impl Collector {
             .accept_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Gzip);
         let (stop, stopped) = oneshot::channel::<()>();
+        // bound here: a caller that does not retry finds it listening
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
             runtime.block_on(async {
+                let incoming =
+                    TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+                let server = Server::builder().add_service(service);
                 tokio::select! {
-                    served = Server::builder().add_service(service).serve(address) => served.unwrap(),
+                    served = server.serve_with_incoming(incoming) => served.unwrap(),
                     _ = stopped => {}
                 }
             });
