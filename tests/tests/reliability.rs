@@ -403,12 +403,16 @@ fn case_22_no_span_ends_before_its_start_whatever_a_clock_says() {
         ] {
             SpanBuilder::new("jump")
                 .start_time(start)
-                .start_root(Some(tracer), Incoming::default(), no_attrs)
+                .tracer(tracer)
+                .parent(Incoming::default())
+                .start()
                 .end_at(end);
         }
         SpanBuilder::new("ahead")
             .start_time(now + hour)
-            .start_root(Some(tracer), Incoming::default(), no_attrs)
+            .tracer(tracer)
+            .parent(Incoming::default())
+            .start()
             .end();
     });
     assert_eq!(spans.len(), 4);
@@ -431,8 +435,10 @@ fn case_24_ids_of_many_threads_do_not_repeat_and_are_random_to_the_right() {
             // a tracer for each, as processes have
             let tracer = Tracer::builder().plan("* 0%".parse().unwrap()).build();
             let one = || {
-                let span =
-                    SpanBuilder::new("id").start_root(Some(&tracer), Incoming::default(), no_attrs);
+                let span = SpanBuilder::new("id")
+                    .tracer(&tracer)
+                    .parent(Incoming::default())
+                    .start();
                 let context = span.span_context().unwrap();
                 assert!(context.flags().is_random());
                 let span_id = u64::from_be_bytes(context.span_id().to_bytes());
@@ -474,7 +480,10 @@ fn case_25_limits_cut_count_and_split_no_character() {
     assert!(text.len() > 1 << 20);
     let spans = arrived(limits, |tracer| {
         let span = SpanBuilder::new("much")
-            .start_root(Some(tracer), Incoming::default(), || [attr("text", &text)]);
+            .tracer(tracer)
+            .parent(Incoming::default())
+            .attributes(|| [attr("text", &text)])
+            .start();
         for number in 0..100_000 {
             span.event("event", no_attrs);
             if number < 500 {

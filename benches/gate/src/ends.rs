@@ -64,7 +64,10 @@ fn work(kind: Kind, size: usize, clock: &Clock) -> Work {
 }
 
 fn child(root: &Span) -> Span {
-    SpanBuilder::new("op").start_in(root.context_ref(), None, || [attr("number", 1)])
+    SpanBuilder::new("op")
+        .child_of(root.context_ref())
+        .attributes(|| [attr("number", 1)])
+        .start()
 }
 
 fn events(tracer: &Tracer, size: usize) {

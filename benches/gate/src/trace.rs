@@ -6,7 +6,7 @@ use std::task::{Context as Cx, Waker};
 
 use hopline_core::{
     Attr, Clock, FutureExt, Incoming, Kind, Limits, Literal, SamplingPlan, Span, SpanBuilder,
-    Tracer, attr, no_attrs,
+    Tracer, attr,
 };
 
 use crate::case::{Case, Work};
@@ -105,17 +105,19 @@ pub fn attributes(values: &Values) -> [Attr<'_>; 6] {
 /// A child of what is current, with six attributes.
 #[inline]
 pub fn child(values: &Values) -> Span {
-    SpanBuilder::new("op").start(None, || attributes(values))
+    SpanBuilder::new("op")
+        .attributes(|| attributes(values))
+        .start()
 }
 
 /// A local root of this tracer.
 #[inline]
 pub fn root(tracer: &Tracer) -> Span {
-    SpanBuilder::new("root").kind(Kind::Server).start_root(
-        Some(tracer),
-        Incoming::default(),
-        no_attrs,
-    )
+    SpanBuilder::new("root")
+        .kind(Kind::Server)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
 }
 
 /// A root with so many children, one after the other.

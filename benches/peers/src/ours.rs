@@ -109,7 +109,10 @@ fn shared(clock: &Clock) -> Work {
         let children = move || {
             for _ in 0..spans / 2 {
                 let builder = SpanBuilder::new("op");
-                let span = builder.start_in(&context, None, || attributes(&values));
+                let span = builder
+                    .child_of(&context)
+                    .attributes(|| attributes(&values))
+                    .start();
                 span.end();
             }
         };

@@ -62,13 +62,13 @@
 //! use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 //! use axum::response::Response;
 //! use hopline_axum::TraceContext;
-//! use hopline_core::{FutureExt, Incoming, SpanBuilder, no_attrs};
+//! use hopline_core::{FutureExt, Incoming, SpanBuilder};
 //!
 //! async fn chat(TraceContext(request): TraceContext, upgrade: WebSocketUpgrade) -> Response {
 //!     upgrade.on_upgrade(async move |socket| {
 //!         let connection = SpanBuilder::new("chat.connection")
 //!             .links(request.span_context().as_slice())
-//!             .start_root(None, Incoming::default(), no_attrs);
+//!             .parent(Incoming::default()).start();
 //!         talk(socket).in_span(connection).await
 //!     })
 //! }

@@ -13,7 +13,7 @@ use axum::{Router, middleware};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
 use hopline_axum::{TraceContext, TraceLayer};
-use hopline_core::{FutureExt, Incoming, SpanBuilder, SpanContext, Tracer, no_attrs, span};
+use hopline_core::{FutureExt, Incoming, SpanBuilder, SpanContext, Tracer, span};
 use hopline_testing::{assert_tree, tracer};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
@@ -26,7 +26,9 @@ use tokio_tungstenite::tungstenite;
 async fn talk(mut socket: WebSocket, tracer: Tracer, request: Option<SpanContext>) {
     let connection = SpanBuilder::new("chat.connection")
         .links(request.as_slice())
-        .start_root(Some(&tracer), Incoming::default(), no_attrs);
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let chat = async {
         while let Some(Ok(Message::Text(text))) = socket.recv().await {
             span("chat.message").end();

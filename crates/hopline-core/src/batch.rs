@@ -12,8 +12,8 @@ use crate::shared::Shared;
 use crate::stored::{STATUS_MESSAGE, Stored};
 use crate::value::ValueRef;
 use crate::{
-    EventData, Kind, LinkData, Resource, Scope, SpanContext, SpanData, SpanId, StatusData,
-    TraceFlags, TraceId, TraceState,
+    EventData, InstrumentationScope, LinkData, Resource, SpanContext, SpanData, SpanId, SpanKind,
+    StatusData, TraceFlags, TraceId, TraceState,
 };
 
 /// Finished spans, immutable and shared: several sinks may hold one as long as they need it.
@@ -161,13 +161,13 @@ impl<'a> SpanView<'a> {
     }
 
     /// Its role.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> SpanKind {
         self.record.marks.kind()
     }
 
     /// Who recorded it.
-    pub fn scope(&self) -> &'static Scope {
-        Scope::of_number(self.record.scope)
+    pub fn scope(&self) -> &'static InstrumentationScope {
+        InstrumentationScope::of_number(self.record.scope)
     }
 
     /// True if its status is ERROR.

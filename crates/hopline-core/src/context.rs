@@ -10,7 +10,7 @@ use crate::buffer::{Opening, Refused, State};
 use crate::carrier::Inject;
 use crate::current;
 use crate::guest;
-use crate::kind::{Kept, Kind};
+use crate::kind::{Kept, SpanKind};
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name, Value, attr};
@@ -47,7 +47,7 @@ pub(crate) struct SpanIds {
 /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
 ///
 /// let tracer = Tracer::builder().build();
-/// let mut request = SpanBuilder::new("GET /").start_root(Some(&tracer), Incoming::default(), no_attrs);
+/// let mut request = SpanBuilder::new("GET /").tracer(&tracer).parent(Incoming::default()).start();
 /// request.in_scope(|| {
 ///     let context = Context::current();
 ///     context.set("enduser.tier", "gold");
@@ -111,7 +111,7 @@ impl Context {
     /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
     ///
     /// let tracer = Tracer::builder().build();
-    /// let start = || SpanBuilder::new("export").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// let start = || SpanBuilder::new("export").tracer(&tracer).parent(Incoming::default()).start();
     /// assert!(start().is_recording());
     /// assert!(!Context::muted().scope(start).is_recording());
     /// ```
@@ -331,7 +331,7 @@ impl Context {
     /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
     ///
     /// let tracer = Tracer::builder().build();
-    /// let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
     /// assert!(job.context_ref().elapsed().is_some());
     /// assert!(Context::EMPTY.elapsed().is_none());
     /// ```
@@ -465,6 +465,6 @@ pub fn records_error_messages(context: &Context) -> bool {
 }
 
 /// Changes the kind of the context's span, which bridges may learn late.
-pub fn set_kind(context: &Context, kind: Kind) {
+pub fn set_kind(context: &Context, kind: SpanKind) {
     context.state(|state| state.set_kind(context.span, kind));
 }

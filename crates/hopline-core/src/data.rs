@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::propagation::otel;
 use crate::{
-    Kind, Resource, Scope, SpanContext, SpanId, Threshold, TraceFlags, TraceId, TraceState,
+    InstrumentationScope, Resource, SpanContext, SpanId, SpanKind, Threshold, TraceFlags, TraceId,
+    TraceState,
 };
 
 /// A finished span that owns everything it says.
@@ -17,11 +18,11 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Kind, SpanData, SpanId, TraceId};
+/// use hopline_core::{SpanData, SpanId, SpanKind, TraceId};
 ///
 /// let trace = TraceId::from_u128(1).unwrap();
 /// let mut span = SpanData::new("GET /orders/{id}", trace, SpanId::from_u64(2).unwrap());
-/// span.kind = Kind::Server;
+/// span.kind = SpanKind::Server;
 /// span.attributes.push(("http.response.status_code".into(), 200.into()));
 /// assert_eq!(span.attribute("http.response.status_code").and_then(|v| v.as_i64()), Some(200));
 /// ```
@@ -30,7 +31,7 @@ pub struct SpanData {
     /// What the span is called.
     pub name: String,
     /// Its role between processes.
-    pub kind: Kind,
+    pub kind: SpanKind,
     /// The trace it belongs to.
     pub trace_id: TraceId,
     /// Its own id.
@@ -72,7 +73,7 @@ impl SpanData {
     pub fn new(name: impl Into<String>, trace_id: TraceId, span_id: SpanId) -> Self {
         Self {
             name: name.into(),
-            kind: Kind::Internal,
+            kind: SpanKind::Internal,
             trace_id,
             span_id,
             parent: None,
@@ -168,8 +169,8 @@ pub struct ScopeData {
     pub version: Cow<'static, str>,
 }
 
-impl From<&Scope> for ScopeData {
-    fn from(scope: &Scope) -> Self {
+impl From<&InstrumentationScope> for ScopeData {
+    fn from(scope: &InstrumentationScope) -> Self {
         Self {
             name: scope.name().into(),
             version: scope.version().into(),

@@ -8,7 +8,7 @@ use crate::notice::notify;
 use crate::propagation::otel::{self, Said};
 use crate::sampling::active::{Active, Choice};
 use crate::shared::Shared;
-use crate::span_builder::SpanBuilder;
+use crate::span_builder::SpanFacts;
 use crate::{Baggage, SamplingInput, SpanContext, TraceFlags, TraceId, TraceState};
 
 /// What is decided before a local root starts.
@@ -24,7 +24,7 @@ pub(crate) struct Head<'p> {
 impl<'p> Head<'p> {
     #[inline]
     pub(crate) fn new(
-        span: &SpanBuilder<'_>,
+        span: &SpanFacts<'_>,
         shared: &Shared,
         plan: &'p Active,
         parent: Option<&SpanContext>,
@@ -55,7 +55,7 @@ impl<'p> Head<'p> {
 
     /// Of any trace.
     fn of(
-        span: &SpanBuilder<'_>,
+        span: &SpanFacts<'_>,
         shared: &Shared,
         plan: &'p Active,
         parent: Option<&SpanContext>,

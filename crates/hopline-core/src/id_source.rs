@@ -13,7 +13,7 @@ use crate::{SpanId, TraceId};
 
 /// Where a tracer's ids come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ids {
+pub enum IdGenerator {
     /// Random ones. Trace ids come from a cryptographic generator, so that services do not collide.
     #[default]
     Random,
@@ -33,12 +33,12 @@ pub(crate) enum IdSource {
     Sequence(AtomicU64),
 }
 
-impl From<Ids> for IdSource {
-    fn from(ids: Ids) -> Self {
+impl From<IdGenerator> for IdSource {
+    fn from(ids: IdGenerator) -> Self {
         match ids {
-            Ids::Random => Self::Random,
-            Ids::Seeded(seed) => Self::Seeded(AtomicU64::new(seed)),
-            Ids::Sequence => Self::Sequence(AtomicU64::new(0)),
+            IdGenerator::Random => Self::Random,
+            IdGenerator::Seeded(seed) => Self::Seeded(AtomicU64::new(seed)),
+            IdGenerator::Sequence => Self::Sequence(AtomicU64::new(0)),
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn seeded_ids_repeat_in_the_next_run_and_not_in_this_one() {
         let ids = || {
-            let source = IdSource::from(Ids::Seeded(7));
+            let source = IdSource::from(IdGenerator::Seeded(7));
             (source.trace_id(), source.span_id(), source.trace_id())
         };
         let (first, _, second) = ids();

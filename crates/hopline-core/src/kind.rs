@@ -2,7 +2,7 @@
 
 /// The role of a span between processes, as OpenTelemetry defines it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum SpanKind {
     /// Work inside one process.
     #[default]
     Internal,

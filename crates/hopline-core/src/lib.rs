@@ -5,7 +5,7 @@
 //! exporter.
 //!
 //! ```
-//! use hopline_core::{Incoming, Kind, Literal, SpanBuilder, Tracer, attr, span};
+//! use hopline_core::{Incoming, Literal, SpanBuilder, SpanKind, Tracer, attr, span};
 //! # use std::collections::HashMap;
 //! # let (headers, mut outgoing) = (HashMap::<String, String>::new(), HashMap::<String, String>::new());
 //!
@@ -13,8 +13,11 @@
 //!
 //! // at the edge: a local root, child of what the caller sent
 //! let mut request = SpanBuilder::new("GET /orders/{id}")
-//!     .kind(Kind::Server)
-//!     .start_root(Some(&tracer), Incoming::extract(&headers), || [attr("http.request.method", Literal("GET"))]);
+//!     .kind(SpanKind::Server)
+//!     .tracer(&tracer)
+//!     .parent(Incoming::extract(&headers))
+//!     .attributes(|| [attr("http.request.method", Literal("GET"))])
+//!     .start();
 //!
 //! request.in_scope(|| {
 //!     // inside: children of what is current, no tracer in sight
@@ -23,7 +26,7 @@
 //!     lookup.end();
 //!
 //!     // going out: the next service's parent
-//!     let call = SpanBuilder::new("GET").kind(Kind::Client).start(None, hopline_core::no_attrs);
+//!     let call = SpanBuilder::new("GET").kind(SpanKind::Client).start();
 //!     call.context_ref().inject(&mut outgoing);
 //! });
 //! assert!(outgoing["traceparent"].starts_with("00-"));
@@ -44,7 +47,7 @@
 //! | local trace | all spans of one trace in this process, from a local root's start to its end, in one buffer |
 //! | [`Tracer`] | where traces begin: sampling, limits, clock, sinks |
 //! | [`SamplingPlan`] | who is sampled at the start, who is kept at the end |
-//! | [`Scope`] | the library that records a span |
+//! | [`InstrumentationScope`] | the library that records a span |
 //! | [`Sink`] | receives finished spans in [`Batch`]es |
 //! | [`redact`] | tests for secrets, and URLs and header lines without them |
 //!
@@ -74,6 +77,12 @@
 //! environment variable but through functions that say so.
 
 mod attr_set;
+/// Attributes: keys and values on their way into a span.
+pub mod attribute {
+    pub use crate::attr_set::AttrSet;
+    pub use crate::span_builder::{Attributes, NoAttributes};
+    pub use crate::value::{Attr, Literal, Name, Value, attr};
+}
 mod attributes;
 mod baggage;
 mod batch;
@@ -94,6 +103,7 @@ pub mod bridge {
 #[doc = include_str!("docs/engine.md")]
 pub mod engine {}
 mod error;
+pub mod export;
 mod flags;
 mod future;
 mod guest;
@@ -104,12 +114,12 @@ mod kind;
 mod limits;
 mod names;
 mod notice;
-mod propagation;
+pub mod propagation;
 mod queue;
 mod record;
 pub mod redact;
 mod resource;
-mod sampling;
+pub mod sampling;
 mod scope;
 pub mod semconv;
 mod shared;
@@ -142,8 +152,8 @@ pub use future::{FutureExt, InContext, InSpan};
 #[doc(hidden)]
 pub use guest::{contained, guarded};
 pub use id::{ParseIdError, SpanId, TraceId};
-pub use id_source::{Ids, reseed_after_fork};
-pub use kind::Kind;
+pub use id_source::{IdGenerator, reseed_after_fork};
+pub use kind::SpanKind;
 pub use limits::Limits;
 pub use names::{OlderNames, SpanNames};
 pub use notice::{Notice, notify, set_notice_hook};
@@ -153,7 +163,7 @@ pub use sampling::{
     Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
     Threshold,
 };
-pub use scope::Scope;
+pub use scope::InstrumentationScope;
 pub use sink::{Batching, FlushError, Sink, Source};
 pub use span::{Span, span};
 pub use span_builder::SpanBuilder;
@@ -164,6 +174,13 @@ pub use stored::ArrayRef;
 pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
 pub use trust::Trust;
 pub use value::{Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
+
+#[doc(hidden)]
+pub use id_source::IdGenerator as Ids;
+#[doc(hidden)]
+pub use kind::SpanKind as Kind;
+#[doc(hidden)]
+pub use scope::InstrumentationScope as Scope;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -4,7 +4,7 @@ use std::mem::size_of;
 
 use crate::stored::{AttrRecord, Text};
 use crate::tick::Tick;
-use crate::{Kind, SpanContext, SpanId};
+use crate::{SpanContext, SpanId, SpanKind};
 
 /// One span. 64 bytes, a cache line.
 #[derive(Clone, Copy, Debug)]
@@ -38,23 +38,23 @@ impl Marks {
     pub(crate) const BAGGAGE: Self = Self(16);
 
     #[inline]
-    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+    pub(crate) fn of_kind(self, kind: SpanKind) -> Self {
         Self(self.0 | (kind as u8) << KIND)
     }
 
     /// The same marks with another kind.
-    pub(crate) fn with_kind(self, kind: Kind) -> Self {
+    pub(crate) fn with_kind(self, kind: SpanKind) -> Self {
         Self(self.0 & ((1 << KIND) - 1)).of_kind(kind)
     }
 
     #[inline]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> SpanKind {
         match self.0 >> KIND {
-            1 => Kind::Server,
-            2 => Kind::Client,
-            3 => Kind::Producer,
-            4 => Kind::Consumer,
-            _ => Kind::Internal,
+            1 => SpanKind::Server,
+            2 => SpanKind::Client,
+            3 => SpanKind::Producer,
+            4 => SpanKind::Consumer,
+            _ => SpanKind::Internal,
         }
     }
 
@@ -301,18 +301,18 @@ mod tests {
             Marks::BAGGAGE,
         ];
         for kind in [
-            Kind::Internal,
-            Kind::Server,
-            Kind::Client,
-            Kind::Producer,
-            Kind::Consumer,
+            SpanKind::Internal,
+            SpanKind::Server,
+            SpanKind::Client,
+            SpanKind::Producer,
+            SpanKind::Consumer,
         ] {
             let mut marks = Marks::NONE.of_kind(kind);
             for mark in all {
                 assert!(!marks.has(mark), "{kind:?} is no mark");
                 assert!(marks.set(mark));
                 assert_eq!(marks.kind(), kind);
-                assert_eq!(marks.with_kind(Kind::Consumer).with_kind(kind), marks);
+                assert_eq!(marks.with_kind(SpanKind::Consumer).with_kind(kind), marks);
             }
         }
     }

@@ -19,16 +19,16 @@ use crate::notice::notify;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Scope, SpanBuilder, no_attrs};
+/// use hopline_core::{InstrumentationScope, SpanBuilder};
 ///
-/// static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+/// static SCOPE: InstrumentationScope = InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 ///
 /// fn lookup() {
-///     let _span = SpanBuilder::new("cache.lookup").scope(&SCOPE).start(None, no_attrs);
+///     let _span = SpanBuilder::new("cache.lookup").scope(&SCOPE).start();
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Scope {
+pub struct InstrumentationScope {
     name: &'static str,
     version: &'static str,
     /// Its place among the known ones, counted from 1; zero before it is known.
@@ -36,7 +36,8 @@ pub struct Scope {
 }
 
 /// Of spans that are of no other.
-static HOPLINE: Scope = Scope::new("hopline", env!("CARGO_PKG_VERSION"));
+static HOPLINE: InstrumentationScope =
+    InstrumentationScope::new("hopline", env!("CARGO_PKG_VERSION"));
 
 /// So many fit into a record's byte, of which zero is `hopline`.
 const MOST: usize = u8::MAX as usize;
@@ -45,9 +46,9 @@ const MOST: usize = u8::MAX as usize;
 const TOO_MANY: u16 = 1 << 8;
 
 // Written once for each scope and read without a lock; scopes are statics, so there are a handful.
-static KNOWN: [OnceLock<&Scope>; MOST] = [const { OnceLock::new() }; MOST];
+static KNOWN: [OnceLock<&InstrumentationScope>; MOST] = [const { OnceLock::new() }; MOST];
 
-impl Scope {
+impl InstrumentationScope {
     /// A library of this name and version.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         Self {

@@ -19,7 +19,7 @@ use crate::shared::Shared;
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 /// use std::sync::Arc;
-/// use hopline_core::{Batch, Sink, SpanBuilder, Tracer, no_attrs, Incoming};
+/// use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer};
 ///
 /// struct Count(Arc<AtomicUsize>);
 ///
@@ -31,7 +31,7 @@ use crate::shared::Shared;
 ///
 /// let count = Arc::new(AtomicUsize::new(0));
 /// let tracer = Tracer::builder().sink(Count(Arc::clone(&count))).build();
-/// SpanBuilder::new("work").start_root(Some(&tracer), Incoming::default(), no_attrs).end();
+/// SpanBuilder::new("work").tracer(&tracer).parent(Incoming::default()).start().end();
 /// assert_eq!(count.load(Ordering::Relaxed), 1);
 /// ```
 pub trait Sink: Send + Sync + 'static {

@@ -8,7 +8,7 @@ use crate::current;
 use crate::guest;
 use crate::id_source::IdSource;
 use crate::span_builder::SpanBuilder;
-use crate::value::{Attr, Name, Value, no_attrs};
+use crate::value::{Attr, Name, Value};
 use crate::{Incoming, SpanContext, TraceFlags};
 
 /// Starts a span under the current one.
@@ -27,7 +27,7 @@ use crate::{Incoming, SpanContext, TraceFlags};
 /// ```
 #[inline]
 pub fn span<'a>(name: impl Into<Name<'a>>) -> Span {
-    SpanBuilder::new(name).start(None, no_attrs)
+    SpanBuilder::new(name).start()
 }
 
 /// A unit of work: an ordinary value that may be moved, and ended on any thread in any order.
@@ -38,9 +38,12 @@ pub fn span<'a>(name: impl Into<Name<'a>>) -> Span {
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Kind, SpanBuilder, attr};
+/// use hopline_core::{SpanBuilder, SpanKind, attr};
 ///
-/// let span = SpanBuilder::new("cache.lookup").kind(Kind::Client).start(None, || [attr("cache.name", "sessions")]);
+/// let span = SpanBuilder::new("cache.lookup")
+///     .kind(SpanKind::Client)
+///     .attributes(|| [attr("cache.name", "sessions")])
+///     .start();
 /// let hit = std::thread::spawn(move || {
 ///     span.set("cache.hit", true);
 ///     true // the span ends here

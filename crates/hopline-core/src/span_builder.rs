@@ -1,5 +1,6 @@
-//! How a span starts.
+//! Builder of spans.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 use std::time::{Duration, SystemTime};
@@ -16,33 +17,66 @@ use crate::shared::Shared;
 use crate::span::Span;
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name};
-use crate::{Incoming, Kind, ParentBranch, Scope, SpanContext, SpanId, Tracer};
+use crate::{Incoming, InstrumentationScope, ParentBranch, SpanContext, SpanId, SpanKind, Tracer};
 
-/// What a span starts with; then one of three ways to start it.
+/// Builds a span: name, kind, tracer, parent, attributes.
 ///
-/// What a sampler may look at is given here, before the closure for attributes runs; the closure only
-/// runs where a trace is recorded, and never under a lock.
+/// | parent | given by | tracer, if none is given |
+/// |---|---|---|
+/// | the current context | default | the parent's, else the installed one |
+/// | another context | [`child_of`](Self::child_of) | the parent's, else the installed one |
+/// | another process's span, or none | [`parent`](Self::parent) | the installed one |
+///
+/// A custom sampler sees the facts that are set here (name, kind, method, path, route, destination), not the
+/// attributes. The closure for attributes runs only if the span is recorded, and never under a lock.
 ///
 /// # Examples
 ///
+/// A call out, child of the current span:
+///
 /// ```
-/// use hopline_core::{Incoming, Kind, Literal, SpanBuilder, Tracer, attr};
+/// use hopline_core::{SpanBuilder, SpanKind, attr};
+///
+/// let call = SpanBuilder::new("GET").kind(SpanKind::Client).attributes(|| [attr("server.port", 443)]).start();
+/// assert!(!call.is_recording(), "no tracer is installed");
+/// ```
+///
+/// A request that comes in, root of a local trace:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use hopline_core::{Incoming, Literal, SpanBuilder, SpanKind, Tracer, attr};
 ///
 /// let tracer = Tracer::builder().service("orders").build();
+/// let headers = HashMap::<String, String>::new();
 /// let request = SpanBuilder::new("GET /orders/{id}")
-///     .kind(Kind::Server)
+///     .kind(SpanKind::Server)
 ///     .method("GET")
 ///     .path("/orders/7")
 ///     .route(Some("/orders/{id}"))
-///     .start_root(Some(&tracer), Incoming::default(), || [attr("http.request.method", Literal("GET"))]);
+///     .tracer(&tracer)
+///     .parent(Incoming::extract(&headers))
+///     .attributes(|| [attr("http.request.method", Literal("GET"))])
+///     .start();
 /// assert!(request.is_recording());
 /// ```
-#[derive(Clone, Copy, Debug)]
+// The types of parent and closure are parameters, so that starting a span compiles to the code of that one case. For
+// both the default is a type without size.
+#[derive(Clone, Copy)]
 #[must_use = "a builder does nothing until it starts a span"]
-pub struct SpanBuilder<'a> {
+pub struct SpanBuilder<'a, P = (), A = NoAttributes> {
+    facts: SpanFacts<'a>,
+    tracer: Option<&'a Tracer>,
+    parent: P,
+    attributes: A,
+}
+
+/// A span's facts, whichever parent it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanFacts<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) prefix: Option<&'static str>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SpanKind,
     /// The scope's number.
     scope: u8,
     start: Start,
@@ -53,146 +87,295 @@ pub struct SpanBuilder<'a> {
     pub(crate) destination: Option<&'a str>,
 }
 
+/// Attributes that a span starts with: a closure, or none.
+pub trait Attributes<'v> {
+    /// An array, a slice or a `Vec`.
+    type List: AsRef<[Attr<'v>]>;
+
+    /// Runs the closure.
+    fn list(self) -> Self::List;
+}
+
+/// No attributes.
+#[derive(Clone, Copy, Debug)]
+pub struct NoAttributes;
+
+impl<'v> Attributes<'v> for NoAttributes {
+    type List = [Attr<'v>; 0];
+
+    #[inline(always)] // it is nothing
+    fn list(self) -> Self::List {
+        []
+    }
+}
+
+impl<'v, L: AsRef<[Attr<'v>]>, F: FnOnce() -> L> Attributes<'v> for F {
+    type List = L;
+
+    #[inline(always)] // so that the list is made where it is read
+    fn list(self) -> L {
+        self()
+    }
+}
+
 impl<'a> SpanBuilder<'a> {
     /// Begins with the span's name.
     #[inline]
     pub fn new(name: impl Into<Name<'a>>) -> Self {
         Self {
-            name: name.into(),
-            prefix: None,
-            kind: Kind::Internal,
-            scope: 0,
-            start: Start::Now,
-            links: &[],
-            method: None,
-            path: None,
-            route: None,
-            destination: None,
+            facts: SpanFacts {
+                name: name.into(),
+                prefix: None,
+                kind: SpanKind::Internal,
+                scope: 0,
+                start: Start::Now,
+                links: &[],
+                method: None,
+                path: None,
+                route: None,
+                destination: None,
+            },
+            tracer: None,
+            parent: (),
+            attributes: NoAttributes,
         }
     }
+}
 
-    /// Begins the name with this and a space: they are put together where the name is recorded, if it is.
+impl<'a, A> SpanBuilder<'a, (), A> {
+    /// Makes it a local root, child of a span in another process: for requests and messages that come in.
+    ///
+    /// The current context is ignored. Without a span in `incoming` it is the root of a new trace. It is linked to
+    /// [`Incoming::link`]. If there is no tracer, nothing is recorded, and calls pass the incoming context on unchanged.
+    ///
+    /// # Examples
     ///
     /// ```
-    /// use hopline_core::{Incoming, Name, SpanBuilder, Tracer, no_attrs};
+    /// use std::collections::HashMap;
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
     ///
-    /// let (tracer, route) = (Tracer::builder().build(), String::from("/orders/{id}"));
-    /// let builder = SpanBuilder::new(&route).prefix("GET"); // `GET /orders/{id}`
-    /// let _request = builder.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// let tracer = Tracer::builder().build();
+    /// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    /// let request = SpanBuilder::new("GET /").tracer(&tracer).parent(Incoming::extract(&headers)).start();
+    /// let trace_id = request.span_context().unwrap().trace_id();
+    /// assert_eq!(trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    /// ```
+    #[inline]
+    pub fn parent(self, incoming: Incoming) -> SpanBuilder<'a, Incoming, A> {
+        self.under(incoming)
+    }
+
+    /// Makes it a child of this context's span, instead of the current one's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+    /// let part = SpanBuilder::new("part").child_of(job.context_ref()).start();
+    /// let trace_id = |span: &hopline_core::Span| span.span_context().unwrap().trace_id();
+    /// assert_eq!(trace_id(&part), trace_id(&job));
+    /// ```
+    #[inline]
+    pub fn child_of(self, context: &'a Context) -> SpanBuilder<'a, &'a Context, A> {
+        self.under(context)
+    }
+
+    #[inline]
+    fn under<P>(self, parent: P) -> SpanBuilder<'a, P, A> {
+        SpanBuilder {
+            facts: self.facts,
+            tracer: self.tracer,
+            parent,
+            attributes: self.attributes,
+        }
+    }
+}
+
+impl<'a, P> SpanBuilder<'a, P> {
+    /// Sets the attributes that the span starts with, by a closure that runs only if the span is recorded.
+    ///
+    /// The closure runs on this thread, in [`start`](Self::start). If it panics, the span starts without attributes,
+    /// and the panic is counted in [`Stats::panics`](crate::Stats::panics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{SpanBuilder, attr};
+    ///
+    /// let table = String::from("orders");
+    /// let _fill = SpanBuilder::new("cache.fill")
+    ///     .attributes(|| [attr("cache.table", &table), attr("cache.rows", 12)])
+    ///     .start();
+    /// ```
+    #[inline]
+    pub fn attributes<'v, L: AsRef<[Attr<'v>]>, F: FnOnce() -> L>(
+        self,
+        attributes: F,
+    ) -> SpanBuilder<'a, P, F> {
+        SpanBuilder {
+            facts: self.facts,
+            tracer: self.tracer,
+            parent: self.parent,
+            attributes,
+        }
+    }
+}
+
+impl<'a, P, A> SpanBuilder<'a, P, A> {
+    /// Sets the tracer: `&tracer`, or an `Option` of it. See [`SpanBuilder`] for the default.
+    #[inline]
+    pub fn tracer(mut self, tracer: impl Into<Option<&'a Tracer>>) -> Self {
+        self.tracer = tracer.into();
+        self
+    }
+
+    /// Puts this and a space before the name. Both are joined only if the span is recorded or a sampler reads the name.
+    ///
+    /// ```
+    /// use hopline_core::SpanBuilder;
+    ///
+    /// let route = String::from("/orders/{id}");
+    /// let _request = SpanBuilder::new(&route).prefix("GET").start(); // `GET /orders/{id}`
     /// ```
     #[inline]
     pub fn prefix(mut self, prefix: &'static str) -> Self {
-        self.prefix = Some(prefix);
+        self.facts.prefix = Some(prefix);
         self
     }
 
-    /// Its role; [`Kind::Internal`] if not said.
+    /// Sets the kind. Defaults to [`SpanKind::Internal`].
     #[inline]
-    pub fn kind(mut self, kind: Kind) -> Self {
-        self.kind = kind;
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.facts.kind = kind;
         self
     }
 
-    /// Who records it; `hopline` if not said.
+    /// Sets the library that records the span. Defaults to `hopline`.
     #[inline]
-    pub fn scope(mut self, scope: &'static Scope) -> Self {
-        self.scope = scope.number();
+    pub fn scope(mut self, scope: &'static InstrumentationScope) -> Self {
+        self.facts.scope = scope.number();
         self
     }
 
-    /// When it began, if not now.
+    /// Sets the start time. Defaults to now.
     #[inline]
     pub fn start_time(mut self, time: SystemTime) -> Self {
-        self.start = Start::At(time);
+        self.facts.start = Start::At(time);
         self
     }
 
-    /// The same as a time before now, on the trace's own clock: what was measured as a part of another span lies
-    /// within that one, whatever the wall clock does.
+    /// Sets the start to this long before now, on the trace's own clock: work that was measured as part of another
+    /// span lies within that span, even if the wall clock jumps.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
     ///
     /// let tracer = Tracer::builder().build();
-    /// let query = SpanBuilder::new("query").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    /// let query = SpanBuilder::new("query").tracer(&tracer).parent(Incoming::default()).start();
     /// let waited = Duration::from_secs(60);
-    /// let wait = SpanBuilder::new("acquire").start_ago(waited).start_in(query.context_ref(), None, no_attrs);
+    /// let wait = SpanBuilder::new("acquire").start_ago(waited).child_of(query.context_ref()).start();
     /// assert!(wait.context_ref().elapsed() >= Some(waited));
     /// ```
     #[inline]
     pub fn start_ago(mut self, time: Duration) -> Self {
-        self.start = Start::Ago(time);
+        self.facts.start = Start::Ago(time);
         self
     }
 
-    /// Spans it is related to from the start.
+    /// Sets the spans to which this one is linked from its start.
     #[inline]
     pub fn links(mut self, links: &'a [SpanContext]) -> Self {
-        self.links = links;
+        self.facts.links = links;
         self
     }
 
-    /// The method of an HTTP request, for the sampler.
+    /// Sets the method of an HTTP request, for sampling.
     #[inline]
     pub fn method(mut self, method: &'a str) -> Self {
-        self.method = Some(method);
+        self.facts.method = Some(method);
         self
     }
 
-    /// The path of an HTTP request, for the sampler.
+    /// Sets the path of an HTTP request, for sampling.
     #[inline]
     pub fn path(mut self, path: &'a str) -> Self {
-        self.path = Some(path);
+        self.facts.path = Some(path);
         self
     }
 
-    /// The route's template, for the sampler, if it is known already.
+    /// Sets the route's template, if it is known at the start, for sampling.
     #[inline]
     pub fn route(mut self, route: Option<&'a str>) -> Self {
-        self.route = route;
+        self.facts.route = route;
         self
     }
 
-    /// The destination of a message, for the sampler.
+    /// Sets the destination of a message, for sampling.
     #[inline]
     pub fn destination(mut self, destination: &'a str) -> Self {
-        self.destination = Some(destination);
+        self.facts.destination = Some(destination);
         self
     }
+}
 
-    /// Starts it under the current span: for calls out and work inside.
-    ///
-    /// The tracer is the one given, else the current context's, else the installed one. With none it
-    /// records nothing, and what is current goes on.
+impl<A> SpanBuilder<'_, (), A> {
+    /// Starts it as a child of the current span. If there is no tracer, nothing is recorded, and the current context
+    /// goes on.
     #[inline]
-    pub fn start<'v, A: AsRef<[Attr<'v>]>>(
-        self,
-        tracer: Option<&Tracer>,
-        attrs: impl FnOnce() -> A,
-    ) -> Span {
-        self.start_under(Context::current(), tracer, attrs)
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_under(Context::current(), self.tracer, || attributes.list())
     }
+}
 
-    /// The same under a given context.
+impl<A> SpanBuilder<'_, &Context, A> {
+    /// Starts it as a child of the given context's span.
     #[inline]
-    pub fn start_in<'v, A: AsRef<[Attr<'v>]>>(
-        self,
-        context: &Context,
-        tracer: Option<&Tracer>,
-        attrs: impl FnOnce() -> A,
-    ) -> Span {
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
         if Context::is_muted_here() {
             return Span::muted();
         }
-        self.start_under(context.clone(), tracer, attrs)
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_under(self.parent.clone(), self.tracer, || attributes.list())
     }
+}
 
-    /// Starts a local root: for requests and messages that come in. What is current is ignored.
-    ///
-    /// It is a child of the incoming parent, and linked to [`Incoming::link`]. The tracer is the one given, else
-    /// the installed one. With none, nothing is recorded, and every call passes the incoming context on unchanged.
-    pub fn start_root<'v, A: AsRef<[Attr<'v>]>>(
+impl<A> SpanBuilder<'_, Incoming, A> {
+    /// Starts it as a local root.
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_root(self.tracer, self.parent, || attributes.list())
+    }
+}
+
+impl<P: fmt::Debug, A> fmt::Debug for SpanBuilder<'_, P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanBuilder")
+            .field("facts", &self.facts)
+            .field("tracer", &self.tracer)
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> SpanFacts<'a> {
+    /// Starts a local root.
+    #[inline]
+    fn begin_root<'v, A: AsRef<[Attr<'v>]>>(
         self,
         tracer: Option<&Tracer>,
         incoming: Incoming,
@@ -201,7 +384,7 @@ impl<'a> SpanBuilder<'a> {
         if Context::is_muted_here() {
             return Span::muted();
         }
-        if matches!(self.kind, Kind::Server | Kind::Consumer) && !SERVES.load(Relaxed) {
+        if matches!(self.kind, SpanKind::Server | SpanKind::Consumer) && !SERVES.load(Relaxed) {
             SERVES.store(true, Relaxed);
         }
         match tracer.or_else(|| installed(self.kind)) {
@@ -211,12 +394,12 @@ impl<'a> SpanBuilder<'a> {
                     baggage,
                     link,
                 } = incoming;
-                let mut builder: SpanBuilder<'_> = self;
-                let with_others = !builder.links.is_empty();
+                let mut facts: SpanFacts<'_> = self;
+                let with_others = !facts.links.is_empty();
                 if !with_others {
-                    builder.links = link.as_slice();
+                    facts.links = link.as_slice();
                 }
-                let span = builder.root(tracer, parent, baggage.into(), attrs);
+                let span = facts.root(tracer, parent, baggage.into(), attrs);
                 if let Some(link) = link.as_ref().filter(|_| with_others) {
                     span.context.link(link);
                 }
@@ -231,7 +414,7 @@ impl<'a> SpanBuilder<'a> {
 
     /// Makes a context that of a span under its span.
     #[inline(always)] // so that the context is made where the caller wants it
-    fn start_under<'v, A: AsRef<[Attr<'v>]>>(
+    fn begin_under<'v, A: AsRef<[Attr<'v>]>>(
         self,
         mut context: Context,
         tracer: Option<&Tracer>,
@@ -256,20 +439,22 @@ impl<'a> SpanBuilder<'a> {
             }
             Standing::Decided => {
                 // a participating service sends another parent id with each call
-                if let (Kind::Client | Kind::Producer, Some(ids)) = (self.kind, &mut context.ids) {
+                if let (SpanKind::Client | SpanKind::Producer, Some(ids)) =
+                    (self.kind, &mut context.ids)
+                {
                     ids.span_id = random_span_id();
                 }
                 false
             }
             Standing::Muted if context.ids.is_none() => return Span::muted(),
             Standing::Muted => false,
-            Standing::Free => return self.start_elsewhere(context, tracer, attrs),
+            Standing::Free => return self.begin_elsewhere(context, tracer, attrs),
         };
         Span { context, recorded }
     }
 
     /// Where nobody has decided, or another tracer has.
-    fn start_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
+    fn begin_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
         self,
         mut context: Context,
         tracer: Option<&Tracer>,
@@ -416,9 +601,9 @@ static SERVES: AtomicBool = AtomicBool::new(false);
 
 /// Reports calls out that begin traces of their own where requests are served: the first, the tenth, the hundredth, …
 /// A job of the process may mean to, so that more would be noise.
-fn report_lost_context(kind: Kind, name: &Name<'_>) {
+fn report_lost_context(kind: SpanKind, name: &Name<'_>) {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let calls = matches!(kind, Kind::Client | Kind::Producer);
+    let calls = matches!(kind, SpanKind::Client | SpanKind::Producer);
     if !calls || !SERVES.load(Relaxed) {
         return;
     }
@@ -429,7 +614,7 @@ fn report_lost_context(kind: Kind, name: &Name<'_>) {
                 "a call out (`{}`) began a trace of its own in a process that serves requests, {count} so far: if a \
                  request caused it, its context was lost in a task, a thread or a channel; spawn by hopline::spawn, \
                  hopline::spawn_blocking or JoinSetExt::spawn_traced, or carry Context::current() along; if it is a \
-                 job of the process, give that a span by SpanBuilder::start_root",
+                 job of the process, give that a span by SpanBuilder::parent(Incoming::default())",
                 name.as_str()
             )
         });
@@ -437,10 +622,13 @@ fn report_lost_context(kind: Kind, name: &Name<'_>) {
 }
 
 /// The installed tracer; its absence is said once where somebody seems to expect one.
-fn installed(kind: Kind) -> Option<&'static Tracer> {
+fn installed(kind: SpanKind) -> Option<&'static Tracer> {
     static SAID: Once = Once::new();
     let tracer = Tracer::installed();
-    if tracer.is_none() && matches!(kind, Kind::Server | Kind::Consumer) && !Tracer::is_waived() {
+    if tracer.is_none()
+        && matches!(kind, SpanKind::Server | SpanKind::Consumer)
+        && !Tracer::is_waived()
+    {
         SAID.call_once(|| {
             notify("no-tracer", || {
                 "nothing is recorded: no tracer was given or installed (call hopline::init first, or \

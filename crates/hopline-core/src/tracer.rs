@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
-use crate::id_source::Ids;
+use crate::id_source::IdGenerator;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
 use crate::queue::Queue;
 use crate::sampling::active::Active;
@@ -57,7 +57,7 @@ impl Tracer {
             sampler: None,
             sinks: Vec::new(),
             clock: Clock::default(),
-            ids: Ids::default(),
+            ids: IdGenerator::default(),
             limits: Limits::default(),
             baggage_attributes: Vec::new(),
             error_messages: false,
@@ -210,7 +210,7 @@ pub struct TracerBuilder {
     sampler: Option<Box<dyn Sampler>>,
     sinks: Vec<Box<dyn Sink>>,
     clock: Clock,
-    ids: Ids,
+    ids: IdGenerator,
     limits: Limits,
     baggage_attributes: Vec<Box<str>>,
     error_messages: bool,
@@ -254,7 +254,7 @@ impl TracerBuilder {
     }
 
     /// Where ids come from.
-    pub fn ids(mut self, ids: Ids) -> Self {
+    pub fn ids(mut self, ids: IdGenerator) -> Self {
         self.ids = ids;
         self
     }

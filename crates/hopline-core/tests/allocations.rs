@@ -2,24 +2,25 @@
 
 use allocation_counter::measure;
 use hopline_core::{
-    Baggage, Context, Incoming, Kind, Literal, SamplingPlan, Span, SpanBuilder, Tracer, attr,
+    Baggage, Context, Incoming, Literal, SamplingPlan, Span, SpanBuilder, SpanKind, Tracer, attr,
     no_attrs, span,
 };
 
 /// A request with five children of six attributes each.
 fn request(tracer: &Tracer) {
     let mut request = SpanBuilder::new("GET /orders/{id}")
-        .kind(Kind::Server)
+        .kind(SpanKind::Server)
         .method("GET")
         .path("/orders/7")
-        .start_root(Some(tracer), Incoming::default(), || {
-            [attr("http.request.method", Literal("GET"))]
-        });
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .attributes(|| [attr("http.request.method", Literal("GET"))])
+        .start();
     request.in_scope(|| {
         for id in 0..5 {
             let child = SpanBuilder::new("db.query")
-                .kind(Kind::Client)
-                .start(None, || {
+                .kind(SpanKind::Client)
+                .attributes(|| {
                     [
                         attr("db.system.name", Literal("postgresql")),
                         attr("db.namespace", "orders"),
@@ -28,7 +29,8 @@ fn request(tracer: &Tracer) {
                         attr("server.port", 5432),
                         attr("order.id", id),
                     ]
-                });
+                })
+                .start();
             child.set("db.response.returned_rows", 1);
         }
         span("cache.lookup").event("hit", no_attrs);
@@ -103,7 +105,7 @@ fn baggage_as_attributes_allocates_nothing_for_each_span() {
             ..Incoming::default()
         };
         let root = SpanBuilder::new("GET /");
-        let mut root = root.start_root(Some(&tracer), incoming, no_attrs);
+        let mut root = root.tracer(&tracer).parent(incoming).start();
         root.in_scope(|| (0..children).for_each(|_| span("step").end()));
     };
     let allocations = |children| {

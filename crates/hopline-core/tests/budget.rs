@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use hop::call;
-use hopline_core::{Incoming, Kind, ManualClock, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, ManualClock, SpanBuilder, SpanKind, Tracer};
 use support::{clocked, root};
 
 const HIGH: u64 = 0xff_ffff_ffff_ffff;
@@ -26,10 +26,10 @@ fn load(
             for (route, (path, rate)) in routes.iter().enumerate() {
                 for _ in (rate * slice / 10)..(rate * (slice + 1) / 10) {
                     let span = SpanBuilder::new("GET")
-                        .kind(Kind::Server)
+                        .kind(SpanKind::Server)
                         .method("GET")
                         .path(path);
-                    let span = span.start_root(Some(tracer), Incoming::default(), no_attrs);
+                    let span = span.tracer(tracer).parent(Incoming::default()).start();
                     taken[route] += u32::from(span.span_context().unwrap().is_sampled());
                 }
             }

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Context, FutureExt, Incoming, Kind, Span, SpanBuilder, SpanContext, StatusData,
+    Baggage, Context, FutureExt, Incoming, Span, SpanBuilder, SpanContext, SpanKind, StatusData,
     TracerBuilder, attr, no_attrs, span,
 };
 use support::{PARENT, clocked, incoming, root, traced, unsampled};
@@ -15,7 +15,9 @@ fn spans_end_in_any_order_on_any_thread() {
     let (tracer, memory) = traced(|builder| builder);
     let mut request = root(&tracer, "request");
     let (first, second) = request.in_scope(|| (span("first"), span("second")));
-    let grandchild = SpanBuilder::new("grandchild").start_in(second.context_ref(), None, no_attrs);
+    let grandchild = SpanBuilder::new("grandchild")
+        .child_of(second.context_ref())
+        .start();
     first.end();
     std::thread::spawn(move || drop(second)).join().unwrap();
     request.end();
@@ -31,14 +33,18 @@ fn spans_end_in_any_order_on_any_thread() {
 fn attributes_keep_their_type_and_the_last_value() {
     let (tracer, memory) = traced(|builder| builder);
     let dynamic = format!("route {}", 7);
-    let request = SpanBuilder::new(&dynamic).start_root(Some(&tracer), Incoming::default(), || {
-        [
-            attr("number", 1),
-            attr("text", "one"),
-            attr("none", None::<bool>),
-            attr("list", &["a", "b"][..]),
-        ]
-    });
+    let request = SpanBuilder::new(&dynamic)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| {
+            [
+                attr("number", 1),
+                attr("text", "one"),
+                attr("none", None::<bool>),
+                attr("list", &["a", "b"][..]),
+            ]
+        })
+        .start();
     request.set("number", 2_u64);
     request.set_all(|| [attr("ratio", 0.5), attr("yes", true)]);
     request.rename("renamed");
@@ -71,11 +77,11 @@ fn events_links_and_errors_are_on_their_span() {
     let (tracer, memory) = traced(|builder| builder);
     let other: SpanContext = PARENT.parse().unwrap();
     let links = [other.clone()];
-    let mut request = SpanBuilder::new("request").links(&links).start_root(
-        Some(&tracer),
-        Incoming::default(),
-        no_attrs,
-    );
+    let mut request = SpanBuilder::new("request")
+        .links(&links)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let child = request.in_scope(|| span("child"));
     child.event("downstream_error", || [attr("peer", "payments")]);
     child.event("empty", no_attrs);
@@ -143,7 +149,10 @@ fn error_messages_are_recorded_only_if_asked_for() {
 #[test]
 fn a_remote_parent_is_continued_and_its_flags_followed() {
     let (tracer, memory) = traced(|builder| builder);
-    let request = SpanBuilder::new("request").start_root(Some(&tracer), incoming(PARENT), no_attrs);
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(incoming(PARENT))
+        .start();
     let context = request.span_context().unwrap();
     assert_eq!(
         context.trace_id().to_string(),
@@ -156,8 +165,10 @@ fn a_remote_parent_is_continued_and_its_flags_followed() {
     assert_eq!(span.parent.unwrap().to_string(), "00f067aa0ba902b7");
 
     let unsampled = PARENT.replace("-01", "-02");
-    let request =
-        SpanBuilder::new("request").start_root(Some(&tracer), incoming(&unsampled), no_attrs);
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(incoming(&unsampled))
+        .start();
     assert!(!request.is_recording());
     assert_eq!(
         request.span_context().unwrap().flags().bits(),
@@ -175,11 +186,11 @@ fn calls_of_an_unrecorded_trace_send_ids_of_their_own() {
     let (tracer, _) = traced(|builder| builder.plan(unsampled()));
     let request = root(&tracer, "request");
     let call = || {
-        SpanBuilder::new("GET").kind(Kind::Client).start_in(
-            request.context_ref(),
-            None,
-            || -> [_; 0] { panic!("not recorded") },
-        )
+        SpanBuilder::new("GET")
+            .kind(SpanKind::Client)
+            .child_of(request.context_ref())
+            .attributes(|| -> [_; 0] { panic!("not recorded") })
+            .start()
     };
     let (one, two) = (
         call().span_context().unwrap(),
@@ -197,13 +208,11 @@ fn without_a_tracer_what_came_in_goes_out_unchanged() {
         .parent
         .map(|parent| parent.with_tracestate("congo=1".parse_state()));
     came.baggage = Baggage::default().with("k", "v").unwrap();
-    let mut request = SpanBuilder::new("request").start_root(None, came, no_attrs);
+    let mut request = SpanBuilder::new("request").parent(came).start();
     let mut headers =
         std::collections::BTreeMap::from([("Tracestate".to_owned(), "stale=1".to_owned())]);
     request.in_scope(|| {
-        let call = SpanBuilder::new("GET")
-            .kind(Kind::Client)
-            .start(None, no_attrs);
+        let call = SpanBuilder::new("GET").kind(SpanKind::Client).start();
         call.context_ref().inject(&mut headers);
     });
     let headers: Vec<(&str, &str)> = headers
@@ -237,8 +246,9 @@ fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
         let mut request = Span::unrecorded(came_in.clone());
         request.in_scope(|| {
             let call = SpanBuilder::new("call")
-                .kind(Kind::Client)
-                .start(Some(&tracer), no_attrs);
+                .kind(SpanKind::Client)
+                .tracer(&tracer)
+                .start();
             assert!(!call.is_recording());
             let sent = call.span_context().unwrap();
             match came_in.parent {
@@ -254,12 +264,14 @@ fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
 fn late_children_follow_the_decision() {
     let (tracer, memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
     let request = root(&tracer, "request");
-    let late = SpanBuilder::new("late").start_in(request.context_ref(), None, no_attrs);
+    let late = SpanBuilder::new("late")
+        .child_of(request.context_ref())
+        .start();
     let context = request.context();
     request.end();
     late.fail("too late");
     late.end();
-    let later = SpanBuilder::new("later").start_in(&context, None, no_attrs);
+    let later = SpanBuilder::new("later").child_of(&context).start();
     assert!(!later.is_recording());
     drop(later);
     assert_eq!(memory.take(), []);
@@ -273,7 +285,7 @@ fn an_old_context_never_writes_on_another_span() {
     let context = request.context();
     request.end();
     memory.take();
-    let late = SpanBuilder::new("late").start_in(&context, None, no_attrs);
+    let late = SpanBuilder::new("late").child_of(&context).start();
     context.set("misplaced", true);
     context.fail("misplaced");
     late.end();
@@ -287,15 +299,15 @@ fn start_and_end_may_be_given() {
     let (tracer, memory) = traced(|builder| builder);
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
     let request = root(&tracer, "request");
-    let job =
-        SpanBuilder::new("job")
-            .start_time(start)
-            .start_in(request.context_ref(), None, no_attrs);
+    let job = SpanBuilder::new("job")
+        .start_time(start)
+        .child_of(request.context_ref())
+        .start();
     job.end_at(start + Duration::from_millis(3));
-    let odd =
-        SpanBuilder::new("odd")
-            .start_time(start)
-            .start_in(request.context_ref(), None, no_attrs);
+    let odd = SpanBuilder::new("odd")
+        .start_time(start)
+        .child_of(request.context_ref())
+        .start();
     odd.end_at(start - Duration::from_secs(1));
     request.end();
     let spans = memory.take();
@@ -310,9 +322,9 @@ fn a_start_some_time_ago_is_of_the_traces_clock() {
     let request = root(&tracer, "request");
     clock.advance(Duration::from_millis(5));
     let part = SpanBuilder::new("part").start_ago(Duration::from_millis(3));
-    part.start_in(request.context_ref(), None, no_attrs).end();
+    part.child_of(request.context_ref()).start().end();
     let ever = SpanBuilder::new("ever").start_ago(Duration::MAX);
-    ever.start_in(request.context_ref(), None, no_attrs).end();
+    ever.child_of(request.context_ref()).start().end();
     request.end();
     let spans = memory.take();
     assert_eq!(
@@ -349,14 +361,13 @@ fn baggage_becomes_attributes_by_allow_list_only() {
         .unwrap()
         .with("session", "secret")
         .unwrap();
-    let mut request = SpanBuilder::new("request").start_root(
-        Some(&tracer),
-        Incoming {
+    let mut request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming {
             baggage,
             ..Incoming::default()
-        },
-        no_attrs,
-    );
+        })
+        .start();
     request.in_scope(|| span("child").end());
     request.end();
     for span in memory.take() {
@@ -379,7 +390,11 @@ async fn a_context_is_current_only_while_its_future_is_polled() {
             tokio::task::yield_now().await;
             span(name).end();
         }
-        .in_span(SpanBuilder::new(name).start_in(request.context_ref(), None, no_attrs))
+        .in_span(
+            SpanBuilder::new(name)
+                .child_of(request.context_ref())
+                .start(),
+        )
     };
     tokio::join!(branch("a"), branch("b"));
     assert!(Context::current().span_context().is_none());
@@ -439,7 +454,7 @@ fn another_tracer_begins_a_local_trace_of_its_own() {
     let (outer, outer_memory) = traced(|builder| builder.service("outer"));
     let (inner, inner_memory) = traced(|builder| builder.service("inner"));
     let mut request = root(&outer, "request");
-    request.in_scope(|| SpanBuilder::new("call").start(Some(&inner), no_attrs).end());
+    request.in_scope(|| SpanBuilder::new("call").tracer(&inner).start().end());
     let call = inner_memory.take().remove(0);
     assert_eq!(call.service(), "inner");
     assert_eq!(
@@ -456,7 +471,10 @@ fn after_shutdown_nothing_is_recorded_and_that_is_counted() {
     let (tracer, memory) = traced(|builder| builder);
     let open = root(&tracer, "open");
     assert_eq!(tracer.shutdown(Duration::from_secs(1)), Ok(()));
-    let late = SpanBuilder::new("late").start_root(Some(&tracer), incoming(PARENT), no_attrs);
+    let late = SpanBuilder::new("late")
+        .tracer(&tracer)
+        .parent(incoming(PARENT))
+        .start();
     assert!(!late.is_recording());
     assert_eq!(
         late.span_context().unwrap().trace_id().to_string(),

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use hop::{Lines, call, parent_of};
-use hopline_core::{Ids, Threshold, Tracer};
+use hopline_core::{IdGenerator, Threshold, Tracer};
 use support::{clocked, traced};
 
 /// The largest randomness: every share takes it.
@@ -17,7 +17,7 @@ const HIDDEN: &str = "ot=rv:00000000000000";
 const REQUESTS: u32 = 2000;
 
 fn planned(plan: &str) -> Tracer {
-    let ids = Ids::Seeded(7);
+    let ids = IdGenerator::Seeded(7);
     Tracer::builder()
         .ids(ids)
         .plan(plan.parse().unwrap())

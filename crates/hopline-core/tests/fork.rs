@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fork::{Fork, fork, waitpid};
 use hopline_core::{
-    Incoming, Notice, SpanBuilder, Tracer, no_attrs, notify, reseed_after_fork, set_notice_hook,
+    Incoming, Notice, SpanBuilder, Tracer, notify, reseed_after_fork, set_notice_hook,
 };
 
 const COUNT: usize = 1000;
@@ -20,7 +20,10 @@ static PARENT: AtomicU32 = AtomicU32::new(0);
 /// The ids of new traces and of their roots, as the tracer gives them.
 fn ids(tracer: &Tracer) -> Vec<(u128, u64)> {
     let root = |_| {
-        let root = SpanBuilder::new("root").start_root(Some(tracer), Incoming::default(), no_attrs);
+        let root = SpanBuilder::new("root")
+            .tracer(tracer)
+            .parent(Incoming::default())
+            .start();
         let context = root.span_context().unwrap();
         (context.trace_id().to_u128(), context.span_id().to_u64())
     };

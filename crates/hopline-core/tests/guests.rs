@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hopline_core::{
-    Attr, Batch, Context, Decision, FlushError, FutureExt, Incoming, Kind, Sampler, SamplingInput,
-    Sink, Source, SpanBuilder, Tracer, attr, no_attrs, span,
+    Attr, Batch, Context, Decision, FlushError, FutureExt, Incoming, Sampler, SamplingInput, Sink,
+    Source, SpanBuilder, SpanKind, Tracer, attr, span,
 };
 use support::{Memory, root, traced};
 
@@ -24,13 +24,14 @@ impl Traced {
         let Some((tracer, kept)) = self.0.get() else {
             return;
         };
-        let call = SpanBuilder::new("call").kind(Kind::Client);
-        let call = call.start(Some(tracer), no_attrs);
+        let call = SpanBuilder::new("call").kind(SpanKind::Client);
+        let call = call.tracer(tracer).start();
         let sent = call.span_context().unwrap();
         assert!(!sent.is_sampled(), "who receives it begins nothing");
         call.end();
         SpanBuilder::new("child of a request")
-            .start_in(kept, None, no_attrs)
+            .child_of(kept)
+            .start()
             .end();
         root(tracer, "root").end();
         Context::current().set("key", "value");
@@ -143,13 +144,16 @@ fn panics_of_sinks_and_of_the_sampler_go_no_further_and_are_counted() {
 fn a_closure_for_attributes_that_panics_costs_its_attributes() {
     let (tracer, memory) = traced(|tracer| tracer);
     let bad = || -> [Attr<'static>; 1] { panics() };
-    let mut request =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), bad);
+    let mut request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(bad)
+        .start();
     request.set("set", true);
     request.set_all(bad);
     request.event("event", bad);
     request.in_scope(|| {
-        let child = SpanBuilder::new("child").start(None, bad);
+        let child = SpanBuilder::new("child").attributes(bad).start();
         child.end_with(bad);
         Context::current().set_all(bad);
     });
@@ -201,8 +205,8 @@ async fn work_in_a_muted_context_records_nothing_wherever_it_is_polled() {
         let task = async move { root(&inside, "muted task").end() };
         tokio::spawn(task.in_current_context()).await.unwrap();
         span("muted child").end();
-        let call = SpanBuilder::new("call").kind(Kind::Client);
-        let sent = call.start(None, no_attrs).span_context().unwrap();
+        let call = SpanBuilder::new("call").kind(SpanKind::Client);
+        let sent = call.start().span_context().unwrap();
         assert!(!sent.is_sampled(), "who receives it begins nothing either");
     };
     let mut request = root(&tracer, "request");

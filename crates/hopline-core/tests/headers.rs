@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hopline_core::{
-    Baggage, Context, Incoming, Kind, ParentBranch, SamplingPlan, SamplingRule, SpanContext,
-    SpanId, Threshold, TraceFlags, TraceId, TraceState,
+    Baggage, Context, Incoming, ParentBranch, SamplingPlan, SamplingRule, SpanContext, SpanId,
+    SpanKind, Threshold, TraceFlags, TraceId, TraceState,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -25,11 +25,11 @@ fn share() -> impl Strategy<Value = f64> {
 fn rule() -> impl Strategy<Value = SamplingRule> {
     let text = || option::of(prop_oneof!["[/a-z{}*.\"\\\\; %]{0,8}", any::<String>()]);
     let kinds = [
-        Kind::Internal,
-        Kind::Server,
-        Kind::Client,
-        Kind::Producer,
-        Kind::Consumer,
+        SpanKind::Internal,
+        SpanKind::Server,
+        SpanKind::Client,
+        SpanKind::Producer,
+        SpanKind::Consumer,
     ];
     let conditions = (text(), text(), text(), text());
     let kind = option::of(prop::sample::select(kinds.to_vec()));

@@ -4,7 +4,7 @@
 
 use std::thread;
 
-use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, SpanBuilder, Tracer};
 
 const THREADS: usize = 8;
 const IDS: usize = if cfg!(debug_assertions) {
@@ -52,7 +52,10 @@ fn draw(tracer: &Tracer, count: usize) -> Drawn {
         span_bytes: [[0; 256]; 8],
     };
     for _ in 0..count {
-        let root = SpanBuilder::new("root").start_root(Some(tracer), Incoming::default(), no_attrs);
+        let root = SpanBuilder::new("root")
+            .tracer(tracer)
+            .parent(Incoming::default())
+            .start();
         let context = root.span_context().unwrap();
         let (trace, span) = (context.trace_id().to_u128(), context.span_id().to_u64());
         for (counts, byte) in drawn.trace_bytes.iter_mut().zip(trace.to_le_bytes()) {

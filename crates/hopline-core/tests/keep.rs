@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use hopline_core::{Clock, ManualClock, SamplingPlan, SamplingRule, SpanBuilder, no_attrs, span};
+use hopline_core::{Clock, ManualClock, SamplingPlan, SamplingRule, SpanBuilder, span};
 use support::{PARENT, clocked, incoming, root, traced, unsampled};
 
 #[test]
@@ -28,8 +28,10 @@ fn errors_are_kept_though_the_head_said_no() {
     assert!(!spans[0].flags.is_sampled());
 
     let parent = PARENT.replace("-01", "-00");
-    let request =
-        SpanBuilder::new("request").start_root(Some(&tracer), incoming(&parent), no_attrs);
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(incoming(&parent))
+        .start();
     request.fail("500");
     request.end();
     assert_eq!(
@@ -134,10 +136,11 @@ fn what_is_never_recorded_is_not_whatever_happens() {
     });
     let check = |path: &str, parent: Option<&str>| {
         let incoming = parent.map(incoming).unwrap_or_default();
-        let mut request =
-            SpanBuilder::new("GET")
-                .path(path)
-                .start_root(Some(&tracer), incoming, no_attrs);
+        let mut request = SpanBuilder::new("GET")
+            .path(path)
+            .tracer(&tracer)
+            .parent(incoming)
+            .start();
         request.fail("503");
         request.keep();
         clock.advance(Duration::from_secs(1));
@@ -162,7 +165,10 @@ fn local_roots_only_leaves_alone_what_another_process_did_not_sample() {
     let failing = |plan: &str, parent: Option<&str>| {
         let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
         let incoming = parent.map(incoming).unwrap_or_default();
-        let request = SpanBuilder::new("request").start_root(Some(&tracer), incoming, no_attrs);
+        let request = SpanBuilder::new("request")
+            .tracer(&tracer)
+            .parent(incoming)
+            .start();
         request.fail("500");
         request.end();
         !memory.take().is_empty()

@@ -17,15 +17,18 @@ fn limits_drop_and_count() {
         ..Limits::default()
     };
     let (tracer, memory) = traced(|builder| builder.limits(limits));
-    let mut request =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), || {
+    let mut request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| {
             [
                 attr("none", None::<i64>),
                 attr("cut", "abc\u{e9}f"),
                 attr("b", 2),
                 attr("c", 3),
             ]
-        });
+        })
+        .start();
     request.event("one", || [attr("a", 1), attr("b", 2)]);
     request.event("two", no_attrs);
     request.link(&PARENT.parse().unwrap());
@@ -34,7 +37,9 @@ fn limits_drop_and_count() {
         children.iter().filter(|child| child.is_recording()).count(),
         2
     );
-    let orphan = SpanBuilder::new("grandchild").start_in(children[3].context_ref(), None, no_attrs);
+    let orphan = SpanBuilder::new("grandchild")
+        .child_of(children[3].context_ref())
+        .start();
     assert!(!orphan.is_recording());
     drop((children, orphan));
     request.end();
@@ -131,7 +136,9 @@ fn the_process_budget_bounds_all_traces_and_is_given_back() {
 fn all_that_is_said_of_a_span_after_its_end_is_counted() {
     let (tracer, memory) = traced(|builder| builder);
     let request = root(&tracer, "request");
-    let child = SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs);
+    let child = SpanBuilder::new("child")
+        .child_of(request.context_ref())
+        .start();
     let late = child.context();
     child.end();
     late.set_all(|| [attr("a", 1), attr("b", 2), attr("c", None::<i64>)]);
@@ -163,7 +170,9 @@ fn what_a_set_could_not_take_is_counted_on_each_span_that_takes_it() {
     let request = root(&tracer, "request");
     for set in [&set, &more] {
         SpanBuilder::new("child")
-            .start_in(request.context_ref(), None, || [set.as_attr()])
+            .child_of(request.context_ref())
+            .attributes(|| [set.as_attr()])
+            .start()
             .end();
     }
     request.end();

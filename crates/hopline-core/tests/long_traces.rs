@@ -21,7 +21,10 @@ fn four_spans() -> Limits {
 }
 
 fn child(of: &Span, number: i64) -> Span {
-    SpanBuilder::new("child").start_in(of.context_ref(), None, || [attr("number", number)])
+    SpanBuilder::new("child")
+        .child_of(of.context_ref())
+        .attributes(|| [attr("number", number)])
+        .start()
 }
 
 /// Numbers of the children among them.
@@ -62,9 +65,10 @@ fn what_is_open_at_a_cut_keeps_all_that_was_said_of_it() {
     let link = PARENT.parse().unwrap();
     let request = root(&tracer, "request");
     let name = String::from("made at run time");
-    let long = SpanBuilder::new(&name).start_in(request.context_ref(), None, || {
-        [attr("text", "before the cuts"), attr("number", -1)]
-    });
+    let long = SpanBuilder::new(&name)
+        .child_of(request.context_ref())
+        .attributes(|| [attr("text", "before the cuts"), attr("number", -1)])
+        .start();
     long.event("before", || [attr("text", "of the event")]);
     long.link(&link);
     for number in 0..20 {
@@ -213,7 +217,9 @@ fn late_spans_without_end_do_not_fill_a_kept_trace() {
     request.end();
     for number in 0..100 {
         SpanBuilder::new("late")
-            .start_in(&context, None, || [attr("number", number)])
+            .child_of(&context)
+            .attributes(|| [attr("number", number)])
+            .start()
             .end();
     }
     open.end();
@@ -237,7 +243,10 @@ fn a_context_that_is_held_gives_the_buffer_back() {
     assert!(tracer.stats().buffer_bytes < of_one);
     drop(held);
     assert!(tracer.stats().buffer_bytes < of_one);
-    let none = SpanBuilder::new("x").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let none = SpanBuilder::new("x")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     assert!(none.is_recording());
 }
 

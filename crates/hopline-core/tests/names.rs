@@ -2,7 +2,7 @@
 
 mod support;
 
-use hopline_core::{AttrSet, Incoming, Limits, OwnedValue, SpanBuilder, attr, no_attrs, span};
+use hopline_core::{AttrSet, Incoming, Limits, OwnedValue, SpanBuilder, attr, span};
 use support::{root, traced};
 
 fn text(text: &str) -> OwnedValue {
@@ -14,15 +14,18 @@ fn an_empty_key_is_refused_and_counted_wherever_it_is_given() {
     let (tracer, memory) = traced(|builder| builder);
     let set: AttrSet = [attr("", 1), attr("kept", 2)].into_iter().collect();
     let empty = String::new();
-    let request =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), || {
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| {
             [
                 attr("", 1),
                 attr("a", 2),
                 attr(&empty, "text"),
                 attr("", None::<i64>),
             ]
-        });
+        })
+        .start();
     request.set("", true);
     request.set_all(|| [set.as_attr()]);
     request.event("event", || [attr("", 1), attr("b", 2)]);
@@ -46,10 +49,7 @@ fn an_empty_name_is_refused_and_counted() {
     let mut request = root(&tracer, "request");
     request.in_scope(|| {
         span("").end();
-        SpanBuilder::new(&empty)
-            .prefix("GET")
-            .start(None, no_attrs)
-            .end();
+        SpanBuilder::new(&empty).prefix("GET").start().end();
     });
     request.rename("");
     request.event("", || [attr("lost", 1)]);
@@ -74,14 +74,17 @@ fn names_keys_and_values_are_cut_between_characters_and_counted() {
     let (tracer, memory) = traced(|builder| builder.limits(limits));
     let long = String::from("abc\u{e9}f");
     let set: AttrSet = [attr(&long, "12345")].into_iter().collect();
-    let request =
-        SpanBuilder::new(&long).start_root(Some(&tracer), Incoming::default(), || [set.as_attr()]);
+    let request = SpanBuilder::new(&long)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| [set.as_attr()])
+        .start();
     request.set("a literal of the program", &["1", "1234"][..]);
     request.event(&long, || [attr(&long, 1)]);
-    let child =
-        SpanBuilder::new(&long)
-            .prefix("GET")
-            .start_in(request.context_ref(), None, no_attrs);
+    let child = SpanBuilder::new(&long)
+        .prefix("GET")
+        .child_of(request.context_ref())
+        .start();
     child.rename(&String::from("\u{20ac}\u{20ac}"));
     child.end();
     request.end();
@@ -110,7 +113,10 @@ fn names_keys_and_values_are_cut_between_characters_and_counted() {
 fn by_default_a_name_of_a_megabyte_is_cut_to_half_a_kibibyte() {
     let (tracer, memory) = traced(|builder| builder);
     let long = "x".repeat(1 << 20);
-    let request = SpanBuilder::new(&long).start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let request = SpanBuilder::new(&long)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     request.set(&long, 1);
     request.set(&*Box::leak(long.clone().into_boxed_str()), 2);
     request.end();

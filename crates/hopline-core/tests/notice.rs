@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use hopline_core::{
-    Context, Incoming, Limits, Notice, SpanBuilder, Tracer, no_attrs, notify, set_notice_hook, span,
+    Context, Incoming, Limits, Notice, SpanBuilder, Tracer, notify, set_notice_hook, span,
 };
 
 const LONG: Duration = Duration::from_secs(30);
@@ -54,8 +54,10 @@ fn a_hook_that_panics_or_hangs_holds_up_nobody_and_what_is_dropped_is_counted() 
         ..Limits::default()
     };
     let tracer = Tracer::builder().limits(limits).build();
-    let mut request =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let mut request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     // none has ended, so none can be let go to make room
     let children: Vec<_> = request.in_scope(|| (0..5).map(|_| span("child")).collect());
     assert!(Notice::flush(LONG));

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hopline_core::{
-    Context, Ids, Incoming, Limits, Span, SpanBuilder, TraceId, Tracer, attr, no_attrs,
+    Context, IdGenerator, Incoming, Limits, Span, SpanBuilder, TraceId, Tracer, attr,
 };
 use support::traced;
 
@@ -31,8 +31,12 @@ fn act(world: &World, tracer: &Tracer, seed: u64) {
         let number = world.started.fetch_add(1, Relaxed) as i64;
         let attrs = || [attr("number", number), attr("text", "some text to copy")];
         match under {
-            Some(context) => builder.start_in(context, None, attrs),
-            None => builder.start_root(Some(tracer), Incoming::default(), attrs),
+            Some(context) => builder.child_of(context).attributes(attrs).start(),
+            None => builder
+                .tracer(tracer)
+                .parent(Incoming::default())
+                .attributes(attrs)
+                .start(),
         }
     };
     for _ in 0..STEPS {
@@ -89,7 +93,10 @@ fn act(world: &World, tracer: &Tracer, seed: u64) {
 fn run(plan: &str, limits: Limits, seed: u64) {
     let (tracer, memory) = traced(|builder| {
         let plan = plan.parse().unwrap();
-        builder.plan(plan).limits(limits).ids(Ids::Seeded(seed))
+        builder
+            .plan(plan)
+            .limits(limits)
+            .ids(IdGenerator::Seeded(seed))
     });
     let world = World::default();
     std::thread::scope(|scope| {
@@ -131,7 +138,9 @@ fn run(plan: &str, limits: Limits, seed: u64) {
     let before = tracer.stats().buffer_bytes;
     assert!(before <= limits.total_bytes / 4, "{before}");
     SpanBuilder::new("next")
-        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start()
         .end();
 }
 

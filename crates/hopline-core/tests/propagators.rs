@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hopline_core::{Incoming, Propagators, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, Propagators, SpanBuilder, Tracer};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -15,8 +15,10 @@ fn passed_on() -> Vec<String> {
     ];
     let came: HashMap<String, String> = came.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let tracer = Tracer::builder().build();
-    let span =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::extract(&came), no_attrs);
+    let span = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::extract(&came))
+        .start();
     let mut goes = HashMap::new();
     span.context_ref().inject(&mut goes);
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use hopline_core::{
     Baggage, Batch, Batching, Incoming, Limits, Sink, Span, SpanBuilder, SpanContext, SpanId,
-    TraceFlags, TraceId, TraceState, Tracer, attr, no_attrs,
+    TraceFlags, TraceId, TraceState, Tracer, attr,
 };
 
 const MIB: usize = 1 << 20;
@@ -69,7 +69,10 @@ fn request(tracer: &Tracer, number: usize) -> Span {
         parent: Some(context(number)),
         ..Incoming::default()
     };
-    SpanBuilder::new("request").start_root(Some(tracer), incoming, no_attrs)
+    SpanBuilder::new("request")
+        .tracer(tracer)
+        .parent(incoming)
+        .start()
 }
 
 /// Holds so many bytes of batches, as they count themselves, and drops the rest: a writer that is far behind.
@@ -130,10 +133,15 @@ fn links_with_a_tracestate_each_are_within_the_bounds_of_their_trace() {
         || {
             let tracer = Tracer::builder().build();
             let before = resident();
-            let root =
-                SpanBuilder::new("batch").start_root(Some(&tracer), Incoming::default(), no_attrs);
-            let started = (0..100)
-                .map(|_| SpanBuilder::new("message").start_in(root.context_ref(), None, no_attrs));
+            let root = SpanBuilder::new("batch")
+                .tracer(&tracer)
+                .parent(Incoming::default())
+                .start();
+            let started = (0..100).map(|_| {
+                SpanBuilder::new("message")
+                    .child_of(root.context_ref())
+                    .start()
+            });
             let spans: Vec<Span> = started.collect();
             for (number, span) in spans.iter().enumerate() {
                 (0..128).for_each(|link| span.link(&context(number * 128 + link)));
@@ -189,11 +197,11 @@ fn small_traces_that_go_out_one_by_one_are_what_batches_say() {
             let tracer = Tracer::builder().sink(EachTrace(sink.clone())).build();
             let before = resident();
             for number in 0..100_000 {
-                let root = SpanBuilder::new("request").start_root(
-                    Some(&tracer),
-                    Incoming::default(),
-                    || [attr("number", number)],
-                );
+                let root = SpanBuilder::new("request")
+                    .tracer(&tracer)
+                    .parent(Incoming::default())
+                    .attributes(|| [attr("number", number)])
+                    .start();
                 root.end();
             }
             let grown = resident() - before;
@@ -213,11 +221,10 @@ fn open_traces_of_one_small_span_are_within_the_bounds() {
             let before = resident();
             let mut held = Vec::with_capacity(100_000);
             for _ in 0..100_000 {
-                let root = SpanBuilder::new("root").start_root(
-                    Some(&tracer),
-                    Incoming::default(),
-                    no_attrs,
-                );
+                let root = SpanBuilder::new("root")
+                    .tracer(&tracer)
+                    .parent(Incoming::default())
+                    .start();
                 if root.is_recording() {
                     held.push(root);
                 }
@@ -242,10 +249,14 @@ fn a_strangers_baggage_as_attribute_is_held_once() {
             baggage,
             ..Incoming::default()
         };
-        let root = SpanBuilder::new("request").start_root(Some(&tracer), incoming, no_attrs);
+        let root = SpanBuilder::new("request")
+            .tracer(&tracer)
+            .parent(incoming)
+            .start();
         for _ in 0..2000 {
             SpanBuilder::new("child")
-                .start_in(root.context_ref(), None, no_attrs)
+                .child_of(root.context_ref())
+                .start()
                 .end();
         }
         let grown = resident() - before;

@@ -6,15 +6,15 @@ mod support;
 
 use hop::{Lines, SPAN, call, hop, parent_of};
 use hopline_core::{
-    Decision, Ids, Incoming, Kind, ParentBranch, Sampler, SamplingInput, SamplingPlan, SpanBuilder,
-    Threshold, Tracer, no_attrs,
+    Decision, IdGenerator, Incoming, ParentBranch, Sampler, SamplingInput, SamplingPlan,
+    SpanBuilder, SpanKind, Threshold, Tracer,
 };
 use support::{root, traced};
 
 /// A tracer of this plan, with random ids that are the same in each run.
 fn planned(plan: &str) -> Tracer {
     Tracer::builder()
-        .ids(Ids::Seeded(7))
+        .ids(IdGenerator::Seeded(7))
         .plan(plan.parse().unwrap())
         .build()
 }
@@ -154,11 +154,10 @@ fn s07_the_adjusted_count_is_what_the_share_stands_for() {
     let span = memory.take().remove(0);
     assert_eq!(span.adjusted_count(), Some(4.0));
     // kept for another reason: it stands for no other
-    let request = SpanBuilder::new("request").start_root(
-        Some(&tracer),
-        support::incoming(&format!("00-{LOW:032x}-{SPAN}-02")),
-        no_attrs,
-    );
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(support::incoming(&format!("00-{LOW:032x}-{SPAN}-02")))
+        .start();
     request.fail("timeout");
     request.end();
     assert_eq!(memory.take()[0].adjusted_count(), Some(0.0));
@@ -277,7 +276,7 @@ fn s13_a_decision_that_is_no_probability_says_no_share() {
     assert_eq!(memory.take()[0].adjusted_count(), None);
     // kept at its end: the flag says unsampled to the last
     let late = "* 0%; keep errors".parse().unwrap();
-    let (tracer, memory) = traced(|builder| builder.ids(Ids::Seeded(7)).plan(late));
+    let (tracer, memory) = traced(|builder| builder.ids(IdGenerator::Seeded(7)).plan(late));
     let request = root(&tracer, "request");
     request.fail("timeout");
     assert!(!request.span_context().unwrap().is_sampled());
@@ -290,7 +289,7 @@ fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
     let plan = "GET /orders/{id} 100%; kind consumer destination orders.* 100%; name nightly.* 0%; \
                 POST /checkout always; name nightly.sweep 100%; * 0%";
     let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
-    let span = |name| SpanBuilder::new(name).kind(Kind::Server);
+    let span = |name| SpanBuilder::new(name).kind(SpanKind::Server);
     let order = Some("GET /orders/{id} 100%");
     for (builder, rule) in [
         (span("GET").method("GET").path("/orders/7"), order),
@@ -308,7 +307,7 @@ fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
         ),
         (
             span("process")
-                .kind(Kind::Consumer)
+                .kind(SpanKind::Consumer)
                 .destination("orders.created"),
             Some("kind consumer destination orders.* 100%"),
         ),
@@ -317,7 +316,9 @@ fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
         (span("other"), None),
     ] {
         builder
-            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start()
             .end();
         let kept = memory.take();
         let annotated = kept
@@ -332,10 +333,12 @@ fn s15_each_of_the_five_branches_decides_for_itself() {
     let inner = |plan: &str, outer: &str| {
         // another tracer of this process has decided before
         let (outer, inner) = (planned(outer), planned(plan));
-        let mut above =
-            SpanBuilder::new("above").start_root(Some(&outer), Incoming::default(), no_attrs);
+        let mut above = SpanBuilder::new("above")
+            .tracer(&outer)
+            .parent(Incoming::default())
+            .start();
         above.in_scope(|| {
-            let below = SpanBuilder::new("below").start(Some(&inner), no_attrs);
+            let below = SpanBuilder::new("below").tracer(&inner).start();
             below.span_context().unwrap().is_sampled()
         })
     };

@@ -5,7 +5,8 @@ mod support;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::{
-    Incoming, Kind, Notice, Scope, SpanBuilder, SpanData, Tracer, no_attrs, set_notice_hook, span,
+    Incoming, InstrumentationScope, Notice, SpanBuilder, SpanData, SpanKind, Tracer,
+    set_notice_hook, span,
 };
 use support::traced;
 
@@ -14,8 +15,8 @@ const LONG: std::time::Duration = std::time::Duration::from_secs(30);
 static NOTICES: AtomicU32 = AtomicU32::new(0);
 
 /// A scope of this name, for ever.
-fn scope(name: String) -> &'static Scope {
-    Box::leak(Box::new(Scope::new(name.leak(), "2.1.0")))
+fn scope(name: String) -> &'static InstrumentationScope {
+    Box::leak(Box::new(InstrumentationScope::new(name.leak(), "2.1.0")))
 }
 
 #[test]
@@ -30,16 +31,20 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
         NOTICES.fetch_add(1, Ordering::Relaxed);
     });
     let (tracer, spans) = traced(|tracer| tracer);
-    let record = |scope: &'static Scope| {
-        let builder = SpanBuilder::new("work").kind(Kind::Consumer).scope(scope);
+    let record = |scope: &'static InstrumentationScope| {
+        let builder = SpanBuilder::new("work")
+            .kind(SpanKind::Consumer)
+            .scope(scope);
         builder
-            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start()
             .end();
         spans.take().remove(0)
     };
     let shown = |span: &SpanData| format!("{} {}", span.scope.name, span.scope.version);
 
-    let all: Vec<&Scope> = (0..300)
+    let all: Vec<&InstrumentationScope> = (0..300)
         .map(|number| scope(format!("library-{number}")))
         .collect();
     // a crate may be first in use by many threads at once
@@ -49,7 +54,9 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
                 let other = Tracer::builder().build();
                 let builder = SpanBuilder::new("work").scope(all[0]);
                 builder
-                    .start_root(Some(&other), Incoming::default(), no_attrs)
+                    .tracer(&other)
+                    .parent(Incoming::default())
+                    .start()
                     .end();
             });
         }
@@ -57,7 +64,7 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
     for (number, scope) in all[..255].iter().enumerate() {
         let span = record(scope);
         assert_eq!(shown(&span), format!("library-{number} 2.1.0"));
-        assert_eq!(span.kind, Kind::Consumer);
+        assert_eq!(span.kind, SpanKind::Consumer);
     }
     // two statics of one library are one scope, and need no room
     assert_eq!(
@@ -77,7 +84,7 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
     assert_eq!(shown(&record(all[254])), "library-254 2.1.0");
 
     let root = SpanBuilder::new("request").scope(all[3]);
-    let mut root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let mut root = root.tracer(&tracer).parent(Incoming::default()).start();
     root.in_scope(|| span("inside").end());
     root.end();
     let names = |span: &SpanData| (span.name.clone(), shown(span));

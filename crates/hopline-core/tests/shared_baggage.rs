@@ -27,11 +27,14 @@ fn tracer(limits: Limits) -> (Tracer, Memory) {
 }
 
 fn request(tracer: &Tracer, baggage: Baggage) -> Span {
-    SpanBuilder::new("request").start_root(Some(tracer), with(baggage), no_attrs)
+    SpanBuilder::new("request")
+        .tracer(tracer)
+        .parent(with(baggage))
+        .start()
 }
 
 fn child(of: &Span) -> Span {
-    SpanBuilder::new("child").start_in(of.context_ref(), None, no_attrs)
+    SpanBuilder::new("child").child_of(of.context_ref()).start()
 }
 
 fn tenants(spans: &[SpanData]) -> Vec<&str> {
@@ -73,9 +76,7 @@ fn a_member_that_changes_on_the_way_is_that_of_its_spans() {
         .with_baggage(member("acme").with("region", "eu").unwrap());
     let none = request.context().with_baggage(Baggage::EMPTY);
     for context in [&same, &other, &more, &none] {
-        SpanBuilder::new("child")
-            .start_in(context, None, no_attrs)
-            .end();
+        SpanBuilder::new("child").child_of(context).start().end();
     }
     request.end();
     let spans = memory.take();
@@ -87,10 +88,11 @@ fn a_member_that_changes_on_the_way_is_that_of_its_spans() {
 #[test]
 fn what_the_application_sets_counts_more() {
     let (tracer, memory) = tracer(Limits::default());
-    let request =
-        SpanBuilder::new("request").start_root(Some(&tracer), with(member("acme")), || {
-            [attr("tenant_id", "known")]
-        });
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(with(member("acme")))
+        .attributes(|| [attr("tenant_id", "known")])
+        .start();
     let child = child(&request);
     child.set("tenant_id", "found");
     child.end();
@@ -113,7 +115,7 @@ fn cut_and_late_spans_have_it_too() {
     let (open, context) = (child(&request), request.context());
     request.end();
     for number in 0..10 {
-        let late = SpanBuilder::new("late").start_in(&context, None, no_attrs);
+        let late = SpanBuilder::new("late").child_of(&context).start();
         if number % 2 == 0 {
             late.event("event", no_attrs);
         }
@@ -121,9 +123,7 @@ fn cut_and_late_spans_have_it_too() {
     }
     drop((open, held));
     // all is out, and begins anew
-    SpanBuilder::new("last")
-        .start_in(&context, None, no_attrs)
-        .end();
+    SpanBuilder::new("last").child_of(&context).start().end();
     let spans = memory.take();
     assert_eq!((spans.len(), tracer.stats().lost_spans), (34, 0));
     assert_eq!(tenants(&spans), ["acme"; 34]);
@@ -138,7 +138,10 @@ fn it_counts_among_the_attributes_of_a_span() {
     let (tracer, memory) = tracer(limits);
     let attrs = || [attr("a", 1), attr("b", 2)];
     SpanBuilder::new("full")
-        .start_root(Some(&tracer), with(member("acme")), attrs)
+        .tracer(&tracer)
+        .parent(with(member("acme")))
+        .attributes(attrs)
+        .start()
         .end();
     let span = memory.take().remove(0);
     assert_eq!((span.text("tenant_id"), span.dropped_attributes), (None, 1));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hopline_core::{
     Batch, Batching, Decision, FlushError, Limits, Sampler, SamplingInput, Sink, Source,
-    SpanBuilder, Tracer, no_attrs,
+    SpanBuilder, Tracer,
 };
 use support::{Memory, root, traced};
 
@@ -120,7 +120,11 @@ fn every_span_of_racing_threads_is_exported_once() {
     for _ in 0..500 {
         let request = root(&tracer, "request");
         let children: Vec<_> = (0..4)
-            .map(|_| SpanBuilder::new("child").start_in(request.context_ref(), None, no_attrs))
+            .map(|_| {
+                SpanBuilder::new("child")
+                    .child_of(request.context_ref())
+                    .start()
+            })
             .collect();
         std::thread::scope(|scope| {
             scope.spawn(move || drop(request));

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 
 use hopline_core::{
-    Context, Incoming, Kind, Limits, Notice, SpanBuilder, Tracer, attr, no_attrs, notify, span,
+    Context, Incoming, Limits, Notice, SpanBuilder, SpanKind, Tracer, attr, notify, span,
 };
 use support::{Memory, root};
 
@@ -20,20 +20,29 @@ impl Drop for Last {
         let mut request = root(&tracer, "root");
         request.in_scope(|| {
             span("child").end();
-            let call = SpanBuilder::new("call").kind(Kind::Client);
-            call.start_in(&Context::current(), None, no_attrs).end();
+            let call = SpanBuilder::new("call").kind(SpanKind::Client);
+            call.child_of(&Context::current()).start().end();
         });
         request.set_all(|| [attr("key", "value")]);
         request.record_error(&Failed);
         // beyond the limit of spans, so that there is a notice as well
         let more: Vec<_> = (0..5)
-            .map(|_| SpanBuilder::new("more").start_in(request.context_ref(), None, no_attrs))
+            .map(|_| {
+                SpanBuilder::new("more")
+                    .child_of(request.context_ref())
+                    .start()
+            })
             .collect();
         drop((more, request));
         // what is not sampled draws its ids from the other generator
         tracer.set_plan("* 0%".parse().unwrap());
         let incoming = Incoming::default();
-        drop(SpanBuilder::new("unsampled").start_root(Some(&tracer), incoming, no_attrs));
+        drop(
+            SpanBuilder::new("unsampled")
+                .tracer(&tracer)
+                .parent(incoming)
+                .start(),
+        );
         tracer.set_plan("* 100%".parse().unwrap());
         notify("teardown", || "the thread ends".to_owned());
         assert!(tracer.flush(std::time::Duration::ZERO).is_ok());

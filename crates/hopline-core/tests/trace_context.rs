@@ -4,7 +4,7 @@
 mod hop;
 
 use hop::{Lines, SPAN, TRACE, continues, hop, hops, parent_of, state};
-use hopline_core::{Context, Incoming, SpanBuilder, SpanContext, TraceState, Tracer, no_attrs};
+use hopline_core::{Context, Incoming, SpanBuilder, SpanContext, TraceState, Tracer};
 
 fn tracer() -> Tracer {
     Tracer::builder().build()
@@ -490,7 +490,9 @@ fn t25_a_caller_who_is_not_trusted_decides_nothing() {
     let link = stranger.parent.clone();
     let span = SpanBuilder::new("request")
         .links(link.as_slice())
-        .start_root(Some(&tracer), Incoming::default(), no_attrs);
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let own = span.span_context().unwrap();
     assert!(!own.is_sampled() && own.trace_id().to_string() != TRACE);
     assert!(span.context().baggage().is_empty());

@@ -240,8 +240,15 @@ impl ClientSpans {
             ]
         };
         let span = match call.extensions.get::<CallerContext>() {
-            Some(caller) => builder.start_in(&caller.nearest(), self.tracer.as_ref(), attributes),
-            None => builder.start(self.tracer.as_ref(), attributes),
+            Some(caller) => builder
+                .child_of(&caller.nearest())
+                .tracer(self.tracer.as_ref())
+                .attributes(attributes)
+                .start(),
+            None => builder
+                .tracer(self.tracer.as_ref())
+                .attributes(attributes)
+                .start(),
         };
         if !span.is_recording() {
             return span;

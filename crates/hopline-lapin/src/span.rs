@@ -24,14 +24,22 @@ impl Subject<'_> {
     /// Starts it under what is current: for what the application does.
     pub(crate) fn start(&self, kind: Kind, settings: &Settings) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder.start_in(&Context::current(), settings.tracer.as_ref(), attrs)
+            builder
+                .child_of(&Context::current())
+                .tracer(settings.tracer.as_ref())
+                .attributes(attrs)
+                .start()
         })
     }
 
     /// Starts it as a local root: for what comes in.
     pub(crate) fn start_root(&self, kind: Kind, settings: &Settings, incoming: Incoming) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder.start_root(settings.tracer.as_ref(), incoming, attrs)
+            builder
+                .tracer(settings.tracer.as_ref())
+                .parent(incoming)
+                .attributes(attrs)
+                .start()
         })
     }
 

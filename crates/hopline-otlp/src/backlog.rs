@@ -228,7 +228,7 @@ fn skip(places: &mut Vec<Range<usize>>, most: usize) {
 mod tests {
     use std::sync::Mutex;
 
-    use hopline_core::{Incoming, Sink, SpanBuilder, Tracer, no_attrs};
+    use hopline_core::{Incoming, Sink, SpanBuilder, Tracer};
 
     use super::*;
 
@@ -245,8 +245,10 @@ mod tests {
         let kept = Arc::default();
         let tracer = Tracer::builder().sink(Keep(Arc::clone(&kept))).build();
         for at in 0..count {
-            let span =
-                SpanBuilder::new("span").start_root(Some(&tracer), Incoming::default(), no_attrs);
+            let span = SpanBuilder::new("span")
+                .tracer(&tracer)
+                .parent(Incoming::default())
+                .start();
             if failed.contains(&at) {
                 span.fail("refused");
             }

@@ -16,7 +16,7 @@ use crate::slice::{Part, by_resource, scopes, spans_of};
 ///
 /// ```
 /// # use std::sync::{Arc, Mutex};
-/// # use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer, no_attrs};
+/// # use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer};
 /// # struct Keep(Arc<Mutex<Vec<Arc<Batch>>>>);
 /// # impl Sink for Keep {
 /// #     fn accept(&self, batch: &Arc<Batch>) {
@@ -25,7 +25,7 @@ use crate::slice::{Part, by_resource, scopes, spans_of};
 /// # }
 /// # let kept = Arc::default();
 /// # let tracer = Tracer::builder().sink(Keep(Arc::clone(&kept))).build();
-/// # SpanBuilder::new("GET /orders/{id}").start_root(Some(&tracer), Incoming::default(), no_attrs).end();
+/// # SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start().end();
 /// # let batches = kept.lock().unwrap();
 /// let bytes = hopline_otlp::encode_protobuf(&batches);
 /// assert!(bytes.windows(16).any(|part| part == b"GET /orders/{id}"));

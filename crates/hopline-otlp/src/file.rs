@@ -26,12 +26,12 @@ use crate::slice::{Part as _, Slice};
 ///
 /// ```
 /// use std::time::Duration;
-/// use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
+/// use hopline_core::{Incoming, SpanBuilder, Tracer};
 /// use hopline_otlp::{FileSink, decode_json};
 ///
 /// # let path = std::env::temp_dir().join(format!("hopline-file-sink-{}.jsonl", std::process::id()));
 /// let tracer = Tracer::builder().service("orders").sink(FileSink::create(&path)?).build();
-/// SpanBuilder::new("GET /orders/{id}").start_root(Some(&tracer), Incoming::default(), no_attrs).end();
+/// SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start().end();
 /// tracer.shutdown(Duration::from_secs(5))?;
 ///
 /// let lines = std::fs::read_to_string(&path)?;

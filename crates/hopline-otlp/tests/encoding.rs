@@ -8,9 +8,7 @@ mod says;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hopline_core::{
-    Batch, Incoming, Limits, OwnedValue, Scope, SpanBuilder, Tracer, attr, no_attrs,
-};
+use hopline_core::{Batch, Incoming, Limits, OwnedValue, Scope, SpanBuilder, Tracer, attr};
 use hopline_otlp::{decode_json, encode_json, encode_protobuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
@@ -77,9 +75,10 @@ fn what_json_cannot_say_comes_back() {
     let tracer = Tracer::builder().sink(keep.clone()).build();
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     SpanBuilder::new("numbers")
-        .start_root(Some(&tracer), Incoming::default(), || {
-            [attr("all", numbers.as_slice())]
-        })
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| [attr("all", numbers.as_slice())])
+        .start()
         .end();
     let spans = decode_json(&encode_json(&keep.batches())).unwrap();
     let Some(OwnedValue::Array(read)) = spans[0].attribute("all") else {
@@ -106,7 +105,10 @@ fn what_a_limit_cost_is_said() {
         ..Limits::default()
     };
     let tracer = Tracer::builder().limits(limits).sink(keep.clone()).build();
-    let span = SpanBuilder::new("much").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let span = SpanBuilder::new("much")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     for number in 0..3 {
         span.set(&format!("key{number}"), number);
         span.event("event", || [attr("a", 1), attr("b", 2), attr("c", 3)]);
@@ -145,15 +147,12 @@ fn spans_stand_by_scope_and_each_once() {
     let tracer = Tracer::builder().sink(keep.clone()).build();
     for _ in 0..2 {
         let request = SpanBuilder::new("request").scope(&AXUM);
-        let mut request = request.start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let mut request = request.tracer(&tracer).parent(Incoming::default()).start();
         request.in_scope(|| {
-            let query = || SpanBuilder::new("query").scope(&SQLX).start(None, no_attrs);
+            let query = || SpanBuilder::new("query").scope(&SQLX).start();
             query().end();
-            SpanBuilder::new("work").start(None, no_attrs).end();
-            SpanBuilder::new("publish")
-                .scope(&LAPIN)
-                .start(None, no_attrs)
-                .end();
+            SpanBuilder::new("work").start().end();
+            SpanBuilder::new("publish").scope(&LAPIN).start().end();
             query().end();
         });
         request.end();
@@ -200,7 +199,9 @@ fn each_resource_is_described_once_for_its_neighbours() {
             .build();
         for _ in 0..2 {
             SpanBuilder::new("span")
-                .start_root(Some(&tracer), Incoming::default(), no_attrs)
+                .tracer(&tracer)
+                .parent(Incoming::default())
+                .start()
                 .end();
         }
     }

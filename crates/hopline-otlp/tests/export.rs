@@ -378,7 +378,10 @@ fn case_15_a_request_over_64_mib_is_not_sent() {
         .build();
     let text = "x".repeat(65 << 20);
     SpanBuilder::new("large")
-        .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .attributes(|| [attr("text", &text)])
+        .start()
         .end();
     assert!(!is_timeout(tracer.flush(LONG)));
     assert_eq!(exporter.stats().rejected, 1);
@@ -391,7 +394,10 @@ fn case_15_a_request_over_64_mib_is_not_sent() {
     let text = "x".repeat(40 << 20);
     let start = |name| {
         SpanBuilder::new(name)
-            .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .attributes(|| [attr("text", &text)])
+            .start()
     };
     drop((start("one"), start("two")));
     tracer.flush(LONG).unwrap();

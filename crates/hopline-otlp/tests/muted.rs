@@ -8,7 +8,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Context, Incoming, SpanBuilder, Tracer};
 use hopline_otlp::Protocol;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -28,10 +28,12 @@ impl Bridge {
             return;
         }
         SEEN.fetch_add(1, Ordering::Relaxed);
-        let span =
-            SpanBuilder::new("of the exporter").start_in(&Context::current(), None, no_attrs);
-        let root =
-            SpanBuilder::new("of the exporter").start_root(None, Incoming::default(), no_attrs);
+        let span = SpanBuilder::new("of the exporter")
+            .child_of(&Context::current())
+            .start();
+        let root = SpanBuilder::new("of the exporter")
+            .parent(Incoming::default())
+            .start();
         if span.is_recording() || root.is_recording() {
             RECORDED.fetch_add(1, Ordering::Relaxed);
         }

@@ -9,7 +9,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use hopline_core::{Incoming, SamplingPlan, Scope, SpanBuilder, Tracer, attr, no_attrs};
+use hopline_core::{Incoming, SamplingPlan, Scope, SpanBuilder, Tracer, attr};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
 use patient::patient;
@@ -39,7 +39,9 @@ fn record_long(tracer: &Tracer, name: &'static str, took: Duration) {
     let start = SystemTime::now();
     SpanBuilder::new(name)
         .start_time(start)
-        .start_root(Some(tracer), Incoming::default(), no_attrs)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
         .end_at(start + took);
 }
 
@@ -134,9 +136,9 @@ fn case_16_a_slow_trace_stays_whole_and_a_long_child_makes_none() {
     let start = SystemTime::now();
     let trace = |names: [&'static str; 2], took: [u64; 2]| {
         let root = SpanBuilder::new(names[0]).start_time(start);
-        let root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let root = root.tracer(&tracer).parent(Incoming::default()).start();
         let child = SpanBuilder::new(names[1]).start_time(start);
-        let child = child.start_in(root.context_ref(), None, no_attrs);
+        let child = child.child_of(root.context_ref()).start();
         child.end_at(start + Duration::from_secs(took[1]));
         root.end_at(start + Duration::from_secs(took[0]));
     };
@@ -187,7 +189,10 @@ fn case_16_bytes_are_bounded_too() {
     let text = "x".repeat(10_000);
     let large = |name: &str| {
         SpanBuilder::new(hopline_core::Name::dynamic(name))
-            .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .attributes(|| [attr("text", &text)])
+            .start()
             .end();
     };
     large("on its way");
@@ -233,9 +238,12 @@ fn case_16_the_loss_is_told_by_the_first_of_several_scopes() {
     let tracer = traced(&exporter, SamplingPlan::always());
     record(&tracer, "on its way");
     receiver.await_requests(1);
-    let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let root = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let call = SpanBuilder::new("call").scope(&CLIENT);
-    call.start_in(root.context_ref(), None, no_attrs).end();
+    call.child_of(root.context_ref()).start().end();
     root.end();
     record_many(&tracer, 5);
     tracer.flush(LONG).unwrap();

@@ -53,7 +53,10 @@ fn record_forty(tracer: &Tracer, bytes: usize) {
     record_many(tracer, 19);
     let text = "x".repeat(bytes);
     let large = SpanBuilder::new("large")
-        .start_root(Some(tracer), Incoming::default(), || [attr("text", &text)]);
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .attributes(|| [attr("text", &text)])
+        .start();
     large.fail("refused");
     large.end();
     record_many(tracer, 20);
@@ -103,7 +106,10 @@ fn no_span_is_lost_where_each_by_itself_fits() {
             })
             .collect();
         SpanBuilder::new("small")
-            .start_root(Some(&tracer), Incoming::default(), || [attr("text", &text)])
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .attributes(|| [attr("text", &text)])
+            .start()
             .end();
     }
     tracer.flush(LONG).unwrap();

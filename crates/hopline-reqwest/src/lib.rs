@@ -17,7 +17,7 @@
 //! #     let inventory = axum::Router::new().route("/stock/{id}", axum::routing::get(|| async { "3" }));
 //! #     tokio::spawn(async move { axum::serve(listener, inventory).await });
 //! #     let (tracer, spans) = hopline_testing::tracer("orders");
-//! #     let request = SpanBuilder::new("GET /orders/{id}").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//! #     let request = SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start();
 //! #     run(url).in_span(request).await.unwrap();
 //! #     hopline_testing::assert_tree(&spans.all(), "GET /orders/{id} ▸ orders\n└─ GET  200");
 //! # });
@@ -105,7 +105,7 @@
 //!
 //! # async fn run(client: reqwest::Client) -> reqwest::Result<()> {
 //! let url = "http://search:9200/orders/_search";
-//! let span = SpanBuilder::new("search").kind(Kind::Client).start(None, no_attrs);
+//! let span = SpanBuilder::new("search").kind(Kind::Client).start();
 //! let work = async {
 //!     let headers = TraceMiddleware::new().headers();
 //!     client.get(url).headers(headers).send().await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
-use hopline_core::{Baggage, Context, FutureExt, Incoming, Kind, SpanBuilder, no_attrs};
+use hopline_core::{Baggage, Context, FutureExt, Incoming, Kind, SpanBuilder};
 use hopline_reqwest::{TraceMiddleware, UrlTemplate, builder};
 use hopline_testing::tracer;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
@@ -38,8 +38,10 @@ fn client(middleware: TraceMiddleware) -> ClientWithMiddleware {
 async fn a_call_is_a_client_span_and_its_id_is_what_is_sent() {
     let url = serve().await;
     let (tracer, spans) = tracer("gateway");
-    let request =
-        SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let client = client(TraceMiddleware::new());
     let with_user = url.replacen("//", "//checkout:hunter2@", 1);
     let call = client
@@ -229,10 +231,11 @@ async fn headers_of_a_plain_call_are_those_of_the_current_span_without_baggage()
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
     let trace = TraceMiddleware::new();
-    let mut span =
-        SpanBuilder::new("search")
-            .kind(Kind::Client)
-            .start_in(&context, Some(&tracer), no_attrs);
+    let mut span = SpanBuilder::new("search")
+        .kind(Kind::Client)
+        .child_of(&context)
+        .tracer(&tracer)
+        .start();
     let sent = span.span_context().unwrap().to_string();
     span.in_scope(|| {
         let headers = trace.headers();

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use hopline_core::{FutureExt, Incoming, SpanBuilder, no_attrs};
+use hopline_core::{FutureExt, Incoming, SpanBuilder};
 use hopline_reqwest::TraceMiddleware;
 use hopline_testing::tracer_with;
 use reqwest_middleware::ClientBuilder;
@@ -45,8 +45,10 @@ async fn a_named_hosts_word_counts_for_the_trace_that_was_sent() {
         (&named, "kept", "* 0%", None),
     ] {
         let (tracer, spans) = tracer_with(|tracer| tracer.plan(plan.parse().unwrap()));
-        let request =
-            SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let request = SpanBuilder::new("request")
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start();
         let client = ClientBuilder::new(reqwest::Client::new())
             .with(middleware.clone())
             .build();

@@ -404,11 +404,10 @@ async fn attempts_of_a_retry_are_counted() {
     };
     let builder = || reqwest_middleware::ClientBuilder::new(Version::Http1.client());
     let inside = builder().with(retry()).with(trace(&tracer)).build();
-    let request = hopline_core::SpanBuilder::new("checkout").start_root(
-        Some(&tracer),
-        Default::default(),
-        hopline_core::no_attrs,
-    );
+    let request = hopline_core::SpanBuilder::new("checkout")
+        .tracer(&tracer)
+        .parent(Default::default())
+        .start();
     let call = inside.get(format!("{url}/503")).send();
     call.in_span(request).await.unwrap();
     let calls = spans.named("GET");

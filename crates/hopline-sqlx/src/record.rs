@@ -251,7 +251,7 @@ pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
 
 #[cfg(all(test, feature = "sqlite"))]
 mod tests {
-    use hopline_core::{Kind, SpanBuilder, no_attrs};
+    use hopline_core::{Kind, SpanBuilder};
     use sqlx::Sqlite;
 
     use super::*;
@@ -280,7 +280,8 @@ mod tests {
             let (tracer, spans) = hopline_testing::tracer("svc");
             let span = SpanBuilder::new("db.query")
                 .kind(Kind::Client)
-                .start(Some(&tracer), no_attrs);
+                .tracer(&tracer)
+                .start();
             fail::<Sqlite>(&span, &error);
             span.end();
             let span = &spans.all()[0];

@@ -252,9 +252,10 @@ impl Settings {
         }
         let span = builder(self.named(Control::ACQUIRE))
             .start_ago(wait)
-            .start_in(below, self.tracer.as_ref(), || {
-                [self.attributes.as_attr(), Control::ACQUIRE.operation()]
-            });
+            .child_of(below)
+            .tracer(self.tracer.as_ref())
+            .attributes(|| [self.attributes.as_attr(), Control::ACQUIRE.operation()])
+            .start();
         Some(span)
     }
 
@@ -358,7 +359,10 @@ impl Settings {
                 return Span::none();
             }
         }
-        builder.start(self.tracer.as_ref(), attrs)
+        builder
+            .tracer(self.tracer.as_ref())
+            .attributes(attrs)
+            .start()
     }
 }
 

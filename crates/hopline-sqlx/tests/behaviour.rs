@@ -4,9 +4,7 @@
 mod support;
 
 use futures_util::TryStreamExt;
-use hopline_core::{
-    FutureExt, Incoming, Kind, OlderNames, SpanBuilder, SpanNames, Tracer, no_attrs,
-};
+use hopline_core::{FutureExt, Incoming, Kind, OlderNames, SpanBuilder, SpanNames, Tracer};
 use hopline_sqlx::{Connection, QueryText, Transaction};
 use sqlx::{Executor, QueryBuilder};
 use support::{boolean, integer, last};
@@ -136,10 +134,10 @@ on_every_engine! {
     }
 
     async fn a_transaction_that_is_dropped_says_so(pool, users, spans) {
-        let request = SpanBuilder::new("request").start(None, no_attrs);
+        let request = SpanBuilder::new("request").start();
         drop(request);
         let tracer = Tracer::builder().sink(spans.sink()).build();
-        let request = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let request = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
         async {
             let mut tx = pool.begin().await.unwrap();
             sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap();
@@ -166,7 +164,7 @@ on_every_engine! {
 
     async fn spans_belong_to_what_is_current(pool, users, spans) {
         let tracer = Tracer::builder().service("svc").sink(spans.sink()).build();
-        let request = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let request = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
         let pool = pool.tracer(tracer);
         async {
             let mut tx = pool.begin().await.unwrap();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use hopline_core::{FutureExt, Incoming, Kind, Name, SpanBuilder, SpanData, no_attrs};
+use hopline_core::{FutureExt, Incoming, Kind, Name, SpanBuilder, SpanData};
 use hopline_sqlx::{Dialect, Endpoint, EventSpans, PoolExt, QueryText};
 use hopline_testing::tracer;
 use sqlx::{Executor, MySqlPool, PgPool};
@@ -14,7 +14,10 @@ fn in_request<T>(
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {
     let name: Name<'_> = "request".into();
-    let root = SpanBuilder::new(name).start_root(Some(tracer), Incoming::default(), no_attrs);
+    let root = SpanBuilder::new(name)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start();
     work.in_span(root)
 }
 

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Clock, FutureExt, Incoming, ManualClock, SamplingPlan, SpanBuilder, SpanNames, Tracer, no_attrs,
+    Clock, FutureExt, Incoming, ManualClock, SamplingPlan, SpanBuilder, SpanNames, Tracer,
 };
 use hopline_sqlx::{PoolExt, TracedDatabase};
 use hopline_testing::tracer;
@@ -92,7 +92,7 @@ on_every_engine! {
         for (pool, spans_of_waits) in [(any, 1), (long, 0)] {
             let held = pool.raw().acquire().await.unwrap();
             let query = sqlx::query(sql("SELECT id FROM users", &users));
-            let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+            let root = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
             let mut query = std::pin::pin!(async { query.execute(&pool).await.unwrap() }.in_span(root));
             assert!(poll_fn(|cx| Poll::Ready(query.as_mut().poll(cx).is_pending())).await, "it waits");
             drop(held);
@@ -141,7 +141,7 @@ on_every_engine! {
         assert!(spans.take().is_empty());
 
         let tracer = Tracer::builder().sink(spans.sink()).build();
-        let root = SpanBuilder::new("request").start_root(Some(&tracer), Incoming::default(), no_attrs);
+        let root = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
         async { sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap() }.in_span(root).await;
         assert_eq!(spans.take().len(), 2);
     }
@@ -239,7 +239,7 @@ async fn the_servers_see_the_comment() {
         .traced()
         .tracer(tracer.clone())
         .trace_comments();
-    let root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let root = root.tracer(&tracer).parent(Incoming::default()).start();
     let seen = async {
         let by_postgres: String =
             sqlx::query_scalar("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()")

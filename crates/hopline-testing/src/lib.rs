@@ -6,7 +6,7 @@
 //! use hopline_core::{FutureExt, Incoming, SpanBuilder, attr, no_attrs, span};
 //!
 //! let (tracer, spans) = hopline_testing::tracer("orders");
-//! let mut request = SpanBuilder::new("GET /orders/{id}").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//! let mut request = SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start();
 //! request.in_scope(|| span("cache.lookup").set("cache.hit", false));
 //! request.end();
 //!
@@ -50,7 +50,7 @@
 //! // in each test
 //! install();
 //! let (tracer, spans) = hopline_testing::tracer("inventory");
-//! let mut request = SpanBuilder::new("POST /reserve").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//! let mut request = SpanBuilder::new("POST /reserve").tracer(&tracer).parent(Incoming::default()).start();
 //! request.in_scope(|| reserve(2));
 //! request.end();
 //! spans.one("reserve").child_of("POST /reserve").attribute("quantity", 2);

@@ -17,11 +17,11 @@ pub fn tracer(service: &str) -> (Tracer, Spans) {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use hopline_core::{Clock, Incoming, ManualClock, SpanBuilder, no_attrs};
+/// use hopline_core::{Clock, Incoming, ManualClock, SpanBuilder};
 ///
 /// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
 /// let (tracer, spans) = hopline_testing::tracer_with(|t| t.service("jobs").clock(Clock::Manual(clock.clone())));
-/// let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+/// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
 /// clock.advance(Duration::from_secs(3));
 /// job.end();
 /// assert_eq!(spans.all()[0].duration_nanos(), 3_000_000_000);

@@ -23,9 +23,9 @@ pub(crate) fn tree(spans: &[SpanData]) -> String {
 /// # Examples
 ///
 /// ```
-/// # use hopline_core::{Incoming, SpanBuilder, no_attrs};
+/// # use hopline_core::{Incoming, SpanBuilder};
 /// let (tracer, spans) = hopline_testing::tracer("jobs");
-/// SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs).end();
+/// SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start().end();
 /// hopline_testing::assert_tree(&spans.all(), "
 /// job ▸ jobs
 /// ");

@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use hopline_core::{FutureExt as _, Incoming, SpanBuilder, no_attrs};
+use hopline_core::{FutureExt as _, Incoming, SpanBuilder};
 use hopline_testing::assert_tree;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry;
@@ -33,7 +33,7 @@ fn test(number: usize) {
     let runtime = { runtime }.build().unwrap();
     let (tracer, spans) = hopline_testing::tracer("inventory");
     let root = SpanBuilder::new("POST /reserve");
-    let root = root.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let root = root.tracer(&tracer).parent(Incoming::default()).start();
     runtime.block_on(reserve(number).in_span(root));
     assert_tree(
         &spans.all(),

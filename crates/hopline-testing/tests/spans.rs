@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use hopline_core::{Incoming, Scope, SpanBuilder, no_attrs};
+use hopline_core::{Incoming, Scope, SpanBuilder};
 use hopline_testing::{assert_tree, tracer};
 
 fn message(f: impl FnOnce()) -> String {
@@ -15,7 +15,9 @@ fn message(f: impl FnOnce()) -> String {
 fn a_time_out_shows_what_there_is() {
     let (tracer, spans) = tracer("jobs");
     SpanBuilder::new("job")
-        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start()
         .end();
     let said = message(move || drop(spans.wait_for(2, Duration::from_millis(1))));
     assert!(
@@ -28,7 +30,9 @@ fn a_time_out_shows_what_there_is() {
 fn another_tree_is_shown_line_by_line() {
     let (tracer, spans) = tracer("jobs");
     SpanBuilder::new("job")
-        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start()
         .end();
     let said = message(move || assert_tree(&spans.all(), "task ▸ jobs"));
     assert!(said.ends_with("- task ▸ jobs\n+ job ▸ jobs\n"), "{said}");
@@ -43,7 +47,9 @@ fn a_span_is_of_the_library_that_recorded_it() {
         SpanBuilder::new("job").scope(&SCOPE),
     ] {
         builder
-            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start()
             .end();
     }
     spans.one("job").scope("jobs-client");
@@ -57,7 +63,9 @@ fn one_means_one() {
     let (tracer, spans) = tracer("jobs");
     for _ in 0..2 {
         SpanBuilder::new("job")
-            .start_root(Some(&tracer), Incoming::default(), no_attrs)
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start()
             .end();
     }
     let said = message(move || drop(spans.one("job")));
@@ -70,7 +78,10 @@ fn one_means_one() {
 #[tokio::test]
 async fn waiting_does_not_block_the_runtime() {
     let (tracer, spans) = tracer("jobs");
-    let job = SpanBuilder::new("job").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let job = SpanBuilder::new("job")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let waiting = tokio::spawn(spans.wait(1));
     tokio::task::yield_now().await;
     job.end();

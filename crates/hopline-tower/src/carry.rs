@@ -20,7 +20,7 @@ use tower_service::Service;
 /// ```
 /// use hopline_tower::{ClientLayer, ContextLayer};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
-/// # use hopline_core::{FutureExt, Incoming, SpanBuilder, no_attrs};
+/// # use hopline_core::{FutureExt, Incoming, SpanBuilder};
 /// # use http::{Request, Response};
 /// # let connection = service_fn(|_: Request<String>| async {
 /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
@@ -33,7 +33,7 @@ use tower_service::Service;
 ///     .layer(ClientLayer::new())
 ///     .service(connection);
 /// # let (tracer, spans) = hopline_testing::tracer("orders");
-/// # let request = SpanBuilder::new("GET /orders/{id}").start_root(Some(&tracer), Incoming::default(), no_attrs);
+/// # let request = SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start();
 /// # client.oneshot(Request::new(String::new())).in_span(request).await.unwrap();
 /// # hopline_testing::assert_tree(&spans.all(), "GET /orders/{id} ▸ orders\n└─ GET  200");
 /// # });

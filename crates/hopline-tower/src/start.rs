@@ -36,38 +36,42 @@ impl TraceLayer {
         // filled by the closure, if it runs, and outliving what it returns
         let (path, query, asked) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let (client, peer) = (OnceCell::new(), OnceCell::new());
-        let span = builder.start_root(self.tracer.as_ref(), incoming, || {
-            let path: &str = path.get_or_init(|| redaction.path(uri.path()));
-            let query: Option<&str> = query
-                .get_or_init(|| uri.query().map(|query| redaction.query(query)))
-                .as_deref();
-            let from = (self.peer)(request.extensions());
-            let asked: &Asked<'_> = asked.get_or_init(|| {
-                let scheme = options.and_then(|options| options.scheme?(request.extensions()));
-                Asked::new(uri, headers, from, scheme.as_ref(), options)
-            });
-            [
-                attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
-                attr(attribute::METHOD_ORIGINAL, method.original()),
-                attr(attribute::URL_PATH, path),
-                attr(attribute::URL_QUERY, query),
-                attr(attribute::URL_SCHEME, Literal(asked.scheme)),
-                attr(semconv::HTTP_ROUTE, route),
-                attr(semconv::SERVER_ADDRESS, asked.host.map(|host| host.address)),
-                attr(semconv::SERVER_PORT, asked.host.and_then(|host| host.port)),
-                attr(attribute::CLIENT_ADDRESS, text_in(&client, asked.client)),
-                attr(
-                    attribute::PEER_ADDRESS,
-                    text_in(&peer, from.map(|from| from.ip())),
-                ),
-                attr(attribute::PEER_PORT, from.map(|from| from.port())),
-                attr(attribute::USER_AGENT, text(headers, USER_AGENT)),
-                attr(
-                    attribute::PROTOCOL_VERSION,
-                    protocol_version(request.version()).map(Literal),
-                ),
-            ]
-        });
+        let span = builder
+            .tracer(self.tracer.as_ref())
+            .parent(incoming)
+            .attributes(|| {
+                let path: &str = path.get_or_init(|| redaction.path(uri.path()));
+                let query: Option<&str> = query
+                    .get_or_init(|| uri.query().map(|query| redaction.query(query)))
+                    .as_deref();
+                let from = (self.peer)(request.extensions());
+                let asked: &Asked<'_> = asked.get_or_init(|| {
+                    let scheme = options.and_then(|options| options.scheme?(request.extensions()));
+                    Asked::new(uri, headers, from, scheme.as_ref(), options)
+                });
+                [
+                    attr(semconv::HTTP_REQUEST_METHOD, Literal(method.attribute())),
+                    attr(attribute::METHOD_ORIGINAL, method.original()),
+                    attr(attribute::URL_PATH, path),
+                    attr(attribute::URL_QUERY, query),
+                    attr(attribute::URL_SCHEME, Literal(asked.scheme)),
+                    attr(semconv::HTTP_ROUTE, route),
+                    attr(semconv::SERVER_ADDRESS, asked.host.map(|host| host.address)),
+                    attr(semconv::SERVER_PORT, asked.host.and_then(|host| host.port)),
+                    attr(attribute::CLIENT_ADDRESS, text_in(&client, asked.client)),
+                    attr(
+                        attribute::PEER_ADDRESS,
+                        text_in(&peer, from.map(|from| from.ip())),
+                    ),
+                    attr(attribute::PEER_PORT, from.map(|from| from.port())),
+                    attr(attribute::USER_AGENT, text(headers, USER_AGENT)),
+                    attr(
+                        attribute::PROTOCOL_VERSION,
+                        protocol_version(request.version()).map(Literal),
+                    ),
+                ]
+            })
+            .start();
         if !span.is_recording() {
             return span;
         }

@@ -10,7 +10,7 @@ use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use hopline_core::{
-    Baggage, Context, FutureExt, Kind, OlderNames, SpanBuilder, SpanData, Tracer, no_attrs, span,
+    Baggage, Context, FutureExt, Kind, OlderNames, SpanBuilder, SpanData, Tracer, span,
 };
 use hopline_testing::{assert_tree, tracer};
 use hopline_tower::{ClientLayer, ContextLayer, ResendCount, TraceClient, Untraced, UrlTemplate};
@@ -390,7 +390,10 @@ async fn a_call_behind_a_buffer_is_a_child_of_its_caller() {
         .service(client);
     let baggage = Baggage::default().with("tenant_id", "acme").unwrap();
     let context = Context::EMPTY.with_baggage(baggage);
-    let request = SpanBuilder::new("request").start_in(&context, Some(&tracer), no_attrs);
+    let request = SpanBuilder::new("request")
+        .child_of(&context)
+        .tracer(&tracer)
+        .start();
     let call = buffered.clone().oneshot(get(format!("http://{address}/")));
     let sent = text(call.in_context(request.context()).await.unwrap()).await;
     request.end();
@@ -404,7 +407,10 @@ async fn a_call_behind_a_buffer_is_a_child_of_its_caller() {
         .layer(tower::layer::layer_fn(|inner| Deferred { inner }))
         .layer(layer(&tracer))
         .service(clients()[0].1.clone());
-    let request = SpanBuilder::new("request").start_in(&context, Some(&tracer), no_attrs);
+    let request = SpanBuilder::new("request")
+        .child_of(&context)
+        .tracer(&tracer)
+        .start();
     let call = nested.oneshot(get(format!("http://{address}/")));
     call.in_span(request).await.unwrap();
     assert_tree(
@@ -453,7 +459,10 @@ async fn a_second_layer_makes_the_context_current_behind_a_buffer() {
         .buffer(8)
         .layer(ContextLayer::new())
         .service(inside);
-    let request = SpanBuilder::new("request").start_in(&Context::EMPTY, Some(&tracer), no_attrs);
+    let request = SpanBuilder::new("request")
+        .child_of(&Context::EMPTY)
+        .tracer(&tracer)
+        .start();
     let call = service.oneshot(Request::new(String::new()));
     call.in_span(request).await.unwrap();
     assert_tree(&spans.all(), "request ▸ gateway\n└─ inside");

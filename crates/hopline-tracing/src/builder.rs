@@ -19,7 +19,7 @@ pub type Layer<S> = Filtered<Bridge, Wanted, S>;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Incoming, SpanBuilder, no_attrs};
+/// use hopline_core::{Incoming, SpanBuilder};
 /// use tracing_subscriber::layer::SubscriberExt as _;
 ///
 /// #[tracing::instrument]
@@ -32,7 +32,7 @@ pub type Layer<S> = Filtered<Bridge, Wanted, S>;
 /// let (tracer, spans) = hopline_testing::tracer("shop");
 /// tracing::subscriber::with_default(subscriber, || {
 ///     let mut request =
-///         SpanBuilder::new("GET /price").start_root(Some(&tracer), Incoming::default(), no_attrs);
+///         SpanBuilder::new("GET /price").tracer(&tracer).parent(Incoming::default()).start();
 ///     request.in_scope(|| price("cup"));
 /// });
 /// assert_eq!(

@@ -81,8 +81,16 @@ impl Bridge {
         let tracer = self.options.tracer.as_ref();
         let builder = builder(meta.name(), &fields).start_time(since);
         let span = started(&fields, |attrs| match incoming {
-            Some(incoming) => builder.start_root(tracer, incoming, || attrs),
-            None => builder.start_in(&around, tracer, || attrs),
+            Some(incoming) => builder
+                .tracer(tracer)
+                .parent(incoming)
+                .attributes(|| attrs)
+                .start(),
+            None => builder
+                .child_of(&around)
+                .tracer(tracer)
+                .attributes(|| attrs)
+                .start(),
         });
         self.describe(&span, meta);
         span
@@ -210,7 +218,9 @@ where
         let span = collect(visit, |fields| {
             fields.ask_for_messages(&around);
             let builder = builder(meta.name(), fields);
-            started(fields, |attrs| builder.start_in(&around, None, || attrs))
+            started(fields, |attrs| {
+                builder.child_of(&around).attributes(|| attrs).start()
+            })
         });
         self.describe(&span, meta);
         self.insert(id, State::Started(span));

@@ -1,7 +1,7 @@
 //! Bridge from the `tracing` crate to hopline: spans, events, and trace ids in log lines.
 //!
 //! ```
-//! use hopline_core::{Incoming, SpanBuilder, no_attrs};
+//! use hopline_core::{Incoming, SpanBuilder};
 //! use tracing_subscriber::layer::SubscriberExt as _;
 //!
 //! #[tracing::instrument]
@@ -14,7 +14,7 @@
 //! tracing::subscriber::with_default(subscriber, || {
 //!     // the server layer does this for each request
 //!     let mut request =
-//!         SpanBuilder::new("POST /reserve").start_root(Some(&tracer), Incoming::default(), no_attrs);
+//!         SpanBuilder::new("POST /reserve").tracer(&tracer).parent(Incoming::default()).start();
 //!     request.in_scope(|| reserve("cup", 2));
 //! });
 //! assert_eq!(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use hopline_core::{Incoming, Span, SpanBuilder, Tracer, no_attrs, span};
+use hopline_core::{Incoming, Span, SpanBuilder, Tracer, span};
 use hopline_tracing::with_ids;
 use serde_json::Value;
 use tracing::{Event, Subscriber, info, info_span};
@@ -45,7 +45,10 @@ impl Output {
 
 fn request() -> Span {
     let tracer = Tracer::builder().ids(hopline_core::Ids::Sequence).build();
-    SpanBuilder::new("GET /").start_root(Some(&tracer), Incoming::default(), no_attrs)
+    SpanBuilder::new("GET /")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start()
 }
 
 fn ids(span: &Span) -> (String, String) {

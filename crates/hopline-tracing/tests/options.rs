@@ -19,7 +19,10 @@ fn inside(options: Builder, work: impl FnOnce()) -> Spans {
 }
 
 fn root(tracer: &hopline_core::Tracer) -> Span {
-    SpanBuilder::new("GET /").start_root(Some(tracer), Incoming::default(), no_attrs)
+    SpanBuilder::new("GET /")
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
 }
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -377,11 +377,10 @@ mod tests {
     fn samples(telemetry: &Telemetry) -> bool {
         let tracer = telemetry.tracer().unwrap();
         let incoming = hopline_core::Incoming::default();
-        let root = hopline_core::SpanBuilder::new("root").start_root(
-            Some(tracer),
-            incoming,
-            hopline_core::no_attrs,
-        );
+        let root = hopline_core::SpanBuilder::new("root")
+            .tracer(tracer)
+            .parent(incoming)
+            .start();
         root.span_context().unwrap().is_sampled()
     }
 
@@ -465,11 +464,10 @@ mod tests {
         let limits = ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1");
         let telemetry = built(builder("a"), &[limits]).unwrap();
         let tracer = telemetry.tracer().unwrap();
-        let root = hopline_core::SpanBuilder::new("root").start_root(
-            Some(tracer),
-            hopline_core::Incoming::default(),
-            hopline_core::no_attrs,
-        );
+        let root = hopline_core::SpanBuilder::new("root")
+            .tracer(tracer)
+            .parent(hopline_core::Incoming::default())
+            .start();
         root.set("a", 1);
         root.set("b", 2);
         assert_eq!(tracer.stats().lost_details, 1);

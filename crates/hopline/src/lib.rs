@@ -39,7 +39,7 @@
 //! }
 //! # let (tracer, spans) = hopline_testing::tracer("orders");
 //! # let root = hopline::SpanBuilder::new("GET /orders/{id}");
-//! # let root = root.start_root(Some(&tracer), Default::default(), hopline::core::no_attrs);
+//! # let root = root.tracer(&tracer).parent(Default::default()).start();
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! #     assert!(verify("t").in_span(root).await)
 //! # });
@@ -134,10 +134,9 @@ pub use builder::{Builder, builder, init};
 pub use console::console;
 pub use error::InitError;
 #[doc(no_inline)]
-pub use hopline_core::Kind as SpanKind;
 pub use hopline_core::{
-    Context, FutureExt, SamplingPlan, Span, SpanBuilder, SpanId, TraceId, Tracer, attr, semconv,
-    span,
+    Context, FutureExt, SamplingPlan, Span, SpanBuilder, SpanId, SpanKind, TraceId, Tracer, attr,
+    semconv, span,
 };
 pub use signal::shutdown_signal;
 pub use task::{JoinSetExt, spawn, spawn_blocking};

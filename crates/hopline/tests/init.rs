@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hopline::core::{Incoming, no_attrs};
+use hopline::core::Incoming;
 use hopline::{FutureExt, SpanBuilder};
 use hopline_testing::Spans;
 
@@ -20,7 +20,9 @@ async fn telemetry_starts_once_and_what_was_given_no_tracer_uses_it() {
         .unwrap_err();
     assert!(again.is_already_installed(), "{again}");
 
-    let request = SpanBuilder::new("request").start_root(None, Incoming::default(), no_attrs);
+    let request = SpanBuilder::new("request")
+        .parent(Incoming::default())
+        .start();
     async {
         let task = hopline::spawn(async { hopline::span("mail.send").end() });
         task.await.unwrap();
@@ -35,6 +37,6 @@ async fn telemetry_starts_once_and_what_was_given_no_tracer_uses_it() {
     assert_eq!(finished[1].parent, Some(finished[0].span_id));
 
     telemetry.try_shutdown().await.unwrap();
-    let late = SpanBuilder::new("late").start_root(None, Incoming::default(), no_attrs);
+    let late = SpanBuilder::new("late").parent(Incoming::default()).start();
     assert!(!late.is_recording());
 }

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hopline::core::{Batch, Incoming, Sink, no_attrs};
+use hopline::core::{Batch, Incoming, Sink};
 use hopline::otlp::Exporter;
 use hopline::{SpanBuilder, Tracer};
 
@@ -24,7 +24,9 @@ fn record(tracer: &Tracer, name: &'static str, took: Duration) {
     let start = SystemTime::now();
     SpanBuilder::new(name)
         .start_time(start)
-        .start_root(Some(tracer), Incoming::default(), no_attrs)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
         .end_at(start + took);
 }
 

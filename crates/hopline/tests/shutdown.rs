@@ -195,11 +195,10 @@ fn case_21_the_exporter_makes_no_spans_of_its_own() {
     let receiver = Receiver::start([Step::Status(503)]);
     let telemetry = telemetry(&receiver.url(), LONG);
     let tracer = telemetry.tracer().unwrap().clone();
-    let span = hopline::SpanBuilder::new("current").start_root(
-        Some(&tracer),
-        hopline::core::Incoming::default(),
-        hopline::core::no_attrs,
-    );
+    let span = hopline::SpanBuilder::new("current")
+        .tracer(&tracer)
+        .parent(hopline::core::Incoming::default())
+        .start();
     // also where a span is current on the thread that flushes
     let mut span = span;
     span.in_scope(|| {

@@ -10,7 +10,7 @@ mod support;
 use std::collections::HashMap;
 use std::process::{Command, Output};
 
-use hopline::core::{Incoming, no_attrs};
+use hopline::core::Incoming;
 use hopline::{SpanBuilder, SpanKind};
 
 use support::Receiver;
@@ -61,7 +61,8 @@ fn child() {
     ]);
     let span = SpanBuilder::new("GET /orders/{id}")
         .kind(SpanKind::Server)
-        .start_root(None, Incoming::extract(&came), no_attrs);
+        .parent(Incoming::extract(&came))
+        .start();
     let mut goes = HashMap::new();
     span.context_ref().inject(&mut goes);
     let mut names: Vec<&String> = goes.keys().collect();

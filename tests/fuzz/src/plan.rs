@@ -1,6 +1,6 @@
 //! The text of a sampling plan.
 
-use hopline_core::{Incoming, Kind, SamplingPlan, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, Kind, SamplingPlan, SpanBuilder, Tracer};
 
 /// A text is a plan that prints back as it parses and that can be worked by, or an error that points into the text.
 pub fn plan(data: &[u8]) {
@@ -31,8 +31,10 @@ fn decide(plan: SamplingPlan) {
             .kind(kind)
             .method("GET")
             .path(path)
-            .start_root(Some(&tracer), Incoming::default(), no_attrs);
-        request.in_scope(|| SpanBuilder::new("call").start(None, no_attrs).end());
+            .tracer(&tracer)
+            .parent(Incoming::default())
+            .start();
+        request.in_scope(|| SpanBuilder::new("call").start().end());
         request.end();
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use hopline_core::{
-    Incoming, Kind, SamplingPlan, SpanBuilder, Threshold, TraceState, Tracer, no_attrs,
-};
+use hopline_core::{Incoming, Kind, SamplingPlan, SpanBuilder, Threshold, TraceState, Tracer};
 
 use crate::lines::Lines;
 
@@ -96,11 +94,11 @@ fn pass_on(incoming: Incoming) {
         .flat_map(|parent| parent.tracestate().iter())
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    let request = SpanBuilder::new("request").kind(Kind::Server).start_root(
-        Some(&TRACER),
-        incoming,
-        no_attrs,
-    );
+    let request = SpanBuilder::new("request")
+        .kind(Kind::Server)
+        .tracer(&*TRACER)
+        .parent(incoming)
+        .start();
     let mut sent = BTreeMap::new();
     request.context_ref().inject(&mut sent);
     let sent = sent.get("tracestate").map_or("", String::as_str);

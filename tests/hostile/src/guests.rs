@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use hopline::core::{Batch, Decision, Incoming, Sampler, SamplingInput, Sink, no_attrs};
+use hopline::core::{Batch, Decision, Incoming, Sampler, SamplingInput, Sink};
 use hopline::{SpanBuilder, span};
 
 /// A sink that panics.
@@ -26,7 +26,8 @@ impl Sink for Feedback {
     fn accept(&self, _: &Arc<Batch>) {
         span("feedback").end();
         SpanBuilder::new("feedback")
-            .start_root(None, Incoming::default(), no_attrs)
+            .parent(Incoming::default())
+            .start()
             .end();
     }
 }
@@ -63,7 +64,8 @@ impl Drop for Last {
     fn drop(&mut self) {
         span("last").end();
         SpanBuilder::new("last")
-            .start_root(None, Incoming::default(), no_attrs)
+            .parent(Incoming::default())
+            .start()
             .end();
     }
 }

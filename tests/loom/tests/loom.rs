@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use hopline_core::{Batch, Batching, Context, Incoming, Sink, Span, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Batch, Batching, Context, Incoming, Sink, Span, SpanBuilder, Tracer};
 use loom::thread;
 
 /// Counts what it gets; spans come when a chunk is full or somebody asks.
@@ -32,11 +32,14 @@ fn tracer(plan: &str) -> (Tracer, Count) {
 }
 
 fn root(tracer: &Tracer) -> Span {
-    SpanBuilder::new("root").start_root(Some(tracer), Incoming::default(), no_attrs)
+    SpanBuilder::new("root")
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
 }
 
 fn child(of: &Context) -> Span {
-    SpanBuilder::new("child").start_in(of, None, no_attrs)
+    SpanBuilder::new("child").child_of(of).start()
 }
 
 fn counted(tracer: &Tracer, count: &Count) -> usize {

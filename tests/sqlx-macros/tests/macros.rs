@@ -1,6 +1,6 @@
 //! Every checked macro over every traced place: pool, connection, transaction, savepoint.
 
-use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer};
 use hopline_sqlx::{Acquire, Connection, PoolExt, SqlitePool};
 use hopline_sqlx_macros_test::SCHEMA;
 use sqlx::Sqlite;
@@ -34,7 +34,10 @@ async fn pool(tracer: &Tracer) -> SqlitePool {
 
 /// Runs inside a root span, at whose end all spans of its trace are there.
 async fn request<T>(tracer: &Tracer, work: impl Future<Output = T>) -> T {
-    let root = SpanBuilder::new("request").start_root(Some(tracer), Incoming::default(), no_attrs);
+    let root = SpanBuilder::new("request")
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start();
     work.in_span(root).await
 }
 

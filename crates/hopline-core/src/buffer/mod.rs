@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::context::Extras;
-use crate::kind::{Kept, Kind};
+use crate::kind::{Kept, SpanKind};
 use crate::record::{EventRecord, LinkRecord, Marks, NONE, Records, SpanRecord};
 use crate::sampling::keep::Keep;
 use crate::shared::Shared;
@@ -299,7 +299,7 @@ impl State {
         self.records.spans[at].name = Text::of_name(name, &mut self.records.text, 0);
     }
 
-    pub(crate) fn set_kind(&mut self, span: u32, kind: Kind) {
+    pub(crate) fn set_kind(&mut self, span: u32, kind: SpanKind) {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
         };

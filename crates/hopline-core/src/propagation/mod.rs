@@ -1,4 +1,6 @@
-//! The W3C headers, one grammar a file, and which of them travel.
+//! Propagation: W3C Trace Context and Baggage, read from and written to headers or message properties.
+//!
+//! For integrations. [`Incoming::extract`] reads a context, [`Context::inject`](crate::Context::inject) writes one.
 
 pub(crate) mod baggage;
 pub(crate) mod otel;
@@ -6,6 +8,12 @@ mod propagators;
 pub(crate) mod traceparent;
 pub(crate) mod tracestate;
 
+pub use crate::baggage::{Baggage, BaggageError};
+pub use crate::carrier::{Extract, Incoming, Inject};
+pub use crate::flags::TraceFlags;
+pub use crate::id::ParseIdError;
+pub use crate::span_context::{ParseTraceParentError, SpanContext};
+pub use crate::state::{ParseTraceStateError, TraceState};
 pub use propagators::Propagators;
 
 /// The header that carries trace id, span id and flags.

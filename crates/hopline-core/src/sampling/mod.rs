@@ -1,4 +1,6 @@
-//! Who is sampled when a trace begins, and who is kept when it ends.
+//! Sampling: the decision at the start of a trace, and the one at the end of its local part.
+//!
+//! A [`SamplingPlan`] suffices for most services; a [`Sampler`] decides by code.
 
 pub(crate) mod active;
 mod allowance;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::sampling::keep::{KeepRate, KeepSlower};
 use crate::sampling::parents::OnParent;
 use crate::sampling::share::Share;
-use crate::{Kind, ParentBranch, SamplingPlan, SamplingRule};
+use crate::{ParentBranch, SamplingPlan, SamplingRule, SpanKind};
 
 /// Prints the text that parses to the same plan.
 impl fmt::Display for SamplingPlan {
@@ -110,15 +110,15 @@ impl fmt::Display for Share {
     }
 }
 
-pub(crate) const KINDS: [(&str, Kind); 5] = [
-    ("internal", Kind::Internal),
-    ("server", Kind::Server),
-    ("client", Kind::Client),
-    ("producer", Kind::Producer),
-    ("consumer", Kind::Consumer),
+pub(crate) const KINDS: [(&str, SpanKind); 5] = [
+    ("internal", SpanKind::Internal),
+    ("server", SpanKind::Server),
+    ("client", SpanKind::Client),
+    ("producer", SpanKind::Producer),
+    ("consumer", SpanKind::Consumer),
 ];
 
-fn kind_word(kind: Kind) -> &'static str {
+fn kind_word(kind: SpanKind) -> &'static str {
     let word = KINDS.iter().find(|(_, known)| *known == kind);
     word.map_or("internal", |(word, _)| word)
 }

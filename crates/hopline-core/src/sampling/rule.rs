@@ -1,7 +1,7 @@
 //! Which traces a share is for.
 
 use crate::sampling::share::Share;
-use crate::{Kind, SamplingInput};
+use crate::{SamplingInput, SpanKind};
 
 /// Which new traces are meant, and how many of them are sampled.
 ///
@@ -11,11 +11,11 @@ use crate::{Kind, SamplingInput};
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Kind, SamplingPlan, SamplingRule};
+/// use hopline_core::{SamplingPlan, SamplingRule, SpanKind};
 ///
 /// let plan = SamplingPlan::always()
 ///     .rule(SamplingRule::always().method("POST").path("/checkout"))
-///     .rule(SamplingRule::share(0.5).kind(Kind::Consumer).destination("orders.*"));
+///     .rule(SamplingRule::share(0.5).kind(SpanKind::Consumer).destination("orders.*"));
 /// assert_eq!(
 ///     plan.to_string(),
 ///     "POST /checkout always; kind consumer destination orders.* 50%; * 100%"
@@ -23,7 +23,7 @@ use crate::{Kind, SamplingInput};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingRule {
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<SpanKind>,
     pub(crate) name: Option<String>,
     pub(crate) destination: Option<String>,
     pub(crate) method: Option<String>,
@@ -63,7 +63,7 @@ impl SamplingRule {
 
     /// Only local roots of this kind.
     #[must_use]
-    pub fn kind(mut self, kind: Kind) -> Self {
+    pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -155,7 +155,7 @@ mod tests {
 
     fn input<'a>(method: &'a str, path: &'a str, route: Option<&'a str>) -> SamplingInput<'a> {
         SamplingInput {
-            kind: Kind::Server,
+            kind: SpanKind::Server,
             method: Some(method),
             path: Some(path),
             route,
@@ -181,18 +181,18 @@ mod tests {
     #[test]
     fn all_conditions_must_fit() {
         let rule = SamplingRule::share(1.0)
-            .kind(Kind::Consumer)
+            .kind(SpanKind::Consumer)
             .destination("orders.*")
             .name("process*");
         let message = SamplingInput {
-            kind: Kind::Consumer,
+            kind: SpanKind::Consumer,
             name: "process.message",
             destination: Some("orders.created"),
             ..SamplingInput::new(TraceId::from_u128(7).unwrap())
         };
         assert!(rule.fits(&message));
         assert!(!rule.fits(&SamplingInput {
-            kind: Kind::Server,
+            kind: SpanKind::Server,
             ..message
         }));
         assert!(!rule.fits(&SamplingInput {

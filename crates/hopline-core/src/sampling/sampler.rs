@@ -1,6 +1,6 @@
 //! Who is sampled when a trace starts, for those to whom rules are not enough.
 
-use crate::{Kind, SpanContext, Threshold, TraceId};
+use crate::{SpanContext, SpanKind, Threshold, TraceId};
 
 /// What is known of a local root before any attribute closure runs.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub struct SamplingInput<'a> {
     /// parent they are chosen by the service that began the trace.
     pub randomness: u64,
     /// Its role.
-    pub kind: Kind,
+    pub kind: SpanKind,
     /// Its name.
     pub name: &'a str,
     /// The method of an HTTP request.
@@ -34,7 +34,7 @@ impl SamplingInput<'_> {
             parent: None,
             trace_id,
             randomness: trace_id.randomness(),
-            kind: Kind::Internal,
+            kind: SpanKind::Internal,
             name: "",
             method: None,
             path: None,

@@ -249,7 +249,7 @@ impl Word<'_> {
         }
     }
 
-    fn kind(&self) -> Result<crate::Kind, ParsePlanError> {
+    fn kind(&self) -> Result<crate::SpanKind, ParsePlanError> {
         let known = KINDS.iter().find(|(word, _)| self.bare() == Some(word));
         known.map(|(_, kind)| *kind).ok_or_else(|| {
             self.error("expected `server`, `client`, `producer`, `consumer` or `internal`")

@@ -5,7 +5,7 @@
     reason = "each test binary uses a part of it"
 )]
 
-use hopline_core::{Extract, Incoming, Inject, Kind, SpanBuilder, SpanContext, Tracer, no_attrs};
+use hopline_core::{Extract, Incoming, Inject, SpanBuilder, SpanContext, SpanKind, Tracer};
 
 pub const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 pub const SPAN: &str = "00f067aa0ba902b7";
@@ -68,14 +68,13 @@ pub fn call(tracer: &Tracer, randomness: u64, flags: &str, state: &str) -> Lines
 
 pub fn hops(tracer: &Tracer, lines: &Lines, calls: usize) -> Vec<Lines> {
     let incoming = Incoming::extract(lines);
-    let mut request =
-        SpanBuilder::new("request")
-            .kind(Kind::Server)
-            .start_root(Some(tracer), incoming, no_attrs);
+    let mut request = SpanBuilder::new("request")
+        .kind(SpanKind::Server)
+        .tracer(tracer)
+        .parent(incoming)
+        .start();
     let call = || {
-        let call = SpanBuilder::new("call")
-            .kind(Kind::Client)
-            .start(None, no_attrs);
+        let call = SpanBuilder::new("call").kind(SpanKind::Client).start();
         let mut sent = Lines::default();
         call.context_ref().inject(&mut sent);
         sent

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use hopline_core::{
-    Batch, Clock, Ids, Incoming, Kind, ManualClock, SamplingPlan, Sink, Span, SpanBuilder,
-    SpanData, Tracer, TracerBuilder, no_attrs,
+    Batch, Clock, IdGenerator, Incoming, ManualClock, SamplingPlan, Sink, Span, SpanBuilder,
+    SpanData, SpanKind, Tracer, TracerBuilder,
 };
 
 /// Keeps what it gets.
@@ -36,7 +36,12 @@ impl Sink for Memory {
 pub fn traced(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer, Memory) {
     let memory = Memory::default();
     (
-        configure(Tracer::builder().ids(Ids::Sequence).sink(memory.clone())).build(),
+        configure(
+            Tracer::builder()
+                .ids(IdGenerator::Sequence)
+                .sink(memory.clone()),
+        )
+        .build(),
         memory,
     )
 }
@@ -46,7 +51,7 @@ pub fn clocked(plan: &str) -> (Tracer, ManualClock, Memory) {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let (tracer, memory) = traced(|builder| {
         builder
-            .ids(Ids::Seeded(7))
+            .ids(IdGenerator::Seeded(7))
             .clock(Clock::Manual(clock.clone()))
             .plan(plan.parse().unwrap())
     });
@@ -54,11 +59,11 @@ pub fn clocked(plan: &str) -> (Tracer, ManualClock, Memory) {
 }
 
 pub fn root(tracer: &Tracer, name: &'static str) -> Span {
-    SpanBuilder::new(name).kind(Kind::Server).start_root(
-        Some(tracer),
-        Incoming::default(),
-        no_attrs,
-    )
+    SpanBuilder::new(name)
+        .kind(SpanKind::Server)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
 }
 
 pub fn unsampled() -> SamplingPlan {

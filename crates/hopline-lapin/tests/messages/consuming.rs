@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use futures_util::StreamExt;
 use hopline_core::{
-    Baggage, Context, FutureExt, Incoming, Kind, OwnedValue, SpanBuilder, SpanNames, no_attrs, span,
+    Baggage, Context, FutureExt, Incoming, Kind, OwnedValue, SpanBuilder, SpanNames, span,
 };
 use hopline_lapin::{Channel, Delivery, End, Outcome, RunOptions};
 use hopline_testing::{assert_tree, tracer};
@@ -36,14 +36,13 @@ rows!(
 async fn a_message_is_one_trace_from_publish_to_settled(setup: Setup) {
     let (tracer, _) = tracer("caller");
     let baggage = Baggage::default().with("tenant_id", "acme").unwrap();
-    let request = SpanBuilder::new("request").start_root(
-        Some(&tracer),
-        Incoming {
+    let request = SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(Incoming {
             baggage,
             ..Incoming::default()
-        },
-        no_attrs,
-    );
+        })
+        .start();
     let sent = request.span_context().unwrap();
     setup.publish(b"7").in_span(request).await;
     let handler = |delivery: Delivery| async move {
@@ -103,7 +102,10 @@ async fn links_instead_of_children_on_request(setup: Setup) {
     setup.publish(b"x").in_context(caller).await;
     // what is current where the runner runs is not the parent either
     let (tracer, _) = tracer("worker");
-    let ambient = SpanBuilder::new("main").start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let ambient = SpanBuilder::new("main")
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start();
     let handler = |_| async {
         assert!(Context::current().baggage().is_empty(), "a stranger's");
         Ok::<_, Infallible>(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use hopline_core::{FutureExt, Kind, SpanBuilder, no_attrs};
+use hopline_core::{FutureExt, Kind, SpanBuilder};
 use hopline_lapin::{ChannelExt, Outcome, Publish, PublishError};
 use hopline_testing::amqp::Broker;
 use hopline_testing::tracer;
@@ -314,7 +314,7 @@ async fn many_are_published_at_once(setup: Setup) {
         let key = if number == 42 { NOWHERE } else { &setup.queue };
         setup.channel.publish("", key, body.as_bytes()).mandatory()
     });
-    let root = SpanBuilder::new("import").start(Some(&setup.tracer), no_attrs);
+    let root = SpanBuilder::new("import").tracer(&setup.tracer).start();
     let results = setup.channel.publish_all(messages).in_span(root).await;
     let failed: Vec<usize> = (0..100).filter(|at| results[*at].is_err()).collect();
     assert_eq!(failed, [42]);

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hopline_core::{Batch, Incoming, Resource, Sink, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Batch, Incoming, Resource, Sink, SpanBuilder, Tracer};
 
 use reqwest::StatusCode;
 #[cfg(feature = "grpc")]
@@ -147,7 +147,9 @@ fn test_span(resource: Resource) -> Vec<Arc<Batch>> {
         .sink(kept.clone())
         .build();
     SpanBuilder::new("hopline.check")
-        .start_root(Some(&tracer), Incoming::default(), no_attrs)
+        .tracer(&tracer)
+        .parent(Incoming::default())
+        .start()
         .end();
     std::mem::take(&mut *kept.0.lock().unwrap_or_else(PoisonError::into_inner))
 }

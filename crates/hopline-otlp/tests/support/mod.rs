@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Response, Uri};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use hopline_core::{Incoming, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, SpanBuilder, Tracer};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message as _;
@@ -422,9 +422,10 @@ pub(crate) fn endless_continue() -> (SocketAddr, JoinHandle<bool>) {
 pub(crate) fn record_large(tracer: &Tracer, name: &str, bytes: usize) {
     let text = "x".repeat(bytes);
     SpanBuilder::new(hopline_core::Name::dynamic(name))
-        .start_root(Some(tracer), Incoming::default(), || {
-            [hopline_core::attr("text", &text)]
-        })
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .attributes(|| [hopline_core::attr("text", &text)])
+        .start()
         .end();
 }
 
@@ -444,11 +445,10 @@ pub(crate) fn roomy(sink: impl hopline_core::Sink) -> Tracer {
 
 /// Ends a failed root span of this name.
 pub(crate) fn record_failed(tracer: &Tracer, name: &str) {
-    let span = SpanBuilder::new(hopline_core::Name::dynamic(name)).start_root(
-        Some(tracer),
-        Incoming::default(),
-        no_attrs,
-    );
+    let span = SpanBuilder::new(hopline_core::Name::dynamic(name))
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start();
     span.fail("refused");
     span.end();
 }
@@ -456,7 +456,9 @@ pub(crate) fn record_failed(tracer: &Tracer, name: &str) {
 /// Ends a root span of this name.
 pub(crate) fn record(tracer: &Tracer, name: &str) {
     SpanBuilder::new(hopline_core::Name::dynamic(name))
-        .start_root(Some(tracer), Incoming::default(), no_attrs)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
         .end();
 }
 

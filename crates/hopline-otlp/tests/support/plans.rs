@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use hopline_core::{
     Batch, Incoming, Kind, OwnedValue, Resource, Scope, Sink, SpanBuilder, SpanContext, TraceState,
-    Tracer, attr, no_attrs,
+    Tracer, attr,
 };
 use proptest::prelude::*;
 
@@ -179,14 +179,13 @@ pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
             .kind(plan.kind)
             .start_time(start)
             .links(&links)
-            .start_root(
-                Some(tracer),
-                Incoming {
-                    parent,
-                    ..Incoming::default()
-                },
-                || attributes,
-            )
+            .tracer(tracer)
+            .parent(Incoming {
+                parent,
+                ..Incoming::default()
+            })
+            .attributes(|| attributes)
+            .start()
     });
     for (name, attributes) in &plan.events {
         with_attributes(attributes, |attributes| root.event(name, || attributes));
@@ -196,7 +195,7 @@ pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
             0 => SpanBuilder::new("child"),
             _ => SpanBuilder::new("child").scope(&CLIENT),
         };
-        let child = child.start_in(root.context_ref(), None, no_attrs);
+        let child = child.child_of(root.context_ref()).start();
         child.set("child", true);
         child.end_at(start + Duration::from_micros(5));
     }

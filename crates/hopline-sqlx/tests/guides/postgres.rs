@@ -281,11 +281,10 @@ async fn types_of_the_application() {
          CREATE TABLE things (id BIGINT, mood guide_mood, item guide_item, moods guide_mood[], code guide_code, email citext)"
     );
     one.raw().execute(safe(&create)).await.unwrap();
-    let root = hopline_core::SpanBuilder::new("request").start_root(
-        Some(&tracer),
-        hopline_core::Incoming::default(),
-        hopline_core::no_attrs,
-    );
+    let root = hopline_core::SpanBuilder::new("request")
+        .tracer(&tracer)
+        .parent(hopline_core::Incoming::default())
+        .start();
     let work = async {
         for commented in [true, false] {
             let pool = PgPoolOptions::new()

@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use hopline_core::{Incoming, Span, SpanBuilder, Tracer, no_attrs};
+use hopline_core::{Incoming, Span, SpanBuilder, Tracer};
 use hopline_testing::Spans;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -25,5 +25,8 @@ pub(crate) fn request() -> (Span, Spans) {
 }
 
 pub(crate) fn root(tracer: &Tracer) -> Span {
-    SpanBuilder::new("GET /").start_root(Some(tracer), Incoming::default(), no_attrs)
+    SpanBuilder::new("GET /")
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
 }

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::core::{Batch, Clock, Incoming, ManualClock, Notice, Sink, no_attrs};
+use hopline::core::{Batch, Clock, Incoming, ManualClock, Notice, Sink};
 use hopline::{SpanBuilder, SpanKind, Tracer};
 use tokio::task::JoinSet;
 
@@ -123,7 +123,9 @@ async fn stuck() -> Result {
 
 fn root(tracer: Option<&Tracer>) -> bool {
     SpanBuilder::new("request")
-        .start_root(tracer, Incoming::default(), no_attrs)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start()
         .is_recording()
 }
 
@@ -173,10 +175,10 @@ async fn context_lost() -> Result {
     let telemetry = hopline::builder("orders").build()?;
     let tracer = telemetry.tracer().ok_or("no tracer")?.clone();
     let request = SpanBuilder::new("request").kind(SpanKind::Server);
-    let request = request.start_root(Some(&tracer), Incoming::default(), no_attrs);
+    let request = request.tracer(&tracer).parent(Incoming::default()).start();
     let call = move || {
         let call = SpanBuilder::new("GET").kind(SpanKind::Client);
-        call.start(Some(&tracer), no_attrs).span_context()
+        call.tracer(&tracer).start().span_context()
     };
     let trace = request.span_context().map(|context| context.trace_id());
     async {
