@@ -138,6 +138,7 @@ mod tracer;
 mod trust;
 mod tsc;
 mod value;
+pub mod variables;
 mod wide;
 
 pub use attr_set::AttrSet;

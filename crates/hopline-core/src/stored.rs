@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::limits::Limits;
 use crate::record::{BatchRecord, NONE, Records};
+use crate::text::truncated;
 use crate::value::{Attr, Name, NameKind, ValueKind, ValueRef};
 use crate::wide::Wide;
 
@@ -402,19 +403,6 @@ impl PartialEq for ArrayRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
-}
-
-/// At most `max` bytes, cut between characters.
-#[inline]
-pub(crate) fn truncated(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    let mut end = max;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]

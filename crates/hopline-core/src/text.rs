@@ -28,6 +28,28 @@ pub fn shown<T: Display>(text: T, max: usize) -> impl Display {
     Shown { text, max }
 }
 
+/// The start of a text: up to `max` bytes, cut at the end of a character.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::text::truncated;
+///
+/// assert_eq!(truncated("orders", 5), "order");
+/// assert_eq!(truncated("caf\u{e9}", 4), "caf"); // the last character takes two bytes
+/// ```
+#[inline]
+pub fn truncated(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let mut end = max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 struct Shown<T> {
     text: T,
     max: usize,

@@ -9,7 +9,7 @@ use crate::context::Extras;
 use crate::limits::{BAGGAGE_VALUE_BYTES, Limits};
 use crate::record::{Dropped, Marks, NONE};
 use crate::shared::Shared;
-use crate::stored::truncated;
+use crate::text::truncated;
 use crate::value::{Attr, Name, ValueKind, ValueRef};
 use crate::{Baggage, attr};
 
