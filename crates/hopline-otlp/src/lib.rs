@@ -123,11 +123,11 @@ mod backlog;
 mod bytes_text;
 mod decode;
 mod encode;
-mod env;
 #[cfg(feature = "http")]
 mod export;
 mod file;
 mod json;
+mod lists;
 mod proto;
 mod queue;
 mod resource;

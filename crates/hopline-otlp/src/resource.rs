@@ -3,8 +3,9 @@
 use std::env::consts;
 
 use hopline_core::Resource;
+use hopline_core::variables::Variables;
 
-use crate::env::{Env, pairs};
+use crate::lists::pairs;
 
 /// Describes a service by its name, the environment, the host and the process.
 ///
@@ -34,27 +35,27 @@ pub fn resource_from_variables(
     default_service: &str,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Resource {
-    let mut env = Env::new(variable);
-    let resource = resource(&mut env, default_service);
-    env.say_warnings("otlp-resource");
+    let mut variables = Variables::new(variable);
+    let resource = resource(&mut variables, default_service);
+    variables.notify("otlp-resource");
     resource
 }
 
-fn resource(env: &mut Env<'_>, default_service: &str) -> Resource {
+fn resource(variables: &mut Variables<'_>, default_service: &str) -> Resource {
     let mut resource = detected(Resource::new(default_service));
-    if let Some(list) = env.text("OTEL_RESOURCE_ATTRIBUTES") {
+    if let Some(list) = variables.text("OTEL_RESOURCE_ATTRIBUTES") {
         match pairs(&list).collect::<Option<Vec<_>>>() {
             Some(pairs) => {
                 resource = pairs
                     .into_iter()
                     .fold(resource, |all, (key, value)| all.with(key, value))
             }
-            None => env.warn(
+            None => variables.warn(
                 "OTEL_RESOURCE_ATTRIBUTES is not a list of key=value and is ignored".to_owned(),
             ),
         }
     }
-    if let Some(name) = env.text("OTEL_SERVICE_NAME") {
+    if let Some(name) = variables.text("OTEL_SERVICE_NAME") {
         resource = resource.with("service.name", name);
     }
     resource
@@ -137,9 +138,9 @@ mod tests {
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         };
-        let mut env = Env::new(&lookup);
-        let resource = resource(&mut env, "argument");
-        (resource, env.warnings().len())
+        let mut variables = Variables::new(&lookup);
+        let resource = resource(&mut variables, "argument");
+        (resource, variables.warnings().len())
     }
 
     fn text(resource: &Resource, key: &str) -> Option<String> {

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hopline_core::bridge::records_error_messages;
 use hopline_core::redact::REDACTED;
+use hopline_core::text::truncated;
 use hopline_core::{Attr, Context, Literal, attr};
 use tracing::field::{Field, Visit};
 
@@ -320,13 +321,10 @@ struct Capped<'a> {
 
 impl fmt::Write for Capped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut cut = text.len().min(self.left);
-        while !text.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        self.text.push_str(&text[..cut]);
-        self.left -= cut;
-        if cut < text.len() {
+        let fitting = truncated(text, self.left);
+        self.text.push_str(fitting);
+        self.left -= fitting.len();
+        if fitting.len() < text.len() {
             // nothing after the cut may follow it
             self.left = 0;
             return Err(fmt::Error);

@@ -123,11 +123,12 @@ mod builder;
 #[cfg(feature = "console")]
 mod console;
 mod error;
+mod limits;
 mod live;
 mod signal;
+mod start;
 mod task;
 mod telemetry;
-mod variables;
 
 pub use builder::{Builder, builder, init};
 #[cfg(feature = "console")]

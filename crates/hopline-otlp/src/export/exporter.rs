@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hopline_core::variables::Variables;
 use hopline_core::{Batch, Batching, FlushError, Sink, Source};
 
 use tokio::runtime::Handle as RuntimeHandle;
@@ -20,7 +21,6 @@ use super::transport::Transport;
 use super::variables::set_by_variables;
 use super::worker::Worker;
 use crate::ExportStats;
-use crate::env::Env;
 use crate::queue::Queue;
 
 /// A [`Sink`] that sends spans to a collector by OTLP, over HTTP or gRPC.
@@ -118,16 +118,16 @@ impl Exporter {
     pub fn from_variables(
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, ConfigError> {
-        let mut env = Env::new(variable);
-        let settings = Settings::read(&mut env);
-        env.say_warnings("otlp-env");
+        let mut variables = Variables::new(variable);
+        let settings = Settings::read(&mut variables);
+        variables.notify("otlp-env");
         let Some(settings) = settings? else {
             return Ok(None);
         };
         let exporter = Self::spawn(settings);
         exporter
             .map(Some)
-            .map_err(|error| set_by_variables(error, &env))
+            .map_err(|error| set_by_variables(error, &variables))
     }
 
     /// What it did so far.

@@ -30,7 +30,7 @@ struct Inner {
 
 /// A variable, and its text without what could be a secret.
 struct Setting {
-    variable: &'static str,
+    variable: String,
     text: String,
 }
 
@@ -70,8 +70,8 @@ pub(crate) enum Problem {
 
 impl ConfigError {
     /// Adds the variable that set what is wrong, and its text without secrets.
-    pub(super) fn set_by(mut self, variable: &'static str, text: impl Into<String>) -> Self {
-        let text = text.into();
+    pub(super) fn set_by(mut self, variable: impl Into<String>, text: impl Into<String>) -> Self {
+        let (variable, text) = (variable.into(), text.into());
         self.0.setting = Some(Setting { variable, text });
         self
     }
@@ -111,8 +111,9 @@ impl ConfigError {
     }
 
     /// The environment variable that set what is wrong; none where the code did.
-    pub fn variable(&self) -> Option<&'static str> {
-        self.0.setting.as_ref().map(|setting| setting.variable)
+    pub fn variable(&self) -> Option<&str> {
+        let setting = self.0.setting.as_ref();
+        setting.map(|setting| setting.variable.as_str())
     }
 
     /// The remedy.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> (Result<Option<Settings>, ConfigError>, Vec<String>) {
@@ -7,9 +9,9 @@ fn read(variables: &[(&str, &str)]) -> (Result<Option<Settings>, ConfigError>, V
             .find(|(key, _)| *key == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    let mut env = Env::new(&lookup);
-    let settings = Settings::read(&mut env);
-    (settings, env.warnings().to_vec())
+    let mut variables = Variables::new(&lookup);
+    let settings = Settings::read(&mut variables);
+    (settings, variables.warnings().to_vec())
 }
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
