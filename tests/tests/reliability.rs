@@ -1,8 +1,5 @@
 //! Hostile and unlucky requests, through a real server to a real receiver. Test names carry the number of the case.
 
-#[path = "../../crates/hopline-otlp/tests/support/mod.rs"]
-mod support;
-
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +19,8 @@ use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use support::{LONG, Receiver};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{Received, Receiver};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -76,7 +74,7 @@ impl Service {
     }
 
     /// Shuts down, and gives what arrived.
-    fn finish(self, runtime: &tokio::runtime::Runtime) -> Vec<support::Received> {
+    fn finish(self, runtime: &tokio::runtime::Runtime) -> Vec<Received> {
         runtime.block_on(self.telemetry.try_shutdown()).unwrap();
         self.receiver.received()
     }
@@ -325,7 +323,7 @@ fn case_5_a_flood_of_forged_flags_and_ids_decides_nothing_at_a_public_edge() {
         }
     });
     let received = service.finish(&runtime);
-    let requests: Vec<_> = received.iter().map(support::Received::decode).collect();
+    let requests: Vec<_> = received.iter().map(Received::decode).collect();
     let groups = requests.iter().flat_map(|request| &request.resource_spans);
     let spans: Vec<_> = groups
         .flat_map(|group| &group.scope_spans)
@@ -376,11 +374,7 @@ fn arrived(
     let tracer = Tracer::builder().limits(limits).sink(exporter).build();
     record(&tracer);
     tracer.shutdown(LONG).unwrap();
-    let requests: Vec<_> = receiver
-        .received()
-        .iter()
-        .map(support::Received::decode)
-        .collect();
+    let requests: Vec<_> = receiver.received().iter().map(Received::decode).collect();
     let groups = requests
         .into_iter()
         .flat_map(|request| request.resource_spans);

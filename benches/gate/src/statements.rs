@@ -7,10 +7,6 @@ use hopline_sqlx::{Dialect, redact};
 
 use crate::case::{Case, Work};
 
-#[expect(unreachable_pub, reason = "tests of another package have it, too")]
-#[path = "../../../crates/hopline-sqlx/tests/support/hostile.rs"]
-mod hostile;
-
 /// The two lengths at which each is read: twice as long must not take much more than twice the time.
 pub(crate) const LENGTHS: [usize; 2] = [2_000, 4_000];
 
@@ -27,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
     for (name, dialect) in DIALECTS {
         for length in LENGTHS {
             let make = move |_: &Clock| {
-                let statements = hostile::hostile(length);
+                let statements = hopline_test_support::sql::hostile(length);
                 Work::each(move || {
                     for sql in &statements {
                         drop(black_box(redact(black_box(sql), dialect)));

@@ -1,7 +1,5 @@
 //! The layer allocates nothing of its own: what is counted is what axum does for any layer that wraps the body.
 
-use std::sync::Arc;
-
 use allocation_counter::measure;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -9,24 +7,14 @@ use axum::extract::{Path, Request};
 use axum::response::Response;
 use axum::routing::get;
 use hopline_axum::TraceLayer;
-use hopline_core::{Batch, Batching, SamplingPlan, Sink, Tracer};
+use hopline_core::{SamplingPlan, Tracer};
+use hopline_test_support::sinks::Discard;
 use http_body_util::BodyExt;
 use tokio::runtime::{Builder, Runtime};
 use tower::Service;
 use tower::util::MapResponseLayer;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
-
-/// Takes batches of hundreds of spans, as an exporter does, and lets them go.
-struct Discard;
-
-impl Sink for Discard {
-    fn accept(&self, _: &Arc<Batch>) {}
-
-    fn batching(&self) -> Batching {
-        Batching::Full
-    }
-}
 
 /// Stands for what hyper leaves in the extensions of each request.
 #[derive(Clone, Copy)]
@@ -50,7 +38,10 @@ fn in_empty_layer() -> Router {
 }
 
 fn traced(plan: SamplingPlan) -> Router {
-    let tracer = Tracer::builder().plan(plan).sink(Discard).build();
+    let tracer = Tracer::builder()
+        .plan(plan)
+        .sink(Discard::full_batches())
+        .build();
     routes().layer(TraceLayer::new().tracer(tracer))
 }
 

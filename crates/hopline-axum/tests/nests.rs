@@ -9,8 +9,8 @@ use axum::extract::Path;
 use axum::routing::get;
 use hopline_axum::TraceLayer;
 use hopline_core::OlderNames;
+use hopline_test_support::http::Version;
 use hopline_testing::{tracer, tracer_with};
-use support::rules::Version;
 use support::{layer, one, serve};
 
 /// `/api/v1/orders/{id}`, with the layer inside the nest.

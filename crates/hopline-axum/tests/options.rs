@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::get;
 use hopline_axum::{TraceContext, TraceLayer, Trust};
 use hopline_core::{SamplingPlan, SpanContext};
+use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::{Spans, tracer, tracer_with};
-use support::rules::{BOTH, Version};
 use support::{PARENT, layer, one, serve, spans};
 
 /// Answers with what it would send on: traceparent, tracestate, baggage.

@@ -14,11 +14,11 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
 use hopline_axum::{TraceContext, TraceLayer};
 use hopline_core::{FutureExt, Incoming, SpanBuilder, SpanContext, Tracer, span};
+use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::{assert_tree, tracer};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use support::rules::{BOTH, Version};
 use support::{integer, layer, one, serve, spans};
 use tokio_tungstenite::tungstenite;
 

@@ -11,9 +11,9 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use hopline_axum::{CurrentSpan, Redaction, RouteLayer, TraceLayer};
 use hopline_core::Kind;
+use hopline_test_support::http::{BOTH, Is, Version};
 use hopline_testing::tracer;
 use reqwest::{Client, Method, RequestBuilder};
-use support::rules::{BOTH, Is, Version};
 use support::{layer, one, serve};
 
 use Is::{Absent, Integer, Port, SomeText, Text, Texts};

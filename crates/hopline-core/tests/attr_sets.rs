@@ -1,11 +1,10 @@
 //! Sets of attributes are recorded as if each attribute had been given by itself.
 
-mod support;
-
 use std::time::SystemTime;
 
 use hopline_core::{Attr, AttrSet, Clock, Limits, ManualClock, SpanData, attr, no_attrs};
-use support::{root, traced};
+use hopline_test_support::start::root;
+use hopline_testing::tracer_with;
 
 const LIST: &[&str] = &["one", "two \u{e9}"];
 
@@ -26,7 +25,7 @@ fn some(key: &String) -> Vec<Attr<'_>> {
 
 fn limited(limits: Limits, record: impl Fn(&hopline_core::Span)) -> (SpanData, u64) {
     let clock = Clock::Manual(ManualClock::new(SystemTime::UNIX_EPOCH));
-    let (tracer, memory) = traced(|builder| builder.limits(limits).clock(clock));
+    let (tracer, memory) = tracer_with(|builder| builder.limits(limits).clock(clock));
     let span = root(&tracer, "root");
     record(&span);
     span.end();
@@ -119,7 +118,7 @@ fn sets_hold_sets_and_are_made_anew() {
 #[test]
 fn nothing_of_a_set_goes_unnoticed() {
     let set: AttrSet = [attr("a", 1), attr("b", 2)].into_iter().collect();
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let span = root(&tracer, "root");
     let context = span.context();
     span.end();
@@ -138,7 +137,7 @@ fn a_trace_grows_for_sets_and_pays_for_it() {
             trace_bytes: 64 * 1024,
             ..Limits::default()
         };
-        let (tracer, memory) = traced(|builder| builder.limits(limits));
+        let (tracer, memory) = tracer_with(|builder| builder.limits(limits));
         let span = root(&tracer, "root");
         for _ in 0..times {
             span.set_all(|| [set.as_attr(), attr("last", "one")]);

@@ -1,10 +1,7 @@
 //! W3C Baggage, one test a rule: what a service sends for what it got.
 
-#[path = "support/hop.rs"]
-mod hop;
-
-use hop::{Lines, hop};
 use hopline_core::{Baggage, Context, Incoming, Tracer};
+use hopline_test_support::hop::{Lines, hop};
 
 fn sent(lines: &[&str]) -> Option<String> {
     let lines: Vec<_> = lines.iter().map(|line| ("baggage", *line)).collect();

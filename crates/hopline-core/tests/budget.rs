@@ -1,14 +1,10 @@
 //! About so many sampled traces in a second.
 
-#[path = "support/hop.rs"]
-mod hop;
-mod support;
-
 use std::time::Duration;
 
-use hop::call;
 use hopline_core::{Incoming, ManualClock, SpanBuilder, SpanKind, Tracer};
-use support::{clocked, root};
+use hopline_test_support::hop::call;
+use hopline_test_support::start::{clocked, root};
 
 const HIGH: u64 = 0xff_ffff_ffff_ffff;
 

@@ -1,18 +1,17 @@
 //! What the span engine promises, seen from outside.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
     Baggage, Context, FutureExt, Incoming, Span, SpanBuilder, SpanContext, SpanKind, StatusData,
     TracerBuilder, attr, no_attrs, span,
 };
-use support::{PARENT, clocked, incoming, root, traced, unsampled};
+use hopline_test_support::start::{PARENT, clocked, incoming, names, root, unsampled};
+use hopline_testing::tracer_with;
 
 #[test]
 fn spans_end_in_any_order_on_any_thread() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let mut request = root(&tracer, "request");
     let (first, second) = request.in_scope(|| (span("first"), span("second")));
     let grandchild = SpanBuilder::new("grandchild")
@@ -21,7 +20,7 @@ fn spans_end_in_any_order_on_any_thread() {
     first.end();
     std::thread::spawn(move || drop(second)).join().unwrap();
     request.end();
-    assert_eq!(memory.names(), ["request", "first", "second"]);
+    assert_eq!(names(&memory), ["request", "first", "second"]);
     grandchild.end();
     let late = memory.take();
     assert_eq!(late.len(), 1);
@@ -31,7 +30,7 @@ fn spans_end_in_any_order_on_any_thread() {
 
 #[test]
 fn attributes_keep_their_type_and_the_last_value() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let dynamic = format!("route {}", 7);
     let request = SpanBuilder::new(&dynamic)
         .tracer(&tracer)
@@ -74,7 +73,7 @@ fn attributes_keep_their_type_and_the_last_value() {
 
 #[test]
 fn events_links_and_errors_are_on_their_span() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let other: SpanContext = PARENT.parse().unwrap();
     let links = [other.clone()];
     let mut request = SpanBuilder::new("request")
@@ -121,7 +120,7 @@ fn error_messages_are_recorded_only_if_asked_for() {
     let error = std::io::Error::other("password=hunter2");
     let boxed: Box<dyn std::error::Error> = "secret".into();
     let record = |configure: fn(TracerBuilder) -> TracerBuilder| {
-        let (tracer, memory) = traced(configure);
+        let (tracer, memory) = tracer_with(configure);
         let request = root(&tracer, "request");
         request.record_error(&error);
         request.end();
@@ -141,14 +140,14 @@ fn error_messages_are_recorded_only_if_asked_for() {
             message: "password=hunter2".into()
         }
     );
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     root(&tracer, "request").record_error(&*boxed);
     assert_eq!(memory.take()[0].text("error.type"), Some("_OTHER"));
 }
 
 #[test]
 fn a_remote_parent_is_continued_and_its_flags_followed() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let request = SpanBuilder::new("request")
         .tracer(&tracer)
         .parent(incoming(PARENT))
@@ -183,7 +182,7 @@ fn a_remote_parent_is_continued_and_its_flags_followed() {
 
 #[test]
 fn calls_of_an_unrecorded_trace_send_ids_of_their_own() {
-    let (tracer, _) = traced(|builder| builder.plan(unsampled()));
+    let (tracer, _) = tracer_with(|builder| builder.plan(unsampled()));
     let request = root(&tracer, "request");
     let call = || {
         SpanBuilder::new("GET")
@@ -241,7 +240,7 @@ impl ParseState for str {
 
 #[test]
 fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     for came_in in [Incoming::default(), incoming(PARENT)] {
         let mut request = Span::unrecorded(came_in.clone());
         request.in_scope(|| {
@@ -262,7 +261,7 @@ fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
 
 #[test]
 fn late_children_follow_the_decision() {
-    let (tracer, memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
+    let (tracer, memory) = tracer_with(|builder| builder.plan(unsampled().keep_errors()));
     let request = root(&tracer, "request");
     let late = SpanBuilder::new("late")
         .child_of(request.context_ref())
@@ -280,7 +279,7 @@ fn late_children_follow_the_decision() {
 
 #[test]
 fn an_old_context_never_writes_on_another_span() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let request = root(&tracer, "request");
     let context = request.context();
     request.end();
@@ -296,7 +295,7 @@ fn an_old_context_never_writes_on_another_span() {
 
 #[test]
 fn start_and_end_may_be_given() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
     let request = root(&tracer, "request");
     let job = SpanBuilder::new("job")
@@ -336,7 +335,7 @@ fn a_start_some_time_ago_is_of_the_traces_clock() {
 
 #[test]
 fn to_be_cancelled_is_no_failure_and_hides_none() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let (gone, failed) = (root(&tracer, "gone"), root(&tracer, "failed"));
     gone.cancel();
     failed.fail("503");
@@ -355,7 +354,7 @@ fn to_be_cancelled_is_no_failure_and_hides_none() {
 
 #[test]
 fn baggage_becomes_attributes_by_allow_list_only() {
-    let (tracer, memory) = traced(|builder| builder.baggage_attributes(["tenant_id"]));
+    let (tracer, memory) = tracer_with(|builder| builder.baggage_attributes(["tenant_id"]));
     let baggage = Baggage::default()
         .with("tenant_id", "acme")
         .unwrap()
@@ -383,7 +382,7 @@ fn baggage_becomes_attributes_by_allow_list_only() {
 
 #[tokio::test]
 async fn a_context_is_current_only_while_its_future_is_polled() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let request = root(&tracer, "request");
     let branch = |name: &'static str| {
         async move {
@@ -414,7 +413,7 @@ async fn a_dropped_future_is_dropped_in_its_context() {
             span("rollback").end();
         }
     }
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let work = async {
         let _rollback = Rollback;
         std::future::pending::<()>().await;
@@ -438,7 +437,7 @@ async fn a_dropped_future_is_dropped_in_its_context() {
 
 #[test]
 fn a_panic_puts_back_what_was_current() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let mut request = root(&tracer, "request");
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         request.in_scope(|| panic!("handler"))
@@ -446,13 +445,13 @@ fn a_panic_puts_back_what_was_current() {
     assert!(caught.is_err());
     assert!(Context::current().span_context().is_none());
     request.end();
-    assert_eq!(memory.names(), ["request"]);
+    assert_eq!(names(&memory), ["request"]);
 }
 
 #[test]
 fn another_tracer_begins_a_local_trace_of_its_own() {
-    let (outer, outer_memory) = traced(|builder| builder.service("outer"));
-    let (inner, inner_memory) = traced(|builder| builder.service("inner"));
+    let (outer, outer_memory) = tracer_with(|builder| builder.service("outer"));
+    let (inner, inner_memory) = tracer_with(|builder| builder.service("inner"));
     let mut request = root(&outer, "request");
     request.in_scope(|| SpanBuilder::new("call").tracer(&inner).start().end());
     let call = inner_memory.take().remove(0);
@@ -463,12 +462,12 @@ fn another_tracer_begins_a_local_trace_of_its_own() {
     );
     assert!(!call.parent_is_remote);
     request.end();
-    assert_eq!(outer_memory.names(), ["request"]);
+    assert_eq!(names(&outer_memory), ["request"]);
 }
 
 #[test]
 fn after_shutdown_nothing_is_recorded_and_that_is_counted() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let open = root(&tracer, "open");
     assert_eq!(tracer.shutdown(Duration::from_secs(1)), Ok(()));
     let late = SpanBuilder::new("late")
@@ -483,7 +482,7 @@ fn after_shutdown_nothing_is_recorded_and_that_is_counted() {
     assert_eq!(tracer.stats().after_shutdown, 1);
     drop(open);
     assert_eq!(
-        memory.names(),
+        names(&memory),
         ["open"],
         "what had begun still reaches the sinks"
     );

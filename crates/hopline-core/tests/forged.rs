@@ -1,14 +1,11 @@
 //! Callers who forge what samplers look at: ids, flags, thresholds, randomness.
 
-#[path = "support/hop.rs"]
-mod hop;
-mod support;
-
 use std::time::Duration;
 
-use hop::{Lines, call, parent_of};
 use hopline_core::{IdGenerator, Threshold, Tracer};
-use support::{clocked, traced};
+use hopline_test_support::hop::{Lines, call, parent_of};
+use hopline_test_support::start::clocked;
+use hopline_testing::tracer_with;
 
 /// The largest randomness: every share takes it.
 const HIGH: u64 = 0xff_ffff_ffff_ffff;
@@ -90,7 +87,7 @@ fn a_budget_picks_by_randomness_of_its_own() {
 #[test]
 fn a_share_that_no_plan_makes_is_not_believed_and_not_passed_on() {
     for plan in ["* 1%", "remote sampled parents 100%", "* 1%; budget 100/s"] {
-        let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
+        let (tracer, memory) = tracer_with(|builder| builder.plan(plan.parse().unwrap()));
         for (threshold, believed) in [
             ("ffffffffffffff", None),
             ("fffffffffffff", None),

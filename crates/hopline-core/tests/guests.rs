@@ -1,7 +1,5 @@
 //! Code of the application that telemetry calls: it is neither traced nor able to end a request.
 
-mod support;
-
 use std::error::Error;
 use std::fmt;
 use std::panic::resume_unwind;
@@ -12,7 +10,8 @@ use hopline_core::{
     Attr, Batch, Context, Decision, FlushError, FutureExt, Incoming, Sampler, SamplingInput, Sink,
     Source, SpanBuilder, SpanKind, Tracer, attr, span,
 };
-use support::{Memory, root, traced};
+use hopline_test_support::start::{names, root};
+use hopline_testing::{Spans, tracer_with};
 
 /// Works as an application does: with spans of all sorts, and with what it has kept.
 #[derive(Clone, Default)]
@@ -60,10 +59,10 @@ impl Sampler for Traced {
 #[test]
 fn a_sink_and_a_sampler_that_use_spans_are_not_traced() {
     let guest = Traced::default();
-    let memory = Memory::default();
+    let memory = Spans::new();
     let tracer = Tracer::builder()
         .sink(guest.clone())
-        .sink(memory.clone())
+        .sink(memory.sink())
         .sampler(guest.clone())
         .build();
     let mut request = root(&tracer, "request");
@@ -75,7 +74,7 @@ fn a_sink_and_a_sampler_that_use_spans_are_not_traced() {
     });
     request.end();
     tracer.flush(Duration::ZERO).unwrap();
-    assert_eq!(memory.names(), ["inside", "request", "after"]);
+    assert_eq!(names(&memory), ["inside", "request", "after"]);
     assert_eq!(tracer.stats().panics, 0);
 }
 
@@ -122,16 +121,16 @@ impl Drop for Panics {
 
 #[test]
 fn panics_of_sinks_and_of_the_sampler_go_no_further_and_are_counted() {
-    let memory = Memory::default();
+    let memory = Spans::new();
     let tracer = Tracer::builder()
         .sink(Panics)
-        .sink(memory.clone())
+        .sink(memory.sink())
         .sampler(Panics)
         .build();
     root(&tracer, "request").end();
     tracer.flush(Duration::ZERO).unwrap_err();
     tracer.shutdown(Duration::ZERO).unwrap_err();
-    assert_eq!(memory.names(), ["request"]);
+    assert_eq!(names(&memory), ["request"]);
     assert_eq!(
         tracer.stats().panics,
         5,
@@ -142,7 +141,7 @@ fn panics_of_sinks_and_of_the_sampler_go_no_further_and_are_counted() {
 
 #[test]
 fn a_closure_for_attributes_that_panics_costs_its_attributes() {
-    let (tracer, memory) = traced(|tracer| tracer);
+    let (tracer, memory) = tracer_with(|tracer| tracer);
     let bad = || -> [Attr<'static>; 1] { panics() };
     let mut request = SpanBuilder::new("request")
         .tracer(&tracer)
@@ -183,7 +182,7 @@ impl Error for Unspeakable {}
 
 #[test]
 fn an_error_whose_display_panics_is_recorded_without_its_message() {
-    let (tracer, memory) = traced(|tracer| tracer.error_messages());
+    let (tracer, memory) = tracer_with(|tracer| tracer.error_messages());
     let mut request = root(&tracer, "request");
     request.in_scope(|| Context::current().record_error(&Unspeakable));
     request.end();
@@ -196,7 +195,7 @@ fn an_error_whose_display_panics_is_recorded_without_its_message() {
 
 #[tokio::test]
 async fn work_in_a_muted_context_records_nothing_wherever_it_is_polled() {
-    let (tracer, memory) = traced(|tracer| tracer);
+    let (tracer, memory) = tracer_with(|tracer| tracer);
     let inside = tracer.clone();
     let work = async move {
         assert!(Context::current().is_muted());
@@ -215,5 +214,5 @@ async fn work_in_a_muted_context_records_nothing_wherever_it_is_polled() {
     assert!(!Context::current().is_muted());
     request.set_all(|| [attr("seen", true)]);
     request.end();
-    assert_eq!(memory.names(), ["request"]);
+    assert_eq!(names(&memory), ["request"]);
 }

@@ -1,11 +1,8 @@
 //! A megabyte of headers: what is allocated for it is bounded, whatever it says and on however many lines.
 
-#[path = "support/hop.rs"]
-mod hop;
-
 use allocation_counter::measure;
-use hop::{Lines, SPAN, TRACE};
 use hopline_core::Incoming;
+use hopline_test_support::hop::{Lines, SPAN, TRACE};
 
 const MEGABYTE: usize = 1 << 20;
 

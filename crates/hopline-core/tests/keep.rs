@@ -1,19 +1,18 @@
 //! Who is kept though not sampled.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{Clock, ManualClock, SamplingPlan, SamplingRule, SpanBuilder, span};
-use support::{PARENT, clocked, incoming, root, traced, unsampled};
+use hopline_test_support::start::{PARENT, clocked, incoming, names, root, unsampled};
+use hopline_testing::tracer_with;
 
 #[test]
 fn errors_are_kept_though_the_head_said_no() {
-    let (tracer, memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
+    let (tracer, memory) = tracer_with(|builder| builder.plan(unsampled().keep_errors()));
     let mut fine = root(&tracer, "fine");
     fine.in_scope(|| span("child").end());
     fine.end();
-    assert_eq!(memory.names(), [""; 0]);
+    assert_eq!(names(&memory), [""; 0]);
 
     let mut failing = root(&tracer, "failing");
     assert!(
@@ -35,7 +34,7 @@ fn errors_are_kept_though_the_head_said_no() {
     request.fail("500");
     request.end();
     assert_eq!(
-        memory.names(),
+        names(&memory),
         ["request"],
         "also under a parent that was not sampled"
     );
@@ -45,7 +44,8 @@ fn errors_are_kept_though_the_head_said_no() {
 fn slow_and_forced_traces_are_kept() {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let plan = unsampled().keep_slower(Duration::from_millis(500));
-    let (tracer, memory) = traced(|builder| builder.plan(plan).clock(Clock::Manual(clock.clone())));
+    let (tracer, memory) =
+        tracer_with(|builder| builder.plan(plan).clock(Clock::Manual(clock.clone())));
     for millis in [499, 500] {
         let request = root(&tracer, "request");
         clock.advance(Duration::from_millis(millis));
@@ -130,7 +130,7 @@ fn kept_slow_ones_are_all_of_them_or_so_many_a_second() {
 fn what_is_never_recorded_is_not_whatever_happens() {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let plan = "/health never; /ready 0%; * 100%; keep errors; keep slower 500ms; keep forced";
-    let (tracer, memory) = traced(|builder| {
+    let (tracer, memory) = tracer_with(|builder| {
         let clock = Clock::Manual(clock.clone());
         builder.plan(plan.parse().unwrap()).clock(clock)
     });
@@ -163,7 +163,7 @@ fn what_is_never_recorded_is_not_whatever_happens() {
 #[test]
 fn local_roots_only_leaves_alone_what_another_process_did_not_sample() {
     let failing = |plan: &str, parent: Option<&str>| {
-        let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
+        let (tracer, memory) = tracer_with(|builder| builder.plan(plan.parse().unwrap()));
         let incoming = parent.map(incoming).unwrap_or_default();
         let request = SpanBuilder::new("request")
             .tracer(&tracer)
@@ -185,7 +185,8 @@ fn local_roots_only_leaves_alone_what_another_process_did_not_sample() {
 
 #[test]
 fn a_plan_is_exchanged_for_traces_that_begin_from_then_on() {
-    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep errors".parse().unwrap()));
+    let (tracer, memory) =
+        tracer_with(|builder| builder.plan("* 0%; keep errors".parse().unwrap()));
     let before = root(&tracer, "before");
     tracer.set_plan("* 0%".parse().unwrap());
     let after = root(&tracer, "after");
@@ -193,19 +194,20 @@ fn a_plan_is_exchanged_for_traces_that_begin_from_then_on() {
         request.fail("500");
         request.end();
     }
-    assert_eq!(memory.names(), ["before"], "by the rules it began with");
+    assert_eq!(names(&memory), ["before"], "by the rules it began with");
     tracer.set_plan(
         SamplingPlan::always()
             .rule(SamplingRule::always().name("b*"))
             .others(0.0),
     );
     let _ = (root(&tracer, "a"), root(&tracer, "b"));
-    assert_eq!(memory.names(), ["b"]);
+    assert_eq!(names(&memory), ["b"]);
 }
 
 #[test]
 fn what_is_promised_is_kept() {
-    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep errors 1/s".parse().unwrap()));
+    let (tracer, memory) =
+        tracer_with(|builder| builder.plan("* 0%; keep errors 1/s".parse().unwrap()));
     let quiet = root(&tracer, "quiet");
     assert!(!quiet.context_ref().promise_keep(), "nothing has failed");
     let (first, second) = (root(&tracer, "first"), root(&tracer, "second"));

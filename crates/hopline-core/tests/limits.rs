@@ -1,9 +1,8 @@
 //! What limits cost, and what they never do.
 
-mod support;
-
 use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, no_attrs, span};
-use support::{PARENT, root, traced, unsampled};
+use hopline_test_support::start::{PARENT, root, unsampled};
+use hopline_testing::tracer_with;
 
 #[test]
 fn limits_drop_and_count() {
@@ -16,7 +15,7 @@ fn limits_drop_and_count() {
         spans_per_trace: 3,
         ..Limits::default()
     };
-    let (tracer, memory) = traced(|builder| builder.limits(limits));
+    let (tracer, memory) = tracer_with(|builder| builder.limits(limits));
     let mut request = SpanBuilder::new("request")
         .tracer(&tracer)
         .parent(Incoming::default())
@@ -66,7 +65,8 @@ fn a_failure_is_told_whatever_the_limits() {
         attributes_per_span: 1,
         ..Limits::default()
     };
-    let (tracer, memory) = traced(|builder| builder.limits(limits).plan(unsampled().keep_errors()));
+    let (tracer, memory) =
+        tracer_with(|builder| builder.limits(limits).plan(unsampled().keep_errors()));
     let request = root(&tracer, "request");
     request.set_all(|| [attr("a", 1), attr("b", 2)]);
     request.fail_with("timeout", "too late");
@@ -85,7 +85,7 @@ fn a_failure_is_told_whatever_the_limits() {
 
 #[test]
 fn a_value_is_cut_before_room_is_made_for_it() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let long = "x".repeat(3 << 20);
     let request = root(&tracer, "request");
     request.set_all(|| {
@@ -112,7 +112,7 @@ fn the_process_budget_bounds_all_traces_and_is_given_back() {
         total_bytes: 20_000,
         ..Limits::default()
     };
-    let (tracer, memory) = traced(|builder| builder.limits(limits));
+    let (tracer, memory) = tracer_with(|builder| builder.limits(limits));
     let requests: Vec<_> = (0..100).map(|_| root(&tracer, "request")).collect();
     let recorded = requests
         .iter()
@@ -134,7 +134,7 @@ fn the_process_budget_bounds_all_traces_and_is_given_back() {
 
 #[test]
 fn all_that_is_said_of_a_span_after_its_end_is_counted() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let request = root(&tracer, "request");
     let child = SpanBuilder::new("child")
         .child_of(request.context_ref())
@@ -162,7 +162,7 @@ fn all_that_is_said_of_a_span_after_its_end_is_counted() {
 
 #[test]
 fn what_a_set_could_not_take_is_counted_on_each_span_that_takes_it() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let set: AttrSet = [attr("", 1), attr("kept", 2), attr("", "text")]
         .into_iter()
         .collect();

@@ -1,16 +1,15 @@
 //! Local traces whose root runs for long, and what holds on to one after its end.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
     Clock, Incoming, Limits, ManualClock, Span, SpanBuilder, SpanData, Tracer, attr, no_attrs,
 };
-use support::{Memory, PARENT, root, traced, unsampled};
+use hopline_test_support::start::{PARENT, root, unsampled};
+use hopline_testing::{Spans, tracer_with};
 
-fn limited(plan: &str, limits: Limits) -> (Tracer, Memory) {
-    traced(|builder| builder.plan(plan.parse().unwrap()).limits(limits))
+fn limited(plan: &str, limits: Limits) -> (Tracer, Spans) {
+    tracer_with(|builder| builder.plan(plan.parse().unwrap()).limits(limits))
 }
 
 fn four_spans() -> Limits {
@@ -165,7 +164,7 @@ fn finished_spans_do_not_wait_for_hours() {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let minute = Duration::from_secs(60);
     for (plan, comes_early) in [("* 100%", true), ("* 0%; keep slower 1s", false)] {
-        let (tracer, memory) = traced(|builder| {
+        let (tracer, memory) = tracer_with(|builder| {
             let builder = builder.plan(plan.parse().unwrap());
             builder.clock(Clock::Manual(clock.clone()))
         });
@@ -229,7 +228,7 @@ fn late_spans_without_end_do_not_fill_a_kept_trace() {
 
 #[test]
 fn a_context_that_is_held_gives_the_buffer_back() {
-    let (tracer, _memory) = traced(|builder| builder.plan(unsampled().keep_errors()));
+    let (tracer, _memory) = tracer_with(|builder| builder.plan(unsampled().keep_errors()));
     let held: Vec<_> = (0..100)
         .map(|_| {
             let request = root(&tracer, "request");

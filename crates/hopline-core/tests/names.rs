@@ -1,9 +1,8 @@
 //! Names, keys and numbers as they are recorded.
 
-mod support;
-
 use hopline_core::{AttrSet, Incoming, Limits, OwnedValue, SpanBuilder, attr, span};
-use support::{root, traced};
+use hopline_test_support::start::root;
+use hopline_testing::tracer_with;
 
 fn text(text: &str) -> OwnedValue {
     text.into()
@@ -11,7 +10,7 @@ fn text(text: &str) -> OwnedValue {
 
 #[test]
 fn an_empty_key_is_refused_and_counted_wherever_it_is_given() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let set: AttrSet = [attr("", 1), attr("kept", 2)].into_iter().collect();
     let empty = String::new();
     let request = SpanBuilder::new("request")
@@ -44,7 +43,7 @@ fn an_empty_key_is_refused_and_counted_wherever_it_is_given() {
 
 #[test]
 fn an_empty_name_is_refused_and_counted() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let empty = String::new();
     let mut request = root(&tracer, "request");
     request.in_scope(|| {
@@ -71,7 +70,7 @@ fn names_keys_and_values_are_cut_between_characters_and_counted() {
         value_bytes: 3,
         ..Limits::default()
     };
-    let (tracer, memory) = traced(|builder| builder.limits(limits));
+    let (tracer, memory) = tracer_with(|builder| builder.limits(limits));
     let long = String::from("abc\u{e9}f");
     let set: AttrSet = [attr(&long, "12345")].into_iter().collect();
     let request = SpanBuilder::new(&long)
@@ -111,7 +110,7 @@ fn names_keys_and_values_are_cut_between_characters_and_counted() {
 
 #[test]
 fn by_default_a_name_of_a_megabyte_is_cut_to_half_a_kibibyte() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let long = "x".repeat(1 << 20);
     let request = SpanBuilder::new(&long)
         .tracer(&tracer)
@@ -129,7 +128,7 @@ fn by_default_a_name_of_a_megabyte_is_cut_to_half_a_kibibyte() {
 
 #[test]
 fn an_integer_beyond_i64_is_its_decimal_text() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let request = root(&tracer, "request");
     request.set_all(|| {
         [

@@ -1,16 +1,15 @@
 //! What becomes of traces that are open when their tracer is shut down: a stream of events, a job that hangs.
 
-mod support;
-
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hopline_core::{Context, span};
-use support::{clocked, root, traced};
+use hopline_test_support::start::{clocked, names, root};
+use hopline_testing::tracer_with;
 
 #[test]
 fn what_has_finished_in_an_open_trace_goes_out_at_shutdown_and_the_rest_is_counted() {
-    let (tracer, memory) = traced(|tracer| tracer);
+    let (tracer, memory) = tracer_with(|tracer| tracer);
     let mut stream = root(&tracer, "GET /events");
     let open = stream.in_scope(|| {
         span("subscribe").end();
@@ -21,16 +20,16 @@ fn what_has_finished_in_an_open_trace_goes_out_at_shutdown_and_the_rest_is_count
     // with nothing finished, and with nothing left of it
     let idle = root(&tracer, "idle");
     root(&tracer, "done").end();
-    assert_eq!(memory.names(), ["done"]);
+    assert_eq!(names(&memory), ["done"]);
     tracer.shutdown(Duration::ZERO).unwrap();
-    assert_eq!(memory.names(), ["subscribe", "first event"]);
+    assert_eq!(names(&memory), ["subscribe", "first event"]);
     assert_eq!(tracer.stats().unfinished, 3);
     // once, and what ends later is given to the sinks, which count it
     tracer.shutdown(Duration::ZERO).unwrap();
-    assert_eq!(memory.names(), [""; 0]);
+    assert_eq!(names(&memory), [""; 0]);
     assert_eq!(tracer.stats().unfinished, 3);
     drop((open, stream, idle));
-    let mut late = memory.names();
+    let mut late = names(&memory);
     late.sort();
     assert_eq!(late, ["GET /events", "idle", "wait"]);
     assert_eq!(tracer.stats().handed_over, 6);
@@ -49,7 +48,7 @@ fn a_trace_that_may_be_discarded_does_not_go_out_at_shutdown() {
             child.end();
         });
         tracer.shutdown(Duration::ZERO).unwrap();
-        assert_eq!(memory.names(), expected, "fails: {fails}");
+        assert_eq!(names(&memory), expected, "fails: {fails}");
         assert_eq!(tracer.stats().unfinished, u64::from(fails));
         drop(stream);
     }
@@ -58,7 +57,7 @@ fn a_trace_that_may_be_discarded_does_not_go_out_at_shutdown() {
 #[test]
 fn shutdown_meets_traces_that_begin_and_end_at_the_same_time() {
     for _ in 0..50 {
-        let (tracer, memory) = traced(|tracer| tracer);
+        let (tracer, memory) = tracer_with(|tracer| tracer);
         let begun = AtomicU64::new(0);
         std::thread::scope(|threads| {
             for _ in 0..3 {

@@ -1,7 +1,5 @@
 //! Many threads do anything with spans; afterwards each one is accounted for exactly once.
 
-mod support;
-
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,7 +8,7 @@ use std::time::Duration;
 use hopline_core::{
     Context, IdGenerator, Incoming, Limits, Span, SpanBuilder, TraceId, Tracer, attr,
 };
-use support::traced;
+use hopline_testing::tracer_with;
 
 const THREADS: u64 = 4;
 const STEPS: usize = 20_000;
@@ -91,7 +89,7 @@ fn act(world: &World, tracer: &Tracer, seed: u64) {
 }
 
 fn run(plan: &str, limits: Limits, seed: u64) {
-    let (tracer, memory) = traced(|builder| {
+    let (tracer, memory) = tracer_with(|builder| {
         let plan = plan.parse().unwrap();
         builder
             .plan(plan)

@@ -1,8 +1,6 @@
 //! What hostile requests leave in memory, by the kernel's count of the process and not by our own.
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +8,7 @@ use hopline_core::{
     Baggage, Batch, Batching, Incoming, Limits, Sink, Span, SpanBuilder, SpanContext, SpanId,
     TraceFlags, TraceId, TraceState, Tracer, attr,
 };
+use hopline_test_support::sinks::EachTrace;
 
 const MIB: usize = 1 << 20;
 
@@ -184,15 +183,6 @@ fn small_traces_that_go_out_one_by_one_are_what_batches_say() {
     alone(
         "small_traces_that_go_out_one_by_one_are_what_batches_say",
         || {
-            /// Wants each trace by itself.
-            struct EachTrace(Behind);
-
-            impl Sink for EachTrace {
-                fn accept(&self, batch: &Arc<Batch>) {
-                    self.0.accept(batch);
-                }
-            }
-
             let sink = Behind::default();
             let tracer = Tracer::builder().sink(EachTrace(sink.clone())).build();
             let before = resident();

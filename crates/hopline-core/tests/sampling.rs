@@ -1,15 +1,12 @@
 //! Consistent probability sampling, one test a rule, and what a plan adds to it.
 
-#[path = "support/hop.rs"]
-mod hop;
-mod support;
-
-use hop::{Lines, SPAN, call, hop, parent_of};
 use hopline_core::{
     Decision, IdGenerator, Incoming, ParentBranch, Sampler, SamplingInput, SamplingPlan,
     SpanBuilder, SpanKind, Threshold, Tracer,
 };
-use support::{root, traced};
+use hopline_test_support::hop::{Lines, SPAN, call, hop, parent_of};
+use hopline_test_support::start::{incoming, root};
+use hopline_testing::tracer_with;
 
 /// A tracer of this plan, with random ids that are the same in each run.
 fn planned(plan: &str) -> Tracer {
@@ -148,21 +145,22 @@ fn s06_a_share_becomes_a_threshold_of_four_digits() {
 
 #[test]
 fn s07_the_adjusted_count_is_what_the_share_stands_for() {
-    let (tracer, memory) =
-        traced(|builder| builder.plan("* 25%; resample parents; keep errors".parse().unwrap()));
+    let (tracer, memory) = tracer_with(|builder| {
+        builder.plan("* 25%; resample parents; keep errors".parse().unwrap())
+    });
     let _ = call(&tracer, HIGH, "02", "");
     let span = memory.take().remove(0);
     assert_eq!(span.adjusted_count(), Some(4.0));
     // kept for another reason: it stands for no other
     let request = SpanBuilder::new("request")
         .tracer(&tracer)
-        .parent(support::incoming(&format!("00-{LOW:032x}-{SPAN}-02")))
+        .parent(incoming(&format!("00-{LOW:032x}-{SPAN}-02")))
         .start();
     request.fail("timeout");
     request.end();
     assert_eq!(memory.take()[0].adjusted_count(), Some(0.0));
     // sampled by nobody knows what share
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     let _ = call(&tracer, HIGH, "01", "");
     assert_eq!(memory.take()[0].adjusted_count(), None);
 }
@@ -224,7 +222,7 @@ fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
         "its id is random"
     );
     // ids that count up are not: the tracer says a number, the same in all services
-    let (sequence, _) = traced(|builder| builder.plan("* 99.9%".parse().unwrap()));
+    let (sequence, _) = tracer_with(|builder| builder.plan("* 99.9%".parse().unwrap()));
     let sent = hop(&sequence, &[]);
     assert!(!parent_of(&sent).flags().is_random());
     let state = sent.one("tracestate").unwrap().to_owned();
@@ -267,7 +265,7 @@ fn s13_a_decision_that_is_no_probability_says_no_share() {
             }
         }
     }
-    let (tracer, memory) = traced(|builder| builder.sampler(Vip));
+    let (tracer, memory) = tracer_with(|builder| builder.sampler(Vip));
     let sent = call(&tracer, LOW, "01", "ot=th:0,a=1");
     assert_eq!(
         (sampled(&sent), sent.one("tracestate")),
@@ -276,7 +274,7 @@ fn s13_a_decision_that_is_no_probability_says_no_share() {
     assert_eq!(memory.take()[0].adjusted_count(), None);
     // kept at its end: the flag says unsampled to the last
     let late = "* 0%; keep errors".parse().unwrap();
-    let (tracer, memory) = traced(|builder| builder.ids(IdGenerator::Seeded(7)).plan(late));
+    let (tracer, memory) = tracer_with(|builder| builder.ids(IdGenerator::Seeded(7)).plan(late));
     let request = root(&tracer, "request");
     request.fail("timeout");
     assert!(!request.span_context().unwrap().is_sampled());
@@ -288,7 +286,7 @@ fn s13_a_decision_that_is_no_probability_says_no_share() {
 fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
     let plan = "GET /orders/{id} 100%; kind consumer destination orders.* 100%; name nightly.* 0%; \
                 POST /checkout always; name nightly.sweep 100%; * 0%";
-    let (tracer, memory) = traced(|builder| builder.plan(plan.parse().unwrap()));
+    let (tracer, memory) = tracer_with(|builder| builder.plan(plan.parse().unwrap()));
     let span = |name| SpanBuilder::new(name).kind(SpanKind::Server);
     let order = Some("GET /orders/{id} 100%");
     for (builder, rule) in [
@@ -390,7 +388,8 @@ fn s15_each_of_the_five_branches_decides_for_itself() {
 
 #[test]
 fn s16_what_is_not_sampled_can_be_recorded_all_the_same() {
-    let (tracer, memory) = traced(|builder| builder.plan("* 0%; keep forced".parse().unwrap()));
+    let (tracer, memory) =
+        tracer_with(|builder| builder.plan("* 0%; keep forced".parse().unwrap()));
     let request = root(&tracer, "request");
     assert!(request.is_recording() && !request.span_context().unwrap().is_sampled());
     request.end();

@@ -1,14 +1,12 @@
 //! Who recorded a span: a binary of its own, since what is known of scopes is the process's.
 
-mod support;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::{
     Incoming, InstrumentationScope, Notice, SpanBuilder, SpanData, SpanKind, Tracer,
     set_notice_hook, span,
 };
-use support::traced;
+use hopline_testing::tracer_with;
 
 const LONG: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -30,7 +28,7 @@ fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
         );
         NOTICES.fetch_add(1, Ordering::Relaxed);
     });
-    let (tracer, spans) = traced(|tracer| tracer);
+    let (tracer, spans) = tracer_with(|tracer| tracer);
     let record = |scope: &'static InstrumentationScope| {
         let builder = SpanBuilder::new("work")
             .kind(SpanKind::Consumer)

@@ -1,11 +1,9 @@
 //! Baggage members that are allowed as attributes.
 
-mod support;
-
 use hopline_core::{
     Baggage, Incoming, Limits, Span, SpanBuilder, SpanData, Tracer, attr, no_attrs,
 };
-use support::{Memory, traced};
+use hopline_testing::{Spans, tracer_with};
 
 fn with(baggage: Baggage) -> Incoming {
     Incoming {
@@ -18,8 +16,8 @@ fn member(value: &str) -> Baggage {
     Baggage::default().with("tenant_id", value).unwrap()
 }
 
-fn tracer(limits: Limits) -> (Tracer, Memory) {
-    traced(|builder| {
+fn tracer(limits: Limits) -> (Tracer, Spans) {
+    tracer_with(|builder| {
         builder
             .baggage_attributes(["tenant_id", "region"])
             .limits(limits)

@@ -1,7 +1,5 @@
 //! How finished spans reach the sinks.
 
-mod support;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,15 +7,16 @@ use hopline_core::{
     Batch, Batching, Decision, FlushError, Limits, Sampler, SamplingInput, Sink, Source,
     SpanBuilder, Tracer,
 };
-use support::{Memory, root, traced};
+use hopline_test_support::start::{names, root};
+use hopline_testing::{Spans, tracer_with};
 
 /// Wants full batches, and keeps the way to ask for more.
 #[derive(Clone, Default)]
-struct Patient(Memory, Arc<Mutex<Option<Source>>>);
+struct Patient(Spans, Arc<Mutex<Option<Source>>>);
 
 impl Sink for Patient {
     fn accept(&self, batch: &Arc<Batch>) {
-        self.0.accept(batch);
+        self.0.sink().accept(batch);
     }
 
     fn batching(&self) -> Batching {
@@ -99,24 +98,24 @@ impl Sampler for Panics {
 
 #[test]
 fn case_20_a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
-    let memory = Memory::default();
-    let tracer = Tracer::builder().sink(Panics).sink(memory.clone()).build();
+    let memory = Spans::new();
+    let tracer = Tracer::builder().sink(Panics).sink(memory.sink()).build();
     root(&tracer, "request").end();
-    assert_eq!(memory.names(), ["request"]);
+    assert_eq!(names(&memory), ["request"]);
     assert!(!tracer.flush(Duration::ZERO).unwrap_err().is_timeout());
     assert!(!tracer.shutdown(Duration::ZERO).unwrap_err().is_timeout());
 }
 
 #[test]
 fn case_20_where_the_sampler_panics_the_plan_decides() {
-    let (tracer, memory) = traced(|builder| builder.sampler(Panics));
+    let (tracer, memory) = tracer_with(|builder| builder.sampler(Panics));
     root(&tracer, "request").end();
-    assert_eq!(memory.names(), ["request"]);
+    assert_eq!(names(&memory), ["request"]);
 }
 
 #[test]
 fn every_span_of_racing_threads_is_exported_once() {
-    let (tracer, memory) = traced(|builder| builder);
+    let (tracer, memory) = tracer_with(|builder| builder);
     for _ in 0..500 {
         let request = root(&tracer, "request");
         let children: Vec<_> = (0..4)

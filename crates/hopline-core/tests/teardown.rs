@@ -1,7 +1,5 @@
 //! Spans in the destructors of thread-locals, where the thread's other locals may be gone: a panic there is an abort.
 
-mod support;
-
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
@@ -9,7 +7,8 @@ use std::fmt;
 use hopline_core::{
     Context, Incoming, Limits, Notice, SpanBuilder, SpanKind, Tracer, attr, notify, span,
 };
-use support::{Memory, root};
+use hopline_test_support::start::{names, root};
+use hopline_testing::Spans;
 
 /// Works with spans as it goes.
 struct Last(Option<Tracer>);
@@ -67,13 +66,13 @@ thread_local! {
 
 #[test]
 fn spans_in_destructors_of_thread_locals_are_recorded_and_abort_nothing() {
-    let memory = Memory::default();
+    let memory = Spans::new();
     let limits = Limits {
         spans_per_trace: 4,
         ..Limits::default()
     };
     let tracer = Tracer::builder()
-        .sink(memory.clone())
+        .sink(memory.sink())
         .limits(limits)
         .error_messages()
         .build();
@@ -92,7 +91,7 @@ fn spans_in_destructors_of_thread_locals_are_recorded_and_abort_nothing() {
             SECOND.with(set);
         };
         std::thread::spawn(work).join().unwrap();
-        let names = memory.names();
+        let names = names(&memory);
         let last = names.iter().filter(|name| *name == "root").count();
         assert_eq!(last, 2, "{names:?}");
     }

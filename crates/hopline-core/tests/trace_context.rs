@@ -1,10 +1,7 @@
 //! W3C Trace Context Level 2, one test a rule: what a service sends for what it got.
 
-#[path = "support/hop.rs"]
-mod hop;
-
-use hop::{Lines, SPAN, TRACE, continues, hop, hops, parent_of, state};
 use hopline_core::{Context, Incoming, SpanBuilder, SpanContext, TraceState, Tracer};
+use hopline_test_support::hop::{Lines, SPAN, TRACE, continues, hop, hops, parent_of, state};
 
 fn tracer() -> Tracer {
     Tracer::builder().build()

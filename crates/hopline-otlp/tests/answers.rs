@@ -1,12 +1,6 @@
 //! Answers of a collector over HTTP: partial success, foreign types, huge, slow and broken ones, and what `check` reports.
 #![cfg(feature = "http")]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-#[path = "support/traced.rs"]
-mod traced;
-
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -14,12 +8,13 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message as _;
 
-use patient::patient;
-use support::{
-    LONG, Receiver, Step, broken_answer, dripping_answers, endless_answer, endless_continue,
-    packed, record, record_many,
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{
+    Receiver, Step, broken_answer, dripping_answers, endless_answer, endless_continue, packed,
+    record, record_many,
 };
-use traced::{is_timeout, traced};
+use hopline_test_support::otlp::{is_timeout, traced};
 
 #[test]
 fn case_13_partial_success_is_counted_and_not_retried() {

@@ -1,12 +1,10 @@
 //! Every documented error of every constructor: outside a runtime, in runtimes of both kinds, and in tasks.
 #![cfg(feature = "http")]
 
-#[path = "support/folder.rs"]
-mod folder;
-
 use std::process::Command;
 
 use hopline_otlp::{Exporter, FileSink};
+use hopline_test_support::folder::TempFolder;
 use tokio::runtime::Builder;
 
 /// Runs it everywhere a constructor may be called, and gives what each call returned.
@@ -105,7 +103,7 @@ fn unusable_certificates_are_errors_in_every_runtime() {
 #[cfg(feature = "spool")]
 #[test]
 fn a_spool_in_use_or_that_cannot_be_created_is_an_error_in_every_runtime() {
-    let folder = folder::TempFolder::new();
+    let folder = TempFolder::new();
     let spool: &'static str = folder.0.to_str().unwrap().to_owned().leak();
     let file: &'static str = format!("{spool}/file/below").leak();
     let spooling = |folder: &'static str| {

@@ -1,10 +1,5 @@
 //! What is encoded says what was recorded: checked against the generated OTLP types and back through the decoder.
 
-#[path = "support/plans.rs"]
-mod plans;
-#[path = "support/says.rs"]
-mod says;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -14,12 +9,13 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
 use prost::Message as _;
 
-use plans::{Keep, Plan, link, plan, record_one, resource};
-use says::{assert_says, expected};
+use hopline_test_support::otlp::{Plan, link, plan, record_one, resource};
+use hopline_test_support::otlp::{assert_request, expected};
+use hopline_test_support::sinks::KeptBatches;
 
 /// Records what the plans say by a real tracer.
 fn record(plans: &[Plan]) -> Vec<Arc<Batch>> {
-    let keep = Keep::default();
+    let keep = KeptBatches::default();
     let tracer = Tracer::builder()
         .resource(resource())
         .sink(keep.clone())
@@ -39,13 +35,13 @@ proptest! {
 
         let bytes = encode_protobuf(&batches);
         let decoded = ExportTraceServiceRequest::decode(bytes.as_slice()).unwrap();
-        assert_says(&decoded, &spans);
+        assert_request(&decoded, &spans);
         // every length in its shortest form, and nothing written that is a default
         prop_assert_eq!(decoded.encoded_len(), bytes.len());
 
         let line = encode_json(&batches);
         prop_assert!(!line.contains('\n'));
-        assert_says(&serde_json::from_str(&line).unwrap(), &spans);
+        assert_request(&serde_json::from_str(&line).unwrap(), &spans);
         prop_assert_eq!(decode_json(&line).unwrap(), spans);
     }
 
@@ -71,7 +67,7 @@ proptest! {
 
 #[test]
 fn what_json_cannot_say_comes_back() {
-    let keep = Keep::default();
+    let keep = KeptBatches::default();
     let tracer = Tracer::builder().sink(keep.clone()).build();
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
     SpanBuilder::new("numbers")
@@ -96,7 +92,7 @@ fn what_json_cannot_say_comes_back() {
 
 #[test]
 fn what_a_limit_cost_is_said() {
-    let keep = Keep::default();
+    let keep = KeptBatches::default();
     let limits = Limits {
         attributes_per_span: 1,
         events_per_span: 1,
@@ -128,7 +124,7 @@ fn what_a_limit_cost_is_said() {
     let binary = ExportTraceServiceRequest::decode(encode_protobuf(&batches).as_slice()).unwrap();
     let text = serde_json::from_str(&encode_json(&batches)).unwrap();
     for request in [&binary, &text] {
-        assert_says(request, &spans);
+        assert_request(request, &spans);
         let event = &request.resource_spans[0].scope_spans[0].spans[0].events[0];
         assert_eq!(
             (event.attributes.len(), event.dropped_attributes_count),
@@ -143,7 +139,7 @@ fn spans_stand_by_scope_and_each_once() {
     static AXUM: Scope = Scope::new("hopline-axum", "1.2.3");
     static SQLX: Scope = Scope::new("hopline-sqlx", "4.5.6");
     static LAPIN: Scope = Scope::new("hopline-lapin", "");
-    let keep = Keep::default();
+    let keep = KeptBatches::default();
     let tracer = Tracer::builder().sink(keep.clone()).build();
     for _ in 0..2 {
         let request = SpanBuilder::new("request").scope(&AXUM);
@@ -191,7 +187,7 @@ fn spans_stand_by_scope_and_each_once() {
 
 #[test]
 fn each_resource_is_described_once_for_its_neighbours() {
-    let (one, two) = (Keep::default(), Keep::default());
+    let (one, two) = (KeptBatches::default(), KeptBatches::default());
     for (service, keep) in [("one", &one), ("two", &two)] {
         let tracer = Tracer::builder()
             .service(service)

@@ -1,23 +1,16 @@
 //! The exporter against a real receiver on loopback.
 #![cfg(feature = "http")]
 
-#[path = "support/patient.rs"]
-mod patient;
-#[path = "support/plans.rs"]
-mod plans;
-mod support;
-#[path = "support/traced.rs"]
-mod traced;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use hopline_core::{Incoming, Limits, Sink as _, SpanBuilder, Tracer, attr};
 use hopline_otlp::{Exporter, Protocol};
 
-use patient::patient;
-use support::{LONG, Receiver, Step, free_address, record, record_many, resetting};
-use traced::{is_timeout, traced};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, Step, free_address, record, record_many, resetting};
+use hopline_test_support::otlp::{is_timeout, traced};
 
 #[test]
 fn each_span_arrives_once() {
@@ -518,7 +511,7 @@ fn an_exporter_dropped_without_shutdown_still_sends() {
     let receiver = Receiver::start([]);
     let tracer = traced(&patient(&receiver.url()).queue(512).build().unwrap());
     let other = Tracer::builder()
-        .sink(plans::Keep::default())
+        .sink(hopline_test_support::sinks::KeptBatches::default())
         .sink(patient(&receiver.url()).build().unwrap())
         .build();
     record(&other, "kept");

@@ -1,7 +1,5 @@
 //! The file sink, on real files and pipes.
 
-mod support;
-
 use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::PathBuf;
@@ -12,7 +10,8 @@ use std::time::Duration;
 use hopline_core::{Sink as _, Tracer};
 use hopline_otlp::{FileSink, decode_json};
 
-use support::{LONG, record, record_many};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{record, record_many};
 
 /// A path that is removed again.
 struct TempPath(PathBuf);

@@ -1,17 +1,14 @@
 //! What a fork does to an exporter, in a real child.
 #![cfg(all(unix, feature = "http"))]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use std::time::Duration;
 
 use fork::{Fork, fork, waitpid};
 use hopline_core::{Tracer, reseed_after_fork};
 
-use patient::patient;
-use support::{LONG, Receiver, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, record};
 
 // The only test of this binary: a child has the thread that forked and no other.
 #[test]

@@ -1,8 +1,6 @@
 //! OTLP over gRPC, against a real server on loopback that does as it is told.
 #![cfg(feature = "grpc")]
 
-mod support;
-
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,7 +22,10 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Server, server::TcpIncoming};
 use tonic::{Code, Request, Response, Status};
 
-use support::{LONG, free_address, record, record_many, span_names};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{
+    free_address, record, record_large, record_many, roomy, span_names,
+};
 
 /// How the collector answers one call; with success where the script has ended.
 enum Step {
@@ -381,9 +382,9 @@ fn case_13_answers_are_read_packed_as_this_collector_packs_them() {
 fn the_limit_of_a_real_grpc_server_is_found() {
     let collector = Collector::limited(100_000);
     let exporter = collector.exporter().gzip().build().unwrap();
-    let tracer = support::roomy(exporter.clone());
+    let tracer = roomy(exporter.clone());
     for _ in 0..30 {
-        support::record_large(&tracer, "large", 50_000);
+        record_large(&tracer, "large", 50_000);
     }
     tracer.flush(LONG).unwrap();
     assert_eq!((exporter.stats().sent, exporter.stats().lost()), (30, 0));

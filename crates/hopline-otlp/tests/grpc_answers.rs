@@ -1,10 +1,6 @@
 //! Answers of gRPC as collectors, proxies and strangers may give them, frame by frame.
 #![cfg(feature = "grpc")]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,8 +23,9 @@ use tokio::sync::oneshot;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
-use patient::patient;
-use support::{LONG, free_address, packed, record, record_many, roomy};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{free_address, packed, record, record_large, record_many, roomy};
 
 #[derive(Clone, Default)]
 struct Answer {
@@ -383,7 +380,7 @@ fn a_request_that_is_too_large_is_halved_however_a_server_says_it() {
         let exporter = collector.exporter();
         let tracer = roomy(exporter.clone());
         record_many(&tracer, 19);
-        support::record_large(&tracer, "large", 400_000);
+        record_large(&tracer, "large", 400_000);
         record_many(&tracer, 20);
         assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
         assert_eq!((exporter.stats().sent, exporter.stats().rejected), (39, 1));

@@ -1,16 +1,13 @@
 //! A notice hook that panics: a binary of its own, since there is one hook in a process.
 #![cfg(feature = "http")]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::{Notice, Tracer, set_notice_hook};
 
-use patient::patient;
-use support::{Receiver, Step, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, Step, record};
 
 static CALLED: AtomicU32 = AtomicU32::new(0);
 
@@ -26,11 +23,11 @@ fn case_20_the_export_thread_goes_on_though_the_hook_panics() {
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     for (name, taken) in [("first", true), ("refused", false), ("last", true)] {
         record(&tracer, name);
-        assert_eq!(tracer.flush(support::LONG).is_ok(), taken, "{name}");
+        assert_eq!(tracer.flush(LONG).is_ok(), taken, "{name}");
     }
     assert_eq!(receiver.await_spans(2), ["first", "last"]);
     assert_eq!(receiver.received().len(), 4, "no request was made anew");
-    assert!(Notice::flush(support::LONG));
+    assert!(Notice::flush(LONG));
     assert_eq!(CALLED.load(Ordering::Relaxed), 3);
     let stats = exporter.stats();
     assert_eq!((stats.sent, stats.rejected, stats.lost()), (2, 1, 1));

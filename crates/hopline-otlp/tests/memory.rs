@@ -1,10 +1,6 @@
 //! What a hostile answer costs in memory: a binary of its own with one test, since a process has one peak.
 #![cfg(all(feature = "http", target_os = "linux"))]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use hopline_core::Tracer;
 use hopline_otlp::Exporter;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -12,8 +8,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use prost::Message as _;
 
-use patient::patient;
-use support::{LONG, Receiver, Step, endless_answer, packed, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, Step, endless_answer, packed, record};
 
 #[test]
 fn case_14_a_bomb_costs_no_more_than_the_cap() {

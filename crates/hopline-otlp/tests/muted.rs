@@ -2,10 +2,6 @@
 //! subscriber of `tracing`.
 #![cfg(feature = "grpc")]
 
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hopline_core::{Context, Incoming, SpanBuilder, Tracer};
@@ -13,8 +9,9 @@ use hopline_otlp::Protocol;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use patient::patient;
-use support::{LONG, Receiver, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, record};
 
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 static RECORDED: AtomicUsize = AtomicUsize::new(0);

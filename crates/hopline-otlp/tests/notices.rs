@@ -1,17 +1,13 @@
 //! What the exporter says, through the notice hook of this process: one test, since there is one hook.
 #![cfg(feature = "http")]
 
-#[path = "support/heard.rs"]
-mod heard;
-mod support;
-
 use std::time::Duration;
 
 use hopline_core::Tracer;
 use hopline_otlp::Exporter;
 
-use heard::{SAID, heard, listen};
-use support::{Receiver, Step, free_address, record_many};
+use hopline_test_support::notices::{await_notice, listen, notices};
+use hopline_test_support::otlp::{Receiver, Step, free_address, record_many};
 
 #[test]
 fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
@@ -26,7 +22,7 @@ fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
         .unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
     record_many(&tracer, 8);
-    let outage = heard("otlp-unreachable");
+    let outage = await_notice("otlp-unreachable");
     assert!(
         outage.contains(&address.to_string()) && outage.contains("refused"),
         "{outage}"
@@ -34,15 +30,15 @@ fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
 
     record_many(&tracer, 8);
     tracer.flush(Duration::from_millis(10)).unwrap_err();
-    assert!(heard("otlp-loss").contains("full (10 spans or "));
+    assert!(await_notice("otlp-loss").contains("full (10 spans or "));
     assert_eq!(exporter.stats().dropped, 8);
 
     let receiver = Receiver::on(address, [Step::Status(503)]);
-    assert!(heard("otlp-reachable").contains("answers again"));
-    assert!(heard("otlp-loss-end").contains("8 were lost"));
+    assert!(await_notice("otlp-reachable").contains("answers again"));
+    assert!(await_notice("otlp-loss-end").contains("8 were lost"));
     assert_eq!(receiver.await_spans(8).len(), 8);
 
-    let said = SAID.lock().unwrap();
+    let said = notices();
     assert!(
         said.iter().all(|(_, message)| !message.contains("s3cret")),
         "{said:?}"

@@ -1,15 +1,10 @@
 //! What is said of answers that cost spans, through the notice hook of this process: one test, since there is one hook.
 #![cfg(feature = "http")]
 
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
-use heard::{SAID, heard, listen};
-use patient::patient;
-use support::{LONG, Receiver, Step, record, record_large, record_many, roomy};
+use hopline_test_support::LONG;
+use hopline_test_support::notices::{await_notice, listen, notices};
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, Step, record, record_large, record_many, roomy};
 
 #[test]
 fn notices_name_the_request_that_is_too_large_and_the_answer_that_is_not_otlp() {
@@ -21,13 +16,13 @@ fn notices_name_the_request_that_is_too_large_and_the_answer_that_is_not_otlp() 
     record_many(&tracer, 39);
     record_large(&tracer, "large", 400_000);
     tracer.flush(LONG).unwrap_err();
-    let halved = heard("otlp-too-large");
+    let halved = await_notice("otlp-too-large");
     assert!(halved.contains("no request of 40 spans and 40"), "{halved}");
     assert!(
         halved.contains("413 Payload Too Large; it is sent in halves"),
         "{halved}"
     );
-    let lost = heard("otlp-rejected");
+    let lost = await_notice("otlp-rejected");
     assert!(
         lost.starts_with("1 spans for ") && lost.contains("a span of 400"),
         "{lost}"
@@ -39,12 +34,12 @@ fn notices_name_the_request_that_is_too_large_and_the_answer_that_is_not_otlp() 
     let tracer = roomy(exporter);
     record(&tracer, "span");
     tracer.flush(LONG).unwrap_err();
-    let foreign = heard("otlp-unconfirmed");
+    let foreign = await_notice("otlp-unconfirmed");
     assert!(
         foreign.contains("200 OK with text/html, which is not OTLP"),
         "{foreign}"
     );
-    let said = SAID.lock().unwrap();
+    let said = notices();
     assert!(
         said.iter().all(|(_, message)| !message.contains('\x1b')),
         "{said:?}"

@@ -1,19 +1,14 @@
 //! What a full queue drops, and what it tells.
 #![cfg(feature = "http")]
 
-#[path = "support/patient.rs"]
-mod patient;
-#[path = "support/plans.rs"]
-mod plans;
-mod support;
-
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{Incoming, SamplingPlan, Scope, SpanBuilder, Tracer, attr};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
-use patient::patient;
-use support::{LONG, Receiver, Step, record, record_failed, record_many};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Received, Receiver, Step, record, record_failed, record_many};
 
 /// One whose first attempt hangs until its time is up.
 fn stuck() -> (Receiver, ExporterBuilder) {
@@ -30,7 +25,7 @@ fn traced(exporter: &Exporter, plan: SamplingPlan) -> Tracer {
     Tracer::builder()
         .plan(plan)
         .sink(exporter.clone())
-        .sink(plans::Keep::default())
+        .sink(hopline_test_support::sinks::KeptBatches::default())
         .build()
 }
 
@@ -210,7 +205,7 @@ fn case_16_bytes_are_bounded_too() {
 /// How many spans were lost before each request, as it says.
 fn told(receiver: &Receiver) -> Vec<Option<i64>> {
     let received = receiver.received();
-    received.iter().map(support::Received::dropped).collect()
+    received.iter().map(Received::dropped).collect()
 }
 
 #[test]

@@ -1,10 +1,6 @@
 //! The spool: what survives an outage and a restart, and what happens to files that do not.
 #![cfg(feature = "spool")]
 
-#[path = "support/folder.rs"]
-mod folder;
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,8 +8,9 @@ use std::time::Duration;
 use hopline_core::Tracer;
 use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
 
-use folder::TempFolder;
-use support::{LONG, Receiver, Step, free_address, record, record_many};
+use hopline_test_support::LONG;
+use hopline_test_support::folder::TempFolder;
+use hopline_test_support::otlp::{Receiver, Step, free_address, record, record_many};
 
 fn spooling(url: &str, folder: &Path) -> ExporterBuilder {
     Exporter::builder()

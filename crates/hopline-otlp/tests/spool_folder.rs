@@ -1,10 +1,6 @@
 //! Folders that a spool refuses, and what somebody else may have put into one.
 #![cfg(all(feature = "spool", unix))]
 
-#[path = "support/folder.rs"]
-mod folder;
-mod support;
-
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -14,8 +10,9 @@ use std::time::Duration;
 use hopline_core::Tracer;
 use hopline_otlp::{ConfigError, Exporter};
 
-use folder::TempFolder;
-use support::{LONG, Receiver, free_address, record, record_many};
+use hopline_test_support::LONG;
+use hopline_test_support::folder::TempFolder;
+use hopline_test_support::otlp::{Receiver, free_address, record, record_many};
 
 fn open(url: &str, folder: &Path) -> Result<Exporter, ConfigError> {
     Exporter::builder()

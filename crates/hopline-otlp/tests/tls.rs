@@ -1,8 +1,6 @@
 //! Certificates, against a real TLS server on loopback.
 #![cfg(feature = "tls")]
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -19,7 +17,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use support::{LONG, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{free_address, record};
 
 /// An authority, and what it signed for one name.
 struct Signed {
@@ -265,7 +264,7 @@ mod grpc {
                 own.key.serialize_pem(),
             ))
             .client_ca_root(Certificate::from_pem(client.authority.pem()));
-        let address = support::free_address();
+        let address = free_address();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,13 +1,6 @@
 //! Requests that are larger than a collector takes, over every transport and in every way that servers report it.
 #![cfg(feature = "http")]
 
-#[cfg(feature = "spool")]
-#[path = "support/folder.rs"]
-mod folder;
-#[path = "support/patient.rs"]
-mod patient;
-mod support;
-
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
@@ -17,8 +10,9 @@ use axum::routing::post;
 use hopline_core::{Incoming, SpanBuilder, Tracer, attr};
 use hopline_otlp::Protocol;
 
-use patient::patient;
-use support::{LONG, Receiver, Step, record_large, record_many, roomy};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::patient;
+use hopline_test_support::otlp::{Receiver, Step, record_large, record_many, roomy};
 
 /// How HTTP servers and proxies report it.
 fn refusals() -> Vec<Step> {
@@ -223,13 +217,14 @@ mod on_disk {
     use hopline_otlp::Exporter;
 
     use super::*;
-    use crate::support::record;
+    use hopline_test_support::folder::TempFolder;
+    use hopline_test_support::otlp::{free_address, record};
 
     #[test]
     fn requests_of_the_spool_are_halved_on_disk() {
         for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
-            let folder = folder::TempFolder::new();
-            let address = support::free_address();
+            let folder = TempFolder::new();
+            let address = free_address();
             let spooling = || {
                 Exporter::builder()
                     .endpoint(format!("http://{address}"))

@@ -8,12 +8,12 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use futures_util::stream;
 use hopline_reqwest::{Builder, ClientExt, builder, redirect};
+use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::tracer;
 use reqwest::ClientBuilder;
 use reqwest::redirect as plain;
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 use support::outcome::{outcome, router};
-use support::rules::{BOTH, Version};
 use support::{serve, trace};
 
 struct Row {

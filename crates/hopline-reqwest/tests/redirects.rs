@@ -13,9 +13,9 @@ use axum::routing::any;
 use hopline_core::{Baggage, Context, FutureExt};
 use hopline_reqwest::redirect::Policy;
 use hopline_reqwest::{Builder, UrlTemplate, builder};
+use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::ClientWithMiddleware;
-use support::rules::{BOTH, Version};
 use support::{lines, serve, sorted, trace};
 
 /// Nothing here takes longer, unless it is broken.

@@ -12,12 +12,12 @@ use axum::routing::any;
 use futures_util::{StreamExt, stream};
 use hopline_core::{FutureExt, Kind};
 use hopline_reqwest::{Redaction, TraceMiddleware, Untraced, UrlTemplate};
+use hopline_test_support::http::{BOTH, Is, Version};
 use hopline_testing::{Spans, tracer};
 use reqwest::Method;
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
-use support::rules::{BOTH, Is, Version};
 use support::{client, serve, trace};
 
 use Is::{Absent, Integer, Port, Text, Texts};

@@ -3,9 +3,9 @@
 mod support;
 
 use hopline_sqlx::{Connection, Dialect, PoolExt, TracedDatabase};
+use hopline_test_support::sql::{Generator, NUMBER, TEXT, drop_schema, schema};
 use hopline_testing::tracer;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
-use support::generate::{Generator, NUMBER, TEXT, drop_schema, schema};
 use support::server;
 
 const STATEMENTS: usize = 5_000;

@@ -6,14 +6,12 @@ mod example;
 mod support;
 
 use hopline_sqlx::{Dialect, redact};
+use hopline_test_support::sql::{self, DIALECTS, Generated, Generator, NUMBER, TEXT, hostile};
 use proptest::prelude::*;
 use serde_json::Value;
 use sqlparser::dialect::{MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::tokenizer::{Token, Tokenizer};
 use support::ENGINES;
-use support::fuzz::{self, DIALECTS};
-use support::generate::{Generated, Generator, NUMBER, TEXT};
-use support::hostile::hostile;
 
 /// One JSON object a line: dialect, statement, and the text and summary that it must have. `SECRET` and 4711 stand in
 /// for what must not be exported.
@@ -114,7 +112,7 @@ fn the_seeds_of_fuzzing_hold() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/sqlx_redact");
     let mut count = 0;
     for seed in std::fs::read_dir(folder).unwrap() {
-        fuzz::redact_any(&std::fs::read(seed.unwrap().path()).unwrap());
+        sql::redact_any(&std::fs::read(seed.unwrap().path()).unwrap());
         count += 1;
     }
     assert!(count > 100);
@@ -220,7 +218,7 @@ fn case_29_hostile_input_is_answered_bounded_and_leaks_nothing() {
         for sql in hostile(size) {
             for dialect in DIALECTS {
                 let redacted = redact(&sql, dialect);
-                fuzz::check(dialect, &sql);
+                sql::check(dialect, &sql);
                 assert!(
                     !redacted.text.contains("SECRET") && !redacted.text.contains("4711"),
                     "{}",
@@ -261,13 +259,13 @@ proptest! {
     #[test]
     fn case_29_any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), dialect in any_dialect()) {
         let sql = String::from_utf8_lossy(&bytes);
-        fuzz::check(dialect, &sql);
+        sql::check(dialect, &sql);
         prop_assert!(redact(&sql, dialect).text.len() <= sql.len() * 2 + 8);
     }
 
     #[test]
     fn sql_like_noise_is_answered(sql in "([a-zA-Z'\"`$\\\\?:;,.()\\[\\]*/#@ -]|--|/\\*|\\*/|[0-9]|SELECT|VALUES|FROM|IN|\\(|U&|é){0,80}", dialect in any_dialect()) {
-        fuzz::check(dialect, &sql);
+        sql::check(dialect, &sql);
     }
 
     /// A piece of another statement put into one, at any place.
@@ -278,6 +276,6 @@ proptest! {
         let at = (0..=at % (sql.len() + 1)).rev().find(|at| sql.is_char_boundary(*at)).unwrap_or(0);
         let end = (at..=sql.len()).find(|end| *end >= at + cut && sql.is_char_boundary(*end)).unwrap_or(sql.len());
         // what is taken away may turn a literal inside out, so what was one may be a word now
-        fuzz::check(dialect, &format!("{}{}", &sql[..at], &sql[end..]));
+        sql::check(dialect, &format!("{}{}", &sql[..at], &sql[end..]));
     }
 }

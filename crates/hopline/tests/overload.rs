@@ -1,24 +1,15 @@
 //! What a service loses where its collector cannot take all.
 #![cfg(feature = "otlp")]
 
-#[path = "../../hopline-otlp/tests/support/mod.rs"]
-mod support;
-
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hopline::core::{Batch, Incoming, Sink};
+use hopline::core::Incoming;
 use hopline::otlp::Exporter;
 use hopline::{SpanBuilder, Tracer};
 
-use support::{LONG, Receiver, Step};
-
-/// Wants each trace by itself, so that each is a batch.
-struct EachTrace;
-
-impl Sink for EachTrace {
-    fn accept(&self, _: &Arc<Batch>) {}
-}
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{Receiver, Step};
+use hopline_test_support::sinks::Discard;
 
 fn record(tracer: &Tracer, name: &'static str, took: Duration) {
     let start = SystemTime::now();
@@ -41,7 +32,7 @@ fn case_16_traces_that_are_slow_by_the_plan_are_dropped_last() {
     let telemetry = hopline::builder("orders")
         .override_plan("* 100%; keep slower 200ms".parse().unwrap())
         .exporter(exporter.build().unwrap())
-        .sink(EachTrace)
+        .sink(Discard::each_trace())
         .build()
         .unwrap();
     let tracer = telemetry.tracer().unwrap();

@@ -1,9 +1,6 @@
 //! The end of telemetry, on every runtime and with every collector.
 #![cfg(feature = "otlp")]
 
-#[path = "../../hopline-otlp/tests/support/mod.rs"]
-mod support;
-
 use std::time::{Duration, Instant};
 
 use hopline::Telemetry;
@@ -11,7 +8,8 @@ use hopline::core::FlushError;
 use hopline::otlp::Exporter;
 use tokio::runtime::{Builder, Runtime};
 
-use support::{LONG, Receiver, Step, free_address, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{Receiver, Step, free_address, record};
 
 fn runtimes() -> Vec<(&'static str, Runtime)> {
     let current = Builder::new_current_thread().enable_all().build();

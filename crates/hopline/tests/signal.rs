@@ -1,9 +1,6 @@
 //! SIGTERM while a request is served: a binary of its own, since a signal reaches the whole process.
 #![cfg(all(unix, feature = "otlp", feature = "axum"))]
 
-#[path = "../../hopline-otlp/tests/support/mod.rs"]
-mod support;
-
 use std::process::Command;
 use std::sync::Arc;
 
@@ -13,7 +10,8 @@ use hopline::axum::TraceLayer;
 use hopline::otlp::Exporter;
 use tokio::sync::Notify;
 
-use support::{LONG, Receiver, record};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{Receiver, record};
 
 #[test]
 fn case_18_a_request_under_way_at_sigterm_is_answered_and_its_span_arrives() {

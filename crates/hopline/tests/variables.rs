@@ -4,16 +4,13 @@
 
 #![expect(clippy::print_stdout, reason = "it is its own test harness")]
 
-#[path = "../../hopline-otlp/tests/support/mod.rs"]
-mod support;
-
 use std::collections::HashMap;
 use std::process::{Command, Output};
 
 use hopline::core::Incoming;
 use hopline::{SpanBuilder, SpanKind};
 
-use support::Receiver;
+use hopline_test_support::otlp::Receiver;
 
 const CHILD: &str = "HOPLINE_VARIABLES_CHILD";
 

@@ -5,11 +5,6 @@
 
 #![expect(clippy::print_stdout, reason = "a program that answers on stdout")]
 
-#[path = "../../../crates/hopline-otlp/tests/support/plans.rs"]
-mod plans;
-#[path = "../../../crates/hopline-otlp/tests/support/says.rs"]
-mod says;
-
 use std::collections::HashMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -25,7 +20,8 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 
-use plans::{Keep, plan, record_one, resource};
+use hopline_test_support::otlp::{plan, record_one, resource};
+use hopline_test_support::sinks::KeptBatches;
 
 /// Traces for each way of sending.
 const TRACES: usize = 400;
@@ -120,7 +116,7 @@ fn run(
     arrived: &mut Arrived,
 ) -> usize {
     let exporter = exporter.queue(100_000).build().unwrap();
-    let keep = Keep::default();
+    let keep = KeptBatches::default();
     let tracer = Tracer::builder()
         .resource(resource())
         .sink(exporter.clone())
@@ -132,7 +128,7 @@ fn run(
     tracer
         .shutdown(LONG)
         .unwrap_or_else(|error| panic!("{name}: {error}; {exporter:?}"));
-    let recorded = says::expected(&keep.batches());
+    let recorded = hopline_test_support::otlp::expected(&keep.batches());
     let start = Instant::now();
     let missing = |arrived: &Arrived| {
         recorded
@@ -151,14 +147,14 @@ fn run(
     }
     for span in &recorded {
         let (resource, scope, received) = &arrived.spans[&span.span_id];
-        says::assert_scope(scope, span);
-        says::assert_span(received, span);
+        hopline_test_support::otlp::assert_scope(scope, span);
+        hopline_test_support::otlp::assert_span(received, span);
         let attributes: Vec<_> = span
             .resource
             .iter()
             .map(|(key, value)| (key.to_owned(), value.clone()))
             .collect();
-        says::assert_attributes(resource, &attributes);
+        hopline_test_support::otlp::assert_attributes(resource, &attributes);
     }
     println!("{name}: {} spans", recorded.len());
     recorded.len()

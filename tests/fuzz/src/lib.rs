@@ -15,17 +15,14 @@ mod lines;
 mod plan;
 mod redact;
 mod server_timing;
-#[path = "../../../crates/hopline-sqlx/tests/support/fuzz.rs"]
-#[expect(unreachable_pub, reason = "the tests of hopline-sqlx use more of it")]
-mod sqlx;
 mod traceparent;
 mod tracestate;
 
 pub use baggage::baggage;
+pub use hopline_test_support::sql::redact_any as sqlx_redact;
 pub use plan::plan;
 pub use redact::redact;
 pub use server_timing::server_timing;
-pub use sqlx::redact_any as sqlx_redact;
 pub use traceparent::traceparent;
 pub use tracestate::tracestate;
 

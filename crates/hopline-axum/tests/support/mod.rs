@@ -2,9 +2,6 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-#[path = "../../../hopline-http/tests/rules/mod.rs"]
-pub(crate) mod rules;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 

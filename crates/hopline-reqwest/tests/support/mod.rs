@@ -2,9 +2,6 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-#[path = "../../../hopline-http/tests/rules/mod.rs"]
-pub(crate) mod rules;
-
 pub(crate) mod outcome;
 
 use axum::Router;
@@ -13,7 +10,7 @@ use hopline_core::{OlderNames, Tracer};
 use hopline_reqwest::TraceMiddleware;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
-use rules::Version;
+use hopline_test_support::http::Version;
 
 pub(crate) fn trace(tracer: &Tracer) -> TraceMiddleware {
     TraceMiddleware::new()

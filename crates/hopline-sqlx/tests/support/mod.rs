@@ -8,10 +8,6 @@
     reason = "each test program uses some of it"
 )]
 
-pub mod fuzz;
-pub mod generate;
-pub mod hostile;
-
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::SpanData;

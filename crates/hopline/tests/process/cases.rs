@@ -6,7 +6,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver as Lines, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::support::{LONG, Receiver, Step, free_address};
+use hopline_test_support::LONG;
+use hopline_test_support::otlp::{Receiver, Step, free_address};
 
 pub(crate) const CHILD: &str = "HOPLINE_PROCESS_CHILD";
 

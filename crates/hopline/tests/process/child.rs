@@ -6,7 +6,6 @@ use std::fs::File;
 use std::future::poll_fn;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
@@ -14,11 +13,12 @@ use axum::Router;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::core::{Batch, Clock, Incoming, ManualClock, Notice, Sink};
+use hopline::core::{Clock, Incoming, ManualClock, Notice};
 use hopline::{SpanBuilder, SpanKind, Tracer};
 use tokio::task::JoinSet;
 
-use crate::support::LONG;
+use hopline_test_support::LONG;
+use hopline_test_support::sinks::Discard;
 
 type Result = std::result::Result<(), Box<dyn Error>>;
 
@@ -78,13 +78,6 @@ async fn strict() -> Result {
     Ok(())
 }
 
-/// Wants each trace by itself, so that the export queue is soon full.
-struct EachTrace;
-
-impl Sink for EachTrace {
-    fn accept(&self, _: &Arc<Batch>) {}
-}
-
 /// Serves while standard error is a full pipe that nobody reads.
 async fn stuck() -> Result {
     // a failure, too, is to be seen
@@ -98,7 +91,8 @@ async fn stuck() -> Result {
     while pipe.write(b".").is_ok() {}
 
     let telemetry = hopline::builder("orders")
-        .sink(EachTrace)
+        // so that the export queue is soon full
+        .sink(Discard::each_trace())
         .shutdown_timeout(Duration::from_secs(1))
         .init()?;
     let app = Router::new()

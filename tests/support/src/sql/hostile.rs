@@ -1,6 +1,6 @@
-//! Statements of somebody who means harm.
+//! Hostile statements.
 
-/// Input that is slow to read for those who look ahead again and again.
+/// Statements of about `size` bytes that are slow for a parser that looks ahead repeatedly.
 pub fn hostile(size: usize) -> Vec<String> {
     let rows = |row: &str| row.repeat(size / row.len());
     let mut all: Vec<String> = [

@@ -38,6 +38,7 @@ pub fn drop_schema(dialect: Dialect) -> String {
 /// A statement, and what is to be expected of it.
 #[derive(Clone, Debug)]
 pub struct Generated {
+    /// The statement.
     pub sql: String,
     /// Its text is kept to its end.
     pub whole: bool,
@@ -46,6 +47,7 @@ pub struct Generated {
 }
 
 /// A source of statements that gives the same ones for the same seed.
+#[derive(Debug)]
 pub struct Generator {
     dialect: Dialect,
     state: u64,
@@ -55,6 +57,7 @@ pub struct Generator {
 }
 
 impl Generator {
+    /// A generator whose statements repeat for a seed.
     pub fn new(dialect: Dialect, seed: u64) -> Self {
         Self {
             dialect,
@@ -65,6 +68,7 @@ impl Generator {
         }
     }
 
+    /// The next statement.
     pub fn statement(&mut self) -> Generated {
         self.out.clear();
         (self.depth, self.defines) = (0, false);

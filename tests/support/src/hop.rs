@@ -1,26 +1,28 @@
-//! One service between two others: what it sends for what it got.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses a part of it"
-)]
+//! One service between two others: the headers that it sends for those it received.
 
 use hopline_core::{Extract, Incoming, Inject, SpanBuilder, SpanContext, SpanKind, Tracer};
 
+/// The trace id of the parents here.
 pub const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+/// The span id of the parents here.
 pub const SPAN: &str = "00f067aa0ba902b7";
 
-/// Field lines in order, as a socket brings them.
+/// Header lines in their order on the socket: names and values.
 #[derive(Debug, Default, PartialEq)]
 pub struct Lines(pub Vec<(String, Vec<u8>)>);
 
 impl Lines {
+    /// Copies these lines.
     pub fn new(lines: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), value.as_bytes().to_vec());
         Self(lines.iter().map(owned).collect())
     }
 
-    /// The one value of a name; panics if there are several.
+    /// The only value of a name.
+    ///
+    /// # Panics
+    ///
+    /// If there are several.
     pub fn one(&self, name: &str) -> Option<&str> {
         let mut values = self.0.iter().filter(|(key, _)| key == name);
         let value = values.next();
@@ -50,12 +52,12 @@ impl Inject for Lines {
     }
 }
 
-/// What a call out carries while a request that brought `lines` is handled.
+/// The headers of a call that is made while a request with these headers is served.
 pub fn hop(tracer: &Tracer, lines: &[(&str, &str)]) -> Lines {
     hops(tracer, &Lines::new(lines), 1).remove(0)
 }
 
-/// The call out of a request whose trace id ends in this randomness, with these flags and this tracestate.
+/// The headers of a call made for a request whose trace id ends in this randomness, with these flags and this tracestate.
 pub fn call(tracer: &Tracer, randomness: u64, flags: &str, state: &str) -> Lines {
     let parent = format!(
         "00-{:032x}-{SPAN}-{flags}",
@@ -66,6 +68,7 @@ pub fn call(tracer: &Tracer, randomness: u64, flags: &str, state: &str) -> Lines
     hop(tracer, &lines)
 }
 
+/// The headers of several calls that are made for one request.
 pub fn hops(tracer: &Tracer, lines: &Lines, calls: usize) -> Vec<Lines> {
     let incoming = Incoming::extract(lines);
     let mut request = SpanBuilder::new("request")
@@ -82,6 +85,7 @@ pub fn hops(tracer: &Tracer, lines: &Lines, calls: usize) -> Vec<Lines> {
     request.in_scope(|| (0..calls).map(|_| call()).collect())
 }
 
+/// The `traceparent` that was sent.
 pub fn parent_of(sent: &Lines) -> SpanContext {
     sent.one("traceparent")
         .expect("a traceparent is always sent")
@@ -89,13 +93,13 @@ pub fn parent_of(sent: &Lines) -> SpanContext {
         .unwrap()
 }
 
-/// True if the call goes on with the trace of [`TRACE`].
+/// True if the call continues [`TRACE`].
 pub fn continues(tracer: &Tracer, traceparent: &str) -> bool {
     let sent = hop(tracer, &[("traceparent", traceparent)]);
     parent_of(&sent).trace_id().to_string() == TRACE
 }
 
-/// What becomes of a tracestate under a valid parent.
+/// The tracestate that is sent for these lines of it under a valid parent.
 pub fn state(tracer: &Tracer, lines: &[&str]) -> Option<String> {
     let mut headers = vec![(
         "traceparent".to_owned(),

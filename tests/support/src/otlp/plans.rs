@@ -1,31 +1,12 @@
-//! Spans of all kinds, as a real tracer records them.
+//! Generated traces with spans of all kinds, recorded by a real tracer.
 
-#![allow(dead_code, reason = "each program uses a part of it")]
-
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Batch, Incoming, Kind, OwnedValue, Resource, Scope, Sink, SpanBuilder, SpanContext, TraceState,
-    Tracer, attr,
+    Incoming, InstrumentationScope, OwnedValue, Resource, SpanBuilder, SpanContext, SpanKind,
+    TraceState, Tracer, attr,
 };
 use proptest::prelude::*;
-
-/// A sink that keeps the batches as they are.
-#[derive(Clone, Default)]
-pub(crate) struct Keep(Arc<Mutex<Vec<Arc<Batch>>>>);
-
-impl Sink for Keep {
-    fn accept(&self, batch: &Arc<Batch>) {
-        self.0.lock().unwrap().push(Arc::clone(batch));
-    }
-}
-
-impl Keep {
-    pub(crate) fn batches(&self) -> Vec<Arc<Batch>> {
-        self.0.lock().unwrap().clone()
-    }
-}
 
 #[derive(Clone, Debug)]
 enum Given {
@@ -39,10 +20,11 @@ enum Given {
     Texts(Vec<String>),
 }
 
+/// One trace: a root, and children without details.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     name: String,
-    kind: Kind,
+    kind: SpanKind,
     remote_parent: bool,
     state: Option<String>,
     start: u64,
@@ -50,7 +32,8 @@ pub(crate) struct Plan {
     events: Vec<(String, Vec<(String, Given)>)>,
     links: Vec<(u128, u64, bool)>,
     error: Option<String>,
-    pub(crate) children: u8,
+    /// The number of children.
+    pub children: u8,
 }
 
 fn finite() -> impl Strategy<Value = f64> {
@@ -76,13 +59,14 @@ fn attributes() -> impl Strategy<Value = Vec<(String, Given)>> {
     prop::collection::vec(("[a-d]{1,2}", given()), 0..8)
 }
 
-pub(crate) fn plan() -> impl Strategy<Value = Plan> {
+/// Generates traces.
+pub fn plan() -> impl Strategy<Value = Plan> {
     let kinds = [
-        Kind::Internal,
-        Kind::Server,
-        Kind::Client,
-        Kind::Producer,
-        Kind::Consumer,
+        SpanKind::Internal,
+        SpanKind::Server,
+        SpanKind::Client,
+        SpanKind::Producer,
+        SpanKind::Consumer,
     ];
     let state = prop::option::of("[a-z]{1,5}=[a-z0-9]{1,9}");
     let parts = (
@@ -144,7 +128,7 @@ fn with_attributes<R>(
 }
 
 /// A resource with values of every type.
-pub(crate) fn resource() -> Resource {
+pub fn resource() -> Resource {
     Resource::new("orders")
         .with("host.cpus", 4)
         .with("ok", true)
@@ -156,9 +140,10 @@ fn list(texts: &[&str]) -> OwnedValue {
 }
 
 /// Of every second child.
-static CLIENT: Scope = Scope::new("client", "1.2.3");
+static CLIENT: InstrumentationScope = InstrumentationScope::new("client", "1.2.3");
 
-pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
+/// Records the trace.
+pub fn record_one(tracer: &Tracer, plan: &Plan) {
     let state = plan
         .state
         .as_deref()
@@ -205,7 +190,8 @@ pub(crate) fn record_one(tracer: &Tracer, plan: &Plan) {
     root.end_at(start + Duration::from_millis(3));
 }
 
-pub(crate) fn link(trace: u128, span: u64, remote: bool) -> SpanContext {
+/// The context of a span in another trace.
+pub fn link(trace: u128, span: u64, remote: bool) -> SpanContext {
     let text = format!("00-{trace:032x}-{span:016x}-01");
     let parsed: SpanContext = text.parse().unwrap();
     if remote {

@@ -2,15 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "it is its own test harness")]
 
-#[path = "../../hopline-otlp/tests/support/mod.rs"]
-mod support;
-
 #[cfg(target_os = "linux")]
-#[path = "process/child.rs"]
 mod child;
 
 #[cfg(target_os = "linux")]
-#[path = "process/cases.rs"]
 mod cases;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

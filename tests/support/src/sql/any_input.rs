@@ -1,7 +1,8 @@
-//! What must hold of any input, also of none that is SQL. For fuzzing, and to replay its seeds.
+//! Redaction of any input, SQL or not. For fuzzing, and to replay its seeds.
 
 use hopline_sqlx::{Dialect, redact};
 
+/// All dialects.
 pub const DIALECTS: [Dialect; 4] = [
     Dialect::Postgres,
     Dialect::MySql,
@@ -9,7 +10,7 @@ pub const DIALECTS: [Dialect; 4] = [
     Dialect::Other,
 ];
 
-/// The first byte says which dialect, the rest is the statement.
+/// Checks the redaction of any bytes: the first selects the dialect, the rest is the statement.
 pub fn redact_any(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else {
         return;
@@ -20,7 +21,11 @@ pub fn redact_any(data: &[u8]) {
     );
 }
 
-/// The text is bounded, the same each time, and holds neither a string nor a number.
+/// Checks that the redacted text is bounded, the same each time, and contains neither a string nor a number.
+///
+/// # Panics
+///
+/// If it is not.
 pub fn check(dialect: Dialect, sql: &str) {
     let redacted = redact(sql, dialect);
     assert!(redacted.text.len() <= 4096 + " ?…".len() && redacted.summary.len() <= 255);
@@ -30,7 +35,7 @@ pub fn check(dialect: Dialect, sql: &str) {
     }
 }
 
-/// What looks like a value outside of quoted names.
+/// The first text outside of quoted names that looks like a value.
 fn value_in(dialect: Dialect, text: &str) -> Option<&str> {
     let mut before = ' ';
     let mut chars = text.char_indices();
@@ -43,7 +48,7 @@ fn value_in(dialect: Dialect, text: &str) -> Option<&str> {
         };
         let joined = before.is_alphanumeric() || "_$?:@".contains(before) || !before.is_ascii();
         if let Some(closing) = closing {
-            // a quote that stands twice opens again at once
+            // a doubled quote opens again at once
             chars.find(|(_, c)| *c == closing)?;
         } else if c == '\'' || c == '"' || (c.is_ascii_digit() && !joined) {
             return Some(&text[at..]);

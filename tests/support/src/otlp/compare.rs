@@ -1,16 +1,14 @@
-//! What was recorded, compared with what arrived, field by field.
-
-#![allow(dead_code, reason = "each program uses a part of it")]
+//! Comparison of the received spans with the recorded ones, field by field.
 
 use std::sync::Arc;
 
-use hopline_core::{Batch, Kind, OwnedValue, SpanData, StatusData};
+use hopline_core::{Batch, OwnedValue, SpanData, SpanKind, StatusData};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 
-/// What one tracer recorded, in the order in which it is told: the scope of the first span first.
-pub(crate) fn expected(batches: &[Arc<Batch>]) -> Vec<SpanData> {
+/// The spans of these batches in the order of a request: grouped by scope, the scope of the first span first.
+pub fn expected(batches: &[Arc<Batch>]) -> Vec<SpanData> {
     let mut spans: Vec<SpanData> = batches.iter().flat_map(|batch| batch.to_spans()).collect();
     for event in spans.iter_mut().flat_map(|span| &mut span.events) {
         // of a key given twice the last value counts
@@ -33,7 +31,7 @@ pub(crate) fn expected(batches: &[Arc<Batch>]) -> Vec<SpanData> {
 }
 
 /// Compares a request, however it was encoded, with what the tracer recorded, field by field.
-pub(crate) fn assert_says(request: &ExportTraceServiceRequest, spans: &[SpanData]) {
+pub fn assert_request(request: &ExportTraceServiceRequest, spans: &[SpanData]) {
     let mut found = Vec::new();
     for group in &request.resource_spans {
         let resource = group.resource.as_ref().unwrap();
@@ -56,14 +54,16 @@ pub(crate) fn assert_says(request: &ExportTraceServiceRequest, spans: &[SpanData
     }
 }
 
-pub(crate) fn assert_scope(proto: &InstrumentationScope, data: &SpanData) {
+/// Compares scopes.
+pub fn assert_scope(proto: &InstrumentationScope, data: &SpanData) {
     assert_eq!(
         (proto.name.as_str(), proto.version.as_str()),
         (&*data.scope.name, &*data.scope.version)
     );
 }
 
-pub(crate) fn assert_span(proto: &ProtoSpan, data: &SpanData) {
+/// Compares spans.
+pub fn assert_span(proto: &ProtoSpan, data: &SpanData) {
     assert_eq!(proto.trace_id, data.trace_id.to_bytes());
     assert_eq!(proto.span_id, data.span_id.to_bytes());
     assert_eq!(proto.trace_state, data.tracestate.to_string());
@@ -77,11 +77,11 @@ pub(crate) fn assert_span(proto: &ProtoSpan, data: &SpanData) {
     assert_eq!(proto.flags, u32::from(data.flags.bits()) | 0x100 | remote);
     assert_eq!(proto.name, data.name);
     let kinds = [
-        Kind::Internal,
-        Kind::Server,
-        Kind::Client,
-        Kind::Producer,
-        Kind::Consumer,
+        SpanKind::Internal,
+        SpanKind::Server,
+        SpanKind::Client,
+        SpanKind::Producer,
+        SpanKind::Consumer,
     ];
     assert_eq!(kinds[proto.kind as usize - 1], data.kind);
     assert_eq!(
@@ -118,7 +118,8 @@ pub(crate) fn assert_span(proto: &ProtoSpan, data: &SpanData) {
     }
 }
 
-pub(crate) fn assert_attributes(proto: &[KeyValue], data: &[(String, OwnedValue)]) {
+/// Compares attributes in order.
+pub fn assert_attributes(proto: &[KeyValue], data: &[(String, OwnedValue)]) {
     assert_eq!(proto.len(), data.len());
     for (proto, (key, value)) in proto.iter().zip(data) {
         assert_eq!(&proto.key, key);
@@ -126,7 +127,8 @@ pub(crate) fn assert_attributes(proto: &[KeyValue], data: &[(String, OwnedValue)
     }
 }
 
-pub(crate) fn assert_value(proto: &Value, data: &OwnedValue) {
+/// Compares values with their types.
+pub fn assert_value(proto: &Value, data: &OwnedValue) {
     match (proto, data) {
         (Value::BoolValue(proto), OwnedValue::Bool(data)) => assert_eq!(proto, data),
         (Value::IntValue(proto), OwnedValue::I64(data)) => assert_eq!(proto, data),

@@ -1,34 +1,36 @@
-//! What tables of rules for HTTP spans are made of, for the tests of servers and of clients.
-
-#![allow(dead_code, reason = "each test file uses its part")]
+//! Tables of rules for HTTP spans, for the tests of servers and of clients.
 
 use hopline_core::{OwnedValue, SpanData};
 
-/// The versions of HTTP that everything is done in.
+/// The versions of HTTP in which each rule is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub enum Version {
+    /// HTTP/1.1.
     Http1,
+    /// HTTP/2, with prior knowledge.
     Http2,
 }
 
-pub(crate) const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
+/// Both versions.
+pub const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
 
 impl Version {
     /// A client that speaks it, without looking for proxies or following redirects.
-    pub(crate) fn client(self) -> reqwest::Client {
+    pub fn client(self) -> reqwest::Client {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         self.configure(client).build().unwrap()
     }
 
-    pub(crate) fn configure(self, client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    /// Restricts a client to it.
+    pub fn configure(self, client: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         match self {
             Self::Http1 => client.no_proxy().http1_only(),
             Self::Http2 => client.no_proxy().http2_prior_knowledge(),
         }
     }
 
-    /// As spans say it.
-    pub(crate) fn attribute(self) -> &'static str {
+    /// Its value of `network.protocol.version`.
+    pub fn attribute(self) -> &'static str {
         match self {
             Self::Http1 => "1.1",
             Self::Http2 => "2",
@@ -36,25 +38,28 @@ impl Version {
     }
 }
 
-/// What an attribute is to be.
+/// The expected value of an attribute.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Is {
-    /// `{url}` in it is the server's.
+pub enum Is {
+    /// This text, in which `{url}` is replaced by the server's URL.
     Text(&'static str),
+    /// This integer.
     Integer(i64),
+    /// This array of texts.
     Texts(&'static [&'static str]),
+    /// No such attribute.
     Absent,
-    /// Text of whatever kind.
+    /// Any text that is not empty.
     SomeText,
-    /// A number of a port.
+    /// Any port.
     Port,
-    /// The version that the row is run in.
+    /// The version in which the rule is tested.
     Version,
 }
 
 impl Is {
-    /// True if the attribute is as it is to be, type and all.
-    pub(crate) fn fits(self, span: &SpanData, key: &str, version: Version, url: &str) -> bool {
+    /// True if the attribute has the expected value and type.
+    pub fn fits(self, span: &SpanData, key: &str, version: Version, url: &str) -> bool {
         match (self, span.attribute(key)) {
             (Self::Absent, found) => found.is_none(),
             (Self::Text(text), Some(OwnedValue::Text(found))) => {

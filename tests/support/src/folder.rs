@@ -1,16 +1,17 @@
-//! A folder of a test's own.
-
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+//! Temporary folders.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder that is not there yet, and is removed again.
-pub(crate) struct TempFolder(pub(crate) PathBuf);
+/// The path of a folder that does not exist yet. Dropping it removes the folder.
+#[derive(Debug)]
+pub struct TempFolder(pub PathBuf);
 
+#[expect(clippy::new_without_default, reason = "each is another one")]
 impl TempFolder {
-    pub(crate) fn new() -> Self {
+    /// A path that no other test has.
+    pub fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("hopline-spool-{}-{number}", std::process::id());
@@ -18,7 +19,11 @@ impl TempFolder {
     }
 
     /// The files with this ending, in the order of their names.
-    pub(crate) fn files(&self, ending: &str) -> Vec<PathBuf> {
+    ///
+    /// # Panics
+    ///
+    /// If the folder cannot be read.
+    pub fn files(&self, ending: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.0).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         let has_ending = |path: &PathBuf| path.to_str().unwrap().ends_with(ending);
