@@ -11,6 +11,7 @@ use crate::carrier::Inject;
 use crate::current;
 use crate::guest;
 use crate::kind::{Kept, SpanKind};
+use crate::metrics::Exemplar;
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE, traceparent};
 use crate::trace::TraceRef;
 use crate::value::{Attr, Name, Value, attr};
@@ -378,6 +379,26 @@ impl Context {
             Standing::Decided
         } else {
             Standing::Free
+        }
+    }
+
+    /// Its span as an exemplar, if its trace is certain to be kept.
+    pub(crate) fn exemplar(&self) -> Option<Exemplar> {
+        let certain = self.state(State::is_kept_for_certain).unwrap_or(false);
+        let SpanIds { trace_id, span_id } = self.ids.filter(|_| certain)?;
+        Some(Exemplar { trace_id, span_id })
+    }
+
+    /// The tracer that decided on its trace, if that has a meter; the installed one without a decision.
+    pub(crate) fn metered_tracer(&self) -> Option<Tracer> {
+        let installed = || {
+            Tracer::installed()
+                .filter(|tracer| tracer.has_meter())
+                .cloned()
+        };
+        match self.tracer {
+            0 => installed(),
+            number => Tracer::metered(number),
         }
     }
 

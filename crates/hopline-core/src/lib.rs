@@ -112,6 +112,7 @@ mod id;
 mod id_source;
 mod kind;
 mod limits;
+pub mod metrics;
 mod names;
 mod notice;
 pub mod propagation;

@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::guest;
 use crate::id_source::IdSource;
 use crate::limits::Limits;
+use crate::metrics::Meter;
 use crate::notice::notify;
 use crate::queue::{Chunk, Queue};
 use crate::sampling::Sampler;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) clock: Ticker,
     pub(crate) ids: IdSource,
+    pub(crate) meter: Option<Box<dyn Meter>>,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
     pub(crate) queue: Queue,
     pub(crate) pool: Pool,

@@ -1,7 +1,7 @@
 //! A unit of work.
 
 use std::error::Error;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::context::{Context, Mute, SpanIds};
 use crate::current;
@@ -251,6 +251,12 @@ impl Span {
     /// Ends it as of this time; its start if that is later.
     pub fn end_at(mut self, time: SystemTime) {
         self.finish(Some(time), &[]);
+    }
+
+    /// Ends it, and gives its duration if it is recorded. Its context can still be read.
+    pub(crate) fn close(&mut self) -> Option<Duration> {
+        let recorded = std::mem::take(&mut self.recorded);
+        recorded.then(|| self.context.trace.end_timed(self.context.span))?
     }
 
     #[inline]

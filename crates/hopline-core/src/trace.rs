@@ -1,7 +1,7 @@
 //! The handle to a local trace that spans and contexts hold, and the pool its buffers return to.
 
 use std::sync::Arc as StdArc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::SpanId;
 use crate::buffer::{Beginning, Ended, Opening, Refused, State, paid_bytes};
@@ -163,6 +163,21 @@ impl TraceRef {
         if let Some(ended) = ended {
             settle(ended);
         }
+    }
+}
+
+impl TraceRef {
+    /// Ends a span, and gives its duration if it is recorded.
+    pub(crate) fn end_timed(&self, span: u32) -> Option<Duration> {
+        let buffer = self.0.as_ref()?;
+        let mut state = buffer.lock();
+        let (duration, ended) = state.end_timed(span, Arc::strong_count(buffer) > 1)?;
+        // the sinks run after the lock was released
+        drop(state);
+        if let Some(ended) = ended {
+            settle(ended);
+        }
+        Some(duration)
     }
 }
 

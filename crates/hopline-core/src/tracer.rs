@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::id_source::IdGenerator;
 use crate::limits::{Limits, MAX_TRACE_BYTES};
+use crate::metrics::{self, Exemplar, Instrument, Meter};
 use crate::queue::Queue;
 use crate::sampling::active::Active;
 use crate::sampling::keep::KeptPerSecond;
@@ -19,6 +20,7 @@ use crate::sink::{Batching, FlushError, Sink, Source};
 use crate::stats::{Budget, Counters, Stats};
 use crate::tick::Ticker;
 use crate::trace::{Pool, Traces};
+use crate::value::Attr;
 use crate::{Context, Notice, Resource};
 
 /// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
@@ -61,6 +63,7 @@ impl Tracer {
             limits: Limits::default(),
             baggage_attributes: Vec::new(),
             error_messages: false,
+            meter: None,
         }
     }
 
@@ -158,6 +161,51 @@ impl Tracer {
         self.shutdown(timeout)
     }
 
+    /// Reports a measurement to its meter, with the current span as exemplar if its trace is certain to be kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::metrics::Instrument;
+    /// use hopline_core::{Tracer, attr};
+    ///
+    /// static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}");
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// tracer.measure(&CARTS, 1.0, &[attr("shop.tier", "gold")]); // without a meter it does nothing
+    /// assert!(!tracer.has_meter());
+    /// ```
+    pub fn measure(&self, instrument: &Instrument, value: f64, attributes: &[Attr<'_>]) {
+        if self.has_meter() {
+            self.report(instrument, value, attributes, Context::current().exemplar());
+        }
+    }
+
+    /// True if it has a meter.
+    #[inline]
+    pub fn has_meter(&self) -> bool {
+        self.0.meter.is_some()
+    }
+
+    pub(crate) fn report(
+        &self,
+        instrument: &Instrument,
+        value: f64,
+        attributes: &[Attr<'_>],
+        exemplar: Option<Exemplar>,
+    ) {
+        if let Some(meter) = &self.0.meter {
+            let effect = || format!("a meter panicked: a value of {} is lost", instrument.name());
+            let record = || meter.record(instrument, value, attributes, exemplar);
+            self.0.guarded("meter", effect, record);
+        }
+    }
+
+    /// The tracer of this number, if it has a meter.
+    pub(crate) fn metered(number: u32) -> Option<Self> {
+        metrics::registered(number).map(Self)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0
     }
@@ -214,6 +262,7 @@ pub struct TracerBuilder {
     limits: Limits,
     baggage_attributes: Vec<Box<str>>,
     error_messages: bool,
+    meter: Option<Box<dyn Meter>>,
 }
 
 impl TracerBuilder {
@@ -281,6 +330,12 @@ impl TracerBuilder {
         self
     }
 
+    /// Sets the receiver of measurements, which edges report when their spans end, recorded or not. Defaults to none.
+    pub fn meter(mut self, meter: impl Meter) -> Self {
+        self.meter = Some(Box::new(meter));
+        self
+    }
+
     /// Makes the tracer and starts its sinks.
     pub fn build(self) -> Tracer {
         /// 0 is the number of contexts that no tracer decided on.
@@ -303,6 +358,7 @@ impl TracerBuilder {
             limits: self.limits,
             clock,
             ids: self.ids.into(),
+            meter: self.meter,
             sinks: self.sinks,
             queue: Queue::new(each_trace),
             pool: Pool::default(),
@@ -313,6 +369,9 @@ impl TracerBuilder {
             begun,
             dropped: OnceLock::new(),
         }));
+        if tracer.has_meter() {
+            metrics::register(&tracer.0);
+        }
         for sink in &tracer.0.sinks {
             let source = Source(Arc::downgrade(&tracer.0));
             let effect = || "a sink panicked as it was started; it may receive no spans".to_owned();

@@ -114,6 +114,37 @@ pub struct Attr<'a> {
     pub(crate) value: Value<'a>,
 }
 
+impl<'a> Attr<'a> {
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &'a str {
+        self.key.as_str()
+    }
+
+    /// The value, if it is a truth value, a number or text.
+    ///
+    /// An integer beyond `i64`, an array, an [`AttrSet`] and an absent value have none.
+    ///
+    /// ```
+    /// use hopline_core::attr;
+    /// use hopline_core::export::ValueRef;
+    ///
+    /// assert_eq!(attr("cache.rows", 12).scalar(), Some(ValueRef::I64(12)));
+    /// assert_eq!(attr("cache.node", None::<&str>).scalar(), None);
+    /// ```
+    #[inline]
+    pub fn scalar(&self) -> Option<ValueRef<'a>> {
+        match self.value.0 {
+            ValueKind::Bool(value) => Some(ValueRef::Bool(value)),
+            ValueKind::I64(value) => Some(ValueRef::I64(value)),
+            ValueKind::F64(value) => Some(ValueRef::F64(value)),
+            ValueKind::Static(value) => Some(ValueRef::Str(value)),
+            ValueKind::Str(value) => Some(ValueRef::Str(value)),
+            _ => None,
+        }
+    }
+}
+
 /// Makes an attribute.
 ///
 /// # Examples

@@ -110,7 +110,7 @@ impl State {
     }
 
     /// True if the trace is kept whatever comes.
-    fn is_certain(&mut self) -> bool {
+    pub(super) fn is_certain(&mut self) -> bool {
         self.flags.is_sampled() || self.promise()
     }
 

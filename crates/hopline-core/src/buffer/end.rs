@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::cut::shared_of;
 use super::{Phase, State};
@@ -36,6 +36,19 @@ impl State {
             None => shared.clock.now(),
             Some(time) => self.anchor.tick_of(time),
         };
+        self.end_at(index, now, held)
+    }
+
+    /// Ends a span now, and gives its duration; see [`Timer`](crate::metrics::Timer).
+    pub(crate) fn end_timed(&mut self, span: u32, held: bool) -> Option<(Duration, Option<Ended>)> {
+        let index = self.alive(span)?;
+        let start = self.records.spans[index].start;
+        let now = self.shared.as_deref()?.clock.now().max(start);
+        Some((start.until(now), self.end_at(index, now, held)))
+    }
+
+    #[inline]
+    fn end_at(&mut self, index: usize, now: Tick, held: bool) -> Option<Ended> {
         let record = &mut self.records.spans[index];
         record.end = now.max(record.start);
         record.marks.set(Marks::ENDED);
@@ -182,6 +195,15 @@ impl State {
     /// Keeps the local trace for this reason, unless there is one already.
     pub(crate) fn force(&mut self, why: Kept) {
         self.forced = self.forced.or(Some(why));
+    }
+
+    /// True if it is certain, now, that the trace is kept.
+    pub(crate) fn is_kept_for_certain(&mut self) -> bool {
+        match self.phase {
+            Phase::Open => self.is_certain(),
+            Phase::Kept(_) => true,
+            Phase::Discarded => false,
+        }
     }
 
     /// True if the trace is kept because a span has failed already or because it was asked for; then it stays so.
