@@ -1,0 +1,165 @@
+//! One trace of the store.
+
+use std::collections::HashMap;
+
+use hopline_core::{SpanData, SpanId, TraceId};
+
+use super::stored::{StoredLog, StoredSpan};
+use super::text::Text;
+use crate::LogData;
+
+/// The spans and log records of one trace.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) id: TraceId,
+    /// In order of arrival; readers sort.
+    pub(crate) spans: Vec<StoredSpan>,
+    /// The first span of each id.
+    index: HashMap<SpanId, u32>,
+    pub(crate) logs: Vec<StoredLog>,
+    /// Spans of this process that have not ended; replaced at each look, and not counted as bytes.
+    pub(crate) open: Vec<SpanData>,
+    /// Bytes of spans and logs beside shared text.
+    pub(crate) bytes: usize,
+    /// The number of its last change.
+    pub(crate) seq: u64,
+    pub(crate) errors: u32,
+    pub(crate) is_pinned: bool,
+    /// Spans that were not kept because of the limit for one trace.
+    pub(crate) cut: u64,
+}
+
+/// The order in which traces are let go of: all of a class before any of the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Plain,
+    Failed,
+    Pinned,
+}
+
+/// Bytes of a trace beside its spans.
+pub(crate) const ENTRY: usize = 512;
+
+/// Result of adding a span.
+pub(crate) enum Added {
+    New,
+    /// The same span was there; the text of the older record is to be given back by the merge.
+    Merged(StoredSpan, usize),
+}
+
+impl Entry {
+    pub(crate) fn new(id: TraceId) -> Self {
+        Self {
+            id,
+            spans: Vec::new(),
+            index: HashMap::new(),
+            logs: Vec::new(),
+            open: Vec::new(),
+            bytes: ENTRY,
+            seq: 0,
+            errors: 0,
+            is_pinned: false,
+            cut: 0,
+        }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        match (self.is_pinned, self.errors) {
+            (true, _) => Class::Pinned,
+            (false, 0) => Class::Plain,
+            (false, _) => Class::Failed,
+        }
+    }
+
+    /// Adds a span, or gives it back with the place of the record it is to be merged into.
+    pub(crate) fn add(&mut self, span: StoredSpan) -> Added {
+        if let Some(at) = self.index.get(&span.id) {
+            let at = *at as usize;
+            let known = &self.spans[at];
+            // an id that two services use, as Zipkin's client and server do, means two spans
+            if known.kind == span.kind && known.resource.service == span.resource.service {
+                return Added::Merged(span, at);
+            }
+        } else {
+            self.index.insert(span.id, self.spans.len() as u32);
+        }
+        let room = self.spans.capacity();
+        let bytes = span.bytes();
+        self.errors += u32::from(span.is_error);
+        self.spans.push(span);
+        // the room that a vector keeps for the next spans is memory, too
+        self.bytes += bytes + (self.spans.capacity() - room) * size_of::<StoredSpan>();
+        Added::New
+    }
+
+    /// True if the trace has something to show: log records alone have no place in a list of traces.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.spans.is_empty() || !self.open.is_empty()
+    }
+
+    pub(crate) fn to_spans(&self) -> Vec<SpanData> {
+        let finished = self.spans.iter().map(|span| span.to_data(self.id));
+        finished.chain(self.running().cloned()).collect()
+    }
+
+    /// Spans without their texts.
+    pub(crate) fn outlines(&self) -> Vec<SpanData> {
+        let finished = self.spans.iter().map(|span| span.outline(self.id));
+        finished.chain(self.running().cloned()).collect()
+    }
+
+    /// Open spans of which no finished record has come meanwhile.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &SpanData> {
+        self.open.iter().filter(|span| !self.index.contains_key(&span.span_id))
+    }
+
+    pub(crate) fn to_logs(&self) -> Vec<LogData> {
+        let mut logs: Vec<LogData> = self.logs.iter().map(|log| log.to_data(self.id)).collect();
+        logs.sort_by_key(|log| log.time_unix_nanos);
+        logs
+    }
+
+    /// From the earliest start to the latest end.
+    pub(crate) fn extent(&self) -> (u64, u64) {
+        let finished = self.spans.iter().map(|span| (span.start, span.end));
+        let open = self.open.iter().map(|span| (span.start_unix_nanos, span.end_unix_nanos));
+        let extent = finished.chain(open).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        extent.unwrap_or_default()
+    }
+
+    /// The span that stands for the trace: the earliest without a parent, or else whose parent is missing.
+    pub(crate) fn first_root(&self) -> Option<&StoredSpan> {
+        let is_root = |span: &&StoredSpan| span.parent.is_none_or(|parent| !self.index.contains_key(&parent));
+        let roots = self.spans.iter().filter(is_root);
+        // in a cycle there is none
+        let first = roots.min_by_key(|span| (span.parent.is_some(), span.start));
+        first.or_else(|| self.spans.iter().min_by_key(|span| span.start))
+    }
+
+    pub(crate) fn has(&self, id: SpanId) -> bool {
+        self.index.contains_key(&id) || self.open.iter().any(|span| span.span_id == id)
+    }
+
+    /// True if a parent or the root is missing.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let missing = |span: &StoredSpan| span.parent.is_some_and(|parent| !self.has(parent));
+        self.cut > 0 || self.spans.iter().any(missing)
+    }
+
+    /// Services with their number of spans, in order of first appearance in time.
+    pub(crate) fn services(&self) -> Vec<(Text, u32)> {
+        let mut services: Vec<(Text, u64, u32)> = Vec::new();
+        for span in &self.spans {
+            let service = &span.resource.service;
+            match services.iter_mut().find(|(name, ..)| name == service) {
+                Some((_, start, count)) => {
+                    *start = span.start.min(*start);
+                    *count += 1;
+                }
+                None => services.push((Text::clone(service), span.start, 1)),
+            }
+        }
+        services.sort_by_key(|(_, start, _)| *start);
+        services.into_iter().map(|(name, _, count)| (name, count)).collect()
+    }
+}

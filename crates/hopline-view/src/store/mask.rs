@@ -1,0 +1,64 @@
+//! Masks secrets and cuts long values before they are stored.
+
+use std::borrow::Cow;
+
+use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
+
+/// The text to store under this key: masked if it is a secret.
+pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
+    if let Some(header) = header(key) {
+        return Redaction::USUAL.header(header, text);
+    }
+    let last = key.rsplit('.').next().unwrap_or(key);
+    match key {
+        _ if text.is_empty() => Cow::Borrowed(text),
+        "url.full" | "http.url" | "http.target" | "url.path" => Redaction::USUAL.url(text),
+        "url.query" => Redaction::USUAL.query(text),
+        _ if is_secret_key(last) || is_secret_value(text) => Cow::Borrowed(REDACTED),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// The header that an attribute records.
+fn header(key: &str) -> Option<&str> {
+    let rest = key.strip_prefix("http.")?;
+    let rest = rest.strip_prefix("request.header.").or_else(|| rest.strip_prefix("response.header."))?;
+    Some(rest)
+}
+
+/// At most `bytes` of a text, cut between characters.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_by_key_and_by_form() {
+        for (key, text) in [
+            ("http.request.header.authorization", "Basic dTpw"),
+            ("http.request.header.cookie", "a=1"),
+            ("http.response.header.set-cookie", "a=1"),
+            ("http.response.header.set_cookie", "a=1"),
+            ("app.password", "hunter2"),
+            ("note", "Bearer abcdef.ghijkl"),
+        ] {
+            assert_eq!(masked(key, text), REDACTED, "{key}");
+        }
+        assert_eq!(masked("url.full", "https://u:p@h/x"), "https://REDACTED:REDACTED@h/x");
+        for (key, text) in [("session.id", "7"), ("http.route", "/orders/{id}"), ("db.query.text", "SELECT 1")] {
+            assert_eq!(masked(key, text), text, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(["", "a", "aé", "aéb"].map(|text| cut(text, 2)), ["", "a", "a", "a"]);
+    }
+}

@@ -1,0 +1,90 @@
+//! The resources of the stored spans, each held once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hopline_core::{OwnedValue, Resource};
+
+use super::mask::{cut, masked};
+use super::stored::StoredResource;
+use super::text::Interner;
+
+/// The resources in use.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    known: HashMap<Box<str>, Arc<StoredResource>>,
+    /// The one of the span before: those of a request share it. Kept no longer than one insertion.
+    last: Option<(Arc<Resource>, Arc<StoredResource>)>,
+    bytes: usize,
+}
+
+/// Bytes of a resource beside its text: the entry of the table, the list of attributes.
+const OVERHEAD: usize = 512;
+
+impl Origins {
+    pub(crate) fn find(&mut self, resource: &Arc<Resource>, value_bytes: usize, texts: &mut Interner) -> Arc<StoredResource> {
+        if let Some((seen, stored)) = &self.last
+            && Arc::ptr_eq(seen, resource)
+        {
+            return Arc::clone(stored);
+        }
+        let safe = safe(resource, value_bytes);
+        let key = format!("{safe:?}").into_boxed_str();
+        let stored = match self.known.get(&key) {
+            Some(stored) => Arc::clone(stored),
+            None => {
+                let stored = Arc::new(StoredResource {
+                    service: texts.intern(safe.service_name()),
+                    resource: Arc::new(safe),
+                });
+                self.bytes += size(&key);
+                self.known.insert(key, Arc::clone(&stored));
+                stored
+            }
+        };
+        self.last = Some((Arc::clone(resource), Arc::clone(&stored)));
+        stored
+    }
+
+    /// To be called after an insertion, so that only spans hold resources.
+    pub(crate) fn forget_last(&mut self) {
+        self.last = None;
+    }
+
+    /// Gives a resource back; the last use frees it.
+    pub(crate) fn release(&mut self, resource: Arc<StoredResource>, texts: &mut Interner) {
+        let is_last = self.last.as_ref().is_some_and(|(_, last)| Arc::ptr_eq(last, &resource));
+        // one count is the table's own
+        if Arc::strong_count(&resource) == 2 && !is_last {
+            let key = format!("{:?}", resource.resource).into_boxed_str();
+            self.known.remove(&key);
+            self.bytes -= size(&key);
+            if let Some(resource) = Arc::into_inner(resource) {
+                texts.release(resource.service);
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The text twice: as the key and as the attributes.
+fn size(key: &str) -> usize {
+    2 * key.len() + OVERHEAD
+}
+
+fn safe(resource: &Resource, value_bytes: usize) -> Resource {
+    /// More than any detector sets.
+    const MAX: usize = 128;
+    let attributes = resource.iter().take(MAX).map(|(key, value)| {
+        let value = match value {
+            OwnedValue::Text(text) => OwnedValue::Text(masked(key, cut(text, value_bytes)).into_owned()),
+            OwnedValue::Array(_) => OwnedValue::Text(cut(&value.to_string(), value_bytes).to_owned()),
+            plain => plain.clone(),
+        };
+        (cut(key, 256), value)
+    });
+    attributes.fold(Resource::empty(), |resource, (key, value)| resource.with(key, value))
+}

@@ -1,0 +1,329 @@
+//! A span and a log record as the store holds them: interned text, boxed lists.
+
+use std::sync::Arc;
+
+use hopline_core::{
+    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
+    TraceId, TraceState,
+};
+
+use super::counts::Loss;
+use super::mask::{cut, masked};
+use super::text::{Interner, Text};
+use crate::LogData;
+
+/// A finished or open span of a trace.
+#[derive(Debug)]
+pub(crate) struct StoredSpan {
+    pub(crate) id: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) kind: Kind,
+    pub(crate) flags: TraceFlags,
+    pub(crate) is_remote: bool,
+    pub(crate) is_error: bool,
+    pub(crate) name: Text,
+    pub(crate) message: Option<Text>,
+    pub(crate) attributes: Attributes,
+    pub(crate) events: Box<[StoredEvent]>,
+    links: Box<[SpanContext]>,
+    tracestate: TraceState,
+    dropped: [u32; 3],
+    scope: [Text; 2],
+    /// Shared by all spans of one service in a request; see [`Origins`](super::origin::Origins).
+    pub(crate) resource: Arc<StoredResource>,
+}
+
+pub(crate) type Attributes = Box<[(Text, StoredValue)]>;
+
+#[derive(Debug)]
+pub(crate) enum StoredValue {
+    Bool(bool),
+    I64(i64),
+    F64(f64),
+    Text(Text),
+    Array(Box<[Self]>),
+}
+
+#[derive(Debug)]
+pub(crate) struct StoredEvent {
+    pub(crate) name: Text,
+    pub(crate) time: u64,
+    pub(crate) attributes: Attributes,
+}
+
+/// A resource with the name of its service at hand.
+#[derive(Debug)]
+pub(crate) struct StoredResource {
+    pub(crate) service: Text,
+    pub(crate) resource: Arc<Resource>,
+}
+
+#[derive(Debug)]
+pub(crate) struct StoredLog {
+    pub(crate) time: u64,
+    pub(crate) severity: u8,
+    pub(crate) severity_text: Text,
+    pub(crate) body: Text,
+    pub(crate) span: Option<SpanId>,
+    pub(crate) attributes: Attributes,
+    pub(crate) resource: Arc<StoredResource>,
+}
+
+/// Elements of one list that are kept: attributes, events, links, elements of an array.
+const MAX_ITEMS: usize = 1024;
+/// Bytes of a key.
+const MAX_KEY: usize = 1024;
+
+/// Makes stored values, and counts what it masks and cuts.
+#[derive(Debug)]
+pub(crate) struct Storing<'a> {
+    pub(crate) texts: &'a mut Interner,
+    pub(crate) value_bytes: usize,
+    pub(crate) loss: &'a mut Loss,
+}
+
+impl Storing<'_> {
+    pub(crate) fn span(&mut self, span: &SpanData, resource: &Arc<StoredResource>) -> StoredSpan {
+        let (is_error, message) = match &span.status {
+            StatusData::Error { message } => (true, message.as_str()),
+            StatusData::Unset => (false, ""),
+        };
+        let events = self.items(&span.events, |storing, event| StoredEvent {
+            name: storing.text("", &event.name),
+            time: event.time_unix_nanos,
+            attributes: storing.attributes(&event.attributes),
+        });
+        StoredSpan {
+            id: span.span_id,
+            parent: span.parent,
+            start: span.start_unix_nanos,
+            end: span.end_unix_nanos.max(span.start_unix_nanos),
+            kind: span.kind,
+            flags: span.flags,
+            is_remote: span.parent_is_remote,
+            is_error,
+            name: self.text("", &span.name),
+            message: (!message.is_empty()).then(|| self.text("", message)),
+            attributes: self.attributes(&span.attributes),
+            events,
+            links: self.items(&span.links, |_, link| link.span_context.clone()),
+            tracestate: span.tracestate.clone(),
+            dropped: [span.dropped_attributes, span.dropped_events, span.dropped_links],
+            scope: [self.text("", &span.scope.name), self.text("", &span.scope.version)],
+            resource: Arc::clone(resource),
+        }
+    }
+
+    pub(crate) fn log(&mut self, log: &LogData, resource: &Arc<StoredResource>) -> StoredLog {
+        StoredLog {
+            time: log.time_unix_nanos,
+            severity: log.severity,
+            severity_text: self.text("", &log.severity_text),
+            body: self.text("", &log.body),
+            span: log.span_id,
+            attributes: self.attributes(&log.attributes),
+            resource: Arc::clone(resource),
+        }
+    }
+
+    fn attributes(&mut self, attributes: &[(String, OwnedValue)]) -> Attributes {
+        self.items(attributes, |storing, (key, value)| {
+            let stored = storing.value(key, value);
+            let key = cut(key, MAX_KEY);
+            (storing.texts.intern(key), stored)
+        })
+    }
+
+    fn value(&mut self, key: &str, value: &OwnedValue) -> StoredValue {
+        match value {
+            OwnedValue::Bool(truth) => StoredValue::Bool(*truth),
+            OwnedValue::I64(number) => StoredValue::I64(*number),
+            OwnedValue::F64(number) => StoredValue::F64(*number),
+            OwnedValue::Text(text) => StoredValue::Text(self.text(key, text)),
+            // an element that is an array itself is text: nothing nests, so nothing recurses
+            OwnedValue::Array(values) => StoredValue::Array(self.items(values, |storing, value| match value {
+                OwnedValue::Array(_) => StoredValue::Text(storing.text(key, &value.to_string())),
+                flat => storing.value(key, flat),
+            })),
+        }
+    }
+
+    fn text(&mut self, key: &str, text: &str) -> Text {
+        let part = cut(text, self.value_bytes);
+        self.loss.cut_values += u64::from(part.len() < text.len());
+        let shown = masked(key, part);
+        self.loss.masked += u64::from(matches!(shown, std::borrow::Cow::Owned(_)) || !std::ptr::eq(&*shown, part));
+        self.texts.intern(&shown)
+    }
+
+    fn items<T, S>(&mut self, items: &[T], mut store: impl FnMut(&mut Self, &T) -> S) -> Box<[S]> {
+        self.loss.cut_values += items.len().saturating_sub(MAX_ITEMS) as u64;
+        items.iter().take(MAX_ITEMS).map(|item| store(self, item)).collect()
+    }
+}
+
+impl StoredSpan {
+    /// Bytes that it holds elsewhere, beside interned text and the resource.
+    pub(crate) fn bytes(&self) -> usize {
+        // the index of the trace has an entry for each span
+        const INDEX: usize = 32;
+        let events = self.events.iter().map(|event| size_of::<StoredEvent>() + attribute_bytes(&event.attributes));
+        let links = self.links.iter().map(|link| size_of::<SpanContext>() + link.tracestate().as_str().len());
+        INDEX
+            + attribute_bytes(&self.attributes)
+            + events.sum::<usize>()
+            + links.sum::<usize>()
+            + self.tracestate.as_str().len()
+    }
+
+    pub(crate) fn duration(&self) -> u64 {
+        self.end - self.start
+    }
+
+    pub(crate) fn attribute(&self, key: &str) -> Option<&StoredValue> {
+        self.attributes.iter().find(|(known, _)| **known == *key).map(|(_, value)| value)
+    }
+
+    pub(crate) fn to_data(&self, trace_id: TraceId) -> SpanData {
+        let mut span = self.outline(trace_id);
+        span.name = self.name.as_ref().to_owned();
+        span.tracestate = self.tracestate.clone();
+        span.attributes = owned(&self.attributes);
+        let events = self.events.iter().map(|event| EventData {
+            name: event.name.as_ref().to_owned(),
+            time_unix_nanos: event.time,
+            attributes: owned(&event.attributes),
+        });
+        span.events = events.collect();
+        let links = self.links.iter().map(|link| LinkData { span_context: link.clone() });
+        span.links = links.collect();
+        [span.dropped_attributes, span.dropped_events, span.dropped_links] = self.dropped;
+        let [name, version] = &self.scope;
+        span.scope = ScopeData {
+            name: name.as_ref().to_owned().into(),
+            version: version.as_ref().to_owned().into(),
+        };
+        if self.is_error {
+            span.status = StatusData::Error {
+                message: self.message.as_deref().unwrap_or_default().to_owned(),
+            };
+        }
+        span
+    }
+
+    /// The span without its texts: enough to join a tree.
+    pub(crate) fn outline(&self, trace_id: TraceId) -> SpanData {
+        let mut span = SpanData::new(String::new(), trace_id, self.id);
+        span.parent = self.parent;
+        span.parent_is_remote = self.is_remote;
+        span.kind = self.kind;
+        span.flags = self.flags;
+        (span.start_unix_nanos, span.end_unix_nanos) = (self.start, self.end);
+        if self.is_error {
+            span.status = StatusData::Error { message: String::new() };
+        }
+        span.resource = Arc::clone(&self.resource.resource);
+        span
+    }
+
+    /// Takes over what a second record of the same span has.
+    pub(crate) fn merge(&mut self, mut newer: Self, texts: &mut Interner) {
+        self.start = self.start.min(newer.start);
+        self.end = self.end.max(newer.end);
+        self.is_error |= newer.is_error;
+        std::mem::swap(&mut self.name, &mut newer.name);
+        if newer.message.is_some() {
+            std::mem::swap(&mut self.message, &mut newer.message);
+        }
+        if newer.attributes.len() >= self.attributes.len() {
+            std::mem::swap(&mut self.attributes, &mut newer.attributes);
+        }
+        if newer.events.len() >= self.events.len() {
+            std::mem::swap(&mut self.events, &mut newer.events);
+        }
+        if newer.links.len() >= self.links.len() {
+            std::mem::swap(&mut self.links, &mut newer.links);
+        }
+        newer.release(texts);
+    }
+
+    /// Gives its texts back.
+    pub(crate) fn release(self, texts: &mut Interner) {
+        release(self.attributes, texts);
+        for event in self.events {
+            texts.release(event.name);
+            release(event.attributes, texts);
+        }
+        for text in [Some(self.name), self.message].into_iter().flatten().chain(self.scope) {
+            texts.release(text);
+        }
+    }
+}
+
+impl StoredLog {
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + attribute_bytes(&self.attributes)
+    }
+
+    pub(crate) fn to_data(&self, trace_id: TraceId) -> LogData {
+        LogData {
+            time_unix_nanos: self.time,
+            severity: self.severity,
+            severity_text: self.severity_text.as_ref().to_owned(),
+            body: self.body.as_ref().to_owned(),
+            trace_id: Some(trace_id),
+            span_id: self.span,
+            attributes: owned(&self.attributes),
+            resource: Arc::clone(&self.resource.resource),
+        }
+    }
+
+    pub(crate) fn release(self, texts: &mut Interner) {
+        release(self.attributes, texts);
+        texts.release(self.severity_text);
+        texts.release(self.body);
+    }
+}
+
+impl StoredValue {
+    pub(crate) fn to_owned_value(&self) -> OwnedValue {
+        match self {
+            Self::Bool(truth) => OwnedValue::Bool(*truth),
+            Self::I64(number) => OwnedValue::I64(*number),
+            Self::F64(number) => OwnedValue::F64(*number),
+            Self::Text(text) => OwnedValue::Text(text.as_ref().to_owned()),
+            Self::Array(values) => OwnedValue::Array(values.iter().map(Self::to_owned_value).collect()),
+        }
+    }
+
+    fn release(self, texts: &mut Interner) {
+        match self {
+            Self::Text(text) => texts.release(text),
+            // arrays do not nest
+            Self::Array(values) => values.into_iter().for_each(|value| value.release(texts)),
+            Self::Bool(_) | Self::I64(_) | Self::F64(_) => {}
+        }
+    }
+}
+
+fn release(attributes: Attributes, texts: &mut Interner) {
+    for (key, value) in attributes {
+        texts.release(key);
+        value.release(texts);
+    }
+}
+
+fn attribute_bytes(attributes: &[(Text, StoredValue)]) -> usize {
+    let more = |value: &StoredValue| match value {
+        StoredValue::Array(values) => size_of_val(&**values),
+        _ => 0,
+    };
+    attributes.iter().map(|(_, value)| size_of::<(Text, StoredValue)>() + more(value)).sum()
+}
+
+fn owned(attributes: &[(Text, StoredValue)]) -> Vec<(String, OwnedValue)> {
+    let owned = |(key, value): &(Text, StoredValue)| (key.as_ref().to_owned(), value.to_owned_value());
+    attributes.iter().map(owned).collect()
+}
