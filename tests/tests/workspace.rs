@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hopline-analysis", &["hopline-core"]),
     ("hopline-testing", &["hopline-analysis"]),
     ("hopline-view", &["hopline-analysis", "hopline-otlp"]),
+    ("hopline-cli", &["hopline-view"]),
     (
         "hopline",
         &[

@@ -6,7 +6,10 @@ use crate::trace::Trace;
 
 /// A stretch of time in which a trace waited for one span's own work.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Segment<'a> {
+    /// The index of the span in [`Trace::spans`].
+    pub index: usize,
     /// The span that worked.
     pub span: &'a SpanData,
     /// Start, in nanoseconds since the Unix epoch.
@@ -38,8 +41,8 @@ impl<'a> Trace<'a> {
         path
     }
 
-    /// Nanoseconds on the critical path, by span.
-    pub(crate) fn critical_nanos(&self) -> Vec<u64> {
+    /// Nanoseconds on the critical path, by index of the span in [`spans`](Trace::spans).
+    pub fn critical_nanos(&self) -> Vec<u64> {
         let mut nanos = vec![0; self.spans.len()];
         for (at, start, end) in self.path() {
             nanos[at] += end - start;
@@ -49,6 +52,7 @@ impl<'a> Trace<'a> {
 
     fn segment(&self, at: usize, start_unix_nanos: u64, end_unix_nanos: u64) -> Segment<'a> {
         Segment {
+            index: at,
             span: self.spans[at],
             start_unix_nanos,
             end_unix_nanos,

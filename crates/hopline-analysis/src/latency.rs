@@ -7,7 +7,7 @@ use hopline_core::{SpanData, semconv};
 
 use crate::percentile::{duration, percentile};
 use crate::trace::traces;
-use crate::{table, tree};
+use crate::{describe, table};
 
 /// Where the time went, hop by hop: the largest share of the critical paths first.
 ///
@@ -50,7 +50,7 @@ pub fn latency(spans: &[SpanData]) -> Latency {
     for trace in traces(spans) {
         let critical = trace.critical_nanos();
         for (index, span) in trace.spans().iter().enumerate() {
-            let key = (span.service().to_owned(), tree::label(span));
+            let key = (span.service().to_owned(), describe::label(span));
             let (hop, durations) = hops.entry(key).or_default();
             hop.count += 1;
             hop.errors += usize::from(span.is_error());

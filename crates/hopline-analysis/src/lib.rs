@@ -27,6 +27,8 @@
 //! | where does the time of all requests go? | [`latency`] |
 //! | who calls whom, how often, with what errors? | [`service_map`] |
 //! | which statements are sent again and again? | [`repeated_statements`] |
+//! | what differs between two requests? | [`diff`](diff::diff) |
+//! | why are slow requests slower than typical ones? | [`why::by_root`] |
 //! | is the tracing itself right? | [`self_check`] |
 //!
 //! It stores nothing, draws no colours and corrects no clocks: times are shown as they were recorded. What it prints
@@ -34,6 +36,8 @@
 
 mod check;
 mod critical_path;
+pub mod describe;
+pub mod diff;
 mod latency;
 mod percentile;
 mod repeated;
@@ -42,6 +46,7 @@ mod service_map;
 mod table;
 mod trace;
 mod tree;
+pub mod why;
 
 pub use check::{Check, Expectations, Finding, Report, self_check};
 pub use critical_path::Segment;

@@ -97,6 +97,33 @@ impl<'a> Trace<'a> {
         self.roots.iter().map(|root| self.spans[*root])
     }
 
+    /// The same as indices of [`spans`](Trace::spans).
+    pub fn root_indices(&self) -> &[usize] {
+        &self.roots
+    }
+
+    /// The index of the span's parent; `None` for a root. A parent that would close a cycle counts as missing.
+    pub fn parent(&self, index: usize) -> Option<usize> {
+        self.parents.get(index).copied().flatten()
+    }
+
+    /// The indices of all spans in tree order, each with its depth: a span before its children, these by start.
+    pub fn in_tree_order(&self) -> Vec<(usize, usize)> {
+        let mut order = Vec::with_capacity(self.spans.len());
+        let mut stack: Vec<(usize, usize)> =
+            self.roots.iter().rev().map(|root| (*root, 0)).collect();
+        while let Some((index, depth)) = stack.pop() {
+            order.push((index, depth));
+            stack.extend(
+                self.children[index]
+                    .iter()
+                    .rev()
+                    .map(|child| (*child, depth + 1)),
+            );
+        }
+        order
+    }
+
     /// The spans under the one at `index` of [`spans`](Trace::spans), as indices, by start.
     pub fn children(&self, index: usize) -> &[usize] {
         self.children.get(index).map_or(&[], Vec::as_slice)

@@ -1,10 +1,11 @@
 //! A trace as a tree of text.
 
 use hopline_core::text::shown;
-use hopline_core::{EventData, Kind, SpanData, StatusData, semconv};
+use hopline_core::{EventData, SpanData};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::NAME;
+use crate::describe::{failure, label, place, status_code, target};
 use crate::percentile::duration;
 use crate::trace::Trace;
 
@@ -273,69 +274,6 @@ impl Trace<'_> {
     }
 }
 
-/// The name, and beside a default name what it was about.
-pub(crate) fn label(span: &SpanData) -> String {
-    let about = match span.kind {
-        Kind::Client if span.name.starts_with("db.") => span.text(semconv::DB_QUERY_SUMMARY),
-        Kind::Client | Kind::Producer | Kind::Consumer if span.name.ends_with(".message") => {
-            span.text(semconv::MESSAGING_DESTINATION_NAME)
-        }
-        _ if span.name == "db.query" => span.text(semconv::DB_QUERY_SUMMARY),
-        _ => None,
-    };
-    match about {
-        Some(about) => format!("{}  {about}", span.name),
-        None => span.name.clone(),
-    }
-}
-
-/// Host and route of a call to another service, or its path where there is no route. The name may have the route
-/// already. Of `several` calls the paths may differ.
-fn place(span: &SpanData, several: bool) -> Option<String> {
-    let is_call = span.kind == Kind::Client
-        && span.text(semconv::DB_SYSTEM_NAME).is_none()
-        && span.text(semconv::MESSAGING_SYSTEM).is_none();
-    if !is_call {
-        return None;
-    }
-    let (authority, path) = match span.text("url.full").and_then(|url| url.split_once("://")) {
-        Some((_, rest)) => rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len())),
-        None => ("", ""),
-    };
-    let path = path.split(['?', '#']).next().filter(|_| !several);
-    let route = span.text("url.template").or(path).unwrap_or_default();
-    let route = if span.name.ends_with(route) {
-        ""
-    } else {
-        route
-    };
-    let host = match span.text(semconv::SERVER_ADDRESS) {
-        Some(address) => with_port(address, span),
-        None => authority.to_owned(),
-    };
-    Some(format!("{host}{route}")).filter(|place| !place.is_empty())
-}
-
-/// An address with its port, unless that is the default port.
-fn with_port(address: &str, span: &SpanData) -> String {
-    let port = span
-        .attribute(semconv::SERVER_PORT)
-        .and_then(|port| port.as_i64());
-    match port.filter(|port| !matches!(port, 80 | 443)) {
-        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(port) => format!("{address}:{port}"),
-        None => address.to_owned(),
-    }
-}
-
-/// The service, where it is another one than the parent's; else the database.
-fn target<'a>(span: &'a SpanData, parent: Option<&SpanData>) -> Option<&'a str> {
-    if parent.is_none_or(|parent| parent.service() != span.service()) {
-        return Some(span.service());
-    }
-    span.text(semconv::DB_SYSTEM_NAME)
-}
-
 /// The status code, and whether it failed; why, if there is no line of its own for that.
 fn outcome(span: &SpanData, with_failure: bool) -> String {
     let mut text = status_code(span).map_or_else(String::new, |code| format!("  {code}"));
@@ -349,31 +287,6 @@ fn outcome(span: &SpanData, with_failure: bool) -> String {
         text.push_str(&format!("  retry {}", shown(count, NAME)));
     }
     text
-}
-
-/// Why it failed, where the status code does not say it.
-fn failure(span: &SpanData) -> Option<String> {
-    let StatusData::Error { message } = &span.status else {
-        return None;
-    };
-    let code = status_code(span).map(|code| code.to_string());
-    let error_type = span
-        .text(semconv::ERROR_TYPE)
-        .filter(|error_type| Some(*error_type) != code.as_deref());
-    match (error_type.unwrap_or_default(), message.as_str()) {
-        ("", "") => None,
-        ("", text) | (text, "") => Some(shown(text, NAME).to_string()),
-        (error_type, message) => Some(format!(
-            "{}: {}",
-            shown(error_type, NAME),
-            shown(message, NAME)
-        )),
-    }
-}
-
-fn status_code(span: &SpanData) -> Option<i64> {
-    span.attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
-        .and_then(|code| code.as_i64())
 }
 
 fn event_text(event: &EventData) -> String {

@@ -107,7 +107,10 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0, |all, byte| (all << 8) | usize::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0, |all, byte| (all << 8) | usize::from(*byte))
+            << (8 * (3 - chunk.len()));
         for place in 0..4 {
             text.push(if place <= chunk.len() {
                 char::from(LETTERS[(group >> (18 - 6 * place)) & 63])
@@ -152,7 +155,13 @@ mod tests {
                 || name == "tsconfig.json"
                 || name.starts_with("package");
             if !is_of_development {
-                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+                found.insert(
+                    path.strip_prefix(root)
+                        .unwrap()
+                        .to_str()
+                        .unwrap()
+                        .to_owned(),
+                );
             }
         }
     }

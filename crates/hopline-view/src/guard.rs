@@ -61,8 +61,12 @@ impl Guard {
             ));
         }
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-        if self.rules.token.is_none() && peer.is_some_and(|peer| !peer.0.ip().to_canonical().is_loopback()) {
-            return Err(ApiError::forbidden("the request is from another machine, and no token is set"));
+        if self.rules.token.is_none()
+            && peer.is_some_and(|peer| !peer.0.ip().to_canonical().is_loopback())
+        {
+            return Err(ApiError::forbidden(
+                "the request is from another machine, and no token is set",
+            ));
         }
         self.check_token(request)
     }
@@ -89,8 +93,11 @@ impl Guard {
             return Ok(());
         };
         let headers = request.headers();
-        let bearer = text(headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer.or_else(|| cookie(headers)).or_else(|| token_of_query(request));
+        let bearer = text(headers, header::AUTHORIZATION.as_str())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let given = bearer
+            .or_else(|| cookie(headers))
+            .or_else(|| token_of_query(request));
         if given.is_some_and(|given| is_same(given, &token.0)) {
             Ok(())
         } else {
@@ -102,7 +109,11 @@ impl Guard {
     fn cookie_for(&self, request: &Request) -> Option<HeaderValue> {
         let token = self.rules.token.as_ref()?;
         token_of_query(request).filter(|given| is_same(given, &token.0))?;
-        HeaderValue::from_str(&format!("{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/", token.0)).ok()
+        HeaderValue::from_str(&format!(
+            "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/",
+            token.0
+        ))
+        .ok()
     }
 }
 
@@ -121,8 +132,14 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            header::HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
@@ -137,13 +154,18 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 /// The rules of the OTLP listener: host and token, and answers to loopback origins only.
-pub(crate) async fn guard_otlp(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard_otlp(
+    State(guard): State<Guard>,
+    request: Request,
+    next: Next,
+) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_preflight = request.method() == Method::OPTIONS;
     // a preflight bears no token
     let checked = if is_preflight {
         let host = host(&request).is_some_and(|host| guard.allows_host(host));
-        host.then_some(()).ok_or_else(|| ApiError::forbidden("not a host of this machine"))
+        host.then_some(())
+            .ok_or_else(|| ApiError::forbidden("not a host of this machine"))
     } else {
         guard.check(&request)
     };
@@ -154,7 +176,8 @@ pub(crate) async fn guard_otlp(State(guard): State<Guard>, request: Request, nex
         return next.run(request).await;
     };
     if !is_loopback_origin(&origin) {
-        return ApiError::forbidden("spans are taken from pages of this machine only").into_response();
+        return ApiError::forbidden("spans are taken from pages of this machine only")
+            .into_response();
     }
     let mut response = if is_preflight {
         StatusCode::NO_CONTENT.into_response()
@@ -165,12 +188,18 @@ pub(crate) async fn guard_otlp(State(guard): State<Guard>, request: Request, nex
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::VARY, HeaderValue::from_static("origin"));
     if is_preflight {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("POST"),
+        );
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static("content-type, content-encoding, authorization"),
         );
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        headers.insert(
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from_static("600"),
+        );
     }
     response
 }
@@ -181,16 +210,23 @@ fn check_origin(request: &Request) -> Result<(), ApiError> {
         return Ok(());
     }
     if !request.headers().contains_key(OWN_HEADER) {
-        return Err(ApiError::forbidden("a request that changes something needs the header `x-hopline-view: 1`"));
+        return Err(ApiError::forbidden(
+            "a request that changes something needs the header `x-hopline-view: 1`",
+        ));
     }
     let Some(origin) = request.headers().get(header::ORIGIN) else {
         return Ok(());
     };
-    let of_page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let of_page = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"));
     if of_page.is_some_and(|(_, authority)| Some(authority) == host(request)) {
         Ok(())
     } else {
-        Err(ApiError::forbidden("the request is from a page of another origin"))
+        Err(ApiError::forbidden(
+            "the request is from a page of another origin",
+        ))
     }
 }
 
@@ -200,15 +236,24 @@ fn host(request: &Request) -> Option<&str> {
 }
 
 fn is_loopback_origin(origin: &HeaderValue) -> bool {
-    let Some((_, authority)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else {
+    let Some((_, authority)) = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.split_once("://"))
+    else {
         return false;
     };
     let Ok(authority) = authority.parse::<Authority>() else {
         return false;
     };
     let host = authority.host();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -217,16 +262,31 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = text(headers, header::COOKIE.as_str())?;
-    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    let mut pairs = cookies
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
 }
 
 fn token_of_query(request: &Request) -> Option<&str> {
-    let mut pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| *name == "token").map(|(_, value)| value)
+    let mut pairs = request
+        .uri()
+        .query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(name, _)| *name == "token")
+        .map(|(_, value)| value)
 }
 
 /// Compares without stopping at the first difference, so that the time gives no hint.
 fn is_same(given: &str, token: &str) -> bool {
-    given.len() == token.len() && given.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+    given.len() == token.len()
+        && given
+            .bytes()
+            .zip(token.bytes())
+            .fold(0, |all, (a, b)| all | (a ^ b))
+            == 0
 }

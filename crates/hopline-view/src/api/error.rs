@@ -29,7 +29,11 @@ impl ApiError {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "the token is missing or wrong")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "the token is missing or wrong",
+        )
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -37,7 +41,11 @@ impl ApiError {
     }
 
     pub(crate) fn bad_id() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_id", "not an id in hexadecimal")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_id",
+            "not an id in hexadecimal",
+        )
     }
 
     pub(crate) fn bad_parameter(message: impl Into<String>) -> Self {

@@ -91,7 +91,11 @@ impl Loss {
 
     pub(crate) fn evicted(&self) -> Vec<Evicted> {
         let counters = REASONS.iter().zip(self.evicted);
-        let evicted = counters.map(|(reason, (traces, spans))| Evicted { reason, traces, spans });
+        let evicted = counters.map(|(reason, (traces, spans))| Evicted {
+            reason,
+            traces,
+            spans,
+        });
         evicted.collect()
     }
 }

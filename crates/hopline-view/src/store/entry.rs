@@ -1,12 +1,15 @@
 //! One trace of the store.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use hopline_core::{SpanData, SpanId, TraceId};
 
 use super::stored::{StoredLog, StoredSpan};
 use super::text::Text;
 use crate::LogData;
+use crate::api::summary::Summary;
 
 /// The spans and log records of one trace.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Entry {
     pub(crate) is_pinned: bool,
     /// Spans that were not kept because of the limit for one trace.
     pub(crate) cut: u64,
+    /// The row of lists, as of the change whose number it has. The store's lock guards it.
+    pub(crate) summary: RefCell<Option<Arc<Summary>>>,
 }
 
 /// The order in which traces are let go of: all of a class before any of the next.
@@ -37,8 +42,8 @@ pub(crate) enum Class {
     Pinned,
 }
 
-/// Bytes of a trace beside its spans.
-pub(crate) const ENTRY: usize = 512;
+/// Bytes of a trace beside its spans: itself, its places in maps, its row of lists.
+pub(crate) const ENTRY: usize = 3072;
 
 /// Result of adding a span.
 pub(crate) enum Added {
@@ -60,6 +65,7 @@ impl Entry {
             errors: 0,
             is_pinned: false,
             cut: 0,
+            summary: RefCell::new(None),
         }
     }
 
@@ -110,7 +116,9 @@ impl Entry {
 
     /// Open spans of which no finished record has come meanwhile.
     pub(crate) fn running(&self) -> impl Iterator<Item = &SpanData> {
-        self.open.iter().filter(|span| !self.index.contains_key(&span.span_id))
+        self.open
+            .iter()
+            .filter(|span| !self.index.contains_key(&span.span_id))
     }
 
     pub(crate) fn to_logs(&self) -> Vec<LogData> {
@@ -122,14 +130,22 @@ impl Entry {
     /// From the earliest start to the latest end.
     pub(crate) fn extent(&self) -> (u64, u64) {
         let finished = self.spans.iter().map(|span| (span.start, span.end));
-        let open = self.open.iter().map(|span| (span.start_unix_nanos, span.end_unix_nanos));
-        let extent = finished.chain(open).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let open = self
+            .open
+            .iter()
+            .map(|span| (span.start_unix_nanos, span.end_unix_nanos));
+        let extent = finished
+            .chain(open)
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         extent.unwrap_or_default()
     }
 
     /// The span that stands for the trace: the earliest without a parent, or else whose parent is missing.
     pub(crate) fn first_root(&self) -> Option<&StoredSpan> {
-        let is_root = |span: &&StoredSpan| span.parent.is_none_or(|parent| !self.index.contains_key(&parent));
+        let is_root = |span: &&StoredSpan| {
+            span.parent
+                .is_none_or(|parent| !self.index.contains_key(&parent))
+        };
         let roots = self.spans.iter().filter(is_root);
         // in a cycle there is none
         let first = roots.min_by_key(|span| (span.parent.is_some(), span.start));
@@ -160,6 +176,9 @@ impl Entry {
             }
         }
         services.sort_by_key(|(_, start, _)| *start);
-        services.into_iter().map(|(name, _, count)| (name, count)).collect()
+        services
+            .into_iter()
+            .map(|(name, _, count)| (name, count))
+            .collect()
     }
 }

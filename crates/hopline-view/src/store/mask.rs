@@ -22,7 +22,9 @@ pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
 /// The header that an attribute records.
 fn header(key: &str) -> Option<&str> {
     let rest = key.strip_prefix("http.")?;
-    let rest = rest.strip_prefix("request.header.").or_else(|| rest.strip_prefix("response.header."))?;
+    let rest = rest
+        .strip_prefix("request.header.")
+        .or_else(|| rest.strip_prefix("response.header."))?;
     Some(rest)
 }
 
@@ -51,14 +53,24 @@ mod tests {
         ] {
             assert_eq!(masked(key, text), REDACTED, "{key}");
         }
-        assert_eq!(masked("url.full", "https://u:p@h/x"), "https://REDACTED:REDACTED@h/x");
-        for (key, text) in [("session.id", "7"), ("http.route", "/orders/{id}"), ("db.query.text", "SELECT 1")] {
+        assert_eq!(
+            masked("url.full", "https://u:p@h/x"),
+            "https://REDACTED:REDACTED@h/x"
+        );
+        for (key, text) in [
+            ("session.id", "7"),
+            ("http.route", "/orders/{id}"),
+            ("db.query.text", "SELECT 1"),
+        ] {
             assert_eq!(masked(key, text), text, "{key}");
         }
     }
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!(["", "a", "aé", "aéb"].map(|text| cut(text, 2)), ["", "a", "a", "a"]);
+        assert_eq!(
+            ["", "a", "aé", "aéb"].map(|text| cut(text, 2)),
+            ["", "a", "a", "a"]
+        );
     }
 }

@@ -106,7 +106,9 @@ impl Store {
             self.loss.evict(Reason::SpansPerTrace, 0, 1);
             return;
         }
-        let resource = self.origins.find(&span.resource, limits.value_bytes, &mut self.texts);
+        let resource = self
+            .origins
+            .find(&span.resource, limits.value_bytes, &mut self.texts);
         let mut storing = Storing {
             texts: &mut self.texts,
             value_bytes: limits.value_bytes,
@@ -133,8 +135,12 @@ impl Store {
 
     fn merge(&mut self, id: TraceId, newer: StoredSpan, at: usize) {
         self.loss.merged += 1;
-        let Some(entry) = self.traces.get_mut(&id) else { return };
-        let Some(known) = entry.spans.get_mut(at) else { return };
+        let Some(entry) = self.traces.get_mut(&id) else {
+            return;
+        };
+        let Some(known) = entry.spans.get_mut(at) else {
+            return;
+        };
         let (bytes, was_error) = (known.bytes(), known.is_error);
         let resource = std::sync::Arc::clone(&newer.resource);
         known.merge(newer, &mut self.texts);
@@ -151,12 +157,18 @@ impl Store {
                 self.loss.evict(Reason::Logs, 0, 1);
                 continue;
             };
-            if self.traces.get(&id).is_some_and(|entry| entry.logs.len() >= LOGS_PER_TRACE) {
+            if self
+                .traces
+                .get(&id)
+                .is_some_and(|entry| entry.logs.len() >= LOGS_PER_TRACE)
+            {
                 self.loss.evict(Reason::Logs, 0, 1);
                 continue;
             }
             let limits = self.limits;
-            let resource = self.origins.find(&log.resource, limits.value_bytes, &mut self.texts);
+            let resource = self
+                .origins
+                .find(&log.resource, limits.value_bytes, &mut self.texts);
             let mut storing = Storing {
                 texts: &mut self.texts,
                 value_bytes: limits.value_bytes,
@@ -212,8 +224,12 @@ impl Store {
 
     /// Traces, the one that changed last first.
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
-        let mut ids: Vec<(u64, TraceId)> =
-            self.order.iter().flatten().map(|(seq, id)| (*seq, *id)).collect();
+        let mut ids: Vec<(u64, TraceId)> = self
+            .order
+            .iter()
+            .flatten()
+            .map(|(seq, id)| (*seq, *id))
+            .collect();
         ids.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
         ids.into_iter().filter_map(|(_, id)| self.trace(id))
     }
@@ -232,7 +248,12 @@ impl Store {
             return None;
         }
         let later = self.gone.iter().rev().take_while(|(at, _)| *at > seq);
-        Some(later.map(|(_, id)| *id).filter(|id| !self.traces.contains_key(id)).collect())
+        Some(
+            later
+                .map(|(_, id)| *id)
+                .filter(|id| !self.traces.contains_key(id))
+                .collect(),
+        )
     }
 
     /// The number of the last change.
@@ -290,7 +311,9 @@ impl Store {
 
     /// Numbers a change of this trace.
     fn touch(&mut self, id: TraceId) {
-        let Some(entry) = self.traces.get_mut(&id) else { return };
+        let Some(entry) = self.traces.get_mut(&id) else {
+            return;
+        };
         for order in &mut self.order {
             order.remove(&entry.seq);
         }
@@ -309,9 +332,16 @@ impl Store {
             } else {
                 return;
             };
-            let oldest = self.order.iter().find_map(|order| order.values().find(|id| Some(**id) != last).copied());
+            let oldest = self
+                .order
+                .iter()
+                .find_map(|order| order.values().find(|id| Some(**id) != last).copied());
             // a trace that does not fit alone goes, too
-            let Some(id) = oldest.or_else(|| self.order.iter().find_map(|order| order.values().next().copied())) else {
+            let Some(id) = oldest.or_else(|| {
+                self.order
+                    .iter()
+                    .find_map(|order| order.values().next().copied())
+            }) else {
                 return;
             };
             self.let_go(id, reason);

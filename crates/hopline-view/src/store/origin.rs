@@ -22,7 +22,12 @@ pub(crate) struct Origins {
 const OVERHEAD: usize = 512;
 
 impl Origins {
-    pub(crate) fn find(&mut self, resource: &Arc<Resource>, value_bytes: usize, texts: &mut Interner) -> Arc<StoredResource> {
+    pub(crate) fn find(
+        &mut self,
+        resource: &Arc<Resource>,
+        value_bytes: usize,
+        texts: &mut Interner,
+    ) -> Arc<StoredResource> {
         if let Some((seen, stored)) = &self.last
             && Arc::ptr_eq(seen, resource)
         {
@@ -53,7 +58,10 @@ impl Origins {
 
     /// Gives a resource back; the last use frees it.
     pub(crate) fn release(&mut self, resource: Arc<StoredResource>, texts: &mut Interner) {
-        let is_last = self.last.as_ref().is_some_and(|(_, last)| Arc::ptr_eq(last, &resource));
+        let is_last = self
+            .last
+            .as_ref()
+            .is_some_and(|(_, last)| Arc::ptr_eq(last, &resource));
         // one count is the table's own
         if Arc::strong_count(&resource) == 2 && !is_last {
             let key = format!("{:?}", resource.resource).into_boxed_str();
@@ -80,11 +88,17 @@ fn safe(resource: &Resource, value_bytes: usize) -> Resource {
     const MAX: usize = 128;
     let attributes = resource.iter().take(MAX).map(|(key, value)| {
         let value = match value {
-            OwnedValue::Text(text) => OwnedValue::Text(masked(key, cut(text, value_bytes)).into_owned()),
-            OwnedValue::Array(_) => OwnedValue::Text(cut(&value.to_string(), value_bytes).to_owned()),
+            OwnedValue::Text(text) => {
+                OwnedValue::Text(masked(key, cut(text, value_bytes)).into_owned())
+            }
+            OwnedValue::Array(_) => {
+                OwnedValue::Text(cut(&value.to_string(), value_bytes).to_owned())
+            }
             plain => plain.clone(),
         };
         (cut(key, 256), value)
     });
-    attributes.fold(Resource::empty(), |resource, (key, value)| resource.with(key, value))
+    attributes.fold(Resource::empty(), |resource, (key, value)| {
+        resource.with(key, value)
+    })
 }

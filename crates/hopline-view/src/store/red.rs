@@ -103,7 +103,9 @@ impl Red {
             kind: span.kind,
             slots: VecDeque::new(),
         });
-        self.buckets += route.slot(second).add(span.duration_nanos(), span.is_error());
+        self.buckets += route
+            .slot(second)
+            .add(span.duration_nanos(), span.is_error());
         if self.buckets > MAX_BUCKETS {
             self.forget_before(now.saturating_sub(WINDOW));
             let mut oldest = now.saturating_sub(WINDOW);
@@ -141,7 +143,11 @@ impl Red {
                 }),
             }
         }
-        Services { now, window, services }
+        Services {
+            now,
+            window,
+            services,
+        }
     }
 }
 
@@ -149,14 +155,21 @@ impl Route {
     /// The slot of this second; mostly the last one.
     fn slot(&mut self, second: u64) -> &mut Slot {
         let after = self.slots.partition_point(|slot| slot.second < second);
-        if self.slots.get(after).is_none_or(|slot| slot.second != second) {
-            self.slots.insert(after, Slot {
-                second,
-                count: 0,
-                errors: 0,
-                max: 0,
-                buckets: Vec::new(),
-            });
+        if self
+            .slots
+            .get(after)
+            .is_none_or(|slot| slot.second != second)
+        {
+            self.slots.insert(
+                after,
+                Slot {
+                    second,
+                    count: 0,
+                    errors: 0,
+                    max: 0,
+                    buckets: Vec::new(),
+                },
+            );
         }
         &mut self.slots[after]
     }
@@ -174,7 +187,10 @@ impl Route {
         };
         for index in 0..STEPS {
             let from = first + index * step;
-            let slots = self.slots.iter().filter(|slot| (from..from + step).contains(&slot.second));
+            let slots = self
+                .slots
+                .iter()
+                .filter(|slot| (from..from + step).contains(&slot.second));
             let sum = Slot::sum(from, slots);
             spark.count.push(sum.count.into());
             spark.errors.push(sum.errors.into());
@@ -203,7 +219,10 @@ impl Slot {
         self.errors = self.errors.saturating_add(u32::from(is_error));
         self.max = self.max.max(nanos);
         let bucket = bucket(nanos);
-        match self.buckets.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+        match self
+            .buckets
+            .binary_search_by_key(&bucket, |(bucket, _)| *bucket)
+        {
             Ok(at) => {
                 self.buckets[at].1 = self.buckets[at].1.saturating_add(1);
                 0
@@ -284,7 +303,11 @@ mod tests {
     use super::*;
 
     fn request(name: &str, end_second: u64, nanos: u64) -> SpanData {
-        let mut span = SpanData::new(name, TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+        let mut span = SpanData::new(
+            name,
+            TraceId::from_u128(1).unwrap(),
+            SpanId::from_u64(1).unwrap(),
+        );
         span.kind = Kind::Server;
         span.end_unix_nanos = end_second * NANOS;
         span.start_unix_nanos = span.end_unix_nanos - nanos;
@@ -293,7 +316,15 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_its_values_within_six_percent() {
-        for nanos in [1024, 1_500, 10_000, 999_999, 123_456_789, 60 * NANOS, u64::MAX / 3] {
+        for nanos in [
+            1024,
+            1_500,
+            10_000,
+            999_999,
+            123_456_789,
+            60 * NANOS,
+            u64::MAX / 3,
+        ] {
             let middle = middle(bucket(nanos)) as f64;
             let off = (middle - nanos as f64).abs() / nanos as f64;
             assert!(off <= 0.0626, "{nanos}: {middle}");
@@ -305,14 +336,24 @@ mod tests {
         let mut red = Red::default();
         let now = 10_000;
         for request_number in 1..=100 {
-            red.count(&request("GET /", now - request_number, request_number * 1_000_000), now * NANOS);
+            red.count(
+                &request("GET /", now - request_number, request_number * 1_000_000),
+                now * NANOS,
+            );
         }
         red.count(&request("GET /", now - WINDOW, 1), now * NANOS);
         let services = red.read(60, now * NANOS);
         let route = &services.services[0].routes[0];
         // now itself is the 60th second
-        assert_eq!((route.count, route.spark.count.iter().sum::<u64>()), (59, 59));
-        assert!((28_000_000..32_000_000).contains(&route.p50), "{}", route.p50);
+        assert_eq!(
+            (route.count, route.spark.count.iter().sum::<u64>()),
+            (59, 59)
+        );
+        assert!(
+            (28_000_000..32_000_000).contains(&route.p50),
+            "{}",
+            route.p50
+        );
         let all = red.read(WINDOW, now * NANOS);
         assert_eq!(all.services[0].routes[0].count, 100);
     }
@@ -327,7 +368,14 @@ mod tests {
         assert!(red.routes.len() <= MAX_ROUTES + 1);
         for number in 0..2 * MAX_BUCKETS as u64 {
             let second = now - number / 10 % WINDOW;
-            red.count(&request(&format!("GET /{}", number % 500), second, 1_000 << (number % 40)), now * NANOS);
+            red.count(
+                &request(
+                    &format!("GET /{}", number % 500),
+                    second,
+                    1_000 << (number % 40),
+                ),
+                now * NANOS,
+            );
         }
         assert!(red.buckets <= MAX_BUCKETS, "{}", red.buckets);
     }

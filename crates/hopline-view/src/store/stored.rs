@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hopline_core::{
-    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId, StatusData, TraceFlags,
-    TraceId, TraceState,
+    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
+    StatusData, TraceFlags, TraceId, TraceState,
 };
 
 use super::counts::Loss;
@@ -110,8 +110,15 @@ impl Storing<'_> {
             events,
             links: self.items(&span.links, |_, link| link.span_context.clone()),
             tracestate: span.tracestate.clone(),
-            dropped: [span.dropped_attributes, span.dropped_events, span.dropped_links],
-            scope: [self.text("", &span.scope.name), self.text("", &span.scope.version)],
+            dropped: [
+                span.dropped_attributes,
+                span.dropped_events,
+                span.dropped_links,
+            ],
+            scope: [
+                self.text("", &span.scope.name),
+                self.text("", &span.scope.version),
+            ],
             resource: Arc::clone(resource),
         }
     }
@@ -143,10 +150,14 @@ impl Storing<'_> {
             OwnedValue::F64(number) => StoredValue::F64(*number),
             OwnedValue::Text(text) => StoredValue::Text(self.text(key, text)),
             // an element that is an array itself is text: nothing nests, so nothing recurses
-            OwnedValue::Array(values) => StoredValue::Array(self.items(values, |storing, value| match value {
-                OwnedValue::Array(_) => StoredValue::Text(storing.text(key, &value.to_string())),
-                flat => storing.value(key, flat),
-            })),
+            OwnedValue::Array(values) => {
+                StoredValue::Array(self.items(values, |storing, value| match value {
+                    OwnedValue::Array(_) => {
+                        StoredValue::Text(storing.text(key, &value.to_string()))
+                    }
+                    flat => storing.value(key, flat),
+                }))
+            }
         }
     }
 
@@ -154,13 +165,18 @@ impl Storing<'_> {
         let part = cut(text, self.value_bytes);
         self.loss.cut_values += u64::from(part.len() < text.len());
         let shown = masked(key, part);
-        self.loss.masked += u64::from(matches!(shown, std::borrow::Cow::Owned(_)) || !std::ptr::eq(&*shown, part));
+        self.loss.masked +=
+            u64::from(matches!(shown, std::borrow::Cow::Owned(_)) || !std::ptr::eq(&*shown, part));
         self.texts.intern(&shown)
     }
 
     fn items<T, S>(&mut self, items: &[T], mut store: impl FnMut(&mut Self, &T) -> S) -> Box<[S]> {
         self.loss.cut_values += items.len().saturating_sub(MAX_ITEMS) as u64;
-        items.iter().take(MAX_ITEMS).map(|item| store(self, item)).collect()
+        items
+            .iter()
+            .take(MAX_ITEMS)
+            .map(|item| store(self, item))
+            .collect()
     }
 }
 
@@ -169,8 +185,14 @@ impl StoredSpan {
     pub(crate) fn bytes(&self) -> usize {
         // the index of the trace has an entry for each span
         const INDEX: usize = 32;
-        let events = self.events.iter().map(|event| size_of::<StoredEvent>() + attribute_bytes(&event.attributes));
-        let links = self.links.iter().map(|link| size_of::<SpanContext>() + link.tracestate().as_str().len());
+        let events = self
+            .events
+            .iter()
+            .map(|event| size_of::<StoredEvent>() + attribute_bytes(&event.attributes));
+        let links = self
+            .links
+            .iter()
+            .map(|link| size_of::<SpanContext>() + link.tracestate().as_str().len());
         INDEX
             + attribute_bytes(&self.attributes)
             + events.sum::<usize>()
@@ -178,12 +200,11 @@ impl StoredSpan {
             + self.tracestate.as_str().len()
     }
 
-    pub(crate) fn duration(&self) -> u64 {
-        self.end - self.start
-    }
-
     pub(crate) fn attribute(&self, key: &str) -> Option<&StoredValue> {
-        self.attributes.iter().find(|(known, _)| **known == *key).map(|(_, value)| value)
+        self.attributes
+            .iter()
+            .find(|(known, _)| **known == *key)
+            .map(|(_, value)| value)
     }
 
     pub(crate) fn to_data(&self, trace_id: TraceId) -> SpanData {
@@ -197,9 +218,15 @@ impl StoredSpan {
             attributes: owned(&event.attributes),
         });
         span.events = events.collect();
-        let links = self.links.iter().map(|link| LinkData { span_context: link.clone() });
+        let links = self.links.iter().map(|link| LinkData {
+            span_context: link.clone(),
+        });
         span.links = links.collect();
-        [span.dropped_attributes, span.dropped_events, span.dropped_links] = self.dropped;
+        [
+            span.dropped_attributes,
+            span.dropped_events,
+            span.dropped_links,
+        ] = self.dropped;
         let [name, version] = &self.scope;
         span.scope = ScopeData {
             name: name.as_ref().to_owned().into(),
@@ -222,7 +249,9 @@ impl StoredSpan {
         span.flags = self.flags;
         (span.start_unix_nanos, span.end_unix_nanos) = (self.start, self.end);
         if self.is_error {
-            span.status = StatusData::Error { message: String::new() };
+            span.status = StatusData::Error {
+                message: String::new(),
+            };
         }
         span.resource = Arc::clone(&self.resource.resource);
         span
@@ -256,7 +285,11 @@ impl StoredSpan {
             texts.release(event.name);
             release(event.attributes, texts);
         }
-        for text in [Some(self.name), self.message].into_iter().flatten().chain(self.scope) {
+        for text in [Some(self.name), self.message]
+            .into_iter()
+            .flatten()
+            .chain(self.scope)
+        {
             texts.release(text);
         }
     }
@@ -294,7 +327,9 @@ impl StoredValue {
             Self::I64(number) => OwnedValue::I64(*number),
             Self::F64(number) => OwnedValue::F64(*number),
             Self::Text(text) => OwnedValue::Text(text.as_ref().to_owned()),
-            Self::Array(values) => OwnedValue::Array(values.iter().map(Self::to_owned_value).collect()),
+            Self::Array(values) => {
+                OwnedValue::Array(values.iter().map(Self::to_owned_value).collect())
+            }
         }
     }
 
@@ -320,10 +355,14 @@ fn attribute_bytes(attributes: &[(Text, StoredValue)]) -> usize {
         StoredValue::Array(values) => size_of_val(&**values),
         _ => 0,
     };
-    attributes.iter().map(|(_, value)| size_of::<(Text, StoredValue)>() + more(value)).sum()
+    attributes
+        .iter()
+        .map(|(_, value)| size_of::<(Text, StoredValue)>() + more(value))
+        .sum()
 }
 
 fn owned(attributes: &[(Text, StoredValue)]) -> Vec<(String, OwnedValue)> {
-    let owned = |(key, value): &(Text, StoredValue)| (key.as_ref().to_owned(), value.to_owned_value());
+    let owned =
+        |(key, value): &(Text, StoredValue)| (key.as_ref().to_owned(), value.to_owned_value());
     attributes.iter().map(owned).collect()
 }

@@ -1,0 +1,53 @@
+//! `hopline view`: receivers and page on ports of their own.
+
+use hopline_view::{ServerOptions, View, ViewLimits, decode};
+
+use crate::Result;
+use crate::args::ViewOptions;
+
+pub(crate) fn run(options: ViewOptions) -> Result<bool> {
+    let limits = ViewLimits::default()
+        .bytes(options.memory << 20)
+        .traces(options.traces);
+    let view = View::with_limits(limits);
+    for file in &options.files {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let decoded =
+            decode::file(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        anstream::println!("{}: {} spans", file.display(), decoded.spans.len());
+        view.add(&decoded.spans, &decoded.logs);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(&view, options))
+}
+
+async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
+    let at = |port| (options.bind, port).into();
+    let mut server = ServerOptions::default()
+        .page(at(options.port))
+        .otlp_http(at(options.http_port))
+        .otlp_grpc(at(options.grpc_port));
+    if options.no_grpc {
+        server = server.without_grpc();
+    }
+    for host in options.hosts {
+        server = server.allow_host(host);
+    }
+    let variable = std::env::var("HOPLINE_VIEW_TOKEN")
+        .ok()
+        .filter(|token| !token.is_empty());
+    if let Some(token) = options.token.or(variable) {
+        server = server.token(token);
+    }
+    let server = server.start(view).await?;
+    anstream::println!("page       {}", server.page_url());
+    anstream::println!("OTLP/HTTP  http://{}", server.otlp_http());
+    if let Some(address) = server.otlp_grpc() {
+        anstream::println!("OTLP/gRPC  http://{address}");
+    }
+    tokio::signal::ctrl_c().await?;
+    Ok(true)
+}

@@ -1,0 +1,135 @@
+//! Lists over all traces: the list itself, the scatter, the services; and the facts of the viewer.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::Api;
+use super::error::ApiError;
+use super::params::Params;
+use super::summary::Summary;
+use crate::limits::ViewLimits;
+use crate::store::counts::Counts;
+use crate::store::red::{Services, WINDOW};
+use crate::view::now_nanos;
+
+#[derive(Serialize)]
+pub(super) struct Info {
+    version: &'static str,
+    mode: &'static str,
+    base: &'static str,
+    receivers: Vec<String>,
+    limits: ViewLimits,
+    counts: Counts,
+    licences: [(); 0],
+}
+
+pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
+    Json(Info {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: api.about.mode,
+        base: api.about.base,
+        receivers: api.about.receivers.clone(),
+        limits: api.view.shared.limits,
+        counts: api.view.counts(),
+        licences: [],
+    })
+}
+
+#[derive(Serialize)]
+pub(super) struct List {
+    seq: u64,
+    run: String,
+    total: usize,
+    matched: usize,
+    traces: Vec<Arc<Summary>>,
+}
+
+pub(super) async fn traces(State(api): State<Api>, params: Params) -> Result<Json<List>, ApiError> {
+    let search = params.search()?;
+    let limit = params.number("limit", 100, 1000)?;
+    let offset = params.number("offset", 0, usize::MAX)?;
+    let sort = params.text("sort").unwrap_or("recent");
+    api.view.refresh_open();
+    let store = api.view.lock();
+    let mut total = 0;
+    let counted = store.newest_first().inspect(|_| total += 1);
+    let mut found: Vec<_> = counted.filter(|entry| search.matches(entry)).collect();
+    match sort {
+        "recent" => {}
+        "slowest" => found.sort_by_cached_key(|entry| {
+            let (start, end) = entry.extent();
+            Reverse(end - start)
+        }),
+        "spans" => found.sort_by_key(|entry| Reverse(entry.spans.len())),
+        "errors" => found.sort_by_key(|entry| Reverse(entry.errors)),
+        _ => {
+            return Err(ApiError::bad_parameter(
+                "sort: write recent, slowest, spans or errors",
+            ));
+        }
+    }
+    Ok(Json(List {
+        seq: store.seq(),
+        run: api.view.shared.run.clone(),
+        total,
+        matched: found.len(),
+        traces: found
+            .into_iter()
+            .skip(offset)
+            .take(limit)
+            .map(Summary::of)
+            .collect(),
+    }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Scatter {
+    points: Vec<(f64, u64, u32, String, String, String)>,
+}
+
+pub(super) async fn scatter(
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Scatter>, ApiError> {
+    let search = params.search()?;
+    let limit = params.number("limit", 2000, 10_000)?;
+    let store = api.view.lock();
+    let found = store
+        .newest_first()
+        .filter(|entry| search.matches(entry))
+        .take(limit);
+    let points = found.map(|entry| {
+        let summary = Summary::of(entry);
+        (
+            summary.start_ms,
+            summary.duration,
+            summary.errors,
+            summary.id.clone(),
+            summary.name.clone(),
+            summary.service.clone(),
+        )
+    });
+    Ok(Json(Scatter {
+        points: points.collect(),
+    }))
+}
+
+pub(super) async fn services(
+    State(api): State<Api>,
+    params: Params,
+) -> Result<Json<Services>, ApiError> {
+    let window = params.number("window", 300, WINDOW as usize)?.max(60) as u64;
+    Ok(Json(api.view.lock().red.read(window, now_nanos())))
+}
+
+pub(super) async fn clear(State(api): State<Api>) -> StatusCode {
+    let mut store = api.view.lock();
+    store.clear();
+    api.view.announce(store);
+    StatusCode::NO_CONTENT
+}

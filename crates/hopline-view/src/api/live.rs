@@ -1,0 +1,209 @@
+//! The live stream: changed traces as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde::Serialize;
+
+use super::Api;
+use super::error::ApiError;
+use super::params::Params;
+use super::summary::Summary;
+use crate::Search;
+use crate::store::counts::Counts;
+use crate::view::{Shared, View};
+
+/// Streams at the same time.
+const MAX_STREAMS: usize = 64;
+/// Changes within this time are one event per trace.
+const GATHERED: Duration = Duration::from_millis(250);
+/// Spans that have not ended are looked at this often while somebody follows.
+const OPEN_LOOK: Duration = Duration::from_millis(500);
+const STATS: Duration = Duration::from_secs(1);
+
+pub(super) async fn live(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<impl IntoResponse, ApiError> {
+    let search = params.search()?;
+    let place = Place::take(&api.view)?;
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .or_else(|| params.text("last"));
+    let from = last.map(|last| Follower::position(&api.view, last));
+    let follower = Follower {
+        view: api.view,
+        search,
+        seq: 0,
+        counted: None,
+        pending: Vec::new(),
+        _place: place,
+    };
+    Ok(Sse::new(follower.start(from))
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// One of the streams; given back when the stream is dropped, as it is when the reader has gone.
+#[derive(Debug)]
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(view: &View) -> Result<Self, ApiError> {
+        let streams = &view.shared.streams;
+        let taken = streams.fetch_update(Relaxed, Relaxed, |count| {
+            (count < MAX_STREAMS).then_some(count + 1)
+        });
+        match taken {
+            Ok(_) => Ok(Self(Arc::clone(&view.shared))),
+            Err(_) => Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many",
+                format!("{MAX_STREAMS} readers follow already; close a page"),
+            )),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Where a reader resumes.
+enum Position {
+    After(u64),
+    /// It followed a store that is gone, or too long ago.
+    Unknown,
+}
+
+struct Follower {
+    view: View,
+    search: Search,
+    seq: u64,
+    /// When counters were sent last, and what they were.
+    counted: Option<(Instant, Counts)>,
+    pending: Vec<Event>,
+    _place: Place,
+}
+
+#[derive(Serialize)]
+struct Gone {
+    ids: Vec<String>,
+}
+
+impl Follower {
+    fn position(view: &View, last: &str) -> Position {
+        let parsed = last
+            .split_once('-')
+            .and_then(|(run, seq)| Some((run, seq.parse::<u64>().ok()?)));
+        match parsed {
+            Some((run, seq)) if run == view.shared.run && view.lock().gone_since(seq).is_some() => {
+                Position::After(seq)
+            }
+            _ => Position::Unknown,
+        }
+    }
+
+    /// The events, without end. Dropped with the connection; nothing is held between two events but a number.
+    fn start(mut self, from: Option<Position>) -> impl Stream<Item = Result<Event, Infallible>> {
+        let mut changes = self.view.changes();
+        self.seq = match from {
+            Some(Position::After(seq)) => seq,
+            // the list was loaded just before
+            _ => self.view.lock().seq(),
+        };
+        if matches!(from, Some(Position::Unknown)) {
+            let run = serde_json::json!({"run": self.view.shared.run});
+            self.push("reset", &run);
+        }
+        self.push_counts();
+        self.gather();
+        let state = (self, changes.clone());
+        changes.mark_unchanged();
+        unfold(state, |(mut follower, mut changes)| async move {
+            loop {
+                if let Some(event) = follower.pending.pop() {
+                    return Some((Ok(event), (follower, changes)));
+                }
+                tokio::select! {
+                    // the sender lives as long as the view, which the follower holds
+                    _ = changes.changed() => {
+                        tokio::time::sleep(GATHERED).await;
+                        changes.mark_unchanged();
+                    }
+                    () = tokio::time::sleep(OPEN_LOOK) => follower.view.refresh_open(),
+                }
+                follower.gather();
+            }
+        })
+    }
+
+    /// Collects what changed, the oldest change on top of the stack.
+    fn gather(&mut self) {
+        let (changed, gone, now) = {
+            let store = self.view.lock();
+            let changed = store
+                .changed_since(self.seq)
+                .into_iter()
+                .filter(|entry| self.search.matches(entry));
+            let changed: Vec<Arc<Summary>> = changed.map(Summary::of).collect();
+            (changed, store.gone_since(self.seq), store.seq())
+        };
+        match gone {
+            None => {
+                let run = serde_json::json!({"run": self.view.shared.run});
+                self.seq = now;
+                self.push("reset", &run);
+            }
+            Some(ids) if !ids.is_empty() => {
+                let ids = ids.iter().map(ToString::to_string).collect();
+                self.push("gone", &Gone { ids });
+            }
+            Some(_) => {}
+        }
+        for summary in changed {
+            self.seq = summary.seq;
+            self.push("trace", &*summary);
+        }
+        self.seq = now;
+        let is_due = self
+            .counted
+            .as_ref()
+            .is_none_or(|(at, _)| at.elapsed() >= STATS);
+        if is_due {
+            self.push_counts();
+        }
+        self.pending.reverse();
+    }
+
+    fn push_counts(&mut self) {
+        let counts = self.view.counts();
+        if self
+            .counted
+            .as_ref()
+            .is_none_or(|(_, known)| *known != counts)
+        {
+            self.push("stats", &counts);
+            self.counted = Some((Instant::now(), counts));
+        }
+    }
+
+    fn push(&mut self, name: &str, data: &impl Serialize) {
+        // maps with text keys and finite numbers always serialise
+        let data = serde_json::to_string(data).unwrap_or_default();
+        let id = format!("{}-{}", self.view.shared.run, self.seq);
+        self.pending
+            .push(Event::default().event(name).id(id).data(data));
+    }
+}

@@ -1,0 +1,77 @@
+//! The JSON API and the page, as a router.
+
+pub(crate) mod detail;
+pub(crate) mod error;
+mod lists;
+mod live;
+mod page;
+mod params;
+pub(crate) mod summary;
+mod traces;
+pub(crate) mod value;
+mod whole;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::assets::Document;
+use crate::guard::{Guard, guard};
+use crate::view::View;
+
+/// Bytes of an imported file.
+const MAX_IMPORT: usize = 64 << 20;
+
+/// All that a route needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    pub(crate) view: View,
+    pub(crate) document: Arc<Document>,
+    pub(crate) about: Arc<About>,
+}
+
+/// Where and how the page is served.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) mode: &'static str,
+    pub(crate) base: &'static str,
+    pub(crate) receivers: Vec<String>,
+}
+
+/// The routes below `about.base`, each behind the guard.
+pub(crate) fn router(view: &View, guard_rules: Guard, about: About) -> Router {
+    let api = Api {
+        view: view.clone(),
+        document: Arc::new(Document::new(about.base)),
+        about: Arc::new(about),
+    };
+    Router::new()
+        .route("/", get(page::document))
+        .route("/{*path}", get(page::asset))
+        .route("/t/{trace}", get(page::document))
+        .route("/api/info", get(lists::info))
+        .route("/api/traces", get(lists::traces).delete(lists::clear))
+        .route("/api/scatter", get(lists::scatter))
+        .route("/api/traces/{id}", get(traces::detail))
+        .route("/api/traces/{id}/search", get(traces::search))
+        .route("/api/traces/{id}/spans/{span}", get(traces::span))
+        .route("/api/traces/{id}/logs", get(traces::logs))
+        .route("/api/traces/{id}/map", get(traces::map))
+        .route("/api/traces/{id}/otlp.json", get(traces::otlp))
+        .route("/api/traces/{id}/perfetto.json", get(traces::perfetto))
+        .route(
+            "/api/traces/{id}/pin",
+            post(traces::pin).delete(traces::unpin),
+        )
+        .route("/api/services", get(lists::services))
+        .route("/api/map", get(whole::map))
+        .route("/api/diff", get(whole::diff))
+        .route("/api/why", get(whole::why))
+        .route("/api/live", get(live::live))
+        .route("/api/import", post(whole::import))
+        .layer(DefaultBodyLimit::max(MAX_IMPORT))
+        .layer(axum::middleware::from_fn_with_state(guard_rules, guard))
+        .with_state(api)
+}

@@ -1,0 +1,61 @@
+//! The page's document and files.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::Api;
+use super::error::ApiError;
+use crate::assets::{self, INDEX};
+
+/// Paths of the page's views, which all have the one document.
+const VIEWS: [&str; 5] = ["", "services", "map", "compare", "about"];
+
+pub(super) async fn document(State(api): State<Api>, headers: HeaderMap) -> Response {
+    let mut response = file(
+        &headers,
+        "text/html; charset=utf-8",
+        api.document.html.clone().into_bytes(),
+    );
+    if let Ok(policy) = HeaderValue::from_str(&api.document.policy) {
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+pub(super) async fn asset(
+    state: State<Api>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if VIEWS.contains(&path.as_str()) {
+        return document(state, headers).await;
+    }
+    match assets::find(&path).filter(|_| path != INDEX) {
+        Some(asset) => file(&headers, asset.media_type, asset.body().into_owned()),
+        None => ApiError::not_found("no such page").into_response(),
+    }
+}
+
+/// A file, or 304 where the reader has it.
+fn file(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
+    let tag = assets::etag(&body);
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok());
+    let is_known = known.is_some_and(|tags| {
+        tags.split(',')
+            .any(|known| known.trim().trim_start_matches("W/") == tag)
+    });
+    let caching = [
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::ETAG, tag),
+    ];
+    if is_known {
+        (StatusCode::NOT_MODIFIED, caching).into_response()
+    } else {
+        (caching, [(header::CONTENT_TYPE, media_type)], body).into_response()
+    }
+}

@@ -1,0 +1,174 @@
+//! A trace as one row of a list.
+
+use std::sync::Arc;
+
+use hopline_analysis::{describe, traces};
+use hopline_core::SpanData;
+use serde::Serialize;
+
+use crate::store::entry::Entry;
+use crate::store::red::kind_name;
+
+/// A trace as lists and the live stream show it; see the front page of the crate for the fields.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    pub(crate) id: String,
+    pub(crate) seq: u64,
+    pub(crate) name: String,
+    pub(crate) service: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<i64>,
+    pub(crate) start_ms: f64,
+    start_ns: String,
+    pub(crate) duration: u64,
+    pub(crate) spans: usize,
+    pub(crate) errors: u32,
+    services: Vec<ServiceCount>,
+    incomplete: bool,
+    open: usize,
+    pinned: bool,
+    cut: u64,
+    logs: usize,
+    bars: Vec<Bar>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ServiceCount {
+    name: String,
+    spans: u32,
+}
+
+/// Start, duration, index of the service, depth, flags.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Bar(u64, u64, usize, usize, u8);
+
+/// Bars of a summary.
+const BARS: usize = 24;
+/// Services of a summary.
+const SERVICES: usize = 16;
+/// Characters of a name.
+const NAME: usize = 200;
+const IS_ERROR: u8 = 1;
+const IS_OPEN: u8 = 2;
+const IS_CRITICAL: u8 = 4;
+
+impl Summary {
+    /// Of a trace that is shown. Made again only after a change.
+    pub(crate) fn of(entry: &Entry) -> Arc<Self> {
+        let mut cached = entry.summary.borrow_mut();
+        match &*cached {
+            Some(summary) if summary.seq == entry.seq => Arc::clone(summary),
+            _ => {
+                let summary = Arc::new(Self::new(entry));
+                *cached = Some(Arc::clone(&summary));
+                summary
+            }
+        }
+    }
+
+    fn new(entry: &Entry) -> Self {
+        let root = entry.first_root().map(|root| root.to_data(entry.id));
+        let root = root.or_else(|| {
+            entry
+                .open
+                .iter()
+                .min_by_key(|span| span.start_unix_nanos)
+                .cloned()
+        });
+        let name = root.as_ref().map(describe::label).unwrap_or_default();
+        let (start, end) = entry.extent();
+        let mut services: Vec<ServiceCount> = entry
+            .services()
+            .into_iter()
+            .map(|(name, spans)| ServiceCount {
+                name: shortened(&name),
+                spans,
+            })
+            .collect();
+        if services.is_empty() {
+            services.extend(root.as_ref().map(|root| ServiceCount {
+                name: shortened(root.service()),
+                spans: 0,
+            }));
+        }
+        services.truncate(SERVICES);
+        Self {
+            id: entry.id.to_string(),
+            seq: entry.seq,
+            name: shortened(&name),
+            service: root
+                .as_ref()
+                .map(|root| shortened(root.service()))
+                .unwrap_or_default(),
+            kind: root
+                .as_ref()
+                .map_or("internal", |root| kind_name(root.kind)),
+            http_status: root.as_ref().and_then(describe::status_code),
+            start_ms: start as f64 / 1e6,
+            start_ns: start.to_string(),
+            duration: end - start,
+            spans: entry.spans.len(),
+            errors: entry.errors,
+            bars: bars(entry, &services, start),
+            services,
+            incomplete: entry.is_incomplete(),
+            open: entry.running().count(),
+            pinned: entry.is_pinned,
+            cut: entry.cut,
+            logs: entry.logs.len(),
+        }
+    }
+}
+
+/// The first spans in tree order; where there are more than fit, the longest.
+fn bars(entry: &Entry, services: &[ServiceCount], start: u64) -> Vec<Bar> {
+    /// Beyond it only the longest spans are joined to a tree.
+    const JOINED: usize = 2_000;
+    let mut spans = entry.outlines();
+    if spans.len() > JOINED {
+        spans.sort_by_key(|span| std::cmp::Reverse(span.duration_nanos()));
+        spans.truncate(JOINED);
+    }
+    let joined = traces(&spans);
+    let Some(trace) = joined.first() else {
+        return Vec::new();
+    };
+    let critical = trace.critical_nanos();
+    let mut order = trace.in_tree_order();
+    if order.len() > BARS {
+        let mut durations: Vec<u64> = trace
+            .spans()
+            .iter()
+            .map(|span| span.duration_nanos())
+            .collect();
+        durations.sort_unstable_by_key(|nanos| std::cmp::Reverse(*nanos));
+        let least = durations.get(BARS - 1).copied().unwrap_or(0);
+        order.retain(|(index, _)| trace.spans()[*index].duration_nanos() >= least);
+        order.truncate(BARS);
+    }
+    let open: std::collections::HashSet<_> = entry.running().map(|span| span.span_id).collect();
+    let bar = |(index, depth): (usize, usize)| {
+        let span: &SpanData = trace.spans()[index];
+        let service = services
+            .iter()
+            .position(|service| service.name == span.service());
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(span.is_error(), IS_ERROR)
+            | flag(open.contains(&span.span_id), IS_OPEN)
+            | flag(critical[index] > 0, IS_CRITICAL);
+        Bar(
+            span.start_unix_nanos - start,
+            span.duration_nanos(),
+            service.unwrap_or(0),
+            depth,
+            flags,
+        )
+    };
+    order.into_iter().map(bar).collect()
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(NAME).collect()
+}

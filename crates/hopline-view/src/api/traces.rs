@@ -1,0 +1,147 @@
+//! Routes of one trace.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::Api;
+use super::detail::{Copied, Detail, Log, SpanDetail, all_logs, rows_with};
+use super::error::ApiError;
+use super::params::{Params, span_id, trace_id};
+use super::whole::{Map, map_of};
+use crate::export::{otlp_json, perfetto_json};
+
+fn copied(api: &Api, id: &str) -> Result<Copied, ApiError> {
+    let id = trace_id(id)?;
+    Copied::of(&api.view, id).ok_or_else(no_trace)
+}
+
+pub(super) fn no_trace() -> ApiError {
+    ApiError::not_found(
+        "no such trace: it never arrived, or it was let go of to stay within the bounds",
+    )
+}
+
+pub(super) async fn detail(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Detail>, ApiError> {
+    api.view.refresh_open();
+    Detail::new(&copied(&api, &id)?)
+        .map(Json)
+        .ok_or_else(no_trace)
+}
+
+#[derive(Serialize)]
+pub(super) struct Found {
+    rows: Vec<usize>,
+}
+
+pub(super) async fn search(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<Found>, ApiError> {
+    let text = params.text("q").unwrap_or_default();
+    let copied = copied(&api, &id)?;
+    let rows = if text.is_empty() {
+        Vec::new()
+    } else {
+        rows_with(&copied, text)
+    };
+    Ok(Json(Found { rows }))
+}
+
+pub(super) async fn span(
+    State(api): State<Api>,
+    Path((id, span)): Path<(String, String)>,
+) -> Result<Json<SpanDetail>, ApiError> {
+    let span = span_id(&span)?;
+    let copied = copied(&api, &id)?;
+    let knows = |trace| api.view.lock().trace(trace).is_some();
+    SpanDetail::new(&copied, span, knows)
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found("no such span in this trace"))
+}
+
+#[derive(Serialize)]
+pub(super) struct Logs {
+    logs: Vec<Log>,
+}
+
+pub(super) async fn logs(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Logs>, ApiError> {
+    Ok(Json(Logs {
+        logs: all_logs(&copied(&api, &id)?),
+    }))
+}
+
+pub(super) async fn map(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Map>, ApiError> {
+    Ok(Json(map_of(&copied(&api, &id)?.spans)))
+}
+
+pub(super) async fn otlp(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let copied = copied(&api, &id)?;
+    Ok(download(
+        &format!("trace-{}.json", copied.id),
+        otlp_json(&copied.spans, &copied.logs),
+    ))
+}
+
+pub(super) async fn perfetto(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let copied = copied(&api, &id)?;
+    Ok(download(
+        &format!("trace-{}.perfetto.json", copied.id),
+        perfetto_json(&copied.spans),
+    ))
+}
+
+/// A file to be saved under this name, which needs no quoting.
+fn download(name: &str, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+pub(super) async fn pin(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    set_pinned(&api, &id, true)
+}
+
+pub(super) async fn unpin(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    set_pinned(&api, &id, false)
+}
+
+fn set_pinned(api: &Api, id: &str, is_pinned: bool) -> Result<StatusCode, ApiError> {
+    let id = trace_id(id)?;
+    let mut store = api.view.lock();
+    if !store.pin(id, is_pinned) {
+        return Err(no_trace());
+    }
+    api.view.announce(store);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,331 @@
+//! Routes over the spans of several traces: map, comparison, reasons, import.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use hopline_analysis::diff::{self as comparison, Change};
+use hopline_analysis::{Node, service_map, traces, why as reasons};
+use hopline_core::{SpanData, TraceId};
+use serde::Serialize;
+
+use super::Api;
+use super::detail::Copied;
+use super::error::ApiError;
+use super::params::Params;
+use super::summary::Summary;
+use super::traces::no_trace;
+use crate::decode;
+
+#[derive(Serialize)]
+pub(super) struct Map {
+    nodes: Vec<MapNode>,
+    edges: Vec<MapEdge>,
+}
+
+#[derive(Serialize)]
+struct MapNode {
+    id: usize,
+    kind: &'static str,
+    name: String,
+    spans: usize,
+    errors: usize,
+}
+
+#[derive(Serialize)]
+struct MapEdge {
+    from: usize,
+    to: usize,
+    count: usize,
+    errors: usize,
+    p50: u64,
+    p95: u64,
+}
+
+/// Spans that are looked at for a map or for reasons, over all traces.
+const MAX_SPANS: usize = 200_000;
+
+pub(super) async fn map(State(api): State<Api>, params: Params) -> Result<Json<Map>, ApiError> {
+    Ok(Json(map_of(&matching(&api, &params)?)))
+}
+
+/// The spans of the newest traces that match.
+fn matching(api: &Api, params: &Params) -> Result<Vec<SpanData>, ApiError> {
+    let search = params.search()?;
+    let store = api.view.lock();
+    let mut spans = Vec::new();
+    for entry in store.newest_first().filter(|entry| search.matches(entry)) {
+        if spans.len() + entry.spans.len() > MAX_SPANS {
+            break;
+        }
+        spans.extend(entry.spans.iter().map(|span| span.to_data(entry.id)));
+    }
+    Ok(spans)
+}
+
+pub(super) fn map_of(spans: &[SpanData]) -> Map {
+    let map = service_map(spans);
+    let mut ids: BTreeMap<Node, usize> = BTreeMap::new();
+    let ends = map.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+    let services = spans
+        .iter()
+        .map(|span| Node::Service(span.service().to_owned()));
+    for node in ends.cloned().chain(services) {
+        let next = ids.len();
+        ids.entry(node).or_insert(next);
+    }
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for span in spans {
+        let (count, errors) = counts.entry(span.service()).or_default();
+        *count += 1;
+        *errors += usize::from(span.is_error());
+    }
+    let mut nodes: Vec<MapNode> = ids
+        .iter()
+        .map(|(node, id)| {
+            let (kind, name) = match node {
+                Node::Outside => ("outside", ""),
+                Node::Service(name) => ("service", name.as_str()),
+                Node::Database(name) => ("database", name.as_str()),
+                Node::Queue(name) => ("queue", name.as_str()),
+            };
+            let calls = || map.edges.iter().filter(|edge| edge.to == *node);
+            let (spans, errors) = match node {
+                Node::Service(name) if counts.contains_key(name.as_str()) => counts[name.as_str()],
+                _ => (
+                    calls().map(|edge| edge.count).sum(),
+                    calls().map(|edge| edge.errors).sum(),
+                ),
+            };
+            MapNode {
+                id: *id,
+                kind,
+                name: name.to_owned(),
+                spans,
+                errors,
+            }
+        })
+        .collect();
+    nodes.sort_by_key(|node| node.id);
+    let edges = map.edges.iter().map(|edge| MapEdge {
+        from: ids[&edge.from],
+        to: ids[&edge.to],
+        count: edge.count,
+        errors: edge.errors,
+        p50: edge.p50,
+        p95: edge.p95,
+    });
+    Map {
+        edges: edges.collect(),
+        nodes,
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Diff {
+    a: Arc<Summary>,
+    b: Arc<Summary>,
+    rows: Vec<DiffRow>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+#[derive(Serialize)]
+struct DiffRow {
+    depth: usize,
+    name: String,
+    service: String,
+    change: &'static str,
+    a: Option<Side>,
+    b: Option<Side>,
+    delta: i64,
+}
+
+#[derive(Serialize)]
+struct Side {
+    row: usize,
+    id: String,
+    start: u64,
+    duration: u64,
+    error: bool,
+}
+
+pub(super) async fn diff(State(api): State<Api>, params: Params) -> Result<Json<Diff>, ApiError> {
+    let copied = |name| Copied::of(&api.view, params.trace(name)?).ok_or_else(no_trace);
+    let (a, b) = (copied("a")?, copied("b")?);
+    let (of_a, of_b) = (traces(&a.spans), traces(&b.spans));
+    let (Some(first), Some(second)) = (of_a.first(), of_b.first()) else {
+        return Err(no_trace());
+    };
+    let changes = comparison::diff(first, second);
+    let rows_of =
+        |trace: &hopline_analysis::Trace<'_>| -> std::collections::HashMap<*const SpanData, usize> {
+            let order = trace.in_tree_order();
+            order
+                .into_iter()
+                .enumerate()
+                .map(|(row, (index, _))| (std::ptr::from_ref(trace.spans()[index]), row))
+                .collect()
+        };
+    let (rows_of_a, rows_of_b) = (rows_of(first), rows_of(second));
+    let side = |span: &SpanData,
+                trace: &hopline_analysis::Trace<'_>,
+                rows: &std::collections::HashMap<*const SpanData, usize>| Side {
+        row: rows.get(&std::ptr::from_ref(span)).copied().unwrap_or(0),
+        id: span.span_id.to_string(),
+        start: span.start_unix_nanos
+            - trace
+                .spans()
+                .first()
+                .map_or(0, |first| first.start_unix_nanos),
+        duration: span.duration_nanos(),
+        error: span.is_error(),
+    };
+    let mut rows = Vec::with_capacity(changes.rows.len());
+    for row in &changes.rows {
+        let Some(shown) = row.b.or(row.a) else {
+            continue;
+        };
+        rows.push(DiffRow {
+            depth: row.depth,
+            name: hopline_analysis::describe::label(shown),
+            service: shown.service().to_owned(),
+            change: change_name(row.change),
+            a: row.a.map(|span| side(span, first, &rows_of_a)),
+            b: row.b.map(|span| side(span, second, &rows_of_b)),
+            delta: row.delta_nanos(),
+        });
+    }
+    let all = [
+        Change::Same,
+        Change::Slower,
+        Change::Faster,
+        Change::Added,
+        Change::Missing,
+    ];
+    Ok(Json(Diff {
+        a: a.summary,
+        b: b.summary,
+        rows,
+        counts: all
+            .into_iter()
+            .map(|change| (change_name(change), changes.count(change)))
+            .collect(),
+    }))
+}
+
+fn change_name(change: Change) -> &'static str {
+    match change {
+        Change::Same => "same",
+        Change::Slower => "slower",
+        Change::Faster => "faster",
+        Change::Added => "added",
+        Change::Missing => "missing",
+    }
+}
+
+#[derive(Default, Serialize)]
+pub(super) struct Why {
+    service: String,
+    name: String,
+    traces: usize,
+    typical: Group,
+    slow: Group,
+    operations: Vec<Operation>,
+    /// The root operations that there are, to choose from by `service:` and `name:`.
+    roots: Vec<Root>,
+}
+
+#[derive(Default, Serialize)]
+struct Group {
+    traces: usize,
+    duration: u64,
+}
+
+#[derive(Serialize)]
+struct Operation {
+    service: String,
+    name: String,
+    typical: u64,
+    slow: u64,
+    delta: i64,
+    share: f64,
+}
+
+#[derive(Serialize)]
+struct Root {
+    service: String,
+    name: String,
+    traces: usize,
+}
+
+/// Of the root operation with most traces, or of the one that `service` and `name` give.
+pub(super) async fn why(State(api): State<Api>, params: Params) -> Result<Json<Why>, ApiError> {
+    let found = reasons::by_root(&matching(&api, &params)?);
+    let roots = found.iter().map(|why| Root {
+        service: why.root.0.clone(),
+        name: why.root.1.clone(),
+        traces: why.traces,
+    });
+    let roots: Vec<Root> = roots.collect();
+    let is_wanted = |why: &&reasons::Why| {
+        params
+            .text("service")
+            .is_none_or(|service| service == why.root.0)
+            && params.text("name").is_none_or(|name| name == why.root.1)
+    };
+    let Some(why) = found.iter().find(is_wanted) else {
+        return Ok(Json(Why {
+            roots,
+            ..Why::default()
+        }));
+    };
+    let group = |group: reasons::Group| Group {
+        traces: group.traces,
+        duration: group.duration,
+    };
+    let operations = why.operations.iter().map(|operation| Operation {
+        service: operation.service.clone(),
+        name: operation.name.clone(),
+        typical: operation.typical,
+        slow: operation.slow,
+        delta: operation.delta(),
+        share: operation.share,
+    });
+    Ok(Json(Why {
+        service: why.root.0.clone(),
+        name: why.root.1.clone(),
+        traces: why.traces,
+        typical: group(why.typical),
+        slow: group(why.slow),
+        operations: operations.collect(),
+        roots,
+    }))
+}
+
+#[derive(Serialize)]
+pub(super) struct Imported {
+    spans: usize,
+    logs: usize,
+    traces: Vec<String>,
+}
+
+pub(super) async fn import(
+    State(api): State<Api>,
+    body: Bytes,
+) -> Result<Json<Imported>, ApiError> {
+    /// Ids in the answer.
+    const LISTED: usize = 100;
+    let text =
+        std::str::from_utf8(&body).map_err(|_| ApiError::bad_body("the file is not UTF-8"))?;
+    let decoded = decode::file(text).map_err(|error| ApiError::bad_body(error.to_string()))?;
+    api.view.receive(&decoded);
+    let ids: std::collections::BTreeSet<TraceId> =
+        decoded.spans.iter().map(|span| span.trace_id).collect();
+    Ok(Json(Imported {
+        spans: decoded.spans.len(),
+        logs: decoded.logs.len(),
+        traces: ids.iter().take(LISTED).map(TraceId::to_string).collect(),
+    }))
+}

@@ -1,0 +1,176 @@
+//! Log records and metrics of OTLP JSON.
+
+use std::sync::Arc;
+
+use hopline_core::{OwnedValue, Resource, SpanId, TraceId};
+use serde_json::Value;
+
+use super::{DecodeError, Decoded};
+use crate::LogData;
+
+/// Attributes of a resource: adding one looks at all before it.
+const MAX_RESOURCE_ATTRIBUTES: usize = 128;
+
+/// Reads log records, and counts metrics.
+pub(super) fn others(text: &str, decoded: &mut Decoded) -> Result<(), DecodeError> {
+    let root: Value = serde_json::from_str(text)
+        .map_err(|error| DecodeError::new(&format!("not JSON: {error}")))?;
+    for group in items(&root, "resourceLogs")? {
+        let resource = Arc::new(resource(group)?);
+        for group in items(group, "scopeLogs")? {
+            for record in items(group, "logRecords")? {
+                decoded.logs.push(log(record, &resource)?);
+            }
+        }
+    }
+    for group in items(&root, "resourceMetrics")? {
+        for group in items(group, "scopeMetrics")? {
+            decoded.metrics += items(group, "metrics")?.len() as u64;
+        }
+    }
+    Ok(())
+}
+
+fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError> {
+    let observed = number(record, "observedTimeUnixNano")?;
+    let time = number(record, "timeUnixNano")?;
+    let body = record.get("body").and_then(any);
+    Ok(LogData {
+        time_unix_nanos: if time == 0 { observed } else { time },
+        severity: severity(record.get("severityNumber")),
+        severity_text: text(record, "severityText").to_owned(),
+        body: body.map_or_else(String::new, |body| body.to_string()),
+        trace_id: id(text(record, "traceId")).and_then(TraceId::from_bytes),
+        span_id: id(text(record, "spanId")).and_then(SpanId::from_bytes),
+        attributes: attributes(record)?,
+        resource: Arc::clone(resource),
+    })
+}
+
+/// A number, or a name such as `SEVERITY_NUMBER_INFO2`.
+fn severity(value: Option<&Value>) -> u8 {
+    const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    match value {
+        Some(Value::Number(number)) => number.as_u64().unwrap_or(0).min(24) as u8,
+        Some(Value::String(name)) => {
+            let name = name.trim_start_matches("SEVERITY_NUMBER_");
+            let level = LEVELS.iter().position(|level| name.starts_with(level));
+            let step = name
+                .chars()
+                .last()
+                .and_then(|last| last.to_digit(10))
+                .unwrap_or(1);
+            level.map_or(0, |level| (level * 4) as u8 + step.clamp(1, 4) as u8)
+        }
+        _ => 0,
+    }
+}
+
+fn resource(group: &Value) -> Result<Resource, DecodeError> {
+    let Some(resource) = group.get("resource") else {
+        return Ok(Resource::empty());
+    };
+    let attributes = attributes(resource)?
+        .into_iter()
+        .take(MAX_RESOURCE_ATTRIBUTES);
+    Ok(
+        attributes.fold(Resource::empty(), |resource, (key, value)| {
+            resource.with(key, value)
+        }),
+    )
+}
+
+fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
+    let pairs = items(object, "attributes")?.iter();
+    Ok(pairs
+        .filter_map(|pair| Some((text(pair, "key").to_owned(), any(pair.get("value")?)?)))
+        .collect())
+}
+
+/// `AnyValue`. serde_json bounds the depth of what it reads, so the recursion is bounded.
+fn any(value: &Value) -> Option<OwnedValue> {
+    let (field, value) = value
+        .as_object()?
+        .iter()
+        .find(|(_, value)| !value.is_null())?;
+    match field.as_str() {
+        "stringValue" | "bytesValue" => value.as_str().map(OwnedValue::from),
+        "boolValue" => value.as_bool().map(OwnedValue::Bool),
+        "intValue" => value
+            .as_i64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .map(OwnedValue::I64),
+        "doubleValue" => value
+            .as_f64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .map(OwnedValue::F64),
+        "arrayValue" => {
+            let values = value.get("values").and_then(Value::as_array)?;
+            Some(OwnedValue::Array(values.iter().filter_map(any).collect()))
+        }
+        "kvlistValue" => Some(OwnedValue::Text(value.to_string())),
+        _ => None,
+    }
+}
+
+fn items<'a>(object: &'a Value, field: &str) -> Result<&'a [Value], DecodeError> {
+    match object.get(field) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(DecodeError::new(&format!("{field}: not an array"))),
+    }
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
+    match object.get(field) {
+        None | Some(Value::Null) => Ok(0),
+        Some(value) => value
+            .as_u64()
+            .or_else(|| value.as_str()?.parse().ok())
+            .ok_or_else(|| DecodeError::new(&format!("{field}: not such a number"))),
+    }
+}
+
+/// An id in hexadecimal, or in base64 as some exporters write it; the two differ in length.
+fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() == 2 * N {
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        return Some(bytes);
+    }
+    let digits = text.trim_end_matches('=');
+    if digits.len() != (8 * N).div_ceil(6) {
+        return None;
+    }
+    let (mut bits, mut count, mut at) = (0u32, 0, 0);
+    for digit in digits.bytes() {
+        bits = (bits << 6 | u32::from(base64_digit(digit)?)) & 0xffff;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            *bytes.get_mut(at)? = (bits >> count) as u8;
+            at += 1;
+        }
+    }
+    Some(bytes)
+}
+
+fn base64_digit(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}

@@ -1,0 +1,384 @@
+//! OTLP in Protocol Buffers as spans and log records.
+
+use std::sync::Arc;
+
+use hopline_core::{
+    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
+    StatusData, TraceFlags, TraceId, TraceState,
+};
+
+use super::DecodeError;
+use super::wire::{Field, Fields};
+use crate::LogData;
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+/// Levels of values within values.
+const MAX_DEPTH: usize = 16;
+/// Attributes of a resource: adding one looks at all before it.
+const MAX_RESOURCE_ATTRIBUTES: usize = 128;
+/// Bits of `Span.flags`: the second is meaningful if the first is set.
+const HAS_IS_REMOTE: u32 = 0x100;
+const IS_REMOTE: u32 = 0x200;
+
+/// Decodes an `ExportTraceServiceRequest`.
+pub(super) fn traces(body: &[u8]) -> Result<Vec<SpanData>> {
+    let mut spans = Vec::new();
+    groups(body, |resource, scope, record| {
+        spans.push(span(record, resource, scope)?);
+        Ok(())
+    })?;
+    Ok(spans)
+}
+
+/// Decodes an `ExportLogsServiceRequest`.
+pub(super) fn logs(body: &[u8]) -> Result<Vec<LogData>> {
+    let mut logs = Vec::new();
+    groups(body, |resource, _, record| {
+        logs.push(log(record, resource)?);
+        Ok(())
+    })?;
+    Ok(logs)
+}
+
+/// Counts the metrics of an `ExportMetricsServiceRequest`.
+pub(super) fn metrics(body: &[u8]) -> Result<u64> {
+    let mut count = 0;
+    groups(body, |_, _, _| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// The three requests have one shape: resources (1), in them scopes (2), in these records (2). Resource and scope may
+/// follow what they are about, so they are read first.
+fn groups(
+    body: &[u8],
+    mut found: impl FnMut(&Arc<Resource>, &ScopeData, Fields<'_>) -> Result<()>,
+) -> Result<()> {
+    each(Fields::new(body), 1, |group| {
+        let mut about = Resource::empty();
+        each(group, 1, |message| {
+            about = resource(message)?;
+            Ok(())
+        })?;
+        let about = Arc::new(about);
+        each(group, 2, |group| {
+            let mut library = ScopeData::default();
+            each(group, 1, |message| {
+                library = scope(message)?;
+                Ok(())
+            })?;
+            each(group, 2, |record| found(&about, &library, record))
+        })
+    })
+}
+
+/// Runs for each message in the field of this number.
+fn each<'a>(
+    mut fields: Fields<'a>,
+    number: u32,
+    mut found: impl FnMut(Fields<'a>) -> Result<()>,
+) -> Result<()> {
+    while let Some((field, value)) = fields.next()? {
+        if field == number {
+            found(value.message()?)?;
+        }
+    }
+    Ok(())
+}
+
+fn resource(message: Fields<'_>) -> Result<Resource> {
+    let mut resource = Resource::empty();
+    let mut left = MAX_RESOURCE_ATTRIBUTES;
+    each(message, 1, |pair| {
+        if let Some((key, value)) = key_value(pair)?.filter(|_| left > 0) {
+            left -= 1;
+            let known = std::mem::replace(&mut resource, Resource::empty());
+            resource = known.with(key, value);
+        }
+        Ok(())
+    })?;
+    Ok(resource)
+}
+
+fn scope(mut message: Fields<'_>) -> Result<ScopeData> {
+    let mut scope = ScopeData::default();
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => scope.name = field.text()?.to_owned().into(),
+            2 => scope.version = field.text()?.to_owned().into(),
+            _ => {}
+        }
+    }
+    Ok(scope)
+}
+
+fn span(mut message: Fields<'_>, resource: &Arc<Resource>, scope: &ScopeData) -> Result<SpanData> {
+    let (mut trace_id, mut span_id, mut flags) = (None, None, 0);
+    // the ids are known at the end only
+    let mut span = SpanData::new(String::new(), placeholder_trace(), placeholder_span());
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => trace_id = Some(trace_id_of(field)?),
+            2 => span_id = Some(span_id_of(field)?),
+            3 => span.tracestate = tracestate(field)?,
+            4 => span.parent = parent(field)?,
+            5 => field.text()?.clone_into(&mut span.name),
+            6 => span.kind = kind(field.number()?),
+            7 => span.start_unix_nanos = field.number()?,
+            8 => span.end_unix_nanos = field.number()?,
+            9 => put(&mut span.attributes, key_value(field.message()?)?),
+            10 => span.dropped_attributes = field.number()? as u32,
+            11 => span.events.push(event(field.message()?)?),
+            12 => span.dropped_events = field.number()? as u32,
+            13 => span.links.push(link(field.message()?)?),
+            14 => span.dropped_links = field.number()? as u32,
+            15 => span.status = status(field.message()?)?,
+            16 => flags = field.number()? as u32,
+            _ => {}
+        }
+    }
+    span.trace_id = trace_id.ok_or_else(invalid_id)?;
+    span.span_id = span_id.ok_or_else(invalid_id)?;
+    span.flags = w3c_flags(flags);
+    span.parent_is_remote = is_remote(flags);
+    span.scope = scope.clone();
+    span.resource = Arc::clone(resource);
+    Ok(span)
+}
+
+fn event(mut message: Fields<'_>) -> Result<EventData> {
+    let mut event = EventData {
+        name: String::new(),
+        time_unix_nanos: 0,
+        attributes: Vec::new(),
+    };
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => event.time_unix_nanos = field.number()?,
+            2 => field.text()?.clone_into(&mut event.name),
+            3 => put(&mut event.attributes, key_value(field.message()?)?),
+            _ => {}
+        }
+    }
+    Ok(event)
+}
+
+fn link(mut message: Fields<'_>) -> Result<LinkData> {
+    let (mut trace_id, mut span_id, mut flags) = (None, None, 0);
+    let mut state = TraceState::default();
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => trace_id = Some(trace_id_of(field)?),
+            2 => span_id = Some(span_id_of(field)?),
+            3 => state = tracestate(field)?,
+            6 => flags = field.number()? as u32,
+            _ => {}
+        }
+    }
+    let trace_id = trace_id.ok_or_else(invalid_id)?;
+    let span_id = span_id.ok_or_else(invalid_id)?;
+    let span_context = SpanContext::new(trace_id, span_id, w3c_flags(flags)).with_tracestate(state);
+    Ok(LinkData { span_context })
+}
+
+fn status(mut message: Fields<'_>) -> Result<StatusData> {
+    const ERROR: u64 = 2;
+    let (mut text, mut code) = ("", 0);
+    while let Some((number, field)) = message.next()? {
+        match number {
+            2 => text = field.text()?,
+            3 => code = field.number()?,
+            _ => {}
+        }
+    }
+    Ok(if code == ERROR {
+        StatusData::Error {
+            message: text.to_owned(),
+        }
+    } else {
+        StatusData::Unset
+    })
+}
+
+fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
+    let mut log = LogData {
+        resource: Arc::clone(resource),
+        ..LogData::default()
+    };
+    let mut observed = 0;
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => log.time_unix_nanos = field.number()?,
+            2 => log.severity = field.number()?.min(24) as u8,
+            3 => field.text()?.clone_into(&mut log.severity_text),
+            5 => {
+                log.body =
+                    any(field.message()?, 0)?.map_or_else(String::new, |value| value.to_string())
+            }
+            6 => put(&mut log.attributes, key_value(field.message()?)?),
+            // a record outside a trace has ids of no bytes or of zeros
+            9 => log.trace_id = field.bytes()?.try_into().ok().and_then(TraceId::from_bytes),
+            10 => log.span_id = field.bytes()?.try_into().ok().and_then(SpanId::from_bytes),
+            11 => observed = field.number()?,
+            _ => {}
+        }
+    }
+    if log.time_unix_nanos == 0 {
+        log.time_unix_nanos = observed;
+    }
+    Ok(log)
+}
+
+/// `None` for a value that is not set.
+fn key_value(mut message: Fields<'_>) -> Result<Option<(String, OwnedValue)>> {
+    let (mut key, mut value) = ("", None);
+    while let Some((number, field)) = message.next()? {
+        match number {
+            1 => key = field.text()?,
+            2 => value = any(field.message()?, 0)?,
+            _ => {}
+        }
+    }
+    Ok(value.map(|value| (key.to_owned(), value)))
+}
+
+fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<OwnedValue>> {
+    if depth > MAX_DEPTH {
+        return Err(DecodeError::new("a value nests too deep"));
+    }
+    let mut value = None;
+    while let Some((number, field)) = message.next()? {
+        value = Some(match number {
+            1 => OwnedValue::Text(field.text()?.to_owned()),
+            2 => OwnedValue::Bool(field.number()? != 0),
+            3 => OwnedValue::I64(field.number()?.cast_signed()),
+            4 => OwnedValue::F64(f64::from_bits(field.number()?)),
+            5 => OwnedValue::Array(array(field.message()?, depth + 1)?),
+            6 => OwnedValue::Text(map(field.message()?, depth + 1)?),
+            7 => OwnedValue::Text(hex(field.bytes()?)),
+            _ => continue,
+        });
+    }
+    Ok(value)
+}
+
+fn array(message: Fields<'_>, depth: usize) -> Result<Vec<OwnedValue>> {
+    let mut values = Vec::new();
+    each(message, 1, |value| {
+        values.extend(any(value, depth)?);
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+/// A map as text, as a span's attribute has no maps.
+fn map(message: Fields<'_>, depth: usize) -> Result<String> {
+    let mut text = String::from("{");
+    each(message, 1, |mut pair| {
+        let (mut key, mut value) = ("", None);
+        while let Some((number, field)) = pair.next()? {
+            match number {
+                1 => key = field.text()?,
+                2 => value = any(field.message()?, depth)?,
+                _ => {}
+            }
+        }
+        if text.len() > 1 {
+            text.push_str(", ");
+        }
+        text.push_str(key);
+        text.push_str(": ");
+        text.push_str(&value.map_or_else(String::new, |value| value.to_string()));
+        Ok(())
+    })?;
+    text.push('}');
+    Ok(text)
+}
+
+/// Of two attributes of one key the last one stays. Lists are short, and long ones are cut when they are stored.
+fn put(attributes: &mut Vec<(String, OwnedValue)>, pair: Option<(String, OwnedValue)>) {
+    /// Beyond it, keys are not compared, or a long list would take quadratic time.
+    const COMPARED: usize = 256;
+    let Some((key, value)) = pair else { return };
+    match attributes
+        .iter_mut()
+        .take(COMPARED)
+        .find(|(known, _)| *known == key)
+    {
+        Some((_, old)) => *old = value,
+        None => attributes.push((key, value)),
+    }
+}
+
+fn trace_id_of(field: Field<'_>) -> Result<TraceId> {
+    field
+        .bytes()?
+        .try_into()
+        .ok()
+        .and_then(TraceId::from_bytes)
+        .ok_or_else(invalid_id)
+}
+
+fn span_id_of(field: Field<'_>) -> Result<SpanId> {
+    field
+        .bytes()?
+        .try_into()
+        .ok()
+        .and_then(SpanId::from_bytes)
+        .ok_or_else(invalid_id)
+}
+
+/// Empty and all zeros mean that there is none.
+fn parent(field: Field<'_>) -> Result<Option<SpanId>> {
+    let bytes = field.bytes()?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    bytes
+        .try_into()
+        .map(SpanId::from_bytes)
+        .map_err(|_| invalid_id())
+}
+
+fn tracestate(field: Field<'_>) -> Result<TraceState> {
+    Ok(TraceState::parse([field.text()?]).unwrap_or_default())
+}
+
+fn kind(number: u64) -> Kind {
+    match number {
+        2 => Kind::Server,
+        3 => Kind::Client,
+        4 => Kind::Producer,
+        5 => Kind::Consumer,
+        _ => Kind::Internal,
+    }
+}
+
+fn w3c_flags(flags: u32) -> TraceFlags {
+    TraceFlags::from_bits((flags & 0xff) as u8)
+}
+
+fn is_remote(flags: u32) -> bool {
+    flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn invalid_id() -> DecodeError {
+    DecodeError::new("a span has no valid trace id or span id")
+}
+
+fn placeholder_trace() -> TraceId {
+    // not zero
+    TraceId::from_u128(1).unwrap_or_else(|| unreachable!())
+}
+
+fn placeholder_span() -> SpanId {
+    // not zero
+    SpanId::from_u64(1).unwrap_or_else(|| unreachable!())
+}

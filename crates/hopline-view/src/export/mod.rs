@@ -1,0 +1,9 @@
+//! Traces as files: OTLP JSON, trace events for Perfetto, lines for scripts. Called by the API and the command line.
+
+mod lines;
+mod otlp;
+mod perfetto;
+
+pub use lines::json_line;
+pub use otlp::otlp_json;
+pub use perfetto::perfetto_json;

@@ -1,0 +1,152 @@
+//! Spans and log records as OTLP JSON.
+
+use hopline_core::{Kind, OwnedValue, Resource, SpanData, StatusData};
+use serde_json::{Value, json};
+
+use crate::LogData;
+
+/// Encodes spans and log records as one OTLP JSON document, which other tools and [`decode::file`](crate::decode::file) read.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_view::{decode, export::otlp_json};
+///
+/// let span = SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
+/// let text = otlp_json(&[span.clone()], &[]);
+/// assert_eq!(decode::file(&text)?.spans[0].name, span.name);
+/// # Ok::<(), hopline_view::decode::DecodeError>(())
+/// ```
+pub fn otlp_json(spans: &[SpanData], logs: &[LogData]) -> String {
+    let mut document = serde_json::Map::new();
+    let groups = groups(spans, |a, b| a.resource == b.resource && a.scope == b.scope);
+    let resource_spans: Vec<Value> = groups
+        .into_iter()
+        .map(|group| {
+            let first = group[0];
+            json!({
+                "resource": resource(&first.resource),
+                "scopeSpans": [{
+                    "scope": {"name": first.scope.name, "version": first.scope.version},
+                    "spans": group.into_iter().map(span).collect::<Vec<_>>(),
+                }],
+            })
+        })
+        .collect();
+    document.insert("resourceSpans".to_owned(), resource_spans.into());
+    if !logs.is_empty() {
+        let groups = self::groups(logs, |a, b| a.resource == b.resource);
+        let resource_logs: Vec<Value> = groups
+            .into_iter()
+            .map(|group| {
+                json!({
+                    "resource": resource(&group[0].resource),
+                    "scopeLogs": [{"logRecords": group.into_iter().map(log).collect::<Vec<_>>()}],
+                })
+            })
+            .collect();
+        document.insert("resourceLogs".to_owned(), resource_logs.into());
+    }
+    Value::Object(document).to_string()
+}
+
+/// Items with the same origin together; no group is empty.
+fn groups<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    for item in items {
+        match groups.iter_mut().rev().find(|group| same(group[0], item)) {
+            Some(group) => group.push(item),
+            None => groups.push(vec![item]),
+        }
+    }
+    groups
+}
+
+fn span(span: &SpanData) -> Value {
+    const HAS_IS_REMOTE: u32 = 0x100;
+    const IS_REMOTE: u32 = 0x200;
+    let kind = match span.kind {
+        Kind::Internal => 1,
+        Kind::Server => 2,
+        Kind::Client => 3,
+        Kind::Producer => 4,
+        Kind::Consumer => 5,
+    };
+    let remote = if span.parent_is_remote { IS_REMOTE } else { 0 };
+    let events = span.events.iter().map(|event| {
+        json!({
+            "timeUnixNano": event.time_unix_nanos.to_string(),
+            "name": event.name,
+            "attributes": attributes(&event.attributes),
+        })
+    });
+    let links = span.links.iter().map(|link| {
+        json!({
+            "traceId": link.span_context.trace_id().to_string(),
+            "spanId": link.span_context.span_id().to_string(),
+            "traceState": link.span_context.tracestate().as_str(),
+        })
+    });
+    let status = match &span.status {
+        StatusData::Error { message } => json!({"code": 2, "message": message}),
+        StatusData::Unset => json!({}),
+    };
+    json!({
+        "traceId": span.trace_id.to_string(),
+        "spanId": span.span_id.to_string(),
+        "parentSpanId": span.parent.map(|id| id.to_string()).unwrap_or_default(),
+        "traceState": span.tracestate.as_str(),
+        "flags": u32::from(span.flags.bits()) | HAS_IS_REMOTE | remote,
+        "name": span.name,
+        "kind": kind,
+        "startTimeUnixNano": span.start_unix_nanos.to_string(),
+        "endTimeUnixNano": span.end_unix_nanos.to_string(),
+        "attributes": attributes(&span.attributes),
+        "droppedAttributesCount": span.dropped_attributes,
+        "events": events.collect::<Vec<_>>(),
+        "droppedEventsCount": span.dropped_events,
+        "links": links.collect::<Vec<_>>(),
+        "droppedLinksCount": span.dropped_links,
+        "status": status,
+    })
+}
+
+fn log(log: &LogData) -> Value {
+    json!({
+        "timeUnixNano": log.time_unix_nanos.to_string(),
+        "severityNumber": log.severity,
+        "severityText": log.severity_text,
+        "body": {"stringValue": log.body},
+        "attributes": attributes(&log.attributes),
+        "traceId": log.trace_id.map(|id| id.to_string()).unwrap_or_default(),
+        "spanId": log.span_id.map(|id| id.to_string()).unwrap_or_default(),
+    })
+}
+
+fn resource(resource: &Resource) -> Value {
+    let pairs = resource
+        .iter()
+        .map(|(key, value)| json!({"key": key, "value": any(value)}));
+    json!({"attributes": pairs.collect::<Vec<_>>()})
+}
+
+fn attributes(attributes: &[(String, OwnedValue)]) -> Vec<Value> {
+    attributes
+        .iter()
+        .map(|(key, value)| json!({"key": key, "value": any(value)}))
+        .collect()
+}
+
+fn any(value: &OwnedValue) -> Value {
+    match value {
+        OwnedValue::Bool(truth) => json!({"boolValue": truth}),
+        OwnedValue::I64(number) => json!({"intValue": number.to_string()}),
+        OwnedValue::F64(number) if number.is_finite() => json!({"doubleValue": number}),
+        OwnedValue::F64(number) => json!({"doubleValue": number.to_string()}),
+        OwnedValue::Text(text) => json!({"stringValue": text}),
+        OwnedValue::Array(values) => {
+            json!({"arrayValue": {"values": values.iter().map(any).collect::<Vec<_>>()}})
+        }
+    }
+}

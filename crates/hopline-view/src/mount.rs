@@ -1,0 +1,83 @@
+//! The page inside an application.
+
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::http::StatusCode;
+use hopline_core::notify;
+
+use crate::api::{self, About};
+use crate::guard::Guard;
+use crate::view::View;
+
+/// Where the page is mounted.
+const MOUNT: &str = "/_trace";
+
+/// The viewer of this process, which [`router`] serves and the facade fills.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hopline_view::global().counts().traces, 0);
+/// ```
+pub fn global() -> &'static View {
+    static GLOBAL: OnceLock<View> = OnceLock::new();
+    GLOBAL.get_or_init(View::new)
+}
+
+/// Creates the routes of the process's viewer, to be merged into an application: the page is at `/_trace`.
+///
+/// In a build without debug assertions, such as a release, the page is off: `/_trace` answers 404, and a notice gives the
+/// reason. To serve it there too, merge `hopline_view::global().router()`, which always serves.
+///
+/// # Examples
+///
+/// ```
+/// let app: axum::Router = axum::Router::new().merge(hopline_view::router());
+/// ```
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    if cfg!(debug_assertions) {
+        return global().router();
+    }
+    notify("view", || {
+        "the trace page is off in a release build; merge `view::global().router()` to serve it"
+            .to_owned()
+    });
+    let off = || async {
+        (
+            StatusCode::NOT_FOUND,
+            "the trace page is off in a release build",
+        )
+    };
+    Router::new().route(MOUNT, axum::routing::get(off))
+}
+
+impl View {
+    /// Creates the routes of this viewer, to be merged into an application: the page is at `/_trace`.
+    ///
+    /// Only requests whose `Host` is a loopback address, `localhost` or `*.localhost` are answered; see
+    /// [`router_for`](View::router_for) for other hosts. A caller on the network can send any `Host`: where an application
+    /// listens beyond loopback, serve it by `into_make_service_with_connect_info::<SocketAddr>()`, so that the page sees
+    /// and refuses callers from elsewhere, or do not mount the page.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let view = hopline_view::View::new();
+    /// let app: axum::Router = axum::Router::new().merge(view.router());
+    /// ```
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        self.router_for(&[])
+    }
+
+    /// The same, also for requests to these hosts, such as `shop.test`.
+    pub fn router_for<S: Clone + Send + Sync + 'static>(&self, hosts: &[String]) -> Router<S> {
+        let about = About {
+            mode: "app",
+            base: "/_trace/",
+            receivers: Vec::new(),
+        };
+        let routes = api::router(self, Guard::new(hosts, None, true), about);
+        Router::new().nest_service(MOUNT, routes)
+    }
+}

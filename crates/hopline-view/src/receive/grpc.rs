@@ -1,0 +1,136 @@
+//! OTLP over gRPC: three unary methods of one message each.
+//!
+//! The framing is read here, in front of the bounded decompression and decoding that OTLP over HTTP has: generated
+//! services would bring an OpenTelemetry SDK as a dependency, and a second set of limits.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use axum::routing::post;
+use http_body::Frame;
+use http_body_util::StreamBody;
+
+use super::{Encoding, MAX_BODY, Receiver};
+use crate::decode::Signal;
+
+/// Status codes of gRPC.
+#[derive(Clone, Copy, Debug)]
+enum Code {
+    Ok = 0,
+    InvalidArgument = 3,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+}
+
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// Bytes before a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
+pub(super) fn routes() -> Router<Receiver> {
+    Router::new()
+        .route(TRACES, post(traces))
+        .route(LOGS, post(logs))
+        .route(METRICS, post(metrics))
+}
+
+async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
+    answer(take(receiver, Signal::Traces, request).await)
+}
+
+async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
+    answer(take(receiver, Signal::Logs, request).await)
+}
+
+async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
+    answer(take(receiver, Signal::Metrics, request).await)
+}
+
+async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<(), (Code, String)> {
+    let (parts, body) = request.into_parts();
+    // never closed, so it does not fail
+    let _permit = receiver.permits.acquire().await;
+    let refuse = |code, problem: &str| {
+        receiver.view.reject();
+        (code, problem.to_owned())
+    };
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        refuse(
+            Code::ResourceExhausted,
+            "the message is too large, or ended early",
+        )
+    })?;
+    let (is_compressed, message) = message(&body)
+        .ok_or_else(|| refuse(Code::InvalidArgument, "not one message with its prefix"))?;
+    let encoding = parts
+        .headers
+        .get("grpc-encoding")
+        .map(HeaderValue::as_bytes);
+    if is_compressed && encoding != Some(b"gzip") {
+        return Err(refuse(Code::Unimplemented, "the encoding is not gzip"));
+    }
+    let taken = receiver
+        .take(signal, Encoding::Protobuf, is_compressed, message)
+        .await;
+    taken.map_err(|error| {
+        let code = if error.is_too_large() {
+            Code::ResourceExhausted
+        } else {
+            Code::InvalidArgument
+        };
+        (code, error.to_string())
+    })
+}
+
+/// The one message of a unary call, and whether it is compressed.
+fn message(body: &Bytes) -> Option<(bool, Bytes)> {
+    let (prefix, message) = body.split_first_chunk::<PREFIX>()?;
+    let [flag, length @ ..] = *prefix;
+    let is_whole =
+        usize::try_from(u32::from_be_bytes(length)).is_ok_and(|length| length == message.len());
+    (is_whole && flag <= 1).then(|| (flag == 1, body.slice(PREFIX..)))
+}
+
+/// An empty `Export…ServiceResponse` and the status, which are the trailers of a gRPC response.
+fn answer(result: Result<(), (Code, String)>) -> Response {
+    let mut trailers = HeaderMap::new();
+    let (code, text) = match result {
+        Ok(()) => (Code::Ok, String::new()),
+        Err((code, text)) => (code, text),
+    };
+    trailers.insert("grpc-status", HeaderValue::from(code as u32));
+    let text: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() && c != '%' {
+                c
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    if let Ok(text) = HeaderValue::from_str(&text)
+        && !text.is_empty()
+    {
+        trailers.insert("grpc-message", text);
+    }
+    let message = matches!(code, Code::Ok).then(|| Frame::data(Bytes::from_static(&[0; PREFIX])));
+    let frames = message
+        .into_iter()
+        .chain([Frame::trailers(trailers)])
+        .map(Ok::<_, Infallible>);
+    let mut response = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(
+        frames,
+    ))));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    response
+}

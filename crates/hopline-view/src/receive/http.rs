@@ -1,0 +1,132 @@
+//! OTLP over HTTP.
+
+use axum::Json;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::json;
+
+use super::{Encoding, MAX_BODY, Receiver};
+use crate::decode::Signal;
+
+pub(super) fn routes() -> Router<Receiver> {
+    Router::new()
+        .route("/v1/traces", post(traces))
+        .route("/v1/logs", post(logs))
+        .route("/v1/metrics", post(metrics))
+}
+
+async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
+    take(receiver, Signal::Traces, request).await
+}
+
+async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
+    take(receiver, Signal::Logs, request).await
+}
+
+async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
+    take(receiver, Signal::Metrics, request).await
+}
+
+async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(encoding) = encoding(&parts.headers) else {
+        receiver.view.reject();
+        return refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Encoding::Json,
+            "the content type is not application/x-protobuf or application/json",
+        );
+    };
+    let is_gzip = match parts
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes())
+    {
+        None | Some(b"" | b"identity") => false,
+        Some(value) if value.eq_ignore_ascii_case(b"gzip") => true,
+        Some(_) => {
+            receiver.view.reject();
+            return refused(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                encoding,
+                "the content encoding is not gzip",
+            );
+        }
+    };
+    // never closed, so it does not fail
+    let _permit = receiver.permits.acquire().await;
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        receiver.view.reject();
+        return refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            encoding,
+            &format!("the body is larger than {MAX_BODY} bytes, or ended early"),
+        );
+    };
+    match receiver.take(signal, encoding, is_gzip, body).await {
+        Ok(()) => accepted(encoding),
+        Err(error) => {
+            let status = if error.is_too_large() {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            refused(status, encoding, &error.to_string())
+        }
+    }
+}
+
+fn encoding(headers: &HeaderMap) -> Option<Encoding> {
+    let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/x-protobuf")
+        || media_type.eq_ignore_ascii_case("application/protobuf")
+    {
+        Some(Encoding::Protobuf)
+    } else if media_type.eq_ignore_ascii_case("application/json") {
+        Some(Encoding::Json)
+    } else {
+        None
+    }
+}
+
+/// An `Export…ServiceResponse` without a field: everything was accepted.
+fn accepted(encoding: Encoding) -> Response {
+    match encoding {
+        Encoding::Protobuf => (
+            [(header::CONTENT_TYPE, "application/x-protobuf")],
+            Body::empty(),
+        )
+            .into_response(),
+        Encoding::Json => Json(json!({})).into_response(),
+    }
+}
+
+/// A `google.rpc.Status` in the encoding of the request, as the OTLP specification asks.
+fn refused(status: StatusCode, encoding: Encoding, message: &str) -> Response {
+    match encoding {
+        Encoding::Json => (status, Json(json!({"message": message}))).into_response(),
+        Encoding::Protobuf => {
+            // field 2 is the message; its length fits one or two bytes of a varint
+            let message = &message.as_bytes()[..message.len().min(1000)];
+            let mut body = vec![0x12];
+            let mut length = message.len();
+            while length >= 0x80 {
+                body.push((length & 0x7f) as u8 | 0x80);
+                length >>= 7;
+            }
+            body.push(length as u8);
+            body.extend_from_slice(message);
+            (
+                status,
+                [(header::CONTENT_TYPE, "application/x-protobuf")],
+                body,
+            )
+                .into_response()
+        }
+    }
+}

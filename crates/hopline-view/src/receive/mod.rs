@@ -1,0 +1,103 @@
+//! The OTLP receivers: HTTP, and gRPC with the feature `grpc`.
+
+#[cfg(feature = "grpc")]
+mod grpc;
+mod http;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::decode::{self, DecodeError, Decoded, Signal};
+use crate::guard::{Guard, guard_otlp};
+use crate::view::View;
+
+/// Bytes of a request as sent.
+const MAX_BODY: usize = 16 << 20;
+/// Bytes of a request once decompressed.
+const MAX_DECOMPRESSED: usize = 32 << 20;
+/// Requests that are read and decoded at the same time: this bounds the memory of all requests together.
+const AT_ONCE: usize = 8;
+
+/// What the receivers share.
+#[derive(Clone, Debug)]
+struct Receiver {
+    view: View,
+    /// Waited for before a body is read. A request that is cancelled gives its permit back.
+    permits: Arc<Semaphore>,
+}
+
+/// A request's encoding.
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Protobuf,
+    Json,
+}
+
+/// The routes of OTLP over HTTP, and over gRPC with the feature `grpc`: the paths differ, so one listener can serve both.
+pub(crate) fn router(view: &View, rules: Guard) -> Router {
+    let receiver = Receiver {
+        view: view.clone(),
+        permits: Arc::new(Semaphore::new(AT_ONCE)),
+    };
+    let routes = http::routes();
+    #[cfg(feature = "grpc")]
+    let routes = routes.merge(grpc::routes());
+    routes
+        .layer(axum::middleware::from_fn_with_state(rules, guard_otlp))
+        .with_state(receiver)
+}
+
+impl Receiver {
+    /// Decompresses, decodes and stores a body; on a thread of its own where that takes long.
+    async fn take(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        is_gzip: bool,
+        body: Bytes,
+    ) -> Result<(), DecodeError> {
+        /// Decoded within the time of a few polls.
+        const SMALL: usize = 64 << 10;
+        let result = if body.len() <= SMALL && !is_gzip {
+            decoded(signal, encoding, is_gzip, &body)
+        } else {
+            let decoding =
+                tokio::task::spawn_blocking(move || decoded(signal, encoding, is_gzip, &body));
+            decoding
+                .await
+                .unwrap_or_else(|_| decode::file("not decoded"))
+        };
+        match result {
+            Ok(decoded) => {
+                self.view.receive(&decoded);
+                Ok(())
+            }
+            Err(error) => {
+                self.view.reject();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn decoded(
+    signal: Signal,
+    encoding: Encoding,
+    is_gzip: bool,
+    body: &[u8],
+) -> Result<Decoded, DecodeError> {
+    let unpacked;
+    let body = if is_gzip {
+        unpacked = decode::gunzip(body, MAX_DECOMPRESSED)?;
+        &unpacked
+    } else {
+        body
+    };
+    match encoding {
+        Encoding::Protobuf => decode::protobuf(signal, body),
+        Encoding::Json => decode::json(decode::utf8(body)?),
+    }
+}
