@@ -372,7 +372,7 @@ mod tests {
                 &request(
                     &format!("GET /{}", number % 500),
                     second,
-                    1_000 << (number % 40),
+                    1_000 << (number % 30),
                 ),
                 now * NANOS,
             );
