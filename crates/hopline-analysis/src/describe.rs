@@ -1,7 +1,7 @@
 //! Short texts about a span: its label, its target, its failure. Used by trees and tables, and by viewers.
 
 use hopline_core::text::shown;
-use hopline_core::{Kind, SpanData, StatusData, semconv};
+use hopline_core::{SpanData, SpanKind, StatusData, semconv};
 
 use crate::NAME;
 
@@ -19,8 +19,10 @@ use crate::NAME;
 /// ```
 pub fn label(span: &SpanData) -> String {
     let about = match span.kind {
-        Kind::Client if span.name.starts_with("db.") => span.text(semconv::DB_QUERY_SUMMARY),
-        Kind::Client | Kind::Producer | Kind::Consumer if span.name.ends_with(".message") => {
+        SpanKind::Client if span.name.starts_with("db.") => span.text(semconv::DB_QUERY_SUMMARY),
+        SpanKind::Client | SpanKind::Producer | SpanKind::Consumer
+            if span.name.ends_with(".message") =>
+        {
             span.text(semconv::MESSAGING_DESTINATION_NAME)
         }
         _ if span.name == "db.query" => span.text(semconv::DB_QUERY_SUMMARY),
@@ -35,7 +37,7 @@ pub fn label(span: &SpanData) -> String {
 /// Host and route of a call to another service, or its path where there is no route. The name may have the route
 /// already. Of `several` calls the paths may differ.
 pub(crate) fn place(span: &SpanData, several: bool) -> Option<String> {
-    let is_call = span.kind == Kind::Client
+    let is_call = span.kind == SpanKind::Client
         && span.text(semconv::DB_SYSTEM_NAME).is_none()
         && span.text(semconv::MESSAGING_SYSTEM).is_none();
     if !is_call {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hopline_analysis::{Trace, describe, repeated_statements, traces};
-use hopline_core::{Kind, SpanData, SpanId, TraceId, semconv};
+use hopline_core::{SpanData, SpanId, SpanKind, TraceId, semconv};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -286,7 +286,7 @@ fn align(rows: &Rows<'_>) -> Vec<(usize, i64)> {
             continue;
         };
         let is_remote = span.parent_is_remote || caller.service() != span.service();
-        let is_call = span.kind == Kind::Server && caller.kind == Kind::Client;
+        let is_call = span.kind == SpanKind::Server && caller.kind == SpanKind::Client;
         let lies_within = span.start_unix_nanos >= caller.start_unix_nanos
             && span.end_unix_nanos <= caller.end_unix_nanos;
         if !is_remote || !is_call || lies_within {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hopline_core::{
-    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
+    EventData, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId, SpanKind,
     StatusData, TraceFlags, TraceId, TraceState,
 };
 
@@ -347,13 +347,13 @@ fn tracestate(field: Field<'_>) -> Result<TraceState> {
     Ok(TraceState::parse([field.text()?]).unwrap_or_default())
 }
 
-fn kind(number: u64) -> Kind {
+fn kind(number: u64) -> SpanKind {
     match number {
-        2 => Kind::Server,
-        3 => Kind::Client,
-        4 => Kind::Producer,
-        5 => Kind::Consumer,
-        _ => Kind::Internal,
+        2 => SpanKind::Server,
+        3 => SpanKind::Client,
+        4 => SpanKind::Producer,
+        5 => SpanKind::Consumer,
+        _ => SpanKind::Internal,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Spans and log records as OTLP JSON.
 
-use hopline_core::{Kind, OwnedValue, Resource, SpanData, StatusData};
+use hopline_core::{OwnedValue, Resource, SpanData, SpanKind, StatusData};
 use serde_json::{Value, json};
 
 use crate::LogData;
@@ -67,11 +67,11 @@ fn span(span: &SpanData) -> Value {
     const HAS_IS_REMOTE: u32 = 0x100;
     const IS_REMOTE: u32 = 0x200;
     let kind = match span.kind {
-        Kind::Internal => 1,
-        Kind::Server => 2,
-        Kind::Client => 3,
-        Kind::Producer => 4,
-        Kind::Consumer => 5,
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
     };
     let remote = if span.parent_is_remote { IS_REMOTE } else { 0 };
     let events = span.events.iter().map(|event| {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hopline_analysis::describe;
-use hopline_core::{Kind, SpanData};
+use hopline_core::{SpanData, SpanKind};
 use serde::Serialize;
 
 /// Seconds that are kept.
@@ -27,7 +27,7 @@ pub(crate) struct Red {
 
 #[derive(Debug)]
 struct Route {
-    kind: Kind,
+    kind: SpanKind,
     /// By second, those without a request left out.
     slots: VecDeque<Slot>,
 }
@@ -89,8 +89,8 @@ const NANOS: u64 = 1_000_000_000;
 impl Red {
     /// Counts a request or message that a service handled; other spans are no entry of a service.
     pub(crate) fn count(&mut self, span: &SpanData, now: u64) {
-        let is_entry = matches!(span.kind, Kind::Server | Kind::Consumer)
-            || (span.kind == Kind::Internal && span.parent.is_none());
+        let is_entry = matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+            || (span.kind == SpanKind::Internal && span.parent.is_none());
         let (second, now) = (span.end_unix_nanos / NANOS, now / NANOS);
         if !is_entry || second + WINDOW <= now || second > now + 60 {
             return;
@@ -286,13 +286,13 @@ fn middle(bucket: u16) -> u64 {
     (1u64 << octave) + u64::from(bucket % 8) * width + width / 2
 }
 
-pub(crate) fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: SpanKind) -> &'static str {
     match kind {
-        Kind::Internal => "internal",
-        Kind::Server => "server",
-        Kind::Client => "client",
-        Kind::Producer => "producer",
-        Kind::Consumer => "consumer",
+        SpanKind::Internal => "internal",
+        SpanKind::Server => "server",
+        SpanKind::Client => "client",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
             TraceId::from_u128(1).unwrap(),
             SpanId::from_u64(1).unwrap(),
         );
-        span.kind = Kind::Server;
+        span.kind = SpanKind::Server;
         span.end_unix_nanos = end_second * NANOS;
         span.start_unix_nanos = span.end_unix_nanos - nanos;
         span

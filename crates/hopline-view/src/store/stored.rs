@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hopline_core::{
-    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
+    EventData, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId, SpanKind,
     StatusData, TraceFlags, TraceId, TraceState,
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct StoredSpan {
     pub(crate) parent: Option<SpanId>,
     pub(crate) start: u64,
     pub(crate) end: u64,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SpanKind,
     pub(crate) flags: TraceFlags,
     pub(crate) is_remote: bool,
     pub(crate) is_error: bool,
