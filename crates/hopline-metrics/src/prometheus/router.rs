@@ -1,0 +1,78 @@
+//! The page as an axum router.
+
+use std::io::Write;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::metrics::Metrics;
+
+impl Metrics {
+    /// Serves the page at `/metrics`, compressed if the scraper accepts gzip.
+    ///
+    /// Merge it outside the trace layer, so that scrapes are neither traced nor measured.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    ///
+    /// let metrics = hopline_metrics::Metrics::builder().service("orders").build();
+    /// let app: Router = Router::new().merge(metrics.router());
+    /// # let _ = app;
+    /// ```
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        Router::new()
+            .route("/metrics", get(page))
+            .with_state(self.clone())
+    }
+}
+
+async fn page(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+    let text = |name| {
+        let all = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        all.collect::<Vec<_>>().join(",")
+    };
+    let page = metrics.page(&text(header::ACCEPT));
+    let content_type = [
+        (header::CONTENT_TYPE, page.content_type),
+        (header::VARY, "accept, accept-encoding"),
+    ];
+    let zipped = accepts_gzip(&text(header::ACCEPT_ENCODING))
+        .then(|| gzip(page.body.as_bytes()))
+        .flatten();
+    match zipped {
+        Some(zipped) => {
+            (content_type, [(header::CONTENT_ENCODING, "gzip")], zipped).into_response()
+        }
+        None => (content_type, page.body).into_response(),
+    }
+}
+
+fn accepts_gzip(accept: &str) -> bool {
+    accept.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let refused = |part: &str| {
+            part.strip_prefix("q=")
+                .is_some_and(|weight| weight.parse() == Ok(0.0))
+        };
+        parts
+            .next()
+            .is_some_and(|coding| coding.eq_ignore_ascii_case("gzip"))
+            && !parts.any(refused)
+    })
+}
+
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}

@@ -1,0 +1,163 @@
+//! The text of an objective: `SLO [METHOD] ROUTE PERCENT% [< DURATION] over DURATION`.
+
+use std::time::Duration;
+
+use crate::slo::objective::{Slo, WHOLE};
+
+/// Units of durations in milliseconds, ascending.
+pub(crate) const UNITS: [(&str, u128); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
+/// The longest window: burn rates and rules look at no more.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// An objective whose text is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is not a valid objective: {problem}; write SLO POST /checkout 99.9% < 500ms over 30d"
+)]
+pub struct ParseSloError {
+    text: Box<str>,
+    problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum Problem {
+    #[error("it does not begin with SLO")]
+    Begin,
+    #[error("it has no route that begins with / and no *")]
+    Route,
+    #[error("a method is written in capitals")]
+    Method,
+    #[error(
+        "the objective is a percentage between 0 and 100, both excluded, with up to 4 decimals"
+    )]
+    Objective,
+    #[error("the limit is a whole number with ms, s or m, above 0")]
+    Limit,
+    #[error("the window is `over` and a whole number with m, h or d, of up to 366 days")]
+    Window,
+    #[error("there is something after the window")]
+    End,
+}
+
+pub(crate) fn slo(text: &str) -> Result<Slo, ParseSloError> {
+    parse(text).map_err(|problem| ParseSloError {
+        text: text.trim().into(),
+        problem,
+    })
+}
+
+fn parse(text: &str) -> Result<Slo, Problem> {
+    let mut words = text.split_whitespace().peekable();
+    if words.next() != Some("SLO") {
+        return Err(Problem::Begin);
+    }
+    let is_route = |word: &&str| word.starts_with('/') || *word == "*";
+    let method = words.next_if(|word| !is_route(word) && !word.ends_with('%'));
+    if method.is_some_and(|method| !is_method(method)) {
+        return Err(Problem::Method);
+    }
+    let route = words.next_if(is_route).ok_or(Problem::Route)?;
+    let objective = words.next().and_then(percent).ok_or(Problem::Objective)?;
+    let limit = match words.next_if_eq(&"<") {
+        Some(_) => Some(words.next().and_then(duration).ok_or(Problem::Limit)?),
+        None => None,
+    };
+    if words.next() != Some("over") {
+        return Err(Problem::Window);
+    }
+    let window = words
+        .next()
+        .and_then(duration)
+        .filter(|window| *window <= LONGEST);
+    let window = window.ok_or(Problem::Window)?;
+    if words.next().is_some() {
+        return Err(Problem::End);
+    }
+    Ok(Slo {
+        method: method.map(Into::into),
+        route: (route != "*").then(|| route.into()),
+        objective,
+        limit,
+        window,
+    })
+}
+
+fn is_method(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Ten thousandths of a percent.
+fn percent(word: &str) -> Option<u32> {
+    let number = word.strip_suffix('%')?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 4 || whole.len() > 2 {
+        return None;
+    }
+    let fraction: u32 = format!("{fraction:0<4}").parse().ok()?;
+    let objective = whole.parse::<u32>().ok()? * (WHOLE / 100) + fraction;
+    (objective > 0 && objective < WHOLE).then_some(objective)
+}
+
+fn duration(word: &str) -> Option<Duration> {
+    let at = word.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = word.split_at(at);
+    let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    let millis = u128::from(number.parse::<u32>().ok()?) * millis;
+    let millis = u64::try_from(millis).ok().filter(|millis| *millis > 0)?;
+    Some(Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objective_prints_back_as_it_parses() {
+        for text in [
+            "SLO POST /checkout 99.9% < 500ms over 30d",
+            "SLO /orders/{id} 95% over 7d",
+            "SLO * 99.9999% < 2s over 1h",
+            "SLO GET * 50.5% < 1m over 90m",
+        ] {
+            let parsed = slo(text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(parsed.to_string(), text);
+        }
+        let spaced = slo("  SLO   GET /  99.90%   <   1000ms over 24h ")
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(spaced.to_string(), "SLO GET / 99.9% < 1s over 1d");
+    }
+
+    #[test]
+    fn what_is_no_objective_is_refused_with_its_problem() {
+        for (text, problem) in [
+            ("", Problem::Begin),
+            ("slo GET / 99% over 1d", Problem::Begin),
+            ("SLO get / 99% over 1d", Problem::Method),
+            ("SLO GET 99% over 1d", Problem::Route),
+            ("SLO GET orders 99% over 1d", Problem::Route),
+            ("SLO / 100% over 1d", Problem::Objective),
+            ("SLO / 0% over 1d", Problem::Objective),
+            ("SLO / 99.99999% over 1d", Problem::Objective),
+            ("SLO / -1% over 1d", Problem::Objective),
+            ("SLO / 99 over 1d", Problem::Objective),
+            ("SLO / 99% < over 1d", Problem::Limit),
+            ("SLO / 99% < 0ms over 1d", Problem::Limit),
+            ("SLO / 99% < 5 over 1d", Problem::Limit),
+            ("SLO / 99%", Problem::Window),
+            ("SLO / 99% over", Problem::Window),
+            ("SLO / 99% over 4294967295d", Problem::Window),
+            ("SLO / 99% over 1d please", Problem::End),
+        ] {
+            let error = slo(text).expect_err(text);
+            assert_eq!(error.problem, problem, "{text}");
+        }
+    }
+}
