@@ -1,8 +1,7 @@
 //! `cargo xtask soak`: the example under load while its collector, database and broker fail.
 //!
-//! It is the one of the numbered reliability cases that is too long for a test: `case_28`, mixed load under the
-//! whole fault plan, with memory, threads and sockets flat and every span exported once or counted as lost.
-//! The tests of the others have their numbers in their names.
+//! The case of `docs/CASES.md` that is too long for a test: mixed load under the whole fault plan, with memory,
+//! threads and sockets flat and every span exported once or counted as lost.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
