@@ -1,4 +1,4 @@
-//! Hostile and unlucky requests, through a real server to a real receiver. Test names carry the number of the case.
+//! Hostile and unlucky requests, through a real server to a real receiver.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -152,8 +152,7 @@ fn header<'a>(body: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn case_1_and_3_whatever_stands_in_trace_headers_the_request_is_served_and_what_goes_out_is_valid()
-{
+fn any_trace_headers_are_served_and_valid_headers_are_sent() {
     let _alone = alone();
     let runtime = runtime();
     let service = Service::start(&runtime, "* 100%", false);
@@ -218,7 +217,7 @@ fn case_1_and_3_whatever_stands_in_trace_headers_the_request_is_served_and_what_
 }
 
 #[test]
-fn case_2_many_and_long_headers_cost_no_more_than_their_cap() {
+fn many_and_long_headers_cost_no_more_than_their_cap() {
     let _alone = alone();
     let runtime = runtime();
     let service = Service::start(&runtime, "* 100%", false);
@@ -257,7 +256,7 @@ fn case_2_many_and_long_headers_cost_no_more_than_their_cap() {
 }
 
 #[test]
-fn case_4_names_stay_few_and_memory_stays_flat_whatever_is_asked_for() {
+fn span_names_stay_few_and_memory_stays_flat_for_random_requests() {
     let _alone = alone();
     let runtime = runtime();
     let service = Service::start(&runtime, "* 1%", false);
@@ -310,7 +309,7 @@ fn case_4_names_stay_few_and_memory_stays_flat_whatever_is_asked_for() {
 }
 
 #[test]
-fn case_5_a_flood_of_forged_flags_and_ids_decides_nothing_at_a_public_edge() {
+fn a_flood_of_forged_flags_and_ids_decides_nothing_at_a_public_edge() {
     let _alone = alone();
     let runtime = runtime();
     let service = Service::start(&runtime, "* 1%", true);
@@ -336,7 +335,7 @@ fn case_5_a_flood_of_forged_flags_and_ids_decides_nothing_at_a_public_edge() {
 }
 
 #[test]
-fn case_6_no_secret_is_in_any_exported_byte() {
+fn no_secret_is_in_any_exported_byte() {
     let _alone = alone();
     let runtime = runtime();
     let service = Service::start(&runtime, "* 100%", false);
@@ -385,7 +384,7 @@ fn arrived(
 }
 
 #[test]
-fn case_22_no_span_ends_before_its_start_whatever_a_clock_says() {
+fn no_span_ends_before_its_start_when_the_clock_jumps() {
     let _alone = alone();
     let now = SystemTime::now();
     let spans = arrived(Limits::default(), |tracer| {
@@ -420,7 +419,7 @@ fn case_22_no_span_ends_before_its_start_whatever_a_clock_says() {
 }
 
 #[test]
-fn case_24_ids_of_many_threads_do_not_repeat_and_are_random_to_the_right() {
+fn ids_of_many_threads_do_not_repeat_and_end_in_random_bits() {
     let _alone = alone();
     const THREADS: usize = 8;
     const EACH: usize = 125_000;
@@ -464,7 +463,7 @@ fn case_24_ids_of_many_threads_do_not_repeat_and_are_random_to_the_right() {
 }
 
 #[test]
-fn case_25_limits_cut_count_and_split_no_character() {
+fn limits_cut_and_count_and_split_no_character() {
     let _alone = alone();
     let limits = Limits {
         trace_bytes: 64 << 20,

@@ -111,7 +111,7 @@ async fn names_and_memory_do_not_grow_with_what_callers_make_up() {
 
 /// Raw bytes of every kind: the request is served or refused by hyper, and its span holds no control character.
 #[tokio::test]
-async fn case_3_control_characters_reach_neither_spans_nor_outgoing_headers() {
+async fn control_characters_reach_neither_spans_nor_outgoing_headers() {
     let (tracer, spans) = hopline_testing::tracer("first");
     let echo = |request: Request| async move { format!("{:?}", request.headers()) };
     let second = format!("http://{}/", serve(Router::new().fallback(echo)).await);

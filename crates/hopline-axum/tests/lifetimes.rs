@@ -181,7 +181,7 @@ fn rows() -> Vec<Row> {
             takes: Takes::FirstBytes,
             has: FIRST_BYTE,
             has_not: &[],
-            ..fine("H10 a client that leaves in mid-body", |layer, _| {
+            ..fine("a client that disconnects in the body", |layer, _| {
                 app(layer, || async { endless() })
             })
         }),
@@ -458,7 +458,7 @@ async fn check(row: &Row, version: Version) {
 }
 
 #[tokio::test]
-async fn case_19_every_way_to_end_has_one_outcome_in_both_versions() {
+async fn every_end_of_a_request_has_one_outcome_in_both_versions() {
     for version in BOTH {
         for row in rows() {
             check(&row, version).await;

@@ -315,7 +315,7 @@ async fn a_streamed_answer_is_covered_to_its_end() {
 }
 
 #[tokio::test]
-async fn case_19_a_body_that_fails_is_an_error() {
+async fn a_body_that_fails_is_an_error() {
     let (tracer, all) = tracer("orders");
     let broken = || async {
         let parts = stream::iter([Ok("half"), Err(std::io::Error::other("disk"))]);
@@ -334,7 +334,7 @@ async fn case_19_a_body_that_fails_is_an_error() {
 }
 
 #[tokio::test]
-async fn case_19_a_client_that_goes_before_the_head_is_no_error() {
+async fn a_client_that_disconnects_before_the_head_is_no_error() {
     let (tracer, all) = tracer("orders");
     struct Rollback;
     impl Drop for Rollback {
@@ -363,7 +363,7 @@ async fn case_19_a_client_that_goes_before_the_head_is_no_error() {
 }
 
 #[tokio::test]
-async fn case_19_a_client_that_goes_in_mid_body_is_marked() {
+async fn a_client_that_disconnects_in_the_body_is_marked() {
     let (tracer, all) = tracer("orders");
     let endless = || async {
         Body::from_stream(stream::repeat_with(|| {
@@ -387,7 +387,7 @@ async fn case_19_a_client_that_goes_in_mid_body_is_marked() {
 }
 
 #[tokio::test]
-async fn case_19_a_panic_is_an_error_and_goes_on() {
+async fn a_panic_is_an_error_and_continues() {
     let (tracer, all) = tracer("orders");
     let panics = || async {
         if true {
@@ -401,7 +401,7 @@ async fn case_19_a_panic_is_an_error_and_goes_on() {
 }
 
 #[tokio::test]
-async fn case_19_a_time_out_outside_cancels_and_one_inside_answers() {
+async fn a_timeout_outside_cancels_and_one_inside_answers() {
     async fn give_up(request: Request, next: middleware::Next) -> Response {
         let answer = tokio::time::timeout(Duration::from_millis(10), next.run(request)).await;
         answer.unwrap_or_else(|_| Response::builder().status(504).body(Body::empty()).unwrap())

@@ -16,7 +16,7 @@ fn value(line: &str) -> Option<String> {
 }
 
 #[test]
-fn b01_several_lines_are_one_list_under_a_lower_case_name() {
+fn several_baggage_lines_are_one_list_sent_under_a_lower_case_name() {
     assert_eq!(sent(&["a=1", "b=2,c=3"]).as_deref(), Some("a=1,b=2,c=3"));
     let lines = Lines::new(&[("Baggage", "a=1"), ("BAGGAGE", "b=2")]);
     assert_eq!(Incoming::extract(&lines).baggage.to_string(), "a=1,b=2");
@@ -30,7 +30,7 @@ fn b01_several_lines_are_one_list_under_a_lower_case_name() {
 }
 
 #[test]
-fn b02_white_space_may_stand_around_every_part() {
+fn white_space_is_allowed_around_every_part() {
     assert_eq!(
         sent(&[" a\t=\t1 ; p = v\t;q , b = 2 "]).as_deref(),
         Some("a=1;p=v;q,b=2")
@@ -43,7 +43,7 @@ fn b02_white_space_may_stand_around_every_part() {
 }
 
 #[test]
-fn b03_keys_are_tokens_and_are_not_decoded() {
+fn keys_are_tokens_and_are_not_decoded() {
     assert_eq!(sent(&["%41=1"]).as_deref(), Some("%41=1"));
     let token = "!#$%&'*+-.^_`|~azAZ09";
     assert_eq!(sent(&[&format!("{token}=1")]), Some(format!("{token}=1")));
@@ -53,7 +53,7 @@ fn b03_keys_are_tokens_and_are_not_decoded() {
 }
 
 #[test]
-fn b04_what_may_not_stand_in_a_value_is_percent_coded() {
+fn characters_not_allowed_in_a_value_are_percent_encoded() {
     for code in 0..=0x7f_u8 {
         let text = char::from(code).to_string();
         let baggage = Baggage::default().with("k", &text).unwrap();
@@ -73,13 +73,13 @@ fn b04_what_may_not_stand_in_a_value_is_percent_coded() {
 }
 
 #[test]
-fn b05_a_value_may_hold_equals_signs() {
+fn a_value_may_contain_equals_signs() {
     assert_eq!(value("k=a=b=c").as_deref(), Some("a=b=c"));
     assert_eq!(sent(&["k=a=b;p=c=d"]).as_deref(), Some("k=a=b;p=c=d"));
 }
 
 #[test]
-fn b06_bytes_that_are_no_text_become_the_replacement_character() {
+fn invalid_utf8_becomes_the_replacement_character() {
     assert_eq!(value("k=%FF%41").as_deref(), Some("\u{fffd}A"));
     assert_eq!(value("k=%E2%82%AC").as_deref(), Some("\u{20ac}"));
     assert_eq!(value("k=%e2%82%ac").as_deref(), Some("\u{20ac}"));
@@ -92,13 +92,13 @@ fn b06_bytes_that_are_no_text_become_the_replacement_character() {
 }
 
 #[test]
-fn b07_plus_is_no_space() {
+fn plus_is_not_a_space() {
     assert_eq!(value("k=1+1").as_deref(), Some("1+1"));
     assert_eq!(sent(&["k=1+1"]).as_deref(), Some("k=1+1"));
 }
 
 #[test]
-fn b08_properties_survive() {
+fn properties_are_kept() {
     assert_eq!(
         sent(&["k=v;p1;p2=x%20y"]).as_deref(),
         Some("k=v;p1;p2=x%20y")
@@ -110,7 +110,7 @@ fn b08_properties_survive() {
 }
 
 #[test]
-fn b09_64_members_of_8192_bytes_go_on_whole_and_no_part_of_one() {
+fn baggage_of_64_members_and_8192_bytes_is_sent_whole_and_no_member_in_part() {
     let members: Vec<String> = (0..64)
         .map(|i| format!("k{i:02}={}", "v".repeat(123)))
         .collect();
@@ -133,7 +133,7 @@ fn b09_64_members_of_8192_bytes_go_on_whole_and_no_part_of_one() {
 }
 
 #[test]
-fn b09_the_limit_is_that_of_what_is_sent_on_and_not_of_its_coding() {
+fn the_baggage_limit_counts_what_is_sent_and_not_how_it_was_encoded() {
     let members = |value: &str| -> String {
         let member = |at: usize| format!("k{at:02}={}", value.repeat(123));
         (0..64).map(member).collect::<Vec<_>>().join(",")
@@ -153,7 +153,7 @@ fn b09_the_limit_is_that_of_what_is_sent_on_and_not_of_its_coding() {
 }
 
 #[test]
-fn b09_what_is_full_or_too_much_to_read_is_only_counted() {
+fn members_beyond_the_baggage_limits_are_counted() {
     let member = format!("k={}", "v".repeat(8000));
     let lines = vec![member.as_bytes(); 100];
     let (baggage, dropped) = Baggage::parse(lines);
@@ -164,7 +164,7 @@ fn b09_what_is_full_or_too_much_to_read_is_only_counted() {
 }
 
 #[test]
-fn b10_keys_that_came_twice_stay_in_order() {
+fn duplicate_baggage_keys_keep_their_order() {
     assert_eq!(sent(&["a=1,b=2,a=3"]).as_deref(), Some("a=1,b=2,a=3"));
     let (twice, _) = Baggage::parse([&b"a=1,b=2,a=3"[..]]);
     assert_eq!(
@@ -175,7 +175,7 @@ fn b10_keys_that_came_twice_stay_in_order() {
 }
 
 #[test]
-fn b11_a_malformed_member_is_left_out_and_counted() {
+fn a_malformed_member_is_dropped_and_counted() {
     for (line, left, dropped) in [
         ("a=1,nonsense,b=2", "a=1,b=2", 1),
         (",,a=1,,", "a=1", 0),
@@ -195,7 +195,7 @@ fn b11_a_malformed_member_is_left_out_and_counted() {
 }
 
 #[test]
-fn b12_baggage_is_stripped_at_borders_in_and_out() {
+fn baggage_can_be_stripped_from_incoming_and_outgoing_requests() {
     let lines = Lines::new(&[("baggage", "user=7")]);
     assert!(
         Incoming::extract(&lines)
@@ -214,7 +214,7 @@ fn b12_baggage_is_stripped_at_borders_in_and_out() {
 }
 
 #[test]
-fn b13_baggage_is_a_value_that_needs_no_tracer() {
+fn baggage_is_a_value_that_needs_no_tracer() {
     let one = Baggage::default().with("Key", "\u{20ac}").unwrap();
     let two = one.with("key", "2").unwrap();
     assert_eq!(

@@ -24,7 +24,7 @@ const HIGH: u64 = 0xff_ffff_ffff_ffff;
 const LOW: u64 = 1;
 
 #[test]
-fn s01_all_stands_in_one_member_of_bounded_grammar() {
+fn the_ot_member_follows_its_grammar_and_length() {
     let half = planned("* 50%; resample parents");
     for (came, goes) in [
         ("ot=x:1;y2:A.b_c-d,a=1", "ot=th:8;x:1;y2:A.b_c-d,a=1"),
@@ -50,7 +50,7 @@ fn s01_all_stands_in_one_member_of_bounded_grammar() {
 }
 
 #[test]
-fn s02_unknown_sub_keys_stay() {
+fn unknown_sub_keys_of_ot_are_kept() {
     let followed = call(&planned("* 1%"), HIGH, "01", "ot=future:1;th:8")
         .one("tracestate")
         .map(str::to_owned);
@@ -65,7 +65,7 @@ fn s02_unknown_sub_keys_stay() {
 }
 
 #[test]
-fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
+fn a_threshold_has_1_to_14_digits_of_lower_case_hex() {
     // only one that is read counts: what was taken by less than a tenth stays at that
     let tenth = planned("remote sampled parents 10%");
     let longest = "f".repeat(14);
@@ -85,7 +85,7 @@ fn s03_a_threshold_has_1_to_14_digits_of_lower_case_hex() {
 }
 
 #[test]
-fn s04_the_randomness_is_that_of_rv_or_else_the_ids_last_56_bits() {
+fn the_randomness_is_rv_or_the_last_56_bits_of_the_trace_id() {
     let half = planned("* 50%; resample parents");
     for (randomness, state, is) in [
         (HIGH, "", true),
@@ -106,7 +106,7 @@ fn s04_the_randomness_is_that_of_rv_or_else_the_ids_last_56_bits() {
 }
 
 #[test]
-fn s05_a_trace_is_taken_if_its_randomness_reaches_the_threshold() {
+fn a_trace_is_sampled_if_its_randomness_reaches_the_threshold() {
     let tenth = planned("* 10%; resample parents");
     for (randomness, is) in [
         (0xe6_6600_0000_0000, true),
@@ -123,7 +123,7 @@ fn s05_a_trace_is_taken_if_its_randomness_reaches_the_threshold() {
 }
 
 #[test]
-fn s06_a_share_becomes_a_threshold_of_four_digits() {
+fn a_probability_becomes_a_threshold_of_four_digits() {
     for (plan, th) in [
         ("* 50%", "8"),
         ("* 33.333333333333333%", "aaab"),
@@ -144,7 +144,7 @@ fn s06_a_share_becomes_a_threshold_of_four_digits() {
 }
 
 #[test]
-fn s07_the_adjusted_count_is_what_the_share_stands_for() {
+fn the_adjusted_count_is_the_inverse_of_the_probability() {
     let (tracer, memory) = tracer_with(|builder| {
         builder.plan("* 25%; resample parents; keep errors".parse().unwrap())
     });
@@ -166,7 +166,7 @@ fn s07_the_adjusted_count_is_what_the_share_stands_for() {
 }
 
 #[test]
-fn s08_who_decides_says_by_what_share_and_a_dropped_trace_has_none() {
+fn a_decision_sets_the_threshold_and_a_dropped_trace_has_none() {
     let half = planned("* 50%; resample parents");
     assert_eq!(
         call(&half, HIGH, "02", "ot=th:c").one("tracestate"),
@@ -181,7 +181,7 @@ fn s08_who_decides_says_by_what_share_and_a_dropped_trace_has_none() {
 }
 
 #[test]
-fn s09_a_parents_share_is_passed_on_unless_its_flag_contradicts_it() {
+fn a_parents_threshold_is_forwarded_unless_its_flag_contradicts_it() {
     let follow = planned("* 1%");
     for (randomness, flags, came, goes) in [
         (HIGH, "01", "ot=th:c,a=1", Some("ot=th:c,a=1")),
@@ -200,7 +200,7 @@ fn s09_a_parents_share_is_passed_on_unless_its_flag_contradicts_it() {
 }
 
 #[test]
-fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
+fn only_a_root_sets_rv_and_only_if_its_id_is_not_random() {
     let half = planned("* 50%; resample parents");
     let sent = call(&half, LOW, "01", "ot=rv:80000000000000");
     assert_eq!(sent.one("tracestate"), Some("ot=th:8;rv:80000000000000"));
@@ -231,7 +231,7 @@ fn s10_only_the_root_says_a_randomness_and_only_if_its_id_has_none() {
 }
 
 #[test]
-fn s11_ids_are_taken_for_random_also_without_the_flag() {
+fn trace_ids_are_presumed_random_without_the_flag() {
     let half = planned("* 50%; resample parents");
     for flags in ["00", "02"] {
         assert!(sampled(&call(&half, HIGH, flags, "")) && !sampled(&call(&half, LOW, flags, "")));
@@ -239,7 +239,7 @@ fn s11_ids_are_taken_for_random_also_without_the_flag() {
 }
 
 #[test]
-fn s12_a_service_behind_takes_a_part_of_what_was_taken_and_never_more() {
+fn a_downstream_service_samples_a_subset() {
     let tenth = planned("remote sampled parents 10%");
     for (randomness, state, goes) in [
         (HIGH, "ot=th:8", Some("ot=th:e666")),
@@ -254,7 +254,7 @@ fn s12_a_service_behind_takes_a_part_of_what_was_taken_and_never_more() {
 }
 
 #[test]
-fn s13_a_decision_that_is_no_probability_says_no_share() {
+fn a_decision_without_probability_sets_no_threshold() {
     struct Vip;
     impl Sampler for Vip {
         fn sample(&self, input: &SamplingInput<'_>) -> Decision {
@@ -283,7 +283,7 @@ fn s13_a_decision_that_is_no_probability_says_no_share() {
 }
 
 #[test]
-fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
+fn rules_are_tried_in_order_and_the_deciding_one_is_recorded() {
     let plan = "GET /orders/{id} 100%; kind consumer destination orders.* 100%; name nightly.* 0%; \
                 POST /checkout always; name nightly.sweep 100%; * 0%";
     let (tracer, memory) = tracer_with(|builder| builder.plan(plan.parse().unwrap()));
@@ -327,7 +327,7 @@ fn s14_rules_are_tried_in_order_and_the_one_that_decided_is_annotated() {
 }
 
 #[test]
-fn s15_each_of_the_five_branches_decides_for_itself() {
+fn each_of_the_five_parent_branches_has_its_own_decision() {
     let inner = |plan: &str, outer: &str| {
         // another tracer of this process has decided before
         let (outer, inner) = (planned(outer), planned(plan));
@@ -387,7 +387,7 @@ fn s15_each_of_the_five_branches_decides_for_itself() {
 }
 
 #[test]
-fn s16_what_is_not_sampled_can_be_recorded_all_the_same() {
+fn unsampled_traces_can_be_recorded() {
     let (tracer, memory) =
         tracer_with(|builder| builder.plan("* 0%; keep forced".parse().unwrap()));
     let request = root(&tracer, "request");
@@ -408,7 +408,7 @@ fn s16_what_is_not_sampled_can_be_recorded_all_the_same() {
 }
 
 #[test]
-fn s17_the_old_name_samples_consistently() {
+fn traceidratio_samples_consistently() {
     let variables = |name: &str| match name {
         "OTEL_TRACES_SAMPLER" => Some("traceidratio".to_owned()),
         "OTEL_TRACES_SAMPLER_ARG" => Some("0.1".to_owned()),

@@ -97,7 +97,7 @@ impl Sampler for Panics {
 }
 
 #[test]
-fn case_20_a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
+fn a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
     let memory = Spans::new();
     let tracer = Tracer::builder().sink(Panics).sink(memory.sink()).build();
     root(&tracer, "request").end();
@@ -107,7 +107,7 @@ fn case_20_a_sink_that_panics_harms_neither_the_request_nor_other_sinks() {
 }
 
 #[test]
-fn case_20_where_the_sampler_panics_the_plan_decides() {
+fn the_plan_decides_when_the_sampler_panics() {
     let (tracer, memory) = tracer_with(|builder| builder.sampler(Panics));
     root(&tracer, "request").end();
     assert_eq!(names(&memory), ["request"]);

@@ -12,7 +12,7 @@ fn valid() -> String {
 }
 
 #[test]
-fn t01_names_match_in_any_case_and_are_sent_in_lower_case() {
+fn header_names_match_in_any_case_and_are_sent_in_lower_case() {
     let tracer = tracer();
     for (name, known) in [
         ("traceparent", true),
@@ -38,7 +38,7 @@ fn t01_names_match_in_any_case_and_are_sent_in_lower_case() {
 }
 
 #[test]
-fn t02_version_00_has_55_characters_of_lower_case_hex() {
+fn a_traceparent_of_version_00_is_55_characters_of_lower_case_hex() {
     let tracer = tracer();
     assert!(continues(&tracer, &valid()));
     for at in 0..55 {
@@ -57,7 +57,7 @@ fn t02_version_00_has_55_characters_of_lower_case_hex() {
 }
 
 #[test]
-fn t03_white_space_around_the_value_is_ignored() {
+fn white_space_around_the_traceparent_is_ignored() {
     for (before, after) in [(" ", ""), ("", "\t"), (" \t ", "\t \t")] {
         assert!(continues(&tracer(), &format!("{before}{}{after}", valid())));
     }
@@ -70,7 +70,7 @@ fn t03_white_space_around_the_value_is_ignored() {
 }
 
 #[test]
-fn t04_nothing_follows_the_flags_of_version_00() {
+fn nothing_may_follow_the_flags_of_version_00() {
     for tail in [".", "-", "-x", "0", "-01", "-what-the-future-will-be-like"] {
         assert!(
             !continues(&tracer(), &format!("{}{tail}", valid())),
@@ -80,7 +80,7 @@ fn t04_nothing_follows_the_flags_of_version_00() {
 }
 
 #[test]
-fn t05_invalid_ids_begin_a_new_trace() {
+fn invalid_ids_start_a_new_trace() {
     for text in [
         format!("00-{}-{SPAN}-01", "0".repeat(32)),
         format!("00-{TRACE}-{}-01", "0".repeat(16)),
@@ -100,7 +100,7 @@ fn t05_invalid_ids_begin_a_new_trace() {
 }
 
 #[test]
-fn t06_a_version_is_two_lower_case_digits_and_not_ff() {
+fn a_version_is_two_lower_case_hex_digits_and_not_ff() {
     for version in [
         "ff", "FF", "0", "000", "0000", ".0", "0.", "-0", "+0", "cC", "",
     ] {
@@ -112,7 +112,7 @@ fn t06_a_version_is_two_lower_case_digits_and_not_ff() {
 }
 
 #[test]
-fn t07_a_later_version_is_read_as_far_as_it_is_known_and_sent_as_00() {
+fn a_later_version_is_read_up_to_its_flags_and_sent_as_00() {
     for text in [
         format!("cc-{TRACE}-{SPAN}-01"),
         format!("01-{TRACE}-{SPAN}-ff-what-the-future-will-be-like"),
@@ -140,7 +140,7 @@ fn t07_a_later_version_is_read_as_far_as_it_is_known_and_sent_as_00() {
 }
 
 #[test]
-fn t08_a_second_traceparent_begins_a_new_trace() {
+fn a_second_traceparent_starts_a_new_trace() {
     let other = valid().replace('4', "5");
     for second in [&valid(), &other, "", "garbage"] {
         for lines in [
@@ -154,7 +154,7 @@ fn t08_a_second_traceparent_begins_a_new_trace() {
 }
 
 #[test]
-fn t09_without_a_valid_traceparent_the_tracestate_is_not_read() {
+fn the_tracestate_is_discarded_without_a_valid_traceparent() {
     for parent in [None, Some("garbage")] {
         let mut lines = vec![("tracestate", "foo=1"), ("tracestate", "bar=2")];
         lines.extend(parent.map(|parent| ("traceparent", parent)));
@@ -168,7 +168,7 @@ fn t09_without_a_valid_traceparent_the_tracestate_is_not_read() {
 }
 
 #[test]
-fn t10_a_bad_tracestate_does_not_touch_the_traceparent() {
+fn a_bad_tracestate_does_not_affect_the_traceparent() {
     for bad in [
         "=",
         "foo",
@@ -182,7 +182,7 @@ fn t10_a_bad_tracestate_does_not_touch_the_traceparent() {
 }
 
 #[test]
-fn t11_unknown_flags_are_not_sent() {
+fn unknown_flags_are_not_sent() {
     for (came, goes) in [
         ("00", "00"),
         ("01", "01"),
@@ -200,7 +200,7 @@ fn t11_unknown_flags_are_not_sent() {
 }
 
 #[test]
-fn t12_the_random_flag_is_kept_as_it_came_and_set_on_new_traces() {
+fn the_random_flag_is_kept_as_received_and_set_on_new_traces() {
     for (came, random) in [("01", false), ("00", false), ("03", true), ("02", true)] {
         let sent = hop(
             &tracer(),
@@ -212,7 +212,7 @@ fn t12_the_random_flag_is_kept_as_it_came_and_set_on_new_traces() {
 }
 
 #[test]
-fn t13_each_call_sends_a_parent_id_of_its_own() {
+fn each_call_sends_its_own_parent_id() {
     let unsampled = Tracer::builder().plan("* 0%".parse().unwrap()).build();
     for tracer in [tracer(), unsampled] {
         for parent in [None, Some(valid()), Some(valid().replace("-01", "-00"))] {
@@ -231,7 +231,7 @@ fn t13_each_call_sends_a_parent_id_of_its_own() {
 }
 
 #[test]
-fn t14_a_restarted_trace_takes_nothing_along() {
+fn a_restarted_trace_keeps_nothing_of_the_old_one() {
     let sent = hop(
         &tracer(),
         &[
@@ -245,7 +245,7 @@ fn t14_a_restarted_trace_takes_nothing_along() {
 }
 
 #[test]
-fn t15_what_is_only_passed_on_is_passed_on_whole() {
+fn a_forwarded_context_is_forwarded_unchanged() {
     let lines = Lines::new(&[
         ("traceparent", &valid()),
         ("tracestate", "foo=1"),
@@ -259,7 +259,7 @@ fn t15_what_is_only_passed_on_is_passed_on_whole() {
 }
 
 #[test]
-fn t16_lines_are_joined_in_order_and_nothing_empty_is_sent() {
+fn tracestate_lines_are_joined_in_order_and_nothing_empty_is_sent() {
     let tracer = tracer();
     for (lines, sent) in [
         (
@@ -277,7 +277,7 @@ fn t16_lines_are_joined_in_order_and_nothing_empty_is_sent() {
 }
 
 #[test]
-fn t17_a_33rd_member_is_one_too_many() {
+fn a_33rd_tracestate_member_is_one_too_many() {
     let members = |from: usize, to: usize| {
         (from..to)
             .map(|i| format!("bar{i}=1"))
@@ -314,7 +314,7 @@ fn t17_a_33rd_member_is_one_too_many() {
 }
 
 #[test]
-fn t18_keys_are_those_of_level_2() {
+fn tracestate_keys_follow_level_2() {
     let tracer = tracer();
     for key in [
         "foo",
@@ -344,7 +344,7 @@ fn t18_keys_are_those_of_level_2() {
 }
 
 #[test]
-fn t19_keys_of_level_1_are_among_them() {
+fn tracestate_keys_of_level_1_are_accepted() {
     let tenant = format!("{}@{}", "t".repeat(241), "v".repeat(14));
     for key in [
         "abcdefghijklmnopqrstuvwxyz0123456789_-*/",
@@ -359,7 +359,7 @@ fn t19_keys_of_level_1_are_among_them() {
 }
 
 #[test]
-fn t20_one_invalid_member_discards_all() {
+fn one_invalid_member_discards_the_tracestate() {
     let tracer = tracer();
     let all = (0x20..0x7f)
         .map(char::from)
@@ -403,7 +403,7 @@ fn t20_one_invalid_member_discards_all() {
 }
 
 #[test]
-fn t21_white_space_stands_around_members_only() {
+fn white_space_is_allowed_around_tracestate_members_only() {
     let tracer = tracer();
     assert_eq!(
         state(&tracer, &["foo=1 \t , \t bar=2, \t baz=3"]).as_deref(),
@@ -414,7 +414,7 @@ fn t21_white_space_stands_around_members_only() {
 }
 
 #[test]
-fn t22_keys_that_came_twice_stay_and_none_is_made() {
+fn duplicate_tracestate_keys_are_kept_and_none_is_created() {
     assert_eq!(
         state(&tracer(), &["foo=1,foo=1"]).as_deref(),
         Some("foo=1,foo=1")
@@ -428,7 +428,7 @@ fn t22_keys_that_came_twice_stay_and_none_is_made() {
 }
 
 #[test]
-fn t23_what_is_set_moves_to_the_left_and_the_rest_stays() {
+fn a_tracestate_member_that_is_set_moves_to_the_left() {
     let state = TraceState::parse(["a=1,b=2,c=3"]).unwrap();
     assert_eq!(state.with("c", "4").unwrap().as_str(), "c=4,a=1,b=2");
     assert_eq!(state.with("d", "4").unwrap().as_str(), "d=4,a=1,b=2,c=3");
@@ -446,7 +446,7 @@ fn t23_what_is_set_moves_to_the_left_and_the_rest_stays() {
 }
 
 #[test]
-fn t24_at_least_512_characters_go_on_and_only_whole_members_are_left_out() {
+fn at_least_512_characters_of_tracestate_are_sent_and_only_whole_members_dropped() {
     let tracer = tracer();
     let members: Vec<String> = (0..32)
         .map(|i| format!("k{i:02}={}", "v".repeat(12)))
@@ -477,7 +477,7 @@ fn t24_at_least_512_characters_go_on_and_only_whole_members_are_left_out() {
 }
 
 #[test]
-fn t25_a_caller_who_is_not_trusted_decides_nothing() {
+fn an_untrusted_caller_decides_nothing() {
     let tracer = Tracer::builder().plan("* 0%".parse().unwrap()).build();
     let stranger = Incoming::extract(&Lines::new(&[
         ("traceparent", &valid()),
@@ -496,14 +496,14 @@ fn t25_a_caller_who_is_not_trusted_decides_nothing() {
 }
 
 #[test]
-fn t26_a_response_says_the_same_as_a_request() {
+fn a_trace_in_a_response_is_read_as_in_a_request() {
     // the Level 3 draft: `Server-Timing: trace;desc=…`, in the grammar of `traceparent`
     let text = format!("00-{TRACE}-{SPAN}-03");
     assert_eq!(text.parse::<SpanContext>().unwrap().to_string(), text);
 }
 
 #[test]
-fn t27_level_2_is_what_is_sent_for_any_input() {
+fn level_2_headers_are_sent_for_any_input() {
     let inputs = ["", "garbage", &valid(), &format!("cc-{TRACE}-{SPAN}-ff-x")];
     for (input, calls) in inputs.iter().flat_map(|input| [(input, 1), (input, 3)]) {
         for sent in hops(&tracer(), &Lines::new(&[("traceparent", input)]), calls) {

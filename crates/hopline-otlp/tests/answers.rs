@@ -17,7 +17,7 @@ use hopline_test_support::otlp::{
 use hopline_test_support::otlp::{is_timeout, traced};
 
 #[test]
-fn case_13_partial_success_is_counted_and_not_retried() {
+fn partial_success_is_counted_and_not_retried() {
     let partial = ExportTracePartialSuccess {
         rejected_spans: 2,
         error_message: "too old".to_owned(),
@@ -43,7 +43,7 @@ fn case_13_partial_success_is_counted_and_not_retried() {
 }
 
 #[test]
-fn case_14_a_success_that_is_not_otlp_is_not_retried_and_has_a_count_of_its_own() {
+fn a_success_that_is_not_otlp_is_not_retried_and_is_counted_apart() {
     let receiver = Receiver::start([
         Step::Answer("text/html", b"<html>log in".to_vec()),
         Step::Answer("application/x-protobuf", vec![0xff; 100]),
@@ -65,7 +65,7 @@ fn case_14_a_success_that_is_not_otlp_is_not_retried_and_has_a_count_of_its_own(
 }
 
 #[test]
-fn case_14_a_huge_answer_is_cut_off() {
+fn a_huge_answer_is_cut_off() {
     let (address, answering) = endless_answer();
     let exporter = patient(&format!("http://{address}")).build().unwrap();
     let tracer = traced(&exporter);
@@ -78,7 +78,7 @@ fn case_14_a_huge_answer_is_cut_off() {
 }
 
 #[test]
-fn case_14_an_answer_that_drips_has_no_more_time_than_any_other() {
+fn a_dripping_answer_ends_at_the_timeout() {
     let (address, dripping) = dripping_answers(1);
     let exporter = patient(&format!("http://{address}"))
         .timeout(Duration::from_millis(200))
@@ -173,7 +173,7 @@ fn a_check_names_a_success_that_is_not_otlp_and_the_wrong_port() {
 }
 
 #[test]
-fn case_14_what_was_taken_is_not_sent_again_though_the_answer_breaks_off() {
+fn accepted_spans_are_not_sent_again_when_the_answer_breaks_off() {
     let exporter = patient(&format!("http://{}", broken_answer()))
         .build()
         .unwrap();
@@ -184,7 +184,7 @@ fn case_14_what_was_taken_is_not_sent_again_though_the_answer_breaks_off() {
 }
 
 #[test]
-fn case_14_credentials_follow_no_redirect() {
+fn credentials_follow_no_redirect() {
     let other = Receiver::start([]);
     let receiver = Receiver::start([Step::Redirect(format!("{}/v1/traces", other.url()))]);
     let exporter = patient(&receiver.url())

@@ -120,7 +120,7 @@ fn a_full_request_goes_out_before_the_delay() {
 }
 
 #[test]
-fn case_10_the_four_codes_are_retried() {
+fn the_four_retryable_status_codes_are_retried() {
     for status in [429, 502, 503, 504] {
         let receiver = Receiver::start([Step::Status(status)]);
         let exporter = patient(&receiver.url()).build().unwrap();
@@ -135,7 +135,7 @@ fn case_10_the_four_codes_are_retried() {
 }
 
 #[test]
-fn case_10_retry_after_is_waited_for() {
+fn retry_after_is_obeyed() {
     let date = {
         // whole seconds, at least one from now
         let seconds = SystemTime::now()
@@ -188,7 +188,7 @@ fn http_date(mut seconds: u64) -> String {
 }
 
 #[test]
-fn case_11_other_codes_are_final() {
+fn other_status_codes_are_final() {
     for status in [400, 401, 404, 413, 500, 501] {
         let receiver = Receiver::start([Step::Status(status)]);
         let exporter = patient(&receiver.url()).build().unwrap();
@@ -204,7 +204,7 @@ fn case_11_other_codes_are_final() {
 }
 
 #[test]
-fn case_9_a_collector_that_comes_late_gets_all() {
+fn a_collector_that_starts_late_receives_all() {
     let address = free_address();
     let exporter = patient(&format!("http://{address}")).build().unwrap();
     let tracer = traced(&exporter);
@@ -324,7 +324,7 @@ fn a_collector_that_asks_for_a_year_is_tried_once_more_at_shutdown() {
 }
 
 #[test]
-fn case_14_a_reset_before_the_answer_is_retried() {
+fn a_reset_before_the_answer_is_retried() {
     let (address, resetting) = resetting(2);
     let exporter = patient(&format!("http://{address}")).build().unwrap();
     let tracer = traced(&exporter);
@@ -338,7 +338,7 @@ fn case_14_a_reset_before_the_answer_is_retried() {
 }
 
 #[test]
-fn case_14_an_attempt_that_hangs_is_made_again() {
+fn a_hung_attempt_is_retried() {
     let receiver = Receiver::start([Step::Hang]);
     let exporter = patient(&receiver.url())
         .timeout(Duration::from_millis(100))
@@ -352,7 +352,7 @@ fn case_14_an_attempt_that_hangs_is_made_again() {
 }
 
 #[test]
-fn case_15_a_request_over_64_mib_is_not_sent() {
+fn a_request_over_64_mib_is_not_sent() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url())
         .queue_bytes(200 << 20)
@@ -399,7 +399,7 @@ fn case_15_a_request_over_64_mib_is_not_sent() {
 }
 
 #[test]
-fn case_16_a_full_queue_drops_the_newest_and_counts() {
+fn a_full_queue_drops_the_newest_and_counts() {
     let receiver = Receiver::start([Step::Hang]);
     let exporter = patient(&receiver.url())
         .timeout(LONG)
@@ -420,7 +420,7 @@ fn case_16_a_full_queue_drops_the_newest_and_counts() {
 }
 
 #[test]
-fn case_17_flush_and_shutdown_end_in_time_with_a_hung_collector() {
+fn flush_and_shutdown_end_in_time_with_a_hung_collector() {
     let receiver = Receiver::start(std::iter::repeat_n(Step::Hang, 10));
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);
@@ -436,7 +436,7 @@ fn case_17_flush_and_shutdown_end_in_time_with_a_hung_collector() {
 }
 
 #[test]
-fn case_17_shutdown_twice_and_from_many_threads() {
+fn shutdown_may_be_called_twice_and_from_many_threads() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);
@@ -454,7 +454,7 @@ fn case_17_shutdown_twice_and_from_many_threads() {
 }
 
 #[test]
-fn case_17_flush_works_inside_every_runtime() {
+fn flush_works_inside_every_runtime() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);
@@ -494,7 +494,7 @@ fn shutdown_does_not_wait_for_a_collector_that_is_not_there() {
 }
 
 #[test]
-fn case_18_after_shutdown_spans_are_counted_as_dropped() {
+fn spans_after_shutdown_are_counted_as_dropped() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);

@@ -82,7 +82,7 @@ fn a_path_that_cannot_be_written_is_an_error_at_once() {
 }
 
 #[test]
-fn case_26_a_reader_that_stops_blocks_nobody() {
+fn a_reader_that_stops_blocks_no_request() {
     let (mut reader, writer) = io::pipe().unwrap();
     let sink = FileSink::to_writer(writer).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
@@ -182,7 +182,7 @@ fn text_is_what_its_function_makes_of_the_spans() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn case_26_a_disk_that_is_really_full_loses_and_counts() {
+fn spans_for_a_full_disk_are_lost_and_counted() {
     let sink = FileSink::to_writer(
         fs::OpenOptions::new()
             .write(true)
@@ -199,7 +199,7 @@ fn case_26_a_disk_that_is_really_full_loses_and_counts() {
 }
 
 #[test]
-fn case_26_a_closed_pipe_loses_and_counts() {
+fn spans_for_a_closed_pipe_are_lost_and_counted() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     let sink = FileSink::to_writer(writer).unwrap();
@@ -236,7 +236,7 @@ impl Write for FullOnce {
 }
 
 #[test]
-fn case_26_a_full_disk_costs_a_line_and_no_other() {
+fn a_full_disk_costs_one_line_and_no_other() {
     let disk = FullOnce::default();
     let sink = FileSink::to_writer(disk.clone()).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();

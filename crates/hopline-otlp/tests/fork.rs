@@ -12,7 +12,7 @@ use hopline_test_support::otlp::{Receiver, record};
 
 // The only test of this binary: a child has the thread that forked and no other.
 #[test]
-fn case_23_a_child_exports_what_it_builds_itself_and_nothing_of_its_parent() {
+fn a_forked_child_exports_its_own_spans_and_none_of_its_parent() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();

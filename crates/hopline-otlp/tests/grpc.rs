@@ -251,7 +251,7 @@ fn each_span_arrives_once_with_headers_packed_or_not() {
 }
 
 #[test]
-fn case_12_exhausted_resources_are_final_unless_a_delay_is_named() {
+fn resource_exhausted_is_final_unless_it_names_a_delay() {
     let collector = Collector::start([Step::Fail(Status::resource_exhausted("quota"))]);
     let exporter = collector.exporter().build().unwrap();
     let tracer = traced(&exporter);
@@ -274,7 +274,7 @@ fn case_12_exhausted_resources_are_final_unless_a_delay_is_named() {
 }
 
 #[test]
-fn case_12_unavailable_waits_the_delay() {
+fn unavailable_is_retried_after_its_delay() {
     let collector = Collector::start([Step::Fail(with_delay(Code::Unavailable, 1, 0))]);
     let exporter = collector.exporter().build().unwrap();
     let tracer = traced(&exporter);
@@ -287,7 +287,7 @@ fn case_12_unavailable_waits_the_delay() {
 }
 
 #[test]
-fn case_12_only_the_codes_that_may_be_retried_are() {
+fn only_retryable_codes_are_retried() {
     let retried = [
         Code::Cancelled,
         Code::DeadlineExceeded,
@@ -320,7 +320,7 @@ fn case_12_only_the_codes_that_may_be_retried_are() {
 }
 
 #[test]
-fn case_12_huge_or_broken_details_end_the_attempt_and_nothing_else() {
+fn huge_or_broken_details_fail_one_attempt() {
     let huge = Status::with_details(Code::ResourceExhausted, "x", vec![7; 8 << 20].into());
     let broken = Status::with_details(Code::ResourceExhausted, "x", vec![0xff; 100].into());
     let collector = Collector::start([Step::Fail(huge), Step::Fail(broken)]);
@@ -341,7 +341,7 @@ fn case_12_huge_or_broken_details_end_the_attempt_and_nothing_else() {
 }
 
 #[test]
-fn case_13_partial_success_is_counted_and_not_retried() {
+fn partial_success_is_counted_and_not_retried() {
     let collector = Collector::start([
         Step::Partial(2, "too old".to_owned()),
         Step::Partial(0, "slow down".to_owned()),
@@ -357,7 +357,7 @@ fn case_13_partial_success_is_counted_and_not_retried() {
 }
 
 #[test]
-fn case_13_answers_are_read_packed_as_this_collector_packs_them() {
+fn gzip_answers_are_read() {
     let collector = Collector::start([
         Step::Partial(2, "too old ".repeat(1000)),
         // more than the cap once it is unpacked: its status says that the call succeeded
@@ -397,7 +397,7 @@ fn the_limit_of_a_real_grpc_server_is_found() {
 }
 
 #[test]
-fn case_9_and_17_a_hung_collector_holds_nobody_and_one_that_comes_late_gets_all() {
+fn a_hung_collector_delays_no_shutdown_and_a_late_one_receives_all() {
     let collector = Collector::start([Step::Hang, Step::Hang]);
     let exporter = collector
         .exporter()

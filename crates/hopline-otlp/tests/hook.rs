@@ -12,7 +12,7 @@ use hopline_test_support::otlp::{Receiver, Step, record};
 static CALLED: AtomicU32 = AtomicU32::new(0);
 
 #[test]
-fn case_20_the_export_thread_goes_on_though_the_hook_panics() {
+fn the_export_thread_survives_a_panic_of_the_hook() {
     set_notice_hook(|_| {
         CALLED.fetch_add(1, Ordering::Relaxed);
         panic!("a hook's bug");

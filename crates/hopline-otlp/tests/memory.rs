@@ -13,7 +13,7 @@ use hopline_test_support::otlp::patient;
 use hopline_test_support::otlp::{Receiver, Step, endless_answer, packed, record};
 
 #[test]
-fn case_14_a_bomb_costs_no_more_than_the_cap() {
+fn a_gzip_bomb_costs_no_more_than_the_cap() {
     let zeros = packed(&vec![0; 300 << 20]);
     assert!(zeros.len() < 1 << 20);
     let partial = ExportTracePartialSuccess {

@@ -41,7 +41,7 @@ fn record_long(tracer: &Tracer, name: &'static str, took: Duration) {
 }
 
 #[test]
-fn case_16_failed_traces_are_dropped_last_and_the_newest_first() {
+fn failed_traces_are_dropped_last_and_the_newest_first() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(4).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());
@@ -70,7 +70,7 @@ fn case_16_failed_traces_are_dropped_last_and_the_newest_first() {
 
 /// The plan says what is slow, if the exporter was not told.
 #[test]
-fn case_16_slow_traces_are_dropped_last() {
+fn slow_traces_are_dropped_last() {
     let unsampled = || "* 0%; keep slower 1ms".parse().unwrap();
     let sampled = || "* 100%; keep slower 300ms".parse().unwrap();
     for (limit, plan, took, kept) in [
@@ -105,7 +105,7 @@ fn case_16_slow_traces_are_dropped_last() {
 
 /// What waits already is judged by the plan that it was handed over under.
 #[test]
-fn case_16_an_exchanged_plan_says_what_is_slow() {
+fn an_exchanged_plan_decides_what_is_slow() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());
@@ -122,7 +122,7 @@ fn case_16_an_exchanged_plan_says_what_is_slow() {
 
 /// Only the local root is measured; its trace stays with all its spans.
 #[test]
-fn case_16_a_slow_trace_stays_whole_and_a_long_child_makes_none() {
+fn a_slow_trace_stays_whole_and_a_long_child_makes_none() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());
@@ -147,7 +147,7 @@ fn case_16_a_slow_trace_stays_whole_and_a_long_child_makes_none() {
 }
 
 #[test]
-fn case_16_of_a_batch_that_does_not_fit_the_failed_traces_stay() {
+fn failed_traces_of_a_batch_that_does_not_fit_are_kept() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(600).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
@@ -177,7 +177,7 @@ fn case_16_of_a_batch_that_does_not_fit_the_failed_traces_stay() {
 }
 
 #[test]
-fn case_16_bytes_are_bounded_too() {
+fn the_queue_is_bounded_in_bytes() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue_bytes(100_000).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());
@@ -209,7 +209,7 @@ fn told(receiver: &Receiver) -> Vec<Option<i64>> {
 }
 
 #[test]
-fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
+fn a_loss_is_reported_once_by_the_next_request() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(2).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());
@@ -226,7 +226,7 @@ fn case_16_the_next_request_that_arrives_tells_the_loss_once() {
 }
 
 #[test]
-fn case_16_the_loss_is_told_by_the_first_of_several_scopes() {
+fn a_loss_is_reported_by_the_first_of_several_scopes() {
     static CLIENT: Scope = Scope::new("client", "1.0.0");
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();

@@ -187,7 +187,7 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
 }
 
 #[test]
-fn case_30_what_is_no_certificate_stops_the_start() {
+fn an_invalid_certificate_stops_the_start() {
     let builder = || Exporter::builder().endpoint("https://localhost:1");
     for pem in [
         "",
@@ -209,7 +209,7 @@ fn case_30_what_is_no_certificate_stops_the_start() {
 
 #[cfg(feature = "grpc")]
 #[test]
-fn case_30_what_is_no_certificate_stops_the_start_over_grpc_too() {
+fn an_invalid_certificate_stops_the_start_over_grpc_too() {
     let builder = || {
         Exporter::builder()
             .endpoint("https://localhost:1")

@@ -41,7 +41,7 @@ fn method(client: &ClientWithMiddleware, name: &[u8], url: String) -> RequestBui
 
 const ROWS: &[Row] = &[
     Row {
-        rule: "H1 the name is the method, never the path",
+        rule: "the name is the method, never the path",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/stock/7")),
         name: "GET",
@@ -49,7 +49,7 @@ const ROWS: &[Row] = &[
         attributes: &[("url.template", Absent)],
     },
     Row {
-        rule: "H1 a template that is told is in the name",
+        rule: "a URL template is in the name",
         trace: as_it_is,
         request: |client, url| {
             let call = client.get(format!("{url}/stock/7"));
@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
         attributes: &[("url.template", Text("/stock/{id}"))],
     },
     Row {
-        rule: "H2 H4 an unknown method is HTTP in the name and kept as it is sent",
+        rule: "an unknown method is HTTP in the name and recorded as it was sent",
         trace: as_it_is,
         request: |client, url| method(client, b"BREW", format!("{url}/a")),
         name: "HTTP",
@@ -71,7 +71,7 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
-        rule: "H6 H7 H8 4xx is an error to a client, whose type is the code, without a description",
+        rule: "4xx is an error of the call, whose type is the code, without a description",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/404")),
         name: "GET",
@@ -79,7 +79,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.response.status_code", Integer(404))],
     },
     Row {
-        rule: "H6 5xx is an error",
+        rule: "5xx is an error",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/503")),
         name: "GET",
@@ -87,7 +87,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.response.status_code", Integer(503))],
     },
     Row {
-        rule: "H6 3xx is none",
+        rule: "3xx leaves the status unset",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/304")),
         name: "GET",
@@ -95,7 +95,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.response.status_code", Integer(304))],
     },
     Row {
-        rule: "H8 a call that runs out of time",
+        rule: "a call that runs out of time",
         trace: as_it_is,
         request: |client, url| {
             client
@@ -107,7 +107,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.response.status_code", Absent)],
     },
     Row {
-        rule: "H8 a server that refuses the connection",
+        rule: "a server that refuses the connection",
         trace: as_it_is,
         // the discard port, where nobody listens
         request: |client, _| client.get("http://127.0.0.1:9/?token=hunter2"),
@@ -119,7 +119,7 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
-        rule: "H8 a URL that reqwest does not take",
+        rule: "a URL that reqwest refuses",
         trace: as_it_is,
         request: |client, _| client.get("gopher://127.0.0.1/"),
         name: "GET",
@@ -127,7 +127,7 @@ const ROWS: &[Row] = &[
         attributes: &[("server.address", Text("127.0.0.1"))],
     },
     Row {
-        rule: "H12 required, conditional and recommended attributes have their types",
+        rule: "required, conditional and recommended attributes have their types",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/a?page=2#top")),
         name: "GET",
@@ -147,7 +147,7 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
-        rule: "H14 the version is the one that was agreed on",
+        rule: "the version is the negotiated one",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/a")),
         name: "GET",
@@ -155,7 +155,7 @@ const ROWS: &[Row] = &[
         attributes: &[("network.protocol.version", Is::Version)],
     },
     Row {
-        rule: "H15 user and password are REDACTED",
+        rule: "user and password are REDACTED",
         trace: as_it_is,
         request: |client, url| {
             client.get(format!(
@@ -169,7 +169,7 @@ const ROWS: &[Row] = &[
         attributes: &[("url.full", Text("{url}/a"))],
     },
     Row {
-        rule: "H16 the values of the seven query keys are redacted, and keys stay",
+        rule: "the values of the seven query keys are redacted, and keys stay",
         trace: as_it_is,
         request: |client, url| {
             client.get(format!(
@@ -186,7 +186,7 @@ const ROWS: &[Row] = &[
         )],
     },
     Row {
-        rule: "H16 an own list replaces the keys",
+        rule: "a list of keys replaces the default",
         trace: |trace| trace.redaction(Redaction::default().query_keys(["email"])),
         request: |client, url| client.get(format!("{url}/a?sig=1&email=2")),
         name: "GET",
@@ -194,7 +194,7 @@ const ROWS: &[Row] = &[
         attributes: &[("url.full", Text("{url}/a?sig=1&email=REDACTED"))],
     },
     Row {
-        rule: "H17 secrets in paths are scrubbed where they can be recognised",
+        rule: "secrets in paths are scrubbed where they can be recognised",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/token/8fZk2/use")),
         name: "GET",
@@ -202,7 +202,7 @@ const ROWS: &[Row] = &[
         attributes: &[("url.full", Text("{url}/token/REDACTED/use"))],
     },
     Row {
-        rule: "H18 the server is whom the URL names",
+        rule: "the server is the host of the URL",
         trace: as_it_is,
         request: |client, url| {
             client
@@ -214,7 +214,7 @@ const ROWS: &[Row] = &[
         attributes: &[("server.address", Text("127.0.0.1")), ("server.port", Port)],
     },
     Row {
-        rule: "H21 headers are recorded as arrays where they are asked for, credentials redacted",
+        rule: "configured headers are recorded as arrays, credentials redacted",
         trace: |trace| {
             let name = HeaderName::from_static;
             trace
@@ -237,7 +237,7 @@ const ROWS: &[Row] = &[
         ],
     },
     Row {
-        rule: "H21 none is recorded otherwise",
+        rule: "no header is recorded unless it is configured",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/a")).header("x-tenant-id", "acme"),
         name: "GET",
@@ -245,7 +245,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.request.header.x-tenant-id", Absent)],
     },
     Row {
-        rule: "H24 a span ends with the head, though the body fails",
+        rule: "a span ends with the head, though the body fails",
         trace: as_it_is,
         request: |client, url| client.get(format!("{url}/broken")),
         name: "GET",
@@ -253,7 +253,7 @@ const ROWS: &[Row] = &[
         attributes: &[("http.response.status_code", Integer(200))],
     },
     Row {
-        rule: "H24 or with the body, if that is wanted: then its failure is the call's",
+        rule: "with the body, if configured: then the failure of the body is that of the call",
         trace: TraceMiddleware::until_body_end,
         request: |client, url| client.get(format!("{url}/broken")),
         name: "GET",

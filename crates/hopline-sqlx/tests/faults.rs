@@ -203,7 +203,7 @@ impl Way {
 }
 
 on_servers! {
-    async fn case_27_a_server_that_goes_away_in_a_query_is_an_error(server, pool, other, spans) {
+    async fn a_server_lost_in_a_query_is_an_error(server, pool, other, spans) {
         let mut connection = pool.acquire().await.unwrap();
         let session: i64 = sqlx::query_scalar(server.session).fetch_one(&mut connection).await.unwrap();
         spans.take();
@@ -229,7 +229,7 @@ on_servers! {
         assert!(!last(&spans).is_error(), "the pool opens another connection");
     }
 
-    async fn case_27_a_server_that_goes_away_in_a_transaction_fails_what_follows(server, pool, other, spans) {
+    async fn a_server_lost_in_a_transaction_fails_the_next_statements(server, pool, other, spans) {
         let mut tx = pool.begin().await.unwrap();
         let session: i64 = sqlx::query_scalar(server.session).fetch_one(&mut *tx).await.unwrap();
         other.execute(safe(&server.end.replace("{}", &session.to_string()))).await.unwrap();
@@ -265,7 +265,7 @@ on_servers! {
         other.execute("SELECT 1").await.unwrap();
     }
 
-    async fn case_27_a_connection_that_breaks_in_a_query_is_an_error_of_that_class(server, pool, other, spans) {
+    async fn a_connection_broken_in_a_query_is_an_error_of_that_class(server, pool, other, spans) {
         let (way, url) = Way::to(&server.url).await;
         let cut = database_of(pool.raw(), PoolOptions::new().max_connections(1)).connect(&url).await.unwrap();
         let tracer = hopline_core::Tracer::builder().sink(spans.sink()).build();

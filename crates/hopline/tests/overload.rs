@@ -22,7 +22,7 @@ fn record(tracer: &Tracer, name: &'static str, took: Duration) {
 }
 
 #[test]
-fn case_16_traces_that_are_slow_by_the_plan_are_dropped_last() {
+fn traces_that_are_slow_by_the_plan_are_dropped_last() {
     let receiver = Receiver::start([Step::Hang]);
     let exporter = Exporter::builder()
         .endpoint(receiver.url())

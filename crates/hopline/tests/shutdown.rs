@@ -46,7 +46,7 @@ fn is_timeout(result: Result<(), FlushError>) -> bool {
 }
 
 #[test]
-fn case_17_shutdown_writes_all_on_every_runtime_also_inside_a_task() {
+fn shutdown_exports_everything_on_every_runtime_also_inside_a_task() {
     for (name, runtime) in runtimes() {
         let receiver = Receiver::start([]);
         let outside = telemetry(&receiver.url(), LONG);
@@ -67,7 +67,7 @@ fn case_17_shutdown_writes_all_on_every_runtime_also_inside_a_task() {
 }
 
 #[test]
-fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
+fn a_hung_collector_delays_no_runtime_beyond_the_timeout() {
     // the exporter's own limit is ten times as long
     let limit = Duration::from_secs(1);
     for (name, runtime) in runtimes() {
@@ -94,7 +94,7 @@ fn case_17_a_hung_collector_holds_no_runtime_longer_than_told() {
 }
 
 #[test]
-fn case_17_flushes_and_shutdowns_at_once_all_end_and_a_second_one_is_fine() {
+fn concurrent_flushes_and_shutdowns_all_end_and_a_second_one_succeeds() {
     for (name, runtime) in runtimes() {
         let receiver = Receiver::start([]);
         let telemetry = telemetry(&receiver.url(), LONG);
@@ -119,7 +119,7 @@ fn case_17_flushes_and_shutdowns_at_once_all_end_and_a_second_one_is_fine() {
 }
 
 #[test]
-fn case_17_a_shutdown_that_nobody_waits_for_goes_on() {
+fn a_shutdown_that_is_not_awaited_continues() {
     let receiver = Receiver::start([]);
     for (name, runtime) in runtimes() {
         let telemetry = telemetry(&receiver.url(), LONG);
@@ -135,7 +135,7 @@ fn case_17_a_shutdown_that_nobody_waits_for_goes_on() {
 }
 
 #[test]
-fn case_18_before_during_and_after_shutdown() {
+fn spans_before_shutdown_are_exported_and_spans_after_it_are_not_recorded() {
     let receiver = Receiver::start([]);
     let telemetry = telemetry(&receiver.url(), LONG);
     let tracer = telemetry.tracer().unwrap().clone();
@@ -176,7 +176,7 @@ fn case_18_before_during_and_after_shutdown() {
 }
 
 #[test]
-fn case_9_a_service_starts_and_serves_without_a_collector() {
+fn a_service_starts_and_serves_without_a_collector() {
     let address = free_address();
     let telemetry = telemetry(&format!("http://{address}"), Duration::from_secs(1));
     let tracer = telemetry.tracer().unwrap().clone();
@@ -189,7 +189,7 @@ fn case_9_a_service_starts_and_serves_without_a_collector() {
 }
 
 #[test]
-fn case_21_the_exporter_makes_no_spans_of_its_own() {
+fn the_exporter_creates_no_spans() {
     let receiver = Receiver::start([Step::Status(503)]);
     let telemetry = telemetry(&receiver.url(), LONG);
     let tracer = telemetry.tracer().unwrap().clone();

@@ -14,7 +14,7 @@ use hopline_test_support::LONG;
 use hopline_test_support::otlp::{Receiver, record};
 
 #[test]
-fn case_18_a_request_under_way_at_sigterm_is_answered_and_its_span_arrives() {
+fn a_request_in_progress_at_sigterm_is_answered_and_its_span_exported() {
     let receiver = Receiver::start([]);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -20,10 +20,10 @@ fn main() {
     }
     let tests: [(&str, fn()); 5] = [
         (
-            "case_30_wrong_values_are_said_at_the_start_and_never_later",
+            "wrong_values_are_reported_at_the_start_and_never_later",
             wrong_values,
         ),
-        ("case_30_what_cannot_work_is_done_without", what_cannot_work),
+        ("impossible_settings_disable_the_export", what_cannot_work),
         ("several_exporters_at_once", several_exporters),
         ("disabled_records_nothing_and_passes_headers_on", disabled),
         ("propagators_are_chosen", propagators),

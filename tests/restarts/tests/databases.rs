@@ -50,7 +50,7 @@ const BROKEN: [ErrorKind; 3] = [
 type Down = fn(&mut Server) -> hopline_restarts::Result<()>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_27_postgres_goes_down_and_comes_back() {
+async fn postgres_is_stopped_and_started_again() {
     let mut server = block_in_place(|| Server::start(POSTGRES.kind)).unwrap();
     let killed = goes_down::<sqlx::Postgres>(&mut server, &POSTGRES, Server::kill);
     assert_eq!(in_time(killed).await, ["io", "io", "io"]);
@@ -60,7 +60,7 @@ async fn case_27_postgres_goes_down_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn case_27_mariadb_goes_down_and_comes_back() {
+async fn mariadb_is_stopped_and_started_again() {
     let mut server = block_in_place(|| Server::start(MARIADB.kind)).unwrap();
     let killed = goes_down::<sqlx::MySql>(&mut server, &MARIADB, Server::kill);
     assert_eq!(in_time(killed).await, ["io", "io", "io"]);

@@ -27,7 +27,7 @@ async fn recovering(broker: &Broker) -> Setup {
 }
 
 #[tokio::test]
-async fn case_27_a_publish_that_loses_its_broker_ends_with_an_error() {
+async fn a_publish_that_loses_its_broker_ends_with_an_error() {
     let broker = Broker::start().unwrap();
     let setup = setup(&broker).await;
     broker.cut_connections();
@@ -47,7 +47,7 @@ async fn case_27_a_publish_that_loses_its_broker_ends_with_an_error() {
 }
 
 #[tokio::test]
-async fn case_27_a_runner_that_loses_its_broker_ends_with_an_error() {
+async fn a_runner_that_loses_its_broker_ends_with_an_error() {
     let broker = Broker::start().unwrap();
     let setup = setup(&broker).await;
     let consumer = setup.consume().await;
@@ -60,7 +60,7 @@ async fn case_27_a_runner_that_loses_its_broker_ends_with_an_error() {
 }
 
 #[tokio::test]
-async fn case_27_publishers_wait_for_recovery_and_resume() {
+async fn publishers_wait_for_recovery_and_resume() {
     let broker = Broker::start().unwrap();
     let setup = recovering(&broker).await;
     setup.publish(b"before").await;
@@ -101,7 +101,7 @@ impl Number for SpanData {
 
 /// What was prefetched is passed over, what had begun cannot be settled; all of it comes again, and says so.
 #[tokio::test]
-async fn case_27_a_runner_goes_on_after_recovery() {
+async fn a_runner_continues_after_recovery() {
     let broker = Broker::start().unwrap();
     let setup = recovering(&broker).await;
     setup.prefetch(3).await;
