@@ -76,111 +76,79 @@
 //! It has no guards that could be held across an `.await`, sets no status "ok", and reads no
 //! environment variable but through functions that say so.
 
-mod attr_set;
-/// Attributes: keys and values on their way into a span.
-pub mod attribute {
-    pub use crate::attr_set::AttrSet;
-    pub use crate::span_builder::{Attributes, NoAttributes};
-    pub use crate::value::{Attr, Literal, Name, Value, attr};
-}
-mod attributes;
-mod baggage;
-mod batch;
-mod buffer;
-mod carrier;
-mod clock;
-mod context;
-mod copies;
-mod courier;
-mod current;
-mod data;
-/// For bridges from other tracing libraries; not for applications.
-#[doc(hidden)]
-pub mod bridge {
-    pub use crate::context::{records_error_messages, set_kind};
-    pub use crate::current::{IdsText, current_ids, current_ids_text, enter, exit, exit_all};
-}
-#[doc = include_str!("docs/engine.md")]
-pub mod engine {}
+pub mod attribute;
+mod conventions;
+pub mod engine;
 mod error;
 pub mod export;
-mod flags;
-mod future;
-mod guest;
-mod head;
-mod id;
-mod id_source;
 mod kind;
 mod limits;
-pub mod metrics;
-mod names;
+mod meter;
 mod notice;
 pub mod propagation;
-mod queue;
 mod record;
 pub mod redact;
-mod resource;
 pub mod sampling;
 mod scope;
 pub mod semconv;
-mod shared;
-mod sink;
 mod span;
-mod span_builder;
-mod span_context;
-mod state;
-mod stats;
-mod stored;
 mod sync;
 pub mod text;
-mod tick;
-mod trace;
-mod tracer;
-mod trust;
-mod tsc;
-mod value;
+mod time;
 pub mod variables;
-mod wide;
 
-pub use attr_set::AttrSet;
-pub use baggage::{Baggage, BaggageError};
-pub use batch::{Batch, EventView, LinkView, SpanView};
-pub use carrier::{Extract, Incoming, Inject};
-pub use clock::{Clock, ManualClock};
-pub use context::Context;
-pub use data::{EventData, LinkData, OwnedValue, ScopeData, SpanData, StatusData};
-pub use flags::TraceFlags;
-pub use future::{FutureExt, InContext, InSpan};
+/// Metrics: instruments, the meter that a tracer reports measurements to, and timers of edges.
+///
+/// Edges report when their span ends, whether it is recorded or not. Without a meter that costs one branch.
+/// `hopline-metrics` aggregates and exports.
+pub mod metrics {
+    pub use crate::meter::{Exemplar, Instrument, InstrumentKind, Meter};
+    pub use crate::span::{Report, Timer, record};
+}
+
+/// For bridges from other tracing libraries; not for applications.
 #[doc(hidden)]
-pub use guest::{contained, guarded};
-pub use id::{ParseIdError, SpanId, TraceId};
-pub use id_source::{IdGenerator, reseed_after_fork};
+pub mod bridge {
+    pub use crate::span::context::{records_error_messages, set_kind};
+    pub use crate::span::current::{IdsText, current_ids, current_ids_text, enter, exit, exit_all};
+}
+
+pub use attribute::{
+    ArrayRef, Attr, AttrSet, Literal, Name, OwnedValue, Resource, Value, ValueRef, attr, no_attrs,
+};
+pub use conventions::{OlderNames, SpanNames};
+pub use engine::stats::Stats;
+pub use export::{
+    Batch, Batching, EventData, EventView, FlushError, LinkData, LinkView, ScopeData, Sink, Source,
+    SpanData, SpanView, StatusData,
+};
 pub use kind::SpanKind;
 pub use limits::Limits;
-pub use names::{OlderNames, SpanNames};
-pub use notice::{Notice, notify, set_notice_hook};
-pub use propagation::{BAGGAGE, Propagators, TRACEPARENT, TRACESTATE};
-pub use resource::Resource;
+#[doc(hidden)]
+pub use notice::contained;
+pub use notice::{Notice, notify};
+pub use propagation::{
+    BAGGAGE, Baggage, BaggageError, Extract, IdGenerator, Incoming, Inject, ParseIdError,
+    ParseTraceParentError, ParseTraceStateError, Propagators, SpanContext, SpanId, TRACEPARENT,
+    TRACESTATE, TraceFlags, TraceId, TraceState, Trust, reseed_after_fork,
+};
 pub use sampling::{
     Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
     Threshold,
 };
 pub use scope::InstrumentationScope;
-pub use sink::{Batching, FlushError, Sink, Source};
-pub use span::{Span, span};
-pub use span_builder::SpanBuilder;
-pub use span_context::{ParseTraceParentError, SpanContext};
-pub use state::{ParseTraceStateError, TraceState};
-pub use stats::Stats;
-pub use stored::ArrayRef;
-pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
-pub use trust::Trust;
-pub use value::{Attr, Literal, Name, Value, ValueRef, attr, no_attrs};
+#[doc(hidden)]
+pub use span::guarded;
+pub use span::{
+    AlreadyInstalled, Context, FutureExt, InContext, InSpan, Span, SpanBuilder, Tracer,
+    TracerBuilder, set_notice_hook, span,
+};
+pub use time::{Clock, ManualClock};
 
 #[doc(hidden)]
-pub use id_source::IdGenerator as Ids;
-#[doc(hidden)]
 pub use kind::SpanKind as Kind;
+#[doc(hidden)]
+pub use propagation::IdGenerator as Ids;
 #[doc(hidden)]
 pub use scope::InstrumentationScope as Scope;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Once, OnceLock};
 
-use crate::notice::notify;
+use crate::notice::line::notify;
 
 /// A library that records spans, and its version: OpenTelemetry's instrumentation scope.
 ///

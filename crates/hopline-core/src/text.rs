@@ -28,15 +28,15 @@ pub fn shown<T: Display>(text: T, max: usize) -> impl Display {
     Shown { text, max }
 }
 
-/// The start of a text: up to `max` bytes, cut at the end of a character.
+/// Shortens text to at most `max` bytes, at the boundary of a character.
 ///
 /// # Examples
 ///
 /// ```
 /// use hopline_core::text::truncated;
 ///
-/// assert_eq!(truncated("orders", 5), "order");
-/// assert_eq!(truncated("caf\u{e9}", 4), "caf"); // the last character takes two bytes
+/// assert_eq!(truncated("orders", 3), "ord");
+/// assert_eq!(truncated("caf\u{e9}", 4), "caf", "the last letter has two bytes");
 /// ```
 #[inline]
 pub fn truncated(text: &str, max: usize) -> &str {
@@ -119,4 +119,16 @@ fn is_harmful(c: char) -> bool {
         // tags and the variation selectors beyond the first sixteen
         | '\u{e0000}'..='\u{e0fff}'
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(truncated("a\u{e9}b", 2), "a");
+        assert_eq!(truncated("a\u{e9}b", 3), "a\u{e9}");
+        assert_eq!(truncated("\u{20ac}", 2), "");
+    }
 }

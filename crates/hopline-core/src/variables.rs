@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::notice::notify;
+use crate::notice::line::notify;
 
 /// Reads variables, and collects a warning for each value that cannot be used.
 ///

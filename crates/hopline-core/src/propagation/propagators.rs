@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use crate::notify;
+use crate::notice::line::notify;
 
 /// Which W3C headers travel: `traceparent` with `tracestate`, and `baggage`. Both, if nobody says otherwise.
 ///

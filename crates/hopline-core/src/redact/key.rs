@@ -1,7 +1,7 @@
 //! Keys that name secrets: of queries, headers, cookies, fields.
 
-use super::percent;
-use super::words::{
+use crate::redact::percent;
+use crate::redact::words::{
     is_measure, is_quantity, is_secret_at_end, is_secret_name, is_secret_pair, is_secret_word,
 };
 

@@ -23,6 +23,7 @@ mod key;
 mod pairs;
 mod path;
 mod percent;
+mod rules;
 mod token;
 mod url;
 mod value;

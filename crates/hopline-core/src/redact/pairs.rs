@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::url::{Nested, Redaction};
-use super::{REDACTED, value};
+use crate::redact::rules::{Nested, Rules};
+use crate::redact::{REDACTED, value};
 
 /// The separators between the pairs of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Pairs {
 pub(super) fn redacted<'a>(
     text: &'a str,
     pairs: Pairs,
-    rules: &Redaction,
+    rules: &impl Rules,
     nested: Nested,
 ) -> Cow<'a, str> {
     let mut redacted = String::new();
@@ -102,7 +102,12 @@ fn is_padding(value: &str) -> bool {
 
 /// The replacement of a value under a key that names no secret, if the value is or holds one.
 #[inline]
-fn value(text: &str, pairs: Pairs, rules: &Redaction, nested: Nested) -> Option<Cow<'static, str>> {
+fn value(
+    text: &str,
+    pairs: Pairs,
+    rules: &impl Rules,
+    nested: Nested,
+) -> Option<Cow<'static, str>> {
     if is_padding(text) {
         return None;
     }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::pairs::{self, Pairs};
-use super::url::{Nested, Redaction, without_user};
-use super::{REDACTED, percent, token, value};
+use crate::redact::pairs::Pairs;
+use crate::redact::rules::{Nested, Rules, without_user};
+use crate::redact::{REDACTED, pairs, percent, token, value};
 
 /// The kind of segment that the segments before it announce.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Announced {
 }
 
 /// The path with `REDACTED` for each secret; the same path where there is none.
-pub(super) fn redacted<'a>(path: &'a str, rules: &Redaction, nested: Nested) -> Cow<'a, str> {
+pub(super) fn redacted<'a>(path: &'a str, rules: &impl Rules, nested: Nested) -> Cow<'a, str> {
     if !may_hold_secret(path.as_bytes()) {
         return Cow::Borrowed(path);
     }
@@ -83,7 +83,7 @@ fn stands_out(segment: &[u8], before: &[u8]) -> bool {
 fn segment<'a>(
     segment: &'a str,
     announced: Announced,
-    rules: &Redaction,
+    rules: &impl Rules,
     nested: Nested,
 ) -> Option<Cow<'a, str>> {
     let secret = match announced {

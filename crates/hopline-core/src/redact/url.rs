@@ -3,16 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::key::is_secret_key;
-use super::pairs::{self, Pairs};
-use super::{REDACTED, path, percent, value};
+use crate::redact::key::is_secret_key;
+use crate::redact::pairs::Pairs;
+use crate::redact::rules::{Nested, Rules, without_user};
+use crate::redact::{REDACTED, pairs, path, percent, value};
 
 /// Redacts a path.
 type PathFn = fn(&str) -> Cow<'_, str>;
-
-/// Depth to which URLs within values of URLs are redacted.
-#[derive(Clone, Copy)]
-pub(super) struct Nested(u8);
 
 const NESTED: Nested = Nested(3);
 
@@ -117,53 +114,6 @@ impl Redaction {
         }
     }
 
-    /// The replacement of a value of more than one word, if it is or holds a secret.
-    #[cold]
-    pub(super) fn inner(
-        &self,
-        text: &str,
-        plus: bool,
-        Nested(depth): Nested,
-    ) -> Option<Cow<'static, str>> {
-        let decoded = percent::decoded(text, plus);
-        if value::is_secret_value(&decoded) {
-            return Some(Cow::Borrowed(REDACTED));
-        }
-        let is_url = is_url(&decoded);
-        // not the end of a text in base64
-        if !is_url && !decoded.trim_end_matches('=').contains('=') {
-            return None;
-        }
-        let Some(depth) = depth.checked_sub(1) else {
-            // deeper than anybody looks
-            return Some(Cow::Borrowed(REDACTED));
-        };
-        let safe = if is_url {
-            self.url_in(&decoded, Nested(depth))
-        } else {
-            pairs::redacted(&decoded, Pairs::Query, self, Nested(depth))
-        };
-        if safe == decoded {
-            return None;
-        }
-        let is_encoded = matches!(decoded, Cow::Owned(_));
-        Some(Cow::Owned(if is_encoded {
-            percent::encode(&safe)
-        } else {
-            safe.into_owned()
-        }))
-    }
-
-    pub(super) fn is_secret(&self, key: &str) -> bool {
-        match &self.keys {
-            Some(keys) => {
-                let key = percent::decoded(key, true);
-                keys.iter().any(|secret| secret.eq_ignore_ascii_case(&key))
-            }
-            None => is_secret_key(key),
-        }
-    }
-
     fn path_in<'a>(&self, path: &'a str, nested: Nested) -> Cow<'a, str> {
         match self.path {
             Some(own) => own(path),
@@ -251,13 +201,47 @@ impl Redaction {
     }
 }
 
-/// The host of an authority that names a user, or `None`.
-pub(super) fn without_user(authority: &str) -> Option<&str> {
-    let at = authority
-        .bytes()
-        .rposition(|byte| byte == b'@')
-        .filter(|at| *at > 0)?;
-    authority.get(at + 1..)
+impl Rules for Redaction {
+    #[cold]
+    fn inner(&self, text: &str, plus: bool, Nested(depth): Nested) -> Option<Cow<'static, str>> {
+        let decoded = percent::decoded(text, plus);
+        if value::is_secret_value(&decoded) {
+            return Some(Cow::Borrowed(REDACTED));
+        }
+        let is_url = is_url(&decoded);
+        // not the end of a text in base64
+        if !is_url && !decoded.trim_end_matches('=').contains('=') {
+            return None;
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            // deeper than anybody looks
+            return Some(Cow::Borrowed(REDACTED));
+        };
+        let safe = if is_url {
+            self.url_in(&decoded, Nested(depth))
+        } else {
+            pairs::redacted(&decoded, Pairs::Query, self, Nested(depth))
+        };
+        if safe == decoded {
+            return None;
+        }
+        let is_encoded = matches!(decoded, Cow::Owned(_));
+        Some(Cow::Owned(if is_encoded {
+            percent::encode(&safe)
+        } else {
+            safe.into_owned()
+        }))
+    }
+
+    fn is_secret(&self, key: &str) -> bool {
+        match &self.keys {
+            Some(keys) => {
+                let key = percent::decoded(key, true);
+                keys.iter().any(|secret| secret.eq_ignore_ascii_case(&key))
+            }
+            None => is_secret_key(key),
+        }
+    }
 }
 
 /// True for what begins with a path or a scheme, or has a query.

@@ -1,7 +1,8 @@
 //! Values that show by themselves that they are secrets.
 
-use super::key::is_secret_key;
-use super::token::{self, is_token};
+use crate::redact::key::is_secret_key;
+use crate::redact::token;
+use crate::redact::token::is_token;
 
 /// True if this text is a secret by its form, or holds one: credentials of HTTP (`Basic …`, `Bearer …`), a JSON web
 /// token, a key of a well-known service (`ghp_…`, `xoxb-…`, `AKIA…`), a private key or certificate (PEM), or an object

@@ -1,20 +1,25 @@
 //! A plan at work.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::context::Extras;
-use crate::propagation::otel::{self, Said};
+use crate::propagation::baggage::Baggage;
+use crate::propagation::extras::Extras;
+use crate::propagation::id::TraceId;
+use crate::propagation::id_source::IdSource;
+use crate::propagation::span_context::SpanContext;
+use crate::propagation::trace_state::TraceState;
 use crate::sampling::allowance::Allowance;
 use crate::sampling::keep::Keep;
-use crate::sampling::parents::{OnParent, Parents};
+use crate::sampling::ot_member;
+use crate::sampling::ot_member::Said;
+use crate::sampling::parents::{OnParent, ParentBranch, Parents};
+use crate::sampling::plan::SamplingPlan;
+use crate::sampling::rule::SamplingRule;
+use crate::sampling::sampler::{Decision, SamplingInput};
 use crate::sampling::share::Share;
-use crate::sampling::threshold::LEAST_SHARE;
-use crate::shared::Shared;
-use crate::{
-    Baggage, Decision, ParentBranch, SamplingInput, SamplingPlan, SamplingRule, SpanContext,
-    Threshold, TraceId, TraceState,
-};
+use crate::sampling::threshold::{LEAST_SHARE, Threshold};
+use crate::time::tick::Ticker;
 
 /// What is worked out once for a plan, and what it counts while it is in force.
 #[derive(Debug)]
@@ -64,6 +69,15 @@ pub(crate) struct Choice<'a> {
     pub(crate) rule: &'a str,
     /// What a trace without parent and baggage carries, if that is all there is to say.
     pub(crate) ready: Option<&'a Arc<Extras>>,
+}
+
+/// The parts of a tracer that a decision uses.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub(crate) ids: &'a IdSource,
+    pub(crate) clock: &'a Ticker,
+    /// Traces that the budget kept out.
+    pub(crate) over_budget: &'a AtomicU64,
 }
 
 impl Active {
@@ -129,23 +143,23 @@ impl Active {
         &self,
         input: &SamplingInput<'_>,
         said: Said,
-        shared: &Shared,
+        means: Means<'_>,
     ) -> Choice<'_> {
         let Some(parent) = input.parent else {
-            return self.chance(self.group(input), Draw::own(input.randomness), shared);
+            return self.chance(self.group(input), Draw::own(input.randomness), means);
         };
         if self.overrules {
             let group = self.group(input);
             if group.share.overrules() {
-                return self.chance(group, Draw::own(input.randomness), shared);
+                return self.chance(group, Draw::own(input.randomness), means);
             }
         }
         let branch = ParentBranch::of(parent);
         let own = &self.branches[branch as usize];
         match self.parents.on(branch) {
             OnParent::Ignore => {
-                let randomness = shared.ids.randomness();
-                let choice = self.chance(self.group(input), Draw::own(randomness), shared);
+                let randomness = means.ids.randomness();
+                let choice = self.chance(self.group(input), Draw::own(randomness), means);
                 Choice {
                     randomness: Some(randomness),
                     ready: None,
@@ -153,7 +167,7 @@ impl Active {
                 }
             }
             OnParent::Resample => {
-                self.chance(self.group(input), Draw::parents(input.randomness), shared)
+                self.chance(self.group(input), Draw::parents(input.randomness), means)
             }
             OnParent::Follow if self.allowance.is_none() || own.index.is_none() => {
                 Choice::follow(parent, input, said, &own.text)
@@ -164,7 +178,7 @@ impl Active {
                     known,
                     ..Draw::parents(input.randomness)
                 };
-                self.chance(own, draw, shared)
+                self.chance(own, draw, means)
             }
         }
     }
@@ -176,25 +190,25 @@ impl Active {
 
     /// By a probability: the group's, no higher than what is known, lowered by the budget.
     #[inline]
-    fn chance<'a>(&'a self, group: &'a Group, draw: Draw, shared: &Shared) -> Choice<'a> {
+    fn chance<'a>(&'a self, group: &'a Group, draw: Draw, means: Means<'_>) -> Choice<'a> {
         let mut threshold = group.threshold.map(|own| own.max(draw.known.threshold));
         let asks = takes(threshold, draw.randomness);
         let (mut sampled, mut countable) = (asks, draw.known.countable);
         if let (Some(allowance), Some(index)) = (&self.allowance, group.index) {
-            let part = allowance.part(index, shared.clock.now());
+            let part = allowance.part(index, means.clock.now());
             if part < 1.0 && draw.is_own {
                 threshold = threshold
                     .and_then(|asked| Threshold::of_share((asked.share() * part).max(LEAST_SHARE)));
                 sampled = takes(threshold, draw.randomness);
             } else if part < 1.0 {
                 // the party that chose the trace's randomness would choose the sample; so there is no threshold to pass on
-                sampled = asks && unit(shared.ids.randomness()) < part;
+                sampled = asks && unit(means.ids.randomness()) < part;
                 countable = false;
             }
             if sampled {
                 allowance.took(index);
             } else if asks {
-                shared.counters.over_budget.fetch_add(1, Relaxed);
+                means.over_budget.fetch_add(1, Relaxed);
             }
         }
         Choice::by(group, threshold, sampled, countable)
@@ -218,7 +232,7 @@ impl Group {
             ..Said::default()
         };
         let extras = Extras {
-            tracestate: otel::write(&TraceState::EMPTY, said),
+            tracestate: ot_member::write(&TraceState::EMPTY, said),
             baggage: Baggage::EMPTY,
         };
         Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::tick::Tick;
+use crate::time::tick::Tick;
 
 /// Shares a number of traces per second out among the groups of a plan, one for each rule.
 ///

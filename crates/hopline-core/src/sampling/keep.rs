@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::ParentBranch;
-use crate::kind::Kept;
+use crate::sampling::kept::Kept;
+use crate::sampling::parents::ParentBranch;
 use crate::sync::Mutex;
-use crate::tick::Tick;
+use crate::time::tick::Tick;
 
 /// The keep rules of a plan, small enough for each local trace to take along: it ends by the rules it began with.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,19 +1,22 @@
 //! Sampling: the decision at the start of a trace, and the one at the end of its local part.
 //!
 //! A [`SamplingPlan`] suffices for most services; a [`Sampler`] decides by code.
+//! For export, the engine and the public handles. Imports `propagation` and `time`.
 
 pub(crate) mod active;
-mod allowance;
+pub(crate) mod allowance;
 pub(crate) mod keep;
-mod parents;
-mod plan;
-mod print;
-mod rule;
-mod sampler;
-mod share;
-mod text;
-mod threshold;
-mod variables;
+pub(crate) mod kept;
+pub(crate) mod ot_member;
+pub(crate) mod parents;
+pub(crate) mod plan;
+pub(crate) mod print;
+pub(crate) mod rule;
+pub(crate) mod sampler;
+pub(crate) mod share;
+pub(crate) mod text;
+pub(crate) mod threshold;
+pub(crate) mod variables;
 
 pub use parents::ParentBranch;
 pub use plan::SamplingPlan;

@@ -1,6 +1,6 @@
 //! What a decision that was made before means.
 
-use crate::SpanContext;
+use crate::propagation::span_context::SpanContext;
 use crate::sampling::share::Share;
 
 /// A decision that was made before this service's: where, and which.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::sampling::keep::{Keep, KeepRate, KeepSlower};
-use crate::sampling::parents::{OnParent, Parents};
+use crate::sampling::parents::{OnParent, ParentBranch, Parents};
+use crate::sampling::rule::SamplingRule;
 use crate::sampling::share::Share;
-use crate::{ParentBranch, SamplingRule};
 
 /// Who is sampled at the start of a trace, and who is kept at its end.
 ///

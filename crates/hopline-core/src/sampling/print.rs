@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::kind::SpanKind;
 use crate::sampling::keep::{KeepRate, KeepSlower};
-use crate::sampling::parents::OnParent;
+use crate::sampling::parents::{OnParent, ParentBranch};
+use crate::sampling::plan::SamplingPlan;
+use crate::sampling::rule::SamplingRule;
 use crate::sampling::share::Share;
-use crate::{ParentBranch, SamplingPlan, SamplingRule, SpanKind};
 
 /// Prints the text that parses to the same plan.
 impl fmt::Display for SamplingPlan {

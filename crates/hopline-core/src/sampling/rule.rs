@@ -1,7 +1,8 @@
 //! Which traces a share is for.
 
+use crate::kind::SpanKind;
+use crate::sampling::sampler::SamplingInput;
 use crate::sampling::share::Share;
-use crate::{SamplingInput, SpanKind};
 
 /// Which new traces are meant, and how many of them are sampled.
 ///
@@ -151,7 +152,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TraceId;
+    use crate::propagation::id::TraceId;
 
     fn input<'a>(method: &'a str, path: &'a str, route: Option<&'a str>) -> SamplingInput<'a> {
         SamplingInput {

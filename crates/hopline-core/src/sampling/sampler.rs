@@ -1,6 +1,9 @@
 //! Who is sampled when a trace starts, for those to whom rules are not enough.
 
-use crate::{SpanContext, SpanKind, Threshold, TraceId};
+use crate::kind::SpanKind;
+use crate::propagation::id::TraceId;
+use crate::propagation::span_context::SpanContext;
+use crate::sampling::threshold::Threshold;
 
 /// What is known of a local root before any attribute closure runs.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! How many of the traces that a rule fits are sampled.
 
-use crate::Threshold;
+use crate::sampling::threshold::Threshold;
 
 /// The smallest share of a plan that is not zero, in percent; a little more than what is believed of others.
 const LEAST_PERCENT: f64 = 0.0001;

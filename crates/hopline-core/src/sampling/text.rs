@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::sampling::keep::{KeepRate, KeepSlower};
-use crate::sampling::parents::OnParent;
+use crate::sampling::parents::{OnParent, ParentBranch};
+use crate::sampling::plan::SamplingPlan;
 use crate::sampling::print::{KINDS, TIME_UNITS, is_bare_method};
+use crate::sampling::rule::SamplingRule;
 use crate::sampling::share::Share;
-use crate::{ParentBranch, SamplingPlan, SamplingRule};
 
 impl FromStr for SamplingPlan {
     type Err = ParsePlanError;
@@ -249,7 +250,7 @@ impl Word<'_> {
         }
     }
 
-    fn kind(&self) -> Result<crate::SpanKind, ParsePlanError> {
+    fn kind(&self) -> Result<crate::kind::SpanKind, ParsePlanError> {
         let known = KINDS.iter().find(|(word, _)| self.bare() == Some(word));
         known.map(|(_, kind)| *kind).ok_or_else(|| {
             self.error("expected `server`, `client`, `producer`, `consumer` or `internal`")

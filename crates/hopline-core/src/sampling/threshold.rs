@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::id::hex_word;
+use crate::propagation::id::hex_word;
 
 /// 2 to the power of 56: one more than the largest randomness.
 const ALL: u64 = 1 << 56;

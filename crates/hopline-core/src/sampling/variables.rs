@@ -1,6 +1,8 @@
 //! Plans that environment variables name.
 
-use crate::{ParsePlanError, SamplingPlan, notify};
+use crate::notice::line::notify;
+use crate::sampling::plan::SamplingPlan;
+use crate::sampling::text::ParsePlanError;
 
 impl SamplingPlan {
     /// The plan of `HOPLINE_SAMPLING`, else of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.

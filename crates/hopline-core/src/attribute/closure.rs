@@ -1,0 +1,61 @@
+//! Closures for attributes: code of the application, which runs only if a span is recorded.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::attribute::value::Attr;
+use crate::notice::line::notify;
+use crate::notice::panic::panicked;
+
+/// Attributes that a span starts with: a closure, or none.
+pub trait Attributes<'v> {
+    /// An array, a slice or a `Vec`.
+    type List: AsRef<[Attr<'v>]>;
+
+    /// Runs the closure.
+    fn list(self) -> Self::List;
+}
+
+/// No attributes.
+#[derive(Clone, Copy, Debug)]
+pub struct NoAttributes;
+
+impl<'v> Attributes<'v> for NoAttributes {
+    type List = [Attr<'v>; 0];
+
+    #[inline(always)] // it is nothing
+    fn list(self) -> Self::List {
+        []
+    }
+}
+
+impl<'v, L: AsRef<[Attr<'v>]>, F: FnOnce() -> L> Attributes<'v> for F {
+    type List = L;
+
+    #[inline(always)] // so that the list is made where it is read
+    fn list(self) -> L {
+        self()
+    }
+}
+
+/// Runs a closure for attributes; none where it panics.
+#[inline(always)] // see `AttrTable::add`
+pub(crate) fn evaluate<'v, A: AsRef<[Attr<'v>]>>(attrs: impl FnOnce() -> A) -> Option<A> {
+    let asked = catch_unwind(AssertUnwindSafe(|| {
+        let attrs = attrs();
+        // it, too, is the caller's code; what it does once it does again
+        let _ = attrs.as_ref();
+        attrs
+    }));
+    match asked {
+        Ok(attrs) => Some(attrs),
+        Err(panic) => {
+            panicked(panic);
+            notify("attributes", || {
+                "a closure for attributes panicked: its attributes are missing (see Stats::panics); mend the closure, \
+                 which only runs where a span is recorded"
+                    .to_owned()
+            });
+            None
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The content of a set of attributes: one batch, and the facts that show whether it can be copied in one piece.
+
+use crate::attribute::table::{AttrRecord, AttrTable};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Collected {
+    /// Of one batch.
+    pub(crate) table: AttrTable,
+    pub(crate) len: usize,
+    /// Bytes of the longest text that is a value.
+    pub(crate) longest: usize,
+    /// The same of keys made at run time.
+    pub(crate) longest_key: usize,
+    /// Attributes that were not taken, for the spans to count.
+    pub(crate) refused: usize,
+}
+
+impl Collected {
+    pub(crate) const fn new() -> Self {
+        Self {
+            table: AttrTable::new(),
+            len: 0,
+            longest: 0,
+            longest_key: 0,
+            refused: 0,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.table.clear();
+        (self.len, self.longest) = (0, 0);
+        (self.longest_key, self.refused) = (0, 0);
+    }
+
+    /// The records of the first so many attributes.
+    pub(crate) fn first(&self, most: usize) -> &[AttrRecord] {
+        let all = &self.table.attrs;
+        if most >= self.len {
+            return all;
+        }
+        let mut end = 0;
+        for _ in 0..most {
+            end += 1 + all[end].values(&all[end + 1..]).len();
+        }
+        &all[..end]
+    }
+}

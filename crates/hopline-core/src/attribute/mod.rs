@@ -1,0 +1,23 @@
+//! Attributes: keys and values that describe spans, events and resources, and their records.
+//!
+//! For the records of spans, the engine and the public handles. Imports `notice` and files of the root.
+
+pub(crate) mod closure;
+pub(crate) mod collected;
+pub(crate) mod owned;
+pub(crate) mod read;
+pub(crate) mod record;
+pub(crate) mod resource;
+pub(crate) mod set;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod value;
+pub(crate) mod value_ref;
+pub(crate) mod wide;
+
+pub use closure::{Attributes, NoAttributes};
+pub use owned::OwnedValue;
+pub use resource::Resource;
+pub use set::AttrSet;
+pub use value::{Attr, Literal, Name, Value, attr, no_attrs};
+pub use value_ref::{ArrayRef, ValueRef};

@@ -1,0 +1,71 @@
+//! The service that makes spans.
+
+use crate::attribute::owned::OwnedValue;
+
+/// What describes the service that makes spans, the same for all of them.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Resource;
+///
+/// let resource = Resource::new("orders").with("deployment.environment.name", "staging");
+/// assert_eq!(resource.service_name(), "orders");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    attributes: Vec<(String, OwnedValue)>,
+}
+
+const SERVICE_NAME: &str = "service.name";
+
+impl Resource {
+    /// Creates the resource of a service, with its name and what the OpenTelemetry specification asks
+    /// of every SDK: `telemetry.sdk.name`, `telemetry.sdk.language` and `telemetry.sdk.version`.
+    pub fn new(service: &str) -> Self {
+        Self::empty()
+            .with(SERVICE_NAME, service)
+            .with("telemetry.sdk.name", "hopline")
+            .with("telemetry.sdk.language", "rust")
+            .with("telemetry.sdk.version", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Creates a resource that says nothing, to be filled by a decoder.
+    pub fn empty() -> Self {
+        Self {
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The same with this attribute, instead of another one of that key.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<OwnedValue>) -> Self {
+        let (key, value) = (key.into(), value.into());
+        match self.attributes.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) => *old = value,
+            None => self.attributes.push((key, value)),
+        }
+        self
+    }
+
+    /// The service's name; `unknown_service` if nobody said.
+    pub fn service_name(&self) -> &str {
+        let name = self.iter().find(|(key, _)| *key == SERVICE_NAME);
+        name.and_then(|(_, value)| value.as_str())
+            .unwrap_or("unknown_service")
+    }
+
+    /// The attributes.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &OwnedValue)> {
+        self.attributes
+            .iter()
+            .map(|(key, value)| (key.as_str(), value))
+    }
+}
+
+/// The resource of an unknown service.
+impl Default for Resource {
+    fn default() -> Self {
+        Self::new("unknown_service")
+    }
+}

@@ -1,0 +1,81 @@
+//! Recorded text: literals as pointers, other text as ranges of the trace's text.
+
+use crate::text::truncated;
+
+/// A recorded text: a pointer, or a range of the trace's text. 16 bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text {
+    Static(&'static str),
+    Copied { at: u32, len: u32 },
+}
+
+impl Text {
+    /// `base`: where the batch's text begins; the trace's begin for names, which belong to no batch.
+    #[inline]
+    pub(crate) fn copy(from: &str, text: &mut String, base: usize) -> Self {
+        let at = (text.len() - base) as u32;
+        text.push_str(from);
+        Self::Copied {
+            at,
+            len: from.len() as u32,
+        }
+    }
+
+    /// A name of two parts with a space between them.
+    pub(crate) fn join(first: &str, second: &str, text: &mut String) -> Self {
+        let (at, len) = (text.len() as u32, (first.len() + 1 + second.len()) as u32);
+        text.push_str(first);
+        text.push(' ');
+        text.push_str(second);
+        Self::Copied { at, len }
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Self::Static(text) => text.len(),
+            Self::Copied { len, .. } => len as usize,
+        }
+    }
+
+    /// Its end offset in the text that holds it.
+    pub(crate) fn end(self) -> usize {
+        match self {
+            Self::Static(_) => 0,
+            Self::Copied { at, len } => at as usize + len as usize,
+        }
+    }
+
+    /// How many bytes it takes of the trace's text, cut to `max`.
+    pub(crate) fn copied_len(self, max: usize) -> usize {
+        match self {
+            Self::Static(_) => 0,
+            Self::Copied { len, .. } => max.min(len as usize),
+        }
+    }
+
+    /// The same text of others, cut to `max` bytes, as one of these, its offset counted from `base`.
+    pub(crate) fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
+        match self {
+            Self::Static(own) => Self::Static(truncated(own, max)),
+            Self::Copied { .. } => Self::copy(truncated(self.read(from), max), text, base),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn shift(&mut self, by: u32) {
+        if let Self::Copied { at, .. } = self {
+            *at += by;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn read(self, text: &str) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Copied { at, len } => text
+                .get(at as usize..(at + len) as usize)
+                .unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Recorded values as readers of finished spans see them.
+
+use std::fmt;
+
+use crate::attribute::owned::OwnedValue;
+use crate::attribute::table::{AttrRecord, Stored};
+
+/// A recorded value as read back from a finished span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    Str(&'a str),
+    /// Several values of one type.
+    Array(ArrayRef<'a>),
+}
+
+impl ValueRef<'_> {
+    /// The same value, owning its text.
+    pub fn to_owned_value(self) -> OwnedValue {
+        match self {
+            Self::Bool(value) => OwnedValue::Bool(value),
+            Self::I64(value) => OwnedValue::I64(value),
+            Self::F64(value) => OwnedValue::F64(value),
+            Self::Str(value) => OwnedValue::Text(value.to_owned()),
+            Self::Array(values) => {
+                OwnedValue::Array(values.iter().map(ValueRef::to_owned_value).collect())
+            }
+        }
+    }
+}
+
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_owned_value().fmt(f)
+    }
+}
+
+/// The values of a recorded array.
+#[derive(Clone, Copy)]
+pub struct ArrayRef<'a> {
+    values: &'a [AttrRecord],
+    text: &'a str,
+}
+
+impl<'a> ArrayRef<'a> {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The values in order; none of them is an array.
+    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
+        let text = self.text;
+        self.values.iter().map(move |record| record.read(&[], text))
+    }
+}
+
+impl fmt::Debug for ArrayRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for ArrayRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl AttrRecord {
+    /// Its value, which is `values` if it is an array.
+    #[inline]
+    pub(crate) fn read<'a>(&self, values: &'a [Self], text: &'a str) -> ValueRef<'a> {
+        match self.value {
+            Stored::Bool(value) => ValueRef::Bool(value != 0),
+            Stored::I64(value) => ValueRef::I64(value),
+            Stored::F64(value) => ValueRef::F64(value),
+            Stored::Text(value) => ValueRef::Str(value.read(text)),
+            Stored::Array(_) => ValueRef::Array(ArrayRef { values, text }),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Which of two sets of names spans and attributes bear.
+
+use std::sync::OnceLock;
+
+/// How spans of databases and queues are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpanNames {
+    /// By what is done: `db.query`, `process.message`. The statement's summary and the destination are attributes.
+    #[default]
+    Hopline,
+    /// As the OpenTelemetry semantic conventions say: `SELECT orders`, `process orders`.
+    Conventions,
+}
+
+impl SpanNames {
+    /// What `HOPLINE_SPAN_NAMES` says (`hopline` or `conventions`). Read once in a process.
+    pub fn from_env() -> Self {
+        static READ: OnceLock<SpanNames> = OnceLock::new();
+        *READ.get_or_init(|| Self::parse(std::env::var("HOPLINE_SPAN_NAMES").ok().as_deref()))
+    }
+
+    fn parse(value: Option<&str>) -> Self {
+        let value = value.unwrap_or_default().trim();
+        match &*value.to_ascii_lowercase() {
+            "" | "hopline" => Self::Hopline,
+            "conventions" => Self::Conventions,
+            _ => {
+                crate::notice::line::notify("span-names", || {
+                    format!(
+                        "HOPLINE_SPAN_NAMES is `{value}`, which is not known: spans have hopline's names; set \
+                         `hopline` or `conventions`"
+                    )
+                });
+                Self::Hopline
+            }
+        }
+    }
+}
+
+/// Which areas write the attribute names of older semantic conventions beside the current ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OlderNames {
+    /// `http.method`, `http.status_code` and the like.
+    pub http: bool,
+    /// `db.system`, `db.statement` and the like.
+    pub database: bool,
+    /// `messaging.rabbitmq.routing_key` and the like.
+    pub messaging: bool,
+}
+
+impl OlderNames {
+    /// None.
+    pub const NONE: Self = Self {
+        http: false,
+        database: false,
+        messaging: false,
+    };
+
+    /// The value of `OTEL_SEMCONV_STABILITY_OPT_IN`: a list of `http/dup`, `database/dup` and `messaging/dup`.
+    /// Read once in a process. Words that OpenTelemetry defines for others are passed over; unknown ones give a
+    /// notice.
+    pub fn from_env() -> Self {
+        static READ: OnceLock<OlderNames> = OnceLock::new();
+        *READ.get_or_init(|| {
+            Self::parse(&std::env::var("OTEL_SEMCONV_STABILITY_OPT_IN").unwrap_or_default())
+        })
+    }
+
+    fn parse(list: &str) -> Self {
+        let words = list.split(',').map(str::trim);
+        let words = words.filter(|word| !word.is_empty());
+        let has = |known: &str| words.clone().any(|word| word.eq_ignore_ascii_case(known));
+        let unknown: Vec<_> = words.clone().filter(|word| !is_opt_in(word)).collect();
+        if !unknown.is_empty() {
+            crate::notice::line::notify("older-names", || {
+                format!(
+                    "OTEL_SEMCONV_STABILITY_OPT_IN names {}, which is not known and is passed over; hopline knows \
+                     http/dup, database/dup and messaging/dup",
+                    unknown.join(", ")
+                )
+            });
+        }
+        Self {
+            http: has("http/dup"),
+            database: has("database/dup"),
+            messaging: has("messaging/dup"),
+        }
+    }
+}
+
+/// True for what OpenTelemetry's conventions define: areas, doubled or not, and experiments.
+fn is_opt_in(word: &str) -> bool {
+    const AREAS: [&str; 10] = [
+        "http",
+        "database",
+        "messaging",
+        "rpc",
+        "code",
+        "k8s",
+        "hw",
+        "gen_ai",
+        "jvm",
+        "system",
+    ];
+    let word = word.to_ascii_lowercase();
+    let area = word.strip_suffix("/dup").unwrap_or(&word);
+    AREAS.contains(&area) || word.ends_with("_experimental")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_documented() {
+        assert_eq!(SpanNames::parse(None), SpanNames::Hopline);
+        assert_eq!(
+            SpanNames::parse(Some(" Conventions ")),
+            SpanNames::Conventions
+        );
+        assert_eq!(SpanNames::parse(Some("nonsense")), SpanNames::Hopline);
+    }
+
+    #[test]
+    fn older_names_are_asked_for_area_by_area() {
+        let read = OlderNames::parse("HTTP/DUP, database/dup,gen_ai_latest_experimental,rpc/dup");
+        assert_eq!(
+            read,
+            OlderNames {
+                http: true,
+                database: true,
+                messaging: false
+            }
+        );
+        assert_eq!(OlderNames::parse("http"), OlderNames::NONE);
+        for (word, known) in [
+            ("http", true),
+            ("RPC/dup", true),
+            ("http/both", false),
+            ("htp/dup", false),
+        ] {
+            assert_eq!(is_opt_in(word), known, "{word}");
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! The buffer of one local trace, and what may happen to it.
+//!
+//! [How the engine works](crate::engine) says why it is as it is.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::attribute::table::{NONE, STATUS_MESSAGE};
+use crate::attribute::text::Text;
+use crate::attribute::value::{Attr, Literal, Name, NameKind, attr};
+use crate::engine::shared::Shared;
+use crate::kind::SpanKind;
+use crate::propagation::extras::Extras;
+use crate::propagation::flags::TraceFlags;
+use crate::propagation::id::{SpanId, TraceId};
+use crate::propagation::span_context::SpanContext;
+use crate::propagation::trace_state::TraceState;
+use crate::record::records::{EventRecord, LinkRecord, Marks, Records, SpanRecord};
+use crate::sampling::keep::Keep;
+use crate::sampling::kept::Kept;
+use crate::semconv;
+use crate::text::truncated;
+use crate::time::tick::{Anchor, Tick};
+
+mod append;
+mod cut;
+pub(crate) mod end;
+pub(crate) mod room;
+
+/// The name of a span that was given none.
+const UNNAMED: &str = "unnamed";
+
+/// What the local root's end decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    Kept(Kept),
+    Discarded,
+}
+
+/// Why a span was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its trace was discarded.
+    Discarded,
+    /// A limit is reached, and that was counted.
+    Limit,
+}
+
+/// What a span starts with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening<'a> {
+    pub(crate) name: Name<'a>,
+    pub(crate) prefix: Option<&'static str>,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) marks: Marks,
+    pub(crate) scope: u8,
+    pub(crate) start: Start,
+    pub(crate) links: &'a [SpanContext],
+}
+
+/// When a span starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    Now,
+    At(SystemTime),
+    /// So long before now.
+    Ago(Duration),
+}
+
+/// What a local trace starts with.
+#[derive(Debug)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) trace_id: TraceId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: TraceState,
+    pub(crate) keep: Keep,
+    /// Why it is sampled, if it is.
+    pub(crate) rule: Option<&'a str>,
+}
+
+/// One local trace, behind its lock.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Where it goes; taken away while the buffer lies in the pool (or pool and buffer would hold each other).
+    pub(crate) shared: Option<Arc<Shared>>,
+    pub(crate) trace_id: Option<TraceId>,
+    pub(crate) flags: TraceFlags,
+    pub(crate) tracestate: TraceState,
+    pub(crate) anchor: Anchor,
+    pub(crate) phase: Phase,
+    /// Who is kept though not sampled, by the plan that was in force at its start.
+    keep: Keep,
+    /// Already decided that it is kept, and why.
+    forced: Option<Kept>,
+    failed: bool,
+    /// It failed or was slow, and was found to be one too many.
+    let_go: Option<Kept>,
+    /// Finished spans are due at the sinks before the local root's end.
+    due: bool,
+    /// Spans started and not yet ended.
+    pub(crate) open: u32,
+    /// From indices to places: what a span that stands at `at` is called, less `at`. Indices are never used twice
+    /// in one trace, or an old context would write to a stranger's span.
+    base: u32,
+    /// Indices of those that stand first because they were open at a cut.
+    moved: Box<[u32]>,
+    /// The number of ended spans at which a cut is tried again.
+    worth: u32,
+    /// The batch of the baggage that spans share, if there is one.
+    pub(crate) baggage: u32,
+    /// When what has ended is let go next, if the local root has not ended by then.
+    cut_at: Tick,
+    lost_spans: u32,
+    /// Spans that were discarded with the trace.
+    discarded: u32,
+    pub(crate) records: Records,
+}
+
+impl State {
+    pub(crate) fn new(records: Records) -> Self {
+        Self {
+            shared: None,
+            trace_id: None,
+            flags: TraceFlags::NONE,
+            tracestate: TraceState::EMPTY,
+            anchor: Anchor::ZERO,
+            phase: Phase::Discarded,
+            keep: Keep::NOTHING,
+            forced: None,
+            failed: false,
+            let_go: None,
+            due: false,
+            open: 0,
+            base: 0,
+            moved: Box::default(),
+            worth: 0,
+            baggage: NONE,
+            cut_at: Tick::ZERO,
+            lost_spans: 0,
+            discarded: 0,
+            records,
+        }
+    }
+
+    /// Makes a pooled buffer a new local trace, and starts its local root.
+    #[inline]
+    pub(crate) fn begin(
+        &mut self,
+        shared: &Arc<Shared>,
+        beginning: Beginning<'_>,
+        opening: &Opening<'_>,
+        extras: Option<&Extras>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(u32, SpanId), Refused> {
+        self.trace_id = Some(beginning.trace_id);
+        self.flags = beginning.flags;
+        self.tracestate = beginning.tracestate;
+        self.anchor = shared.clock.anchor();
+        self.cut_at = self.anchor.tick.after(shared.limits.trace_age);
+        self.phase = Phase::Open;
+        self.keep = beginning.keep;
+        self.forced = None;
+        self.failed = false;
+        self.let_go = None;
+        self.due = false;
+        self.open = 0;
+        self.base = 0;
+        self.lost_spans = 0;
+        self.discarded = 0;
+        self.worth = 0;
+        self.shared = Some(Arc::clone(shared));
+        if self.tracestate_bytes() > 0 && !self.pay_for_tracestate() {
+            self.lose_spans(1);
+            return Err(Refused::Limit);
+        }
+        let opened = self.open(opening, extras, attrs)?;
+        if let Some(rule) = beginning.rule {
+            self.append_own(0, &[attr("hopline.sampling.rule", rule)]);
+        }
+        Ok(opened)
+    }
+
+    /// Starts a span.
+    #[inline(always)] // see `AttrTable::add`
+    pub(crate) fn open(
+        &mut self,
+        opening: &Opening<'_>,
+        extras: Option<&Extras>,
+        attrs: &[Attr<'_>],
+    ) -> Result<(u32, SpanId), Refused> {
+        if self.phase == Phase::Discarded {
+            self.discarded += 1;
+            return Err(Refused::Discarded);
+        }
+        let full = self.records.spans.len() == self.records.spans.capacity();
+        let room = !full || self.grow_spans();
+        let name = match (opening.prefix, opening.name.0) {
+            _ if !room => None,
+            (None, NameKind::Static(name)) => Some(Text::Static(name)),
+            (prefix, _) => self.copy_name(prefix, opening.name.as_str()),
+        };
+        let Some(name) = name else {
+            self.lose_spans(1);
+            return Err(Refused::Limit);
+        };
+        let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
+        let id = shared.ids.span_id();
+        let start = match opening.start {
+            Start::Now if opening.marks.has(Marks::LOCAL_ROOT) => self.anchor.tick,
+            Start::Now => shared.clock.now(),
+            Start::At(time) => self.anchor.tick_of(time),
+            Start::Ago(time) => shared.clock.now().before(time),
+        };
+        let at = self.records.spans.len();
+        let limits = &shared.limits;
+        let (batch, count) = self
+            .records
+            .table
+            .add(attrs, limits.attributes_per_span, limits);
+        self.records.spans.push(SpanRecord {
+            name,
+            id,
+            parent: opening.parent,
+            start,
+            end: start,
+            first_batch: batch,
+            last_batch: batch,
+            attrs: count,
+            events: 0,
+            links: 0,
+            marks: opening.marks,
+            scope: opening.scope,
+        });
+        self.open += 1;
+        if batch == NONE && !attrs.is_empty() {
+            self.append_slowly(at, attrs);
+        }
+        if let Some(extras) = extras {
+            self.append_baggage(at, extras);
+        }
+        for to in opening.links {
+            self.push_link(at, to);
+        }
+        Ok((self.base.wrapping_add(at as u32), id))
+    }
+
+    /// A span's name that is not a literal alone; none where there is no room for it.
+    #[inline(never)] // many names are literals
+    fn copy_name(&mut self, prefix: Option<&'static str>, name: &str) -> Option<Text> {
+        let fitting = self.fitting_name(Name::dynamic(name));
+        let name = fitting.map_or(UNNAMED, |name| name.as_str());
+        let len = prefix.map_or(0, |prefix| prefix.len() + 1) + name.len();
+        let room = self.room_for_text(len);
+        let text = &mut self.records.table.text;
+        room.then(|| match prefix {
+            None => Text::copy(name, text, 0),
+            Some(prefix) => Text::join(prefix, name, text),
+        })
+    }
+
+    /// True if a name is recorded as it is. Literals are.
+    #[inline]
+    fn fits(&self, name: Name<'_>) -> bool {
+        let limits = self.shared.as_deref().map(|shared| &shared.limits);
+        match name.0 {
+            NameKind::Static(_) => true,
+            NameKind::Dynamic(name) => limits.is_none_or(|limits| limits.fits(name)),
+        }
+    }
+
+    /// A name as it is recorded: cut if it is too long, none if it is empty. Both are counted.
+    #[inline]
+    fn fitting_name<'n>(&self, name: Name<'n>) -> Option<Name<'n>> {
+        if self.fits(name) {
+            return Some(name);
+        }
+        let most = self.shared.as_deref()?.limits.name_bytes;
+        let cut = truncated(name.as_str(), most);
+        if cut.is_empty() {
+            self.lose_details(1);
+            return None;
+        }
+        self.count_cuts(1);
+        Some(Name(NameKind::Dynamic(cut)))
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, span: u32, attrs: &[Attr<'_>]) {
+        match self.alive(span) {
+            Some(at) => self.append(at, attrs),
+            None => self.lose_details(append::count(attrs)),
+        }
+    }
+
+    pub(crate) fn rename(&mut self, span: u32, name: Name<'_>) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        let Some(name) = self.fitting_name(name) else {
+            return;
+        };
+        if !self.room_for_text(name.copied_len()) {
+            return self.lose_details(1);
+        }
+        self.records.spans[at].name = name.copy(&mut self.records.table.text, 0);
+    }
+
+    pub(crate) fn set_kind(&mut self, span: u32, kind: SpanKind) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        let marks = &mut self.records.spans[at].marks;
+        *marks = marks.with_kind(kind);
+    }
+
+    /// Marks a span as failed; the first failure stays, being nearest to the cause.
+    /// An error after the local root's end is recorded but can no longer change the decision.
+    pub(crate) fn fail(&mut self, span: u32, error_type: Name<'_>, message: &str) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        self.failed = true;
+        if !self.records.spans[at].marks.set(Marks::FAILED) {
+            return;
+        }
+        let error_type = match error_type.0 {
+            NameKind::Static(text) => attr(semconv::ERROR_TYPE, Literal(text)),
+            NameKind::Dynamic("") => attr(semconv::ERROR_TYPE, Literal("_OTHER")),
+            NameKind::Dynamic(text) => attr(semconv::ERROR_TYPE, text),
+        };
+        if message.is_empty() {
+            self.append_own(at, &[error_type]);
+        } else {
+            self.append_own(at, &[error_type, attr(STATUS_MESSAGE, message)]);
+        }
+    }
+
+    /// Says that nobody waited for the span's end, unless it failed, which says more.
+    pub(crate) fn cancel(&mut self, span: u32) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        if !self.records.spans[at].marks.has(Marks::FAILED) {
+            self.append_own(at, &[attr(semconv::ERROR_TYPE, Literal("cancelled"))]);
+        }
+    }
+
+    pub(crate) fn event(&mut self, span: u32, name: Name<'_>, attrs: &[Attr<'_>]) {
+        let Some(at) = self.alive(span) else {
+            return self.lose_details(1);
+        };
+        let Some(shared) = self.shared.as_deref() else {
+            return;
+        };
+        let (now, limit) = (shared.clock.now(), shared.limits.events_per_span);
+        let within = self.records.spans[at].events < limit;
+        let Some(name) = self.fitting_name(name) else {
+            self.dropped_of(at).events += 1;
+            return;
+        };
+        if !within || !self.room_for_text(name.copied_len()) || !self.room_for_event() {
+            self.dropped_of(at).events += 1;
+            return self.lose_details(1);
+        }
+        self.records.spans[at].events += 1;
+        let name = name.copy(&mut self.records.table.text, 0);
+        let (batch, dropped_attrs) = self.push_event_attrs(attrs);
+        self.records.events.push(EventRecord {
+            span: at as u32,
+            name,
+            at: now,
+            batch,
+            dropped_attrs,
+        });
+    }
+
+    pub(crate) fn link(&mut self, span: u32, to: &SpanContext) {
+        match self.alive(span) {
+            Some(at) => self.push_link(at, to),
+            None => self.lose_details(1),
+        }
+    }
+
+    fn push_link(&mut self, at: usize, to: &SpanContext) {
+        let limit = self
+            .shared
+            .as_deref()
+            .map_or(0, |shared| shared.limits.links_per_span);
+        let owned = to.tracestate().heap_bytes();
+        if self.records.spans[at].links >= limit || !self.room_for_link(owned) {
+            self.dropped_of(at).links += 1;
+            return self.lose_details(1);
+        }
+        self.records.spans[at].links += 1;
+        self.records.links.push(LinkRecord {
+            span: at as u32,
+            to: to.clone(),
+        });
+    }
+
+    /// How long a span has been going on.
+    #[inline]
+    pub(crate) fn elapsed(&self, span: u32) -> Option<Duration> {
+        let start = self.records.spans[self.alive(span)?].start;
+        Some(start.until(self.shared.as_deref()?.clock.now()))
+    }
+
+    /// Empties it for the next trace; gives the tracer it was of, and how many spans were discarded.
+    #[inline]
+    pub(crate) fn recycle(&mut self) -> Option<(Arc<Shared>, u32)> {
+        // mostly they were emptied as the last span ended
+        if !self.records.spans.is_empty() {
+            self.clear();
+        }
+        let shared = self.shared.take()?;
+        let tracestate = self.tracestate_bytes();
+        if tracestate > 0 {
+            shared.budget.give(tracestate);
+        }
+        // the pool pays for vectors alone
+        self.tracestate = TraceState::EMPTY;
+        Some((shared, self.discarded))
+    }
+
+    /// Where a span's record is, if the span has not ended.
+    #[inline]
+    fn alive(&self, span: u32) -> Option<usize> {
+        let at = if self.moved.is_empty() {
+            span.wrapping_sub(self.base) as usize
+        } else {
+            self.place(span)?
+        };
+        let record = self.records.spans.get(at)?;
+        (!record.marks.has(Marks::ENDED)).then_some(at)
+    }
+}
+
+impl Drop for State {
+    /// A buffer that is freed rather than pooled gives its bytes back.
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.budget.give(self.paid_bytes());
+            shared.pool.discard(self.discarded);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_that_is_held_for_ever_is_small() {
+        assert!(size_of::<State>() <= 336, "{}", size_of::<State>());
+    }
+}

@@ -1,0 +1,94 @@
+//! Pool of empty buffers, and the list of all buffers of a tracer.
+
+use crate::engine::buffer::State;
+use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
+use crate::sync::{Arc, Mutex, Weak, downgrade};
+
+/// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
+///
+/// Locked for one push or pop; bounded by `MAX_POOLED` buffers of `POOLED_BYTES`, and by a quarter of the
+/// tracer's bytes, so that what lies idle cannot starve what runs.
+#[derive(Debug, Default)]
+pub(crate) struct Pool(Mutex<Idle>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    buffers: Vec<(usize, Arc<Mutex<State>>)>,
+    bytes: usize,
+    /// Spans that were in traces of which nothing is left. Counted here because the lock is taken anyway.
+    discarded: u64,
+}
+
+impl Pool {
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Arc<Mutex<State>>> {
+        let mut idle = self.0.lock();
+        let (bytes, buffer) = idle.buffers.pop()?;
+        idle.bytes -= bytes;
+        Some(buffer)
+    }
+
+    /// False if there is no room for it; then it is freed.
+    #[inline]
+    pub(crate) fn push(
+        &self,
+        bytes: usize,
+        buffer: Arc<Mutex<State>>,
+        discarded: u32,
+        limits: &Limits,
+    ) -> bool {
+        let mut idle = self.0.lock();
+        idle.discarded += u64::from(discarded);
+        let fits = bytes > 0
+            && bytes <= POOLED_BYTES
+            && idle.buffers.len() < MAX_POOLED
+            && idle.bytes + bytes <= limits.total_bytes / 4;
+        if fits {
+            idle.bytes += bytes;
+            idle.buffers.push((bytes, buffer));
+        }
+        fits
+    }
+
+    /// Counts spans of a buffer that is freed.
+    pub(crate) fn discard(&self, spans: u32) {
+        self.0.lock().discarded += u64::from(spans);
+    }
+
+    pub(crate) fn discarded(&self) -> u64 {
+        self.0.lock().discarded
+    }
+}
+
+/// All buffers of one tracer, in use or idle, for its end: what has finished in a trace that goes on is to be found.
+///
+/// Locked when a buffer is made, which an empty pool does, for a push. Bounded by twice the buffers there are.
+#[derive(Debug, Default)]
+pub(crate) struct Traces(Mutex<Made>);
+
+#[derive(Debug, Default)]
+struct Made {
+    buffers: Vec<Weak<Mutex<State>>>,
+    /// How many there may be before those that are gone are sought.
+    worth: usize,
+}
+
+impl Traces {
+    #[cold]
+    pub(crate) fn made(&self, state: State) -> Arc<Mutex<State>> {
+        let buffer = Arc::new(Mutex::new(state));
+        let mut made = self.0.lock();
+        if made.buffers.len() >= made.worth {
+            made.buffers.retain(|buffer| buffer.strong_count() > 0);
+            made.worth = 2 * made.buffers.len() + 32;
+        }
+        made.buffers.push(downgrade(&buffer));
+        buffer
+    }
+
+    /// The buffers that something holds.
+    pub(crate) fn live(&self) -> Vec<Arc<Mutex<State>>> {
+        let made = self.0.lock();
+        made.buffers.iter().filter_map(Weak::upgrade).collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! The queue of finished spans: one chunk being filled, and large traces beside it.
+
+use crate::record::chunk::{Chunk, Finished};
+use crate::record::records::Records;
+use crate::sync::Mutex;
+
+/// Spans that make a chunk full.
+const CHUNK_SPANS: usize = 512;
+/// Bytes that make it full: offsets in its text have 32 bits, and a sink holds it for a while.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Emptied chunks kept for the next ones: about what two sinks hold while they write.
+const SPARES: usize = 16;
+/// Bytes of all of them: what a burst of large traces needed is not held for ever.
+const SPARE_BYTES: usize = 8 << 20;
+
+/// One chunk being filled, and large traces beside it. Bounded: the thread that fills them hands all over.
+///
+/// Locked once for each kept local trace, for the length of a few copies of what is small. Lock order: trace, then queue.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// Hand over at each local root's end, not only when a chunk is full.
+    each_trace: bool,
+    row: Mutex<Row>,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    filling: Chunk,
+    /// Each of one trace, to be handed over as it is; how many spans and bytes they are together.
+    large: Vec<Chunk>,
+    large_spans: usize,
+    large_bytes: usize,
+    spares: Vec<Chunk>,
+}
+
+impl Queue {
+    pub(crate) fn new(each_trace: bool) -> Self {
+        Self {
+            each_trace,
+            row: Mutex::default(),
+        }
+    }
+
+    /// Spans of a trace that have ended; the batch at `baggage` is what they share. True if spans are due at the sinks.
+    #[inline]
+    pub(crate) fn push(&self, trace: &Finished<'_>, records: &Records, baggage: u32) -> bool {
+        let mut row = self.row.lock();
+        let text = row.filling.records.table.text.len();
+        row.filling.records.append(records);
+        row.filling.close(trace, baggage, text);
+        self.is_due(&row)
+    }
+
+    /// One span that ended after its local root, without events or links. True if spans are due at the sinks.
+    pub(crate) fn push_one(
+        &self,
+        trace: &Finished<'_>,
+        records: &Records,
+        baggage: u32,
+        at: usize,
+    ) -> bool {
+        let mut row = self.row.lock();
+        row.filling.push_one(trace, records, baggage, at);
+        self.is_due(&row)
+    }
+
+    /// Many spans of a trace, as they are: no more is done under the lock than to put them there. True if spans are due
+    /// at the sinks.
+    #[cold]
+    pub(crate) fn push_large(&self, trace: &Finished<'_>, records: Records, baggage: u32) -> bool {
+        let mut chunk = Chunk {
+            parts: Vec::with_capacity(1),
+            records,
+        };
+        chunk.close(trace, baggage, 0);
+        let mut row = self.row.lock();
+        row.large_spans += chunk.records.spans.len();
+        row.large_bytes += chunk.capacity_bytes();
+        row.large.push(chunk);
+        self.is_due(&row)
+    }
+
+    /// All that waits: the chunk that was being filled, unless it is empty, and what is large.
+    pub(crate) fn turn(&self) -> impl Iterator<Item = Chunk> + use<> {
+        let mut row = self.row.lock();
+        let large = std::mem::take(&mut row.large);
+        (row.large_spans, row.large_bytes) = (0, 0);
+        let filled = (!row.filling.parts.is_empty()).then(|| {
+            let fresh = row.spares.pop().unwrap_or_default();
+            std::mem::replace(&mut row.filling, fresh)
+        });
+        filled.into_iter().chain(large)
+    }
+
+    pub(crate) fn recycle(&self, mut chunk: Chunk) {
+        chunk.parts.clear();
+        chunk.records.clear();
+        let bytes = chunk.capacity_bytes();
+        let mut row = self.row.lock();
+        let spare: usize = row.spares.iter().map(Chunk::capacity_bytes).sum();
+        if row.spares.len() < SPARES && spare + bytes <= SPARE_BYTES {
+            row.spares.push(chunk);
+        }
+    }
+
+    fn is_due(&self, row: &Row) -> bool {
+        let filling = &row.filling;
+        self.each_trace
+            || filling.records.spans.len() + row.large_spans >= CHUNK_SPANS
+            || filling.records.about_bytes() + row.large_bytes >= CHUNK_BYTES
+    }
+}

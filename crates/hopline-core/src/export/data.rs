@@ -1,0 +1,196 @@
+//! A finished span as an owned value, for analysis, tests and decoding.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::attribute::owned::OwnedValue;
+use crate::attribute::resource::Resource;
+use crate::kind::SpanKind;
+use crate::propagation::flags::TraceFlags;
+use crate::propagation::id::{SpanId, TraceId};
+use crate::propagation::span_context::SpanContext;
+use crate::propagation::trace_state::TraceState;
+use crate::sampling::ot_member;
+use crate::sampling::threshold::Threshold;
+use crate::scope::InstrumentationScope;
+
+/// A finished span that owns everything it says.
+///
+/// Sinks on the hot path read [`SpanView`](crate::SpanView)s of a [`Batch`](crate::Batch) instead,
+/// which copy nothing.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{SpanData, SpanId, SpanKind, TraceId};
+///
+/// let trace = TraceId::from_u128(1).unwrap();
+/// let mut span = SpanData::new("GET /orders/{id}", trace, SpanId::from_u64(2).unwrap());
+/// span.kind = SpanKind::Server;
+/// span.attributes.push(("http.response.status_code".into(), 200.into()));
+/// assert_eq!(span.attribute("http.response.status_code").and_then(|v| v.as_i64()), Some(200));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanData {
+    /// What the span is called.
+    pub name: String,
+    /// Its role between processes.
+    pub kind: SpanKind,
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id.
+    pub span_id: SpanId,
+    /// The span above it, in this process or another.
+    pub parent: Option<SpanId>,
+    /// True if the span above it ran in another process.
+    pub parent_is_remote: bool,
+    /// The W3C flags it carried.
+    pub flags: TraceFlags,
+    /// The tracestate it carried.
+    pub tracestate: TraceState,
+    /// Start, in nanoseconds since the Unix epoch.
+    pub start_unix_nanos: u64,
+    /// End, in nanoseconds since the Unix epoch.
+    pub end_unix_nanos: u64,
+    /// Attributes; a key stands once.
+    pub attributes: Vec<(String, OwnedValue)>,
+    /// What happened while it ran.
+    pub events: Vec<EventData>,
+    /// Spans it is related to other than by parentage.
+    pub links: Vec<LinkData>,
+    /// Whether it failed.
+    pub status: StatusData,
+    /// Attributes lost to a limit.
+    pub dropped_attributes: u32,
+    /// Events lost to a limit.
+    pub dropped_events: u32,
+    /// Links lost to a limit.
+    pub dropped_links: u32,
+    /// The library that recorded it.
+    pub scope: ScopeData,
+    /// The service that made it.
+    pub resource: Arc<Resource>,
+}
+
+impl SpanData {
+    /// Creates an internal span without attributes, of no duration, by an unknown library of an unknown service.
+    pub fn new(name: impl Into<String>, trace_id: TraceId, span_id: SpanId) -> Self {
+        Self {
+            name: name.into(),
+            kind: SpanKind::Internal,
+            trace_id,
+            span_id,
+            parent: None,
+            parent_is_remote: false,
+            flags: TraceFlags::SAMPLED,
+            tracestate: TraceState::default(),
+            start_unix_nanos: 0,
+            end_unix_nanos: 0,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            status: StatusData::Unset,
+            dropped_attributes: 0,
+            dropped_events: 0,
+            dropped_links: 0,
+            scope: ScopeData::default(),
+            resource: Arc::default(),
+        }
+    }
+
+    /// The value of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&OwnedValue> {
+        self.attributes
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a text attribute.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.attribute(key)?.as_str()
+    }
+
+    /// The number of spans that it represents, itself among them: a sum over sampled spans estimates the number of all.
+    ///
+    /// Zero for one that was kept though not sampled: it stands for no other. `None` if the share by which it was
+    /// sampled is unknown, or [not believed](crate::Threshold#trust).
+    pub fn adjusted_count(&self) -> Option<f64> {
+        adjusted_count(self.flags, &self.tracestate)
+    }
+
+    /// From start to end, in nanoseconds; zero if a decoded span ends before its start.
+    pub fn duration_nanos(&self) -> u64 {
+        self.end_unix_nanos.saturating_sub(self.start_unix_nanos)
+    }
+
+    /// True if the status is ERROR.
+    pub fn is_error(&self) -> bool {
+        matches!(self.status, StatusData::Error { .. })
+    }
+
+    /// The `service.name` of the service that made it.
+    pub fn service(&self) -> &str {
+        self.resource.service_name()
+    }
+}
+
+pub(crate) fn adjusted_count(flags: TraceFlags, tracestate: &TraceState) -> Option<f64> {
+    if flags.is_sampled() {
+        ot_member::read(tracestate)
+            .threshold
+            .filter(|threshold| threshold.is_plausible())
+            .map(Threshold::adjusted_count)
+    } else {
+        Some(0.0)
+    }
+}
+
+/// Something that happened at one moment of a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventData {
+    /// What happened.
+    pub name: String,
+    /// When, in nanoseconds since the Unix epoch.
+    pub time_unix_nanos: u64,
+    /// Its attributes.
+    pub attributes: Vec<(String, OwnedValue)>,
+}
+
+/// A relation to a span that is not the parent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkData {
+    /// The span it points at.
+    pub span_context: SpanContext,
+}
+
+/// The library that recorded a span; empty where that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeData {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its version.
+    pub version: Cow<'static, str>,
+}
+
+impl From<&InstrumentationScope> for ScopeData {
+    fn from(scope: &InstrumentationScope) -> Self {
+        Self {
+            name: scope.name().into(),
+            version: scope.version().into(),
+        }
+    }
+}
+
+/// Whether a span failed. There is no "ok": the absence of an error says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StatusData {
+    /// Nothing went wrong that the instrumentation knows of.
+    #[default]
+    Unset,
+    /// The operation failed.
+    Error {
+        /// Why, where the application chose to say so; else empty.
+        message: String,
+    },
+}

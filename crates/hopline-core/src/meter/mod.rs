@@ -1,0 +1,9 @@
+//! The hook for metrics: instruments, and the meter that a tracer reports measurements to.
+//!
+//! Public as [`metrics`](crate::metrics). For the engine and the public handles. Imports `attribute` and `propagation`.
+
+pub(crate) mod instrument;
+pub(crate) mod receiver;
+
+pub use instrument::{Instrument, InstrumentKind};
+pub use receiver::{Exemplar, Meter};

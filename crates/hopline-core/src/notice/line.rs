@@ -1,0 +1,183 @@
+//! Notices: hopline's reports of losses, misuse and unreachable endpoints.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+
+use crate::notice::courier;
+use crate::notice::courier::Line;
+use crate::notice::panic::caught;
+use crate::text::shown;
+
+/// Something an operator should know.
+///
+/// A notice is handed to a thread of its own, which writes it to standard error or calls the
+/// [hook](crate::set_notice_hook). A request, the export of spans and a shutdown never wait for that: up to 32 notices
+/// wait, later ones are dropped and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// A short stable word for its subject, such as `export` or `baggage`.
+    pub kind: &'a str,
+    /// The event and, where useful, the remedy: one line, safe to print, of up to 2048 characters.
+    pub message: &'a str,
+}
+
+impl Notice<'_> {
+    /// Waits until all notices so far were handled; false if they were not within `timeout`.
+    ///
+    /// For the end of a process, which takes unhandled notices with it. [`Tracer::shutdown`](crate::Tracer::shutdown)
+    /// does it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hopline_core::{Notice, notify};
+    ///
+    /// notify("orders", || "no rates since 10:00; orders are not priced; is rates.example up?".to_owned());
+    /// assert!(Notice::flush(Duration::from_secs(5)));
+    /// assert_eq!(Notice::dropped(), 0);
+    /// ```
+    pub fn flush(timeout: Duration) -> bool {
+        courier::flush(timeout)
+    }
+
+    /// Notices that were dropped in this process, because the queue was full or no thread could be started.
+    pub fn dropped() -> u64 {
+        courier::dropped()
+    }
+}
+
+/// Interval between two notices of one kind.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Kinds are a handful of literals; there are no notices of those past this many.
+const MAX_KINDS: usize = 64;
+
+/// Characters of a message; what comes from a peer is shorter yet.
+const MAX_MESSAGE: usize = 2048;
+
+type Hook = Box<dyn Fn(&Notice<'_>) + Send + Sync>;
+
+// Read on the notices' thread, replaced at start. Without a lock, which a fork could copy while it is held.
+static HOOK: ArcSwapOption<Hook> = ArcSwapOption::const_empty();
+
+// When there was a notice of each kind. Without a lock for the same reason.
+static KINDS: [Kind; MAX_KINDS] = [const { Kind::none() }; MAX_KINDS];
+
+/// Replaces the hook. It is called on the notices' thread; its panics are contained.
+pub(crate) fn set_hook(hook: Hook) {
+    HOOK.store(Some(Arc::new(hook)));
+}
+
+/// Gives the operator a notice, at most once in 10 seconds for each kind.
+///
+/// `message` runs on this thread, and only if there will be a notice. The rest happens on another thread: this
+/// one does not wait.
+pub fn notify(kind: &'static str, message: impl FnOnce() -> String) {
+    if is_due(kind, millis(SystemTime::now())) {
+        let message = shown(message(), MAX_MESSAGE).to_string();
+        courier::hand_over(Line { kind, message }, deliver);
+    }
+}
+
+/// Calls the hook, or writes to standard error where there is none or it panics.
+pub(crate) fn deliver(kind: &str, message: &str) {
+    let notice = Notice { kind, message };
+    let Some(hook) = HOOK.load_full() else {
+        return to_stderr(&notice);
+    };
+    if caught(|| hook(&notice)).is_none() {
+        to_stderr(&notice);
+    }
+}
+
+/// A closed stderr is ignored.
+fn to_stderr(notice: &Notice<'_>) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "hopline: {}: {}",
+        notice.kind,
+        notice.message
+    );
+}
+
+/// A kind of notice, and when there was the last of it.
+struct Kind {
+    /// A hash of its word; zero while the place is free.
+    name: AtomicU64,
+    /// Zero before the first.
+    last: AtomicU64,
+}
+
+impl Kind {
+    const fn none() -> Self {
+        Self {
+            name: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn is(&self, name: u64) -> bool {
+        match self.name.compare_exchange(0, name, Relaxed, Relaxed) {
+            Ok(_) => true,
+            Err(known) => known == name,
+        }
+    }
+
+    /// True for one caller in 10 seconds. A wall clock that was set makes a notice early, not late.
+    fn is_due(&self, now: u64) -> bool {
+        let last = self.last.load(Relaxed);
+        let silent = last != 0 && now.abs_diff(last) < SILENCE.as_millis() as u64;
+        !silent
+            && self
+                .last
+                .compare_exchange(last, now, Relaxed, Relaxed)
+                .is_ok()
+    }
+}
+
+fn is_due(kind: &str, now: u64) -> bool {
+    let name = hash(kind);
+    let known = KINDS.iter().find(|known| known.is(name));
+    known.is_some_and(|known| known.is_due(now))
+}
+
+/// FNV-1a of 64 bits, but never zero.
+fn hash(kind: &str) -> u64 {
+    let bytes = kind.bytes().map(u64::from);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ byte).wrapping_mul(0x0100_0000_01b3)
+    }) | 1
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(1, |since| since.as_millis() as u64).max(1)
+}
+
+/// Forgets the parent's notices, in a child of a fork.
+pub(crate) fn start_anew() {
+    courier::start_anew();
+    for kind in &KINDS {
+        kind.last.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_heard_once_in_ten_seconds() {
+        assert!(is_due("notice-test", 10_000));
+        assert!(!is_due("notice-test", 19_999));
+        assert!(is_due("notice-test-other", 10_000));
+        assert!(is_due("notice-test", 20_000));
+        // the wall clock was set back by an hour
+        assert!(is_due("notice-test", 1_000));
+    }
+}

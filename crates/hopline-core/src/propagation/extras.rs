@@ -1,0 +1,20 @@
+//! The parts of a context that most contexts lack: tracestate and baggage.
+
+use std::sync::Arc;
+
+use crate::propagation::baggage::Baggage;
+use crate::propagation::trace_state::TraceState;
+
+/// Rarely present, so behind one pointer: cloning a context without them touches no count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) tracestate: TraceState,
+    pub(crate) baggage: Baggage,
+}
+
+impl Extras {
+    /// Behind a pointer, unless there is nothing to hold.
+    pub(crate) fn shared(self) -> Option<Arc<Self>> {
+        (!self.tracestate.is_empty() || !self.baggage.is_empty()).then(|| Arc::new(self))
+    }
+}

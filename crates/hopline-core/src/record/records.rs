@@ -1,0 +1,268 @@
+//! The flat records a local trace is made of.
+
+use std::mem::size_of;
+
+use crate::attribute::table::{AttrRecord, AttrTable, BatchRecord, NONE};
+use crate::attribute::text::Text;
+use crate::kind::SpanKind;
+use crate::propagation::id::SpanId;
+use crate::propagation::span_context::SpanContext;
+use crate::time::tick::Tick;
+
+/// One span. 64 bytes, a cache line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanRecord {
+    pub(crate) name: Text,
+    pub(crate) id: SpanId,
+    pub(crate) parent: Option<SpanId>,
+    pub(crate) start: Tick,
+    pub(crate) end: Tick,
+    /// Its batches: the first, and the last so far, which the next one is chained to.
+    pub(crate) first_batch: u32,
+    pub(crate) last_batch: u32,
+    pub(crate) attrs: u16,
+    pub(crate) events: u16,
+    pub(crate) links: u16,
+    pub(crate) marks: Marks,
+    pub(crate) scope: u8,
+}
+
+/// What is true of a span, and, in the upper bits, its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const FAILED: Self = Self(1);
+    pub(crate) const ENDED: Self = Self(2);
+    pub(crate) const REMOTE_PARENT: Self = Self(4);
+    pub(crate) const LOCAL_ROOT: Self = Self(8);
+    /// The trace's shared batch of baggage is a part of its attributes.
+    pub(crate) const BAGGAGE: Self = Self(16);
+
+    #[inline]
+    pub(crate) fn of_kind(self, kind: SpanKind) -> Self {
+        Self(self.0 | (kind as u8) << KIND)
+    }
+
+    /// The same marks with another kind.
+    pub(crate) fn with_kind(self, kind: SpanKind) -> Self {
+        Self(self.0 & ((1 << KIND) - 1)).of_kind(kind)
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> SpanKind {
+        match self.0 >> KIND {
+            1 => SpanKind::Server,
+            2 => SpanKind::Client,
+            3 => SpanKind::Producer,
+            4 => SpanKind::Consumer,
+            _ => SpanKind::Internal,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    /// False if it was set already.
+    #[inline]
+    pub(crate) fn set(&mut self, mark: Self) -> bool {
+        let fresh = !self.has(mark);
+        self.0 |= mark.0;
+        fresh
+    }
+
+    #[inline]
+    pub(crate) fn with(self, mark: Self, set: bool) -> Self {
+        Self(self.0 | if set { mark.0 } else { 0 })
+    }
+}
+
+/// Above the marks.
+const KIND: u32 = 5;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventRecord {
+    pub(crate) span: u32,
+    pub(crate) name: Text,
+    pub(crate) at: Tick,
+    /// Its only batch, or none.
+    pub(crate) batch: u32,
+    pub(crate) dropped_attrs: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LinkRecord {
+    pub(crate) span: u32,
+    pub(crate) to: SpanContext,
+}
+
+/// What a span lost to limits: few lose anything, so it is no part of theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) span: u32,
+    pub(crate) attrs: u32,
+    pub(crate) events: u32,
+    pub(crate) links: u32,
+}
+
+/// The vectors of a local trace; also the body of a chunk of finished ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
+    pub(crate) spans: Vec<SpanRecord>,
+    pub(crate) table: AttrTable,
+    pub(crate) events: Vec<EventRecord>,
+    pub(crate) links: Vec<LinkRecord>,
+    /// In the order of their spans.
+    pub(crate) dropped: Vec<Dropped>,
+    /// Bytes that records own elsewhere: the tracestates of links, and of a chunk's parts.
+    pub(crate) owned: usize,
+}
+
+/// Where a trace's records begin or end among those of a chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) spans: usize,
+    pub(crate) batches: usize,
+    pub(crate) events: usize,
+    pub(crate) links: usize,
+    pub(crate) dropped: usize,
+}
+
+impl Records {
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.spans.clear();
+        self.table.clear();
+        self.events.clear();
+        self.links.clear();
+        self.dropped.clear();
+        self.owned = 0;
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        Ends {
+            spans: self.spans.len(),
+            batches: self.table.batches.len(),
+            events: self.events.len(),
+            links: self.links.len(),
+            dropped: self.dropped.len(),
+        }
+    }
+
+    /// The size of its content, in bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<SpanRecord>() * self.spans.len()
+            + size_of::<AttrRecord>() * self.table.attrs.len()
+            + size_of::<BatchRecord>() * self.table.batches.len()
+            + size_of::<EventRecord>() * self.events.len()
+            + size_of::<LinkRecord>() * self.links.len()
+            + size_of::<Dropped>() * self.dropped.len()
+            + self.table.text.len()
+            + self.owned
+    }
+
+    /// About the same, in fewer steps.
+    #[inline]
+    pub(crate) fn about_bytes(&self) -> usize {
+        let records =
+            self.spans.len() + self.table.attrs.len() + self.events.len() + self.links.len();
+        size_of::<SpanRecord>() * records + self.table.text.len() + self.owned
+    }
+
+    /// The memory it takes, in bytes.
+    #[inline]
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        size_of::<SpanRecord>() * self.spans.capacity()
+            + size_of::<AttrRecord>() * self.table.attrs.capacity()
+            + size_of::<BatchRecord>() * self.table.batches.capacity()
+            + size_of::<EventRecord>() * self.events.capacity()
+            + size_of::<LinkRecord>() * self.links.capacity()
+            + size_of::<Dropped>() * self.dropped.capacity()
+            + self.table.text.capacity()
+            + self.owned
+    }
+
+    /// Appends the batch at `index` to a span's chain. Indices count from the batch at `origin`.
+    #[inline]
+    pub(crate) fn chain(&mut self, span: usize, index: u32, origin: usize) {
+        let Some(span) = self.spans.get_mut(span) else {
+            return;
+        };
+        if span.first_batch == NONE {
+            span.first_batch = index;
+        } else if let Some(last) = self
+            .table
+            .batches
+            .get_mut(origin + span.last_batch as usize)
+        {
+            last.next = index;
+        }
+        span.last_batch = index;
+    }
+
+    /// What the span at this index lost, to be added to.
+    pub(crate) fn dropped_of(&mut self, at: usize) -> &mut Dropped {
+        let span = at as u32;
+        let found = self
+            .dropped
+            .binary_search_by_key(&span, |dropped| dropped.span);
+        let index = found.unwrap_or_else(|index| {
+            let none = Dropped {
+                span,
+                ..Dropped::default()
+            };
+            self.dropped.insert(index, none);
+            index
+        });
+        &mut self.dropped[index]
+    }
+}
+
+impl LinkRecord {
+    /// Bytes that it owns elsewhere.
+    pub(crate) fn owned(&self) -> usize {
+        self.to.tracestate().heap_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_small() {
+        assert_eq!(size_of::<SpanRecord>(), 64);
+        assert_eq!(size_of::<AttrRecord>(), 40);
+        assert_eq!(size_of::<BatchRecord>(), 12);
+    }
+
+    #[test]
+    fn marks_and_kind_do_not_touch_each_other() {
+        let all = [
+            Marks::FAILED,
+            Marks::ENDED,
+            Marks::REMOTE_PARENT,
+            Marks::LOCAL_ROOT,
+            Marks::BAGGAGE,
+        ];
+        for kind in [
+            SpanKind::Internal,
+            SpanKind::Server,
+            SpanKind::Client,
+            SpanKind::Producer,
+            SpanKind::Consumer,
+        ] {
+            let mut marks = Marks::NONE.of_kind(kind);
+            for mark in all {
+                assert!(!marks.has(mark), "{kind:?} is no mark");
+                assert!(marks.set(mark));
+                assert_eq!(marks.kind(), kind);
+                assert_eq!(marks.with_kind(SpanKind::Consumer).with_kind(kind), marks);
+            }
+        }
+    }
+}

@@ -1,0 +1,621 @@
+//! Builder of spans.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Once};
+use std::time::{Duration, SystemTime};
+
+use crate::attribute::closure;
+use crate::attribute::closure::{Attributes, NoAttributes};
+use crate::attribute::value::{Attr, Name};
+use crate::engine::buffer::{Beginning, Opening, Refused, Start};
+use crate::engine::shared::Shared;
+use crate::engine::trace_ref::TraceRef;
+use crate::kind::SpanKind;
+use crate::notice::line::notify;
+use crate::propagation::carrier::Incoming;
+use crate::propagation::id::SpanId;
+use crate::propagation::id_source::random_span_id;
+use crate::propagation::span_context::SpanContext;
+use crate::record::records::Marks;
+use crate::sampling::keep::Keep;
+use crate::sampling::parents::ParentBranch;
+use crate::scope::InstrumentationScope;
+use crate::span::context::{Context, Mute, SpanIds, Standing};
+use crate::span::decision::{Carried, Head};
+use crate::span::facts::SpanFacts;
+use crate::span::handle::Span;
+use crate::span::tracer::Tracer;
+
+/// Builds a span: name, kind, tracer, parent, attributes.
+///
+/// | parent | given by | tracer, if none is given |
+/// |---|---|---|
+/// | the current context | default | the parent's, else the installed one |
+/// | another context | [`child_of`](Self::child_of) | the parent's, else the installed one |
+/// | another process's span, or none | [`parent`](Self::parent) | the installed one |
+///
+/// A custom sampler sees the facts that are set here (name, kind, method, path, route, destination), not the
+/// attributes. The closure for attributes runs only if the span is recorded, and never under a lock.
+///
+/// # Examples
+///
+/// A call out, child of the current span:
+///
+/// ```
+/// use hopline_core::{SpanBuilder, SpanKind, attr};
+///
+/// let call = SpanBuilder::new("GET").kind(SpanKind::Client).attributes(|| [attr("server.port", 443)]).start();
+/// assert!(!call.is_recording(), "no tracer is installed");
+/// ```
+///
+/// A request that comes in, root of a local trace:
+///
+/// ```
+/// use std::collections::HashMap;
+/// use hopline_core::{Incoming, Literal, SpanBuilder, SpanKind, Tracer, attr};
+///
+/// let tracer = Tracer::builder().service("orders").build();
+/// let headers = HashMap::<String, String>::new();
+/// let request = SpanBuilder::new("GET /orders/{id}")
+///     .kind(SpanKind::Server)
+///     .method("GET")
+///     .path("/orders/7")
+///     .route(Some("/orders/{id}"))
+///     .tracer(&tracer)
+///     .parent(Incoming::extract(&headers))
+///     .attributes(|| [attr("http.request.method", Literal("GET"))])
+///     .start();
+/// assert!(request.is_recording());
+/// ```
+// The types of parent and closure are parameters, so that starting a span compiles to the code of that one case. For
+// both the default is a type without size.
+#[derive(Clone, Copy)]
+#[must_use = "a builder does nothing until it starts a span"]
+pub struct SpanBuilder<'a, P = (), A = NoAttributes> {
+    facts: SpanFacts<'a>,
+    tracer: Option<&'a Tracer>,
+    parent: P,
+    attributes: A,
+}
+
+impl<'a> SpanBuilder<'a> {
+    /// Begins with the span's name.
+    #[inline]
+    pub fn new(name: impl Into<Name<'a>>) -> Self {
+        Self {
+            facts: SpanFacts {
+                name: name.into(),
+                prefix: None,
+                kind: SpanKind::Internal,
+                scope: 0,
+                start: Start::Now,
+                links: &[],
+                method: None,
+                path: None,
+                route: None,
+                destination: None,
+            },
+            tracer: None,
+            parent: (),
+            attributes: NoAttributes,
+        }
+    }
+}
+
+impl<'a, A> SpanBuilder<'a, (), A> {
+    /// Makes it a local root, child of a span in another process: for requests and messages that come in.
+    ///
+    /// The current context is ignored. Without a span in `incoming` it is the root of a new trace. It is linked to
+    /// [`Incoming::link`]. If there is no tracer, nothing is recorded, and calls pass the incoming context on unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    /// let headers = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    /// let request = SpanBuilder::new("GET /").tracer(&tracer).parent(Incoming::extract(&headers)).start();
+    /// let trace_id = request.span_context().unwrap().trace_id();
+    /// assert_eq!(trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    /// ```
+    #[inline]
+    pub fn parent(self, incoming: Incoming) -> SpanBuilder<'a, Incoming, A> {
+        self.under(incoming)
+    }
+
+    /// Makes it a child of this context's span, instead of the current one's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+    /// let part = SpanBuilder::new("part").child_of(job.context_ref()).start();
+    /// let trace_id = |span: &hopline_core::Span| span.span_context().unwrap().trace_id();
+    /// assert_eq!(trace_id(&part), trace_id(&job));
+    /// ```
+    #[inline]
+    pub fn child_of(self, context: &'a Context) -> SpanBuilder<'a, &'a Context, A> {
+        self.under(context)
+    }
+
+    #[inline]
+    fn under<P>(self, parent: P) -> SpanBuilder<'a, P, A> {
+        SpanBuilder {
+            facts: self.facts,
+            tracer: self.tracer,
+            parent,
+            attributes: self.attributes,
+        }
+    }
+}
+
+impl<'a, P> SpanBuilder<'a, P> {
+    /// Sets the attributes that the span starts with, by a closure that runs only if the span is recorded.
+    ///
+    /// The closure runs on this thread, in [`start`](Self::start). If it panics, the span starts without attributes,
+    /// and the panic is counted in [`Stats::panics`](crate::Stats::panics).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{SpanBuilder, attr};
+    ///
+    /// let table = String::from("orders");
+    /// let _fill = SpanBuilder::new("cache.fill")
+    ///     .attributes(|| [attr("cache.table", &table), attr("cache.rows", 12)])
+    ///     .start();
+    /// ```
+    #[inline]
+    pub fn attributes<'v, L: AsRef<[Attr<'v>]>, F: FnOnce() -> L>(
+        self,
+        attributes: F,
+    ) -> SpanBuilder<'a, P, F> {
+        SpanBuilder {
+            facts: self.facts,
+            tracer: self.tracer,
+            parent: self.parent,
+            attributes,
+        }
+    }
+}
+
+impl<'a, P, A> SpanBuilder<'a, P, A> {
+    /// Sets the tracer: `&tracer`, or an `Option` of it. See [`SpanBuilder`] for the default.
+    #[inline]
+    pub fn tracer(mut self, tracer: impl Into<Option<&'a Tracer>>) -> Self {
+        self.tracer = tracer.into();
+        self
+    }
+
+    /// Puts this and a space before the name. Both are joined only if the span is recorded or a sampler reads the name.
+    ///
+    /// ```
+    /// use hopline_core::SpanBuilder;
+    ///
+    /// let route = String::from("/orders/{id}");
+    /// let _request = SpanBuilder::new(&route).prefix("GET").start(); // `GET /orders/{id}`
+    /// ```
+    #[inline]
+    pub fn prefix(mut self, prefix: &'static str) -> Self {
+        self.facts.prefix = Some(prefix);
+        self
+    }
+
+    /// Sets the kind. Defaults to [`SpanKind::Internal`].
+    #[inline]
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.facts.kind = kind;
+        self
+    }
+
+    /// Sets the library that records the span. Defaults to `hopline`.
+    #[inline]
+    pub fn scope(mut self, scope: &'static InstrumentationScope) -> Self {
+        self.facts.scope = scope.number();
+        self
+    }
+
+    /// Sets the start time. Defaults to now.
+    #[inline]
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.facts.start = Start::At(time);
+        self
+    }
+
+    /// Sets the start to this long before now, on the trace's own clock: work that was measured as part of another
+    /// span lies within that span, even if the wall clock jumps.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hopline_core::{Incoming, SpanBuilder, Tracer};
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let query = SpanBuilder::new("query").tracer(&tracer).parent(Incoming::default()).start();
+    /// let waited = Duration::from_secs(60);
+    /// let wait = SpanBuilder::new("acquire").start_ago(waited).child_of(query.context_ref()).start();
+    /// assert!(wait.context_ref().elapsed() >= Some(waited));
+    /// ```
+    #[inline]
+    pub fn start_ago(mut self, time: Duration) -> Self {
+        self.facts.start = Start::Ago(time);
+        self
+    }
+
+    /// Sets the spans to which this one is linked from its start.
+    #[inline]
+    pub fn links(mut self, links: &'a [SpanContext]) -> Self {
+        self.facts.links = links;
+        self
+    }
+
+    /// Sets the method of an HTTP request, for sampling.
+    #[inline]
+    pub fn method(mut self, method: &'a str) -> Self {
+        self.facts.method = Some(method);
+        self
+    }
+
+    /// Sets the path of an HTTP request, for sampling.
+    #[inline]
+    pub fn path(mut self, path: &'a str) -> Self {
+        self.facts.path = Some(path);
+        self
+    }
+
+    /// Sets the route's template, if it is known at the start, for sampling.
+    #[inline]
+    pub fn route(mut self, route: Option<&'a str>) -> Self {
+        self.facts.route = route;
+        self
+    }
+
+    /// Sets the destination of a message, for sampling.
+    #[inline]
+    pub fn destination(mut self, destination: &'a str) -> Self {
+        self.facts.destination = Some(destination);
+        self
+    }
+}
+
+impl<A> SpanBuilder<'_, (), A> {
+    /// Starts it as a child of the current span. If there is no tracer, nothing is recorded, and the current context
+    /// goes on.
+    #[inline]
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_under(Context::current(), self.tracer, || attributes.list())
+    }
+}
+
+impl<A> SpanBuilder<'_, &Context, A> {
+    /// Starts it as a child of the given context's span.
+    #[inline]
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
+        if Context::is_muted_here() {
+            return Span::muted();
+        }
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_under(self.parent.clone(), self.tracer, || attributes.list())
+    }
+}
+
+impl<A> SpanBuilder<'_, Incoming, A> {
+    /// Starts it as a local root.
+    pub fn start<'v>(self) -> Span
+    where
+        A: Attributes<'v>,
+    {
+        let (facts, attributes) = (self.facts, self.attributes);
+        facts.begin_root(self.tracer, self.parent, || attributes.list())
+    }
+}
+
+impl<P: fmt::Debug, A> fmt::Debug for SpanBuilder<'_, P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanBuilder")
+            .field("facts", &self.facts)
+            .field("tracer", &self.tracer)
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a span under the current one.
+///
+/// Where nothing is current it begins a trace of the installed tracer. For a kind, a start time or links
+/// there is [`SpanBuilder`].
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{FutureExt, span};
+///
+/// async fn verify() -> bool {
+///     async { true }.in_span(span("auth.verify")).await
+/// }
+/// ```
+#[inline]
+pub fn span<'a>(name: impl Into<Name<'a>>) -> Span {
+    SpanBuilder::new(name).start()
+}
+
+impl<'a> SpanFacts<'a> {
+    /// Starts a local root.
+    #[inline]
+    fn begin_root<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        tracer: Option<&Tracer>,
+        incoming: Incoming,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        if Context::is_muted_here() {
+            return Span::muted();
+        }
+        if matches!(self.kind, SpanKind::Server | SpanKind::Consumer) && !SERVES.load(Relaxed) {
+            SERVES.store(true, Relaxed);
+        }
+        match tracer.or_else(|| installed(self.kind)) {
+            Some(tracer) => {
+                let Incoming {
+                    parent,
+                    baggage,
+                    link,
+                } = incoming;
+                let mut facts: SpanFacts<'_> = self;
+                let with_others = !facts.links.is_empty();
+                if !with_others {
+                    facts.links = link.as_slice();
+                }
+                let span = facts.root(tracer, parent, baggage.into(), attrs);
+                if let Some(link) = link.as_ref().filter(|_| with_others) {
+                    span.context.link(link);
+                }
+                span
+            }
+            None => Span {
+                context: Context::remote(incoming),
+                recorded: false,
+            },
+        }
+    }
+
+    /// Makes a context that of a span under its span.
+    #[inline(always)] // so that the context is made where the caller wants it
+    fn begin_under<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        mut context: Context,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let recorded = match context.standing(tracer.map(Tracer::number)) {
+            Standing::Recording => {
+                // before the lock: it is the caller's code
+                let attrs = closure::evaluate(attrs);
+                if attrs.is_none() {
+                    context.count_panic();
+                }
+                let opening = self.opening(context.ids.map(|ids| ids.span_id), Marks::NONE);
+                let attrs = attrs.as_ref().map_or(&[][..], A::as_ref);
+                let opened = context.open(&opening, attrs);
+                notify_of_limit(opened);
+                if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
+                    context.span = index;
+                    ids.span_id = id;
+                }
+                opened.is_ok()
+            }
+            Standing::Decided => {
+                // a participating service sends another parent id with each call
+                if let (SpanKind::Client | SpanKind::Producer, Some(ids)) =
+                    (self.kind, &mut context.ids)
+                {
+                    ids.span_id = random_span_id();
+                }
+                false
+            }
+            Standing::Muted if context.ids.is_none() => return Span::muted(),
+            Standing::Muted => false,
+            Standing::Free => return self.begin_elsewhere(context, tracer, attrs),
+        };
+        Span { context, recorded }
+    }
+
+    /// Where nobody has decided, or another tracer has.
+    fn begin_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        mut context: Context,
+        tracer: Option<&Tracer>,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let Some(tracer) = tracer.or_else(|| installed(self.kind)) else {
+            return Span {
+                context,
+                recorded: false,
+            };
+        };
+        if context.ids.is_none() {
+            report_lost_context(self.kind, &self.name);
+        }
+        let parent = context.span_context();
+        let extras = context.extras.take();
+        self.root(tracer, parent, Carried::Shared(extras), attrs)
+    }
+
+    /// A local root of this tracer.
+    #[inline]
+    fn root<'v, A: AsRef<[Attr<'v>]>>(
+        self,
+        tracer: &Tracer,
+        parent: Option<SpanContext>,
+        carried: Carried,
+        attrs: impl FnOnce() -> A,
+    ) -> Span {
+        let shared = tracer.shared();
+        let plan = shared.plan.load();
+        let head = Head::new(&self, shared, &plan, parent.as_ref());
+        let keep = if head.choice.never {
+            Keep::NOTHING
+        } else {
+            plan.keep.under(parent.as_ref().map(ParentBranch::of))
+        };
+        let recorded = (head.choice.sampled || keep.records()) && !shared.is_closed();
+        let (tracestate, extras) = head.carry(parent.as_ref(), carried, recorded);
+        let mut context = Context {
+            trace: TraceRef::NONE,
+            span: 0,
+            tracer: shared.number,
+            flags: head.flags,
+            remote: false,
+            mute: Mute::Nothing,
+            ids: None,
+            extras,
+        };
+        if recorded {
+            let attrs = closure::evaluate(attrs);
+            if attrs.is_none() {
+                shared.counters.panics.fetch_add(1, Relaxed);
+            }
+            let beginning = Beginning {
+                trace_id: head.trace_id,
+                flags: head.flags,
+                tracestate,
+                keep,
+                rule: Some(head.choice.rule).filter(|_| head.choice.sampled),
+            };
+            if self.record(
+                shared,
+                &mut context,
+                parent.as_ref(),
+                beginning,
+                attrs.as_ref().map_or(&[][..], A::as_ref),
+            ) {
+                return Span {
+                    context,
+                    recorded: true,
+                };
+            }
+            let carried = Carried::Shared(context.extras.take());
+            context.extras = head.carry(parent.as_ref(), carried, false).1;
+        } else if shared.is_closed() {
+            shared.begun_after_end();
+        }
+        context.ids = Some(SpanIds {
+            trace_id: head.trace_id,
+            span_id: shared.ids.span_id(),
+        });
+        Span {
+            context,
+            recorded: false,
+        }
+    }
+
+    #[inline]
+    fn record(
+        self,
+        shared: &Arc<Shared>,
+        context: &mut Context,
+        parent: Option<&SpanContext>,
+        beginning: Beginning<'_>,
+        attrs: &[Attr<'_>],
+    ) -> bool {
+        let trace_id = beginning.trace_id;
+        let remote = parent.is_some_and(SpanContext::is_remote);
+        let marks = Marks::LOCAL_ROOT.with(Marks::REMOTE_PARENT, remote);
+        let opening = self.opening(parent.map(SpanContext::span_id), marks);
+        let extras = context.extras.as_deref();
+        let begun = TraceRef::begin(shared, beginning, &opening, extras, attrs);
+        let Ok((trace, index, span_id)) = begun else {
+            shared.counters.lost_traces.fetch_add(1, Relaxed);
+            notify("budget", || {
+                "traces are being lost: the process's budget for them is used up (see Limits)"
+                    .to_owned()
+            });
+            return false;
+        };
+        context.span = index;
+        context.ids = Some(SpanIds { trace_id, span_id });
+        context.trace = trace;
+        true
+    }
+
+    #[inline]
+    fn opening(&self, parent: Option<SpanId>, marks: Marks) -> Opening<'a> {
+        Opening {
+            name: self.name,
+            prefix: self.prefix,
+            parent,
+            marks: marks.of_kind(self.kind),
+            scope: self.scope,
+            start: self.start,
+            links: self.links,
+        }
+    }
+}
+
+/// Outside all locks: the hook is the application's.
+#[inline]
+fn notify_of_limit(opened: Result<(u32, SpanId), Refused>) {
+    if opened == Err(Refused::Limit) {
+        notify("limit", || {
+            "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
+                .to_owned()
+        });
+    }
+}
+
+/// The process serves requests or messages. It guards nothing, so no ordering is needed.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// Reports calls out that begin traces of their own where requests are served: the first, the tenth, the hundredth, …
+/// A job of the process may mean to, so that more would be noise.
+fn report_lost_context(kind: SpanKind, name: &Name<'_>) {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let calls = matches!(kind, SpanKind::Client | SpanKind::Producer);
+    if !calls || !SERVES.load(Relaxed) {
+        return;
+    }
+    let count = COUNT.fetch_add(1, Relaxed) + 1;
+    if 10_u64.pow(count.ilog10()) == count {
+        notify("lost-context", || {
+            format!(
+                "a call out (`{}`) began a trace of its own in a process that serves requests, {count} so far: if a \
+                 request caused it, its context was lost in a task, a thread or a channel; spawn by hopline::spawn, \
+                 hopline::spawn_blocking or JoinSetExt::spawn_traced, or carry Context::current() along; if it is a \
+                 job of the process, give that a span by SpanBuilder::parent(Incoming::default())",
+                name.as_str()
+            )
+        });
+    }
+}
+
+/// The installed tracer; its absence is said once where somebody seems to expect one.
+fn installed(kind: SpanKind) -> Option<&'static Tracer> {
+    static SAID: Once = Once::new();
+    let tracer = Tracer::installed();
+    if tracer.is_none()
+        && matches!(kind, SpanKind::Server | SpanKind::Consumer)
+        && !Tracer::is_waived()
+    {
+        SAID.call_once(|| {
+            notify("no-tracer", || {
+                "nothing is recorded: no tracer was given or installed (call hopline::init first, or \
+                 give this layer one by .tracer(…))"
+                    .to_owned()
+            });
+        });
+    }
+    tracer
+}

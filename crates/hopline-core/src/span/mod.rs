@@ -1,0 +1,24 @@
+//! The public handles: tracer, span, context, and the builder that starts spans.
+//!
+//! The top layer: only the root imports it. `facts` and `decision` are the two steps of a start.
+
+pub(crate) mod builder;
+pub(crate) mod context;
+pub(crate) mod current;
+pub(crate) mod decision;
+pub(crate) mod facts;
+pub(crate) mod future;
+pub(crate) mod handle;
+pub(crate) mod isolated;
+pub(crate) mod measure;
+pub(crate) mod timer;
+pub(crate) mod tracer;
+
+pub use builder::{SpanBuilder, span};
+pub use context::Context;
+pub use future::{FutureExt, InContext, InSpan};
+pub use handle::Span;
+pub use isolated::{guarded, set_notice_hook};
+pub use measure::record;
+pub use timer::{Report, Timer};
+pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};

@@ -1,0 +1,417 @@
+//! Where traces begin: an explicit value. Nothing global is needed.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use crate::attribute::resource::Resource;
+use crate::attribute::value::Attr;
+use crate::engine::metered;
+use crate::engine::pool::{Pool, Traces};
+use crate::engine::queue::Queue;
+use crate::engine::shared::Shared;
+use crate::engine::stats::{Budget, Counters, Stats};
+use crate::engine::trace_ref::finish_open_traces;
+use crate::export::sink::{Batching, FlushError, Sink, Source};
+use crate::limits::{Limits, MAX_TRACE_BYTES};
+use crate::meter::instrument::Instrument;
+use crate::meter::receiver::{Exemplar, Meter};
+use crate::notice::line::Notice;
+use crate::propagation::id_source::IdGenerator;
+use crate::sampling::active::Active;
+use crate::sampling::keep::KeptPerSecond;
+use crate::sampling::plan::SamplingPlan;
+use crate::sampling::sampler::Sampler;
+use crate::span::context::Context;
+use crate::span::isolated::Isolated;
+use crate::time::clock::Clock;
+use crate::time::tick::Ticker;
+
+/// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
+///
+/// Cloning it counts a reference. Layers and wrappers take one by `.tracer(t)`; those that were given
+/// none use the installed one. Tests pass their own, so they run in parallel.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{SamplingPlan, Tracer};
+///
+/// let tracer = Tracer::builder()
+///     .service("orders")
+///     .plan(SamplingPlan::recommended())
+///     .baggage_attributes(["tenant_id"])
+///     .build();
+/// assert_eq!(tracer.resource().service_name(), "orders");
+/// ```
+#[derive(Clone)]
+pub struct Tracer(Arc<Shared>);
+
+static INSTALLED: OnceLock<Tracer> = OnceLock::new();
+/// It guards nothing, so no ordering is needed.
+static WAIVED: AtomicBool = AtomicBool::new(false);
+
+/// Time that a shutdown waits for notices, whose hook may hang.
+const NOTICES_WAIT: Duration = Duration::from_millis(250);
+
+impl Tracer {
+    /// Begins with the defaults: every trace is sampled, nothing receives it.
+    pub fn builder() -> TracerBuilder {
+        TracerBuilder {
+            resource: Resource::default(),
+            plan: SamplingPlan::default(),
+            sampler: None,
+            sinks: Vec::new(),
+            clock: Clock::default(),
+            ids: IdGenerator::default(),
+            limits: Limits::default(),
+            baggage_attributes: Vec::new(),
+            error_messages: false,
+            meter: None,
+        }
+    }
+
+    /// Makes this the tracer of those who were given none, for the life of the process.
+    ///
+    /// # Errors
+    ///
+    /// If there is one already.
+    pub fn install(&self) -> Result<(), AlreadyInstalled> {
+        INSTALLED.set(self.clone()).map_err(|_| AlreadyInstalled)
+    }
+
+    /// The installed tracer.
+    #[inline]
+    pub fn installed() -> Option<&'static Self> {
+        INSTALLED.get()
+    }
+
+    /// Says that the process does without an installed tracer on purpose, so that its absence is no news.
+    pub fn waive() {
+        WAIVED.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_waived() -> bool {
+        WAIVED.load(Relaxed)
+    }
+
+    /// The service whose traces these are.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.0.resource
+    }
+
+    /// Exchanges the plan, for traces that begin from now on.
+    ///
+    /// Those that have begun end by the keep rules they began with. A [`sampler`](TracerBuilder::sampler) of
+    /// the application goes on deciding who is sampled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::Tracer;
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// tracer.set_plan("* 1%; keep errors".parse()?);
+    /// # Ok::<(), hopline_core::ParsePlanError>(())
+    /// ```
+    pub fn set_plan(&self, plan: SamplingPlan) {
+        self.0.plan.store(Arc::new(Active::new(plan)));
+    }
+
+    /// What it has done and lost.
+    pub fn stats(&self) -> Stats {
+        self.0
+            .counters
+            .read(&self.0.budget, self.0.pool.discarded())
+    }
+
+    /// Gives the sinks what has finished and waits until they have written it.
+    ///
+    /// Blocks the thread for at most about `timeout`. Spans that have not ended are not waited for.
+    ///
+    /// # Errors
+    ///
+    /// The first sink's that could not write all in time; the others are flushed all the same.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.hand_over();
+        self.each_sink(timeout, |sink, left| sink.flush(left))
+    }
+
+    /// Flushes, and records nothing any more. Traces that begin later still pass their context on.
+    ///
+    /// Spans that have not ended are not waited for. What has finished of their traces is written if it is certain that
+    /// they are kept; what is open is counted in [`Stats::unfinished`], and there is a notice of it.
+    ///
+    /// Waits up to a quarter of a second more for [notices](Notice) to be written.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Tracer::flush).
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        if !self.0.closed.swap(true, Relaxed) {
+            finish_open_traces(&self.0);
+        }
+        self.0.hand_over();
+        let result = self.each_sink(timeout, |sink, left| sink.shutdown(left));
+        Notice::flush(NOTICES_WAIT);
+        result
+    }
+
+    /// A shutdown because the application has let go of its telemetry, maybe unawares: where a trace begins much later,
+    /// or where nothing was recorded, there will be a notice. For the crates of hopline.
+    #[doc(hidden)]
+    pub fn shutdown_dropped(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.0.drop_telemetry();
+        self.shutdown(timeout)
+    }
+
+    /// Reports a measurement to its meter, with the current span as exemplar if its trace is certain to be kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::metrics::Instrument;
+    /// use hopline_core::{Tracer, attr};
+    ///
+    /// static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}");
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// tracer.measure(&CARTS, 1.0, &[attr("shop.tier", "gold")]); // without a meter it does nothing
+    /// assert!(!tracer.has_meter());
+    /// ```
+    pub fn measure(&self, instrument: &Instrument, value: f64, attributes: &[Attr<'_>]) {
+        if self.has_meter() {
+            self.report(instrument, value, attributes, Context::current().exemplar());
+        }
+    }
+
+    /// True if it has a meter.
+    #[inline]
+    pub fn has_meter(&self) -> bool {
+        self.0.meter.is_some()
+    }
+
+    pub(crate) fn report(
+        &self,
+        instrument: &Instrument,
+        value: f64,
+        attributes: &[Attr<'_>],
+        exemplar: Option<Exemplar>,
+    ) {
+        if let Some(meter) = &self.0.meter {
+            let effect = || format!("a meter panicked: a value of {} is lost", instrument.name());
+            let record = || meter.record(instrument, value, attributes, exemplar);
+            self.0.guarded("meter", effect, record);
+        }
+    }
+
+    /// The tracer that decided on a context's trace, if that has a meter; the installed one without a decision.
+    pub(crate) fn metered_in(context: &Context) -> Option<Self> {
+        let installed = || {
+            Self::installed()
+                .filter(|tracer| tracer.has_meter())
+                .cloned()
+        };
+        match context.tracer_number() {
+            0 => installed(),
+            number => metered::registered(number).map(Self),
+        }
+    }
+
+    /// The number that contexts know it by.
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    fn each_sink(
+        &self,
+        timeout: Duration,
+        call: impl Fn(&dyn Sink, Duration) -> Result<(), FlushError>,
+    ) -> Result<(), FlushError> {
+        if Context::is_muted_here() {
+            // a sink that asks its tracer to flush its sinks would never end
+            return Err(FlushError::failed());
+        }
+        let start = Instant::now();
+        let mut result = Ok(());
+        for sink in &self.0.sinks {
+            let left = timeout.saturating_sub(start.elapsed());
+            let effect =
+                || "a sink panicked while it was flushed; it may have lost spans".to_owned();
+            let called = self.0.guarded("sink", effect, || call(&**sink, left));
+            result = result.and(called.unwrap_or_else(|| Err(FlushError::failed())));
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer")
+            .field("service", &self.0.resource.service_name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A tracer is installed already; there can be one in a process.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a tracer is installed already and stays; install one at the start of the process, and give layers that \
+     need another theirs by .tracer(…)"
+)]
+pub struct AlreadyInstalled;
+
+crate::debug_as_display!(AlreadyInstalled);
+
+/// What a tracer is made of.
+#[must_use = "a builder does nothing until `build`"]
+pub struct TracerBuilder {
+    resource: Resource,
+    plan: SamplingPlan,
+    sampler: Option<Box<dyn Sampler>>,
+    sinks: Vec<Box<dyn Sink>>,
+    clock: Clock,
+    ids: IdGenerator,
+    limits: Limits,
+    baggage_attributes: Vec<Box<str>>,
+    error_messages: bool,
+    meter: Option<Box<dyn Meter>>,
+}
+
+impl TracerBuilder {
+    /// The service's name.
+    pub fn service(mut self, name: &str) -> Self {
+        self.resource = self.resource.with("service.name", name);
+        self
+    }
+
+    /// All that describes the service; replaces the name.
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource;
+        self
+    }
+
+    /// Who is sampled and who is kept; [`SamplingPlan::always`] if not said.
+    pub fn plan(mut self, plan: SamplingPlan) -> Self {
+        self.plan = plan;
+        self
+    }
+
+    /// Decides instead of the plan who is sampled at the start; the plan's keep rules stay.
+    pub fn sampler(mut self, sampler: impl Sampler) -> Self {
+        self.sampler = Some(Box::new(Isolated::new(sampler)));
+        self
+    }
+
+    /// Adds a receiver of finished spans.
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(Box::new(Isolated::new(sink)));
+        self
+    }
+
+    /// Where times come from.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where ids come from.
+    pub fn ids(mut self, ids: IdGenerator) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Bounds on what is recorded.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        let trace_bytes = limits.trace_bytes.min(MAX_TRACE_BYTES);
+        self.limits = Limits {
+            trace_bytes,
+            ..limits
+        };
+        self
+    }
+
+    /// Baggage members that become an attribute of every span; no other member does.
+    pub fn baggage_attributes<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        self.baggage_attributes = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Records the messages of errors given to `record_error`, which may hold values of requests.
+    pub fn error_messages(mut self) -> Self {
+        self.error_messages = true;
+        self
+    }
+
+    /// Sets the receiver of measurements, which edges report when their spans end, recorded or not. Defaults to none.
+    pub fn meter(mut self, meter: impl Meter) -> Self {
+        self.meter = Some(Box::new(Isolated::new(meter)));
+        self
+    }
+
+    /// Makes the tracer and starts its sinks.
+    pub fn build(self) -> Tracer {
+        /// 0 is the number of contexts that no tracer decided on.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let each_trace = self
+            .sinks
+            .iter()
+            .any(|sink| sink.batching() == Batching::EachTrace);
+        let clock = Ticker::new(self.clock);
+        let begun = clock.now();
+        let tracer = Tracer(Arc::new(Shared {
+            number: NEXT.fetch_add(1, Relaxed),
+            resource: Arc::new(self.resource),
+            plan: ArcSwap::from_pointee(Active::new(self.plan)),
+            sampler: self.sampler,
+            errors_kept: KeptPerSecond::default(),
+            slow_kept: KeptPerSecond::default(),
+            error_messages: self.error_messages,
+            baggage_attributes: self.baggage_attributes,
+            limits: self.limits,
+            clock,
+            ids: self.ids.into(),
+            meter: self.meter,
+            sinks: self.sinks,
+            queue: Queue::new(each_trace),
+            pool: Pool::default(),
+            traces: Traces::default(),
+            budget: Budget::new(self.limits.total_bytes),
+            counters: Counters::default(),
+            closed: false.into(),
+            begun,
+            dropped: OnceLock::new(),
+        }));
+        if tracer.has_meter() {
+            metered::register(&tracer.0);
+        }
+        for sink in &tracer.0.sinks {
+            let home = Arc::downgrade(&tracer.0);
+            let source = Source(home);
+            let effect = || "a sink panicked as it was started; it may receive no spans".to_owned();
+            tracer.0.guarded("sink", effect, || sink.start(source));
+        }
+        tracer
+    }
+}
+
+impl fmt::Debug for TracerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut builder = f.debug_struct("TracerBuilder");
+        builder
+            .field("resource", &self.resource)
+            .field("plan", &self.plan)
+            .field("limits", &self.limits);
+        builder
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}
