@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use hopline_core::Clock;
-use hopline_sqlx::{Dialect, redact};
+use hopline_sqlx::redact::{Dialect, redact};
 
 use crate::case::{Case, Work};
 

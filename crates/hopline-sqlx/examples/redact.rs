@@ -8,7 +8,7 @@
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
-use hopline_sqlx::{Dialect, redact};
+use hopline_sqlx::redact::{Dialect, redact};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {

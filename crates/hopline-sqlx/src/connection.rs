@@ -11,15 +11,14 @@ use sqlx_core::database::HasStatementCache;
 use sqlx_core::describe::Describe;
 
 use crate::annotated::{Annotated, Notes};
-use crate::call::Call;
-use crate::database::{Step, TracedDatabase};
+use crate::database::{Call, OptionsOf, Step, TracedDatabase};
 use crate::executor::impl_executor;
 use crate::log::Loud;
 use crate::pool::Pool;
 use crate::record::{Pending, Record};
 use crate::settings::{Control, Settings};
 use crate::stream::{Recorded, recorded_row};
-use crate::traced::{ConnectOptionsExt, OptionsOf};
+use crate::traced::ConnectOptionsExt;
 use crate::transaction::Transaction;
 
 /// A connection whose statements are spans: of a pool, in a transaction, of its own, or borrowed.

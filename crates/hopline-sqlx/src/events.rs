@@ -39,7 +39,7 @@ use crate::settings::{QueryText, Settings};
 /// pools are passed over, since those have spans.
 ///
 /// ```
-/// use hopline_sqlx::{Dialect, Endpoint, EventSpans};
+/// use hopline_sqlx::{EventSpans, database::{Dialect, Endpoint}};
 /// use tracing_subscriber::prelude::*;
 /// use tracing_subscriber::filter::LevelFilter;
 ///

@@ -75,7 +75,7 @@
 //! |---|---|
 //! | `db.system.name`, `db.namespace` | the product and the database, as the pool was configured |
 //! | `server.address`, `server.port` | where it is, or the path of its socket; the port if it is not the product's usual one |
-//! | `db.query.text`, `db.query.summary` | see [`redact`] |
+//! | `db.query.text`, `db.query.summary` | see [`redact`](redact::redact) |
 //! | `db.operation.name` | of a step without a text: `BEGIN`, `COMMIT`, `SAVEPOINT`; else what the [application sets](Pool::operation) |
 //! | `db.collection.name` | what the [application sets](Pool::collection); neither is ever read from the text |
 //! | `db.stored_procedure.name` | of a statement that is one CALL |
@@ -128,11 +128,10 @@
 
 mod acquire;
 mod annotated;
-mod call;
 mod connection;
 #[cfg(feature = "postgres")]
 mod copy;
-mod database;
+pub mod database;
 #[cfg(feature = "events")]
 mod events;
 mod executor;
@@ -145,7 +144,7 @@ mod pool;
 mod pool_connection;
 mod quiet;
 mod record;
-mod redact;
+pub mod redact;
 mod settings;
 mod source;
 mod statement;
@@ -156,18 +155,16 @@ mod wait;
 
 pub use acquire::{Acquire, Acquired, Untraced};
 pub use annotated::Annotated;
-pub use call::Call;
 pub use connection::Connection;
 #[cfg(feature = "postgres")]
 pub use copy::PgCopyIn;
-pub use database::{Dialect, Endpoint, Step, TracedDatabase};
+pub use database::TracedDatabase;
 #[cfg(feature = "events")]
 pub use events::EventSpans;
 #[cfg(feature = "postgres")]
 pub use listener::PgListener;
 pub use pool::Pool;
 pub use pool_connection::PoolConnection;
-pub use redact::{Redacted, redact};
 pub use settings::QueryText;
 pub use traced::{ConnectOptionsExt, ConnectionExt, PoolExt, PoolOfSqlx09, TracedPoolOptions};
 pub use transaction::Transaction;

@@ -14,9 +14,8 @@ use sqlx::{Connection as _, Database, Error, Execute, SqlSafeStr, SqlStr, Transa
 use sqlx_core::describe::Describe;
 
 use crate::annotated::{Annotated, Notes};
-use crate::call::Call;
 use crate::connection::Connection;
-use crate::database::{Step, TracedDatabase};
+use crate::database::{Call, OptionsOf, Step, TracedDatabase};
 use crate::executor::impl_executor;
 use crate::log::{self, Loud};
 use crate::pool_connection::PoolConnection;
@@ -24,7 +23,7 @@ use crate::record::{Pending, Record};
 use crate::settings::{Control, QueryText, Settings};
 use crate::source::Source;
 use crate::stream::{Recorded, recorded_row};
-use crate::traced::{OptionsOf, PoolExt, silent};
+use crate::traced::{PoolExt, silent};
 use crate::transaction::Transaction;
 
 /// A pool whose statements and transactions are spans. See the [crate](crate).

@@ -14,8 +14,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 use sqlx::{Database, SqlStr};
 
 use crate::annotated::Notes;
-use crate::call::Call;
-use crate::database::Endpoint;
+use crate::database::{Call, Endpoint};
 use crate::log::{LogSettings, Loud, StatementLog};
 use crate::record::Pending;
 use crate::redact::Redacted;

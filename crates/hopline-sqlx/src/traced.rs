@@ -7,7 +7,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::{ConnectOptions, Database, Error};
 
 use crate::connection::Connection;
-use crate::database::TracedDatabase;
+use crate::database::{OptionsOf, TracedDatabase};
 use crate::log::{self, Loud};
 use crate::pool::Pool;
 use crate::settings::Settings;
@@ -93,9 +93,6 @@ impl<DB: TracedDatabase> PoolOfSqlx09 for PoolOptions<DB> {
 pub struct TracedPoolOptions<DB: Database> {
     options: PoolOptions<DB>,
 }
-
-/// The options with which connections to a database are opened.
-pub(crate) type OptionsOf<DB> = <<DB as Database>::Connection as sqlx::Connection>::Options;
 
 impl<DB: TracedDatabase> TracedPoolOptions<DB> {
     /// Makes a pool and opens its first connection.

@@ -2,7 +2,8 @@
 
 mod support;
 
-use hopline_sqlx::{Connection, Dialect, PoolExt, TracedDatabase};
+use hopline_sqlx::redact::Dialect;
+use hopline_sqlx::{Connection, PoolExt, TracedDatabase};
 use hopline_test_support::sql::{Generator, NUMBER, TEXT, drop_schema, schema};
 use hopline_testing::tracer;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};

@@ -2,8 +2,9 @@
 
 mod support;
 
-use hopline_core::{FutureExt, Incoming, Kind, Name, SpanBuilder, SpanData};
-use hopline_sqlx::{Dialect, Endpoint, EventSpans, PoolExt, QueryText};
+use hopline_core::{FutureExt, Incoming, SpanKind, Name, SpanBuilder, SpanData};
+use hopline_sqlx::database::{Dialect, Endpoint};
+use hopline_sqlx::{EventSpans, PoolExt, QueryText};
 use hopline_testing::tracer;
 use sqlx::{Executor, MySqlPool, PgPool};
 use support::{integer, mysql_url, postgres_url};
@@ -14,19 +15,12 @@ fn in_request<T>(
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {
     let name: Name<'_> = "request".into();
-    let root = SpanBuilder::new(name)
-        .tracer(tracer)
-        .parent(Incoming::default())
-        .start();
+    let root = SpanBuilder::new(name).tracer(tracer).parent(Incoming::default()).start();
     work.in_span(root)
 }
 
 fn events(system: &'static str, dialect: Dialect) -> EventSpans {
-    let endpoint = Endpoint {
-        namespace: Some("test".to_owned()),
-        ..Endpoint::new(system, dialect)
-    };
-    EventSpans::new(endpoint)
+    EventSpans::new(Endpoint::new(system, dialect).namespace("test"))
 }
 
 fn text_of(span: &SpanData) -> &str {
@@ -77,7 +71,7 @@ async fn a_plain_pool_gives_spans_without_values() {
         ]
     );
     for span in &seen {
-        assert_eq!((span.kind, span.parent), (Kind::Client, Some(request)));
+        assert_eq!((span.kind, span.parent), (SpanKind::Client, Some(request)));
         assert!(span.duration_nanos() > 0 && !span.is_error());
         assert_eq!(
             (span.text("db.system.name"), span.text("db.namespace")),

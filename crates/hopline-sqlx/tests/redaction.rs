@@ -5,7 +5,7 @@
 mod example;
 mod support;
 
-use hopline_sqlx::{Dialect, redact};
+use hopline_sqlx::redact::{Dialect, redact};
 use hopline_test_support::sql::{self, DIALECTS, Generated, Generator, NUMBER, TEXT, hostile};
 use proptest::prelude::*;
 use serde_json::Value;

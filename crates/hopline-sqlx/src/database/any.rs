@@ -1,4 +1,4 @@
-//! Whatever the URL names, at run time.
+//! The `Any` driver, whose product is named by the URL at run time.
 
 use std::borrow::Cow;
 
@@ -8,40 +8,33 @@ use sqlx::error::DatabaseError;
 use super::{Endpoint, TracedDatabase, forward_to_driver};
 
 impl TracedDatabase for Any {
-    /// As the driver that the URL's scheme names has it; of one that is not built in, nothing but that it is.
+    /// The endpoint of the driver that the URL's scheme names. Unknown if its feature is disabled.
     fn endpoint(options: &AnyConnectOptions) -> Endpoint {
-        match options.database_url.scheme() {
+        let known = match options.database_url.scheme() {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => sqlx::postgres::PgConnectOptions::try_from(options)
-                .map_or_else(
-                    |_| Self::unknown_endpoint(),
-                    |options| sqlx::Postgres::endpoint(&options),
-                ),
+                .map(|options| sqlx::Postgres::endpoint(&options)),
             #[cfg(feature = "mysql")]
             scheme @ ("mysql" | "mariadb") => {
-                let known = sqlx::mysql::MySqlConnectOptions::try_from(options).map_or_else(
-                    |_| Self::unknown_endpoint(),
-                    |options| sqlx::MySql::endpoint(&options),
-                );
-                Endpoint {
-                    system: if scheme == "mysql" {
-                        "mysql"
-                    } else {
-                        "mariadb"
-                    },
-                    ..known
-                }
+                let system = if scheme == "mysql" {
+                    "mysql"
+                } else {
+                    "mariadb"
+                };
+                sqlx::mysql::MySqlConnectOptions::try_from(options).map(|options| Endpoint {
+                    system,
+                    ..sqlx::MySql::endpoint(&options)
+                })
             }
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options).map_or_else(
-                |_| Self::unknown_endpoint(),
-                |options| sqlx::Sqlite::endpoint(&options),
-            ),
-            _ => Self::unknown_endpoint(),
-        }
+            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options)
+                .map(|options| sqlx::Sqlite::endpoint(&options)),
+            _ => return Self::unknown_endpoint(),
+        };
+        known.unwrap_or_else(|_: sqlx::Error| Self::unknown_endpoint())
     }
 
-    /// The code of the driver that is at work.
+    /// The code of the underlying driver's error.
     fn status_code<'e>(error: &'e (dyn DatabaseError + 'static)) -> Option<Cow<'e, str>> {
         #[cfg(feature = "mysql")]
         if let Some(number) = sqlx::MySql::status_code(error) {

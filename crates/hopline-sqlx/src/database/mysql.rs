@@ -11,21 +11,20 @@ const DEFAULT_PORT: u16 = 3306;
 
 impl TracedDatabase for MySql {
     fn endpoint(options: &MySqlConnectOptions) -> Endpoint {
-        let socket = options.get_socket().map(|path| path.display().to_string());
-        let port = socket
-            .is_none()
-            .then(|| options.get_port())
-            .filter(|port| *port != DEFAULT_PORT);
+        let socket = options.get_socket().map(|path| &**path);
+        let endpoint = Self::unknown_endpoint().server(
+            socket,
+            options.get_host(),
+            options.get_port(),
+            DEFAULT_PORT,
+        );
         Endpoint {
-            system: "mysql",
-            dialect: Dialect::MySql,
-            address: socket.or_else(|| Some(options.get_host().to_owned())),
-            port,
             namespace: options.get_database().map(str::to_owned),
+            ..endpoint
         }
     }
 
-    /// The vendor's number, which says more than its SQLSTATE.
+    /// The vendor's error number, which is more specific than the SQLSTATE.
     fn status_code<'e>(error: &'e (dyn DatabaseError + 'static)) -> Option<Cow<'e, str>> {
         let error = error.try_downcast_ref::<MySqlDatabaseError>()?;
         Some(error.number().to_string().into())

@@ -7,20 +7,13 @@ use sqlx::sqlite::{Sqlite, SqliteConnectOptions};
 use super::{Dialect, Endpoint, TracedDatabase, forward_to_driver};
 
 impl TracedDatabase for Sqlite {
-    /// The file's name without its folder, which may say whose machine it is.
+    /// The name of the file without its folder, which may contain the name of a user.
     fn endpoint(options: &SqliteConnectOptions) -> Endpoint {
-        let namespace = if is_in_memory(options) {
-            ":memory:".to_owned()
+        Self::unknown_endpoint().namespace(if is_in_memory(options) {
+            Cow::Borrowed(":memory:")
         } else {
-            file_name(options).into_owned()
-        };
-        Endpoint {
-            system: "sqlite",
-            dialect: Dialect::Sqlite,
-            address: None,
-            port: None,
-            namespace: Some(namespace),
-        }
+            file_name(options)
+        })
     }
 
     fn unknown_endpoint() -> Endpoint {
@@ -32,7 +25,7 @@ impl TracedDatabase for Sqlite {
 
 fn is_in_memory(options: &SqliteConnectOptions) -> bool {
     let name = file_name(options);
-    // without a name it is a file that is deleted with its connection
+    // a database without a name is a temporary file, deleted with its connection
     name.is_empty() || name.contains(":memory:") || name.contains("sqlx-in-memory")
 }
 

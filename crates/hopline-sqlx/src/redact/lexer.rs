@@ -1,61 +1,24 @@
-//! The tokens of a statement, by dialect.
+//! The lexer: splits a statement into tokens by the rules of its dialect. [`redact_into`](super::redact_into) reads it
+//! to the end, or to the first ambiguous token.
 
-use crate::database::Dialect;
-use crate::redact::places::Places;
-use crate::redact::words::Word;
+use crate::redact::dialect::Dialect;
+use crate::redact::keyword::Keyword;
+use crate::redact::name_positions::NamePositions;
+use crate::redact::token::{Token, TokenKind};
 
-/// A piece of a statement; what is a literal has no text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind<'a>,
-    /// Something that is not kept, space or comment, stands before it.
-    pub(super) spaced: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind<'a> {
-    /// A keyword or a bare name.
-    Word(&'a str, Word),
-    /// A name in quotes, with them.
-    Name(&'a str),
-    /// A value; never its text.
-    Literal,
-    /// A bind marker.
-    Placeholder(&'a str),
-    /// One or two characters of an operator, a bracket, a comma, …
-    Symbol(&'a str),
-    /// A `-` or `+` that no operand stands before.
-    Sign(&'a str),
-    /// Not to be told what it is, or not ended.
-    Unclear,
-}
-
-impl Token<'_> {
-    /// Bytes of text that it becomes.
-    pub(super) fn len(&self) -> usize {
-        match self.kind {
-            Kind::Word(text, _)
-            | Kind::Name(text)
-            | Kind::Placeholder(text)
-            | Kind::Symbol(text)
-            | Kind::Sign(text) => text.len(),
-            Kind::Literal | Kind::Unclear => 1,
-        }
-    }
-}
-
+/// Splits a statement into tokens, by dialect.
 pub(super) struct Lexer<'a> {
     sql: &'a str,
     bytes: &'a [u8],
     at: usize,
     dialect: Dialect,
-    /// An operand stands before, so that a sign here is an operator, and a dot no begin of a number.
+    /// The previous token is an operand: a sign is an operator, and a dot does not begin a number.
     behind_operand: bool,
-    /// Where names stand, where double quotes may be those of a name or of a string.
-    places: Places,
-    /// Up to here, brackets are known to hold no quotes.
+    /// Tracks whether double quotes enclose a name; in SQLite they may also enclose a string.
+    positions: NamePositions,
+    /// Up to this offset, square brackets are known to contain no quotes, so each is searched once.
     unquoted: usize,
-    /// Once unclear, all that follows is.
+    /// An unclear token ends the statement.
     ended: bool,
 }
 
@@ -67,12 +30,13 @@ impl<'a> Lexer<'a> {
             at: 0,
             dialect,
             behind_operand: false,
-            places: Places::default(),
+            positions: NamePositions::default(),
             unquoted: 0,
             ended: false,
         }
     }
 
+    /// The next token, or none at the end of the statement.
     pub(super) fn next_token(&mut self) -> Option<Token<'a>> {
         if self.ended {
             return None;
@@ -84,29 +48,30 @@ impl<'a> Lexer<'a> {
             return None;
         }
         let kind = if clear {
-            self.kind().unwrap_or(Kind::Unclear)
+            self.kind().unwrap_or(TokenKind::Unclear)
         } else {
-            Kind::Unclear
+            TokenKind::Unclear
         };
-        self.ended = kind == Kind::Unclear;
+        self.ended = kind == TokenKind::Unclear;
         self.behind_operand = match kind {
-            Kind::Word(_, word) => !word.is_no_operand(),
-            Kind::Symbol(symbol) => matches!(symbol, ")" | "]"),
-            Kind::Name(_) | Kind::Literal | Kind::Placeholder(_) => true,
-            Kind::Sign(_) | Kind::Unclear => false,
+            TokenKind::Word(_, word) => !word.is_no_operand(),
+            TokenKind::Symbol(symbol) => matches!(symbol, ")" | "]"),
+            TokenKind::Name(_) | TokenKind::Literal | TokenKind::Placeholder(_) => true,
+            TokenKind::Sign(_) | TokenKind::Unclear => false,
         };
         if self.dialect == Dialect::Sqlite {
-            self.places.pass(kind);
+            self.positions.pass(kind);
         }
         Some(Token { kind, spaced })
     }
 
+    /// The byte at an offset from the current one, or 0 at the end.
     #[inline]
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// Space and comments. False if a comment does not end, or not for certain.
+    /// Skips white space and comments. Returns false if the end of a comment is missing or ambiguous.
     #[inline]
     fn skip_blank(&mut self) -> bool {
         if PLAIN[usize::from(self.peek(0))] {
@@ -122,7 +87,7 @@ impl<'a> Lexer<'a> {
                 (0x80.., _) if blank_len(self.sql, self.at) > 0 => {
                     self.at += blank_len(self.sql, self.at);
                 }
-                // MySQL wants a space behind it, or it is an operator twice
+                // MySQL requires a space after `--`; without one it is two minus signs
                 (b'-', b'-') if self.peek(2) > b' ' && self.dialect == Dialect::MySql => {
                     return true;
                 }
@@ -137,7 +102,7 @@ impl<'a> Lexer<'a> {
                 (b'#', _) if self.dialect == Dialect::MySql => {
                     self.skip_line();
                 }
-                // a comment somewhere, an operator elsewhere
+                // a comment in some products, an operator in others
                 (b'#', _) | (b'/', b'/') if self.dialect == Dialect::Other => return false,
                 (b'/', b'*') => {
                     if !self.skip_comment() {
@@ -149,7 +114,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// False where it is not certain that the line ends here: a lone carriage return ends one in Postgres only.
+    /// Skips to the end of the line. Returns false if it is ambiguous: a lone carriage return ends a line in Postgres only.
     fn skip_line(&mut self) -> bool {
         while self.at < self.bytes.len() && self.peek(0) != b'\n' {
             let lone = self.peek(0) == b'\r' && self.peek(1) != b'\n';
@@ -162,8 +127,9 @@ impl<'a> Lexer<'a> {
         true
     }
 
+    /// Skips a block comment. Returns false if its end is missing or ambiguous.
     fn skip_comment(&mut self) -> bool {
-        // MySQL runs what stands in `/*! … */` and `/*M! … */`: strings in it may hold the comment's end
+        // MySQL executes the contents of `/*! … */` and `/*M! … */`: strings in them may contain `*/`
         let runs = matches!(self.dialect, Dialect::MySql | Dialect::Other)
             && (self.peek(2) == b'!' || (self.peek(2) == b'M' && self.peek(3) == b'!'));
         let mut depth = 0_usize;
@@ -173,7 +139,7 @@ impl<'a> Lexer<'a> {
                     depth += 1;
                     self.at += 2;
                 }
-                // nested or not, that is what the dialects differ in
+                // the dialects differ in whether comments nest
                 (b'/', b'*') if runs || self.dialect == Dialect::Other => return false,
                 (b'*', b'/') => {
                     depth -= 1;
@@ -186,7 +152,7 @@ impl<'a> Lexer<'a> {
                     let plain = self.closing(self.at + 1, quote, Backslash::Plain);
                     let escaped = self.closing(self.at + 1, quote, Backslash::Escapes);
                     match plain {
-                        // also as a comment, it does not end in there
+                        // read as a plain comment, it does not end inside the string
                         Some(end) if plain == escaped && !self.sql[self.at..end].contains("*/") => {
                             self.at = end;
                         }
@@ -200,8 +166,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// None where it is not clear.
-    fn kind(&mut self) -> Option<Kind<'a>> {
+    /// Reads a token. None if it is ambiguous.
+    fn kind(&mut self) -> Option<TokenKind<'a>> {
         use Dialect::{MySql, Other, Postgres, Sqlite};
         let start = self.at;
         match self.peek(0) {
@@ -221,19 +187,19 @@ impl<'a> Lexer<'a> {
                 Some(self.marker(2))
             }
             byte if starts_word(byte) => self.word(),
-            // NULL, in MariaDB
+            // `\N` is NULL in MariaDB
             b'\\'
                 if self.dialect == MySql
                     && self.peek(1) == b'N'
                     && !continues_word(self.peek(2)) =>
             {
                 self.at += 2;
-                Some(Kind::Literal)
+                Some(TokenKind::Literal)
             }
             b'|' if self.peek(1) == b'|' => Some(self.symbol(2)),
             b'-' | b'+' if !self.behind_operand && !self.ends_operator() => {
                 self.at += 1;
-                Some(Kind::Sign(&self.sql[start..self.at]))
+                Some(TokenKind::Sign(&self.sql[start..self.at]))
             }
             b'(' | b')' | b',' | b';' | b'=' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%'
             | b'|' | b'&' | b'^' | b'!' | b'~' | b'#' | b'@' | b'.' | b':' | b'[' | b']' => {
@@ -244,12 +210,13 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `:1`, which Postgres does not have: there it is a slice's end.
+    /// Returns true at `:1`, unless the dialect is Postgres, where it ends an array slice.
     fn is_numbered_marker(&self) -> bool {
         self.dialect != Dialect::Postgres && self.peek(1).is_ascii_digit() && !self.behind_operand
     }
 
-    /// Postgres has operators that end with a sign, where one of some other characters is in them: `#-`, `@-@`.
+    /// Returns true if a sign here ends an operator. Postgres allows that in operators with certain other characters: `#-`,
+    /// `@-@`.
     fn ends_operator(&self) -> bool {
         self.dialect == Dialect::Postgres
             && self.bytes[self.at.saturating_sub(4)..self.at]
@@ -259,22 +226,23 @@ impl<'a> Lexer<'a> {
                 .any(|byte| b"~!@#%^&|?".contains(byte))
     }
 
-    fn symbol(&mut self, len: usize) -> Kind<'a> {
+    /// A symbol of `len` bytes.
+    fn symbol(&mut self, len: usize) -> TokenKind<'a> {
         let start = self.at;
         self.at += len;
-        Kind::Symbol(&self.sql[start..self.at])
+        TokenKind::Symbol(&self.sql[start..self.at])
     }
 
-    /// `$1`, `:name`, `@name`, `@@name`: so many bytes, then a word or a number.
-    fn marker(&mut self, sign: usize) -> Kind<'a> {
+    /// A bind marker such as `$1`, `:name`, `@name`, `@@name`: `sign` bytes, then a word or a number.
+    fn marker(&mut self, sign: usize) -> TokenKind<'a> {
         let start = self.at;
         self.at += sign;
         self.skip_word();
-        Kind::Placeholder(&self.sql[start..self.at])
+        TokenKind::Placeholder(&self.sql[start..self.at])
     }
 
-    /// A placeholder, or in Postgres an operator of jsonb: kept either way.
-    fn question_mark(&mut self) -> Kind<'a> {
+    /// A placeholder, or a jsonb operator in Postgres. Both are kept.
+    fn question_mark(&mut self) -> TokenKind<'a> {
         let operators = matches!(self.dialect, Dialect::Postgres | Dialect::Other);
         if operators && self.behind_operand {
             return self.symbol(if matches!(self.peek(1), b'|' | b'&') {
@@ -288,11 +256,11 @@ impl<'a> Lexer<'a> {
         while self.dialect != Dialect::Postgres && self.peek(0).is_ascii_digit() {
             self.at += 1;
         }
-        Kind::Placeholder(&self.sql[start..self.at])
+        TokenKind::Placeholder(&self.sql[start..self.at])
     }
 
-    /// A numbered marker, SQLite's named one, MySQL's name, or Postgres' quotes `$tag$ … $tag$`.
-    fn dollar(&mut self) -> Option<Kind<'a>> {
+    /// A numbered marker, a named one in SQLite, a name in MySQL, or a string `$tag$ … $tag$` in Postgres.
+    fn dollar(&mut self) -> Option<TokenKind<'a>> {
         if self.dialect == Dialect::Sqlite && continues_word(self.peek(1)) {
             return Some(self.marker(1));
         }
@@ -302,9 +270,9 @@ impl<'a> Lexer<'a> {
             while self.peek(0).is_ascii_digit() {
                 self.at += 1;
             }
-            // what is glued to it is no part of a marker
+            // a marker ends before the next letter; anything else is ambiguous
             return (!continues_word(self.peek(0)))
-                .then(|| Kind::Placeholder(&self.sql[start..self.at]));
+                .then(|| TokenKind::Placeholder(&self.sql[start..self.at]));
         }
         let name = self.bytes[self.at + 1..]
             .iter()
@@ -316,41 +284,42 @@ impl<'a> Lexer<'a> {
             Dialect::MySql if !closed && name > 0 => {
                 let word = &self.sql[self.at..end];
                 self.at = end;
-                Some(Kind::Word(word, Word::Any))
+                Some(TokenKind::Word(word, Keyword::Any))
             }
             Dialect::Postgres | Dialect::Other if closed => {
                 let tag = &self.sql[self.at..=end];
                 let body = self.sql[end + 1..].find(tag)?;
                 self.at = end + 1 + body + tag.len();
-                Some(Kind::Literal)
+                Some(TokenKind::Literal)
             }
             _ => None,
         }
     }
 
-    /// A name in Postgres, a string in MySQL, and in SQLite a string where no column has that name.
-    fn double_quoted(&mut self) -> Option<Kind<'a>> {
+    /// A name in Postgres, a string in MySQL; in SQLite a name only where the grammar requires one.
+    fn double_quoted(&mut self) -> Option<TokenKind<'a>> {
         let start = self.at;
         if self.dialect == Dialect::Postgres {
             return self.quoted_name(b'"');
         }
         let literal = self.string(b'"', Escapes::ByDialect)?;
-        let named = self.places.expects_name() || self.peek(0) == b'.';
+        let named = self.positions.expects_name() || self.peek(0) == b'.';
         if self.dialect == Dialect::Sqlite && named {
-            Some(Kind::Name(&self.sql[start..self.at]))
+            Some(TokenKind::Name(&self.sql[start..self.at]))
         } else {
             Some(literal)
         }
     }
 
-    fn quoted_name(&mut self, quote: u8) -> Option<Kind<'a>> {
+    /// A name in quotes that no backslash escapes.
+    fn quoted_name(&mut self, quote: u8) -> Option<TokenKind<'a>> {
         let start = self.at;
         self.at = self.closing(start + 1, quote, Backslash::Plain)?;
-        Some(Kind::Name(&self.sql[start..self.at]))
+        Some(TokenKind::Name(&self.sql[start..self.at]))
     }
 
-    /// A name in SQLite; elsewhere a list, or a name that could hold a quote.
-    fn bracket(&mut self) -> Option<Kind<'a>> {
+    /// A name in SQLite. In an unknown dialect, a list, unless quotes inside make it ambiguous.
+    fn bracket(&mut self) -> Option<TokenKind<'a>> {
         let start = self.at;
         if self.dialect == Dialect::Other && start < self.unquoted {
             return Some(self.symbol(1));
@@ -358,7 +327,7 @@ impl<'a> Lexer<'a> {
         let end = start + self.bytes[start..].iter().position(|byte| *byte == b']')? + 1;
         if self.dialect == Dialect::Sqlite {
             self.at = end;
-            return Some(Kind::Name(&self.sql[start..end]));
+            return Some(TokenKind::Name(&self.sql[start..end]));
         }
         if self.sql[start..end].contains(['\'', '"', '`']) {
             return None;
@@ -367,13 +336,13 @@ impl<'a> Lexer<'a> {
         Some(self.symbol(1))
     }
 
-    /// From the quote at hand. A string that ends in two places, depending on a setting of the server, is unclear.
-    fn string(&mut self, quote: u8, escapes: Escapes) -> Option<Kind<'a>> {
+    /// A string from the quote at the current offset. None if its end depends on a server setting.
+    fn string(&mut self, quote: u8, escapes: Escapes) -> Option<TokenKind<'a>> {
         let open = self.at + 1;
         let plain = || self.closing(open, quote, Backslash::Plain);
         let end = match (self.dialect, escapes) {
             (Dialect::Sqlite, _) => plain()?,
-            // three quotes open a string somewhere
+            // three quotes open a string in some products
             (Dialect::Other, _) if self.peek(1) == quote && self.peek(2) == quote => return None,
             (Dialect::MySql | Dialect::Other, _) => {
                 let escaped = self.closing(open, quote, Backslash::Escapes)?;
@@ -390,17 +359,17 @@ impl<'a> Lexer<'a> {
             }
         };
         self.at = end;
-        Some(Kind::Literal)
+        Some(TokenKind::Literal)
     }
 
-    /// Behind the closing quote; a doubled quote is a character.
+    /// The offset after the closing quote. A doubled quote is a character of the string.
     fn closing(&self, from: usize, quote: u8, backslash: Backslash) -> Option<usize> {
         let mut at = from;
         loop {
             match *self.bytes.get(at)? {
                 b'\\' if backslash == Backslash::Escapes => at += 2,
                 b'\\' if backslash == Backslash::Ambiguous => {
-                    // a quote behind an odd run of backslashes ends the string or not, by a setting that is not seen here
+                    // after an odd number of backslashes, a server setting decides whether a quote ends the string
                     let run = self.bytes[at..]
                         .iter()
                         .take_while(|byte| **byte == b'\\')
@@ -417,8 +386,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// With whatever letters are glued to it.
-    fn number(&mut self) -> Kind<'a> {
+    /// A number, with any letters that follow it directly.
+    fn number(&mut self) -> TokenKind<'a> {
         loop {
             let start = self.at;
             self.skip_word_until_dollar();
@@ -429,17 +398,18 @@ impl<'a> Lexer<'a> {
             if exponent || (self.peek(0) == b'.' && self.peek(1) != b'.') {
                 self.at += 1;
             } else {
-                return Kind::Literal;
+                return TokenKind::Literal;
             }
         }
     }
 
-    fn word(&mut self) -> Option<Kind<'a>> {
+    /// A keyword, an unquoted name, or a string with a prefix such as `E'…'`.
+    fn word(&mut self) -> Option<TokenKind<'a>> {
         let start = self.at;
         self.skip_word();
         let word = &self.sql[start..self.at];
         let next = self.peek(0);
-        // elsewhere it is a name, an operator and a string
+        // in other dialects this is a name, an operator and a string
         let unicode = self.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("U");
         if unicode && next == b'&' && matches!(self.peek(1), b'\'' | b'"') {
             self.at += 1;
@@ -447,7 +417,7 @@ impl<'a> Lexer<'a> {
                 return self.string(b'\'', Escapes::ByDialect);
             }
             self.at = self.closing(self.at + 1, b'"', Backslash::Plain)?;
-            return Some(Kind::Name(&self.sql[start..self.at]));
+            return Some(TokenKind::Name(&self.sql[start..self.at]));
         }
         let charset = word.starts_with('_') && self.dialect == Dialect::MySql;
         if charset && matches!(next, b'\'' | b'"') {
@@ -464,15 +434,16 @@ impl<'a> Lexer<'a> {
             }
         }
         if self.dialect == Dialect::Other {
-            // what is glued to quotes says somewhere how they are read, and a dollar may be one
+            // some products have other string prefixes, and a dollar sign may open a string
             let glued = matches!(next, b'\'' | b'"' | b'`');
             if glued || word.contains('$') {
                 return None;
             }
         }
-        Some(Kind::Word(word, Word::of(word)))
+        Some(TokenKind::Word(word, Keyword::of(word)))
     }
 
+    /// Skips a word, including any dollar signs in it.
     fn skip_word(&mut self) {
         self.skip_word_until_dollar();
         while self.peek(0) == b'$' {
@@ -481,7 +452,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// To the end of a word, or a dollar in it; what is blank in Unicode ends one, too.
+    /// Skips to the end of a word or the next dollar sign. Unicode white space ends a word, too.
     #[inline]
     fn skip_word_until_dollar(&mut self) {
         loop {
@@ -496,20 +467,25 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// The meaning of a backslash in a quoted text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Backslash {
+    /// A character like any other.
     Plain,
+    /// Escapes the next character.
     Escapes,
+    /// Either, depending on a server setting.
     Ambiguous,
 }
 
+/// Selects the meaning of backslashes: `E'…'` always has escapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escapes {
     Always,
     ByDialect,
 }
 
-/// Letters, digits and the underscore.
+/// ASCII letters, digits and the underscore.
 static PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;
@@ -529,12 +505,12 @@ fn continues_word(byte: u8) -> bool {
     starts_word(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-/// Bytes of the character there.
+/// The length of the character at `at`, in bytes.
 fn char_len(sql: &str, at: usize) -> usize {
     sql[at..].chars().next().map_or(1, char::len_utf8)
 }
 
-/// Bytes of the blank beyond ASCII that stands there; 0 if none does.
+/// The length of a non-ASCII white space character at `at`, in bytes. 0 if there is none.
 fn blank_len(sql: &str, at: usize) -> usize {
     let blank = |c: &char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
     sql[at..]

@@ -1,51 +1,53 @@
-//! Lists of values that become shorter: `IN (…)`, rows of `VALUES`, `ARRAY[…]`.
+//! Lists of values, which the text shortens: `IN (…)`, rows of `VALUES`, `ARRAY[…]`. The text writer reports each token
+//! and applies the returned edits.
 
-/// Brackets that are followed; in deeper ones nothing becomes shorter.
+/// The depth of brackets up to which lists are shortened.
 const MAX_DEPTH: usize = 16;
 
-/// Items of a list that are told apart; beyond that they all stay.
+/// The number of distinct item shapes that a list remembers. Items of further shapes are kept.
 const MAX_SHAPES: usize = 4;
 
-/// What a list does with its items.
+/// The kind of a list: how its items are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// None: brackets of a call, of a subquery.
+    /// No list: the brackets of a call or a subquery.
     No,
-    /// Items of one shape become one: `IN (?)`, `IN (lower(?))`.
+    /// Items of equal shape are merged: `IN (?)`, `IN (lower(?))`.
     Set,
-    /// Neighbouring values become one: `(?, now(), ?)`.
+    /// Adjacent values are merged: `(?, now(), ?)`.
     Row,
 }
 
-/// The brackets that are open, and how far the items in them have come.
+/// The stack of open brackets, with the current item of each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lists {
     levels: [Level; MAX_DEPTH],
     depth: usize,
-    /// How many of the open brackets are of a list.
+    /// The number of open brackets that are lists.
     active: usize,
 }
 
+/// An open bracket.
 #[derive(Clone, Copy, Debug)]
 struct Level {
     list: List,
-    /// Rows of VALUES stand here, outside of brackets of their own.
+    /// At this level, rows of VALUES follow, each in brackets.
     rows: bool,
     item: Item,
     shapes: [u64; MAX_SHAPES],
     count: usize,
-    /// The item before was a value.
+    /// The previous item was a value.
     after_value: bool,
 }
 
-/// An item of a list, from behind its comma.
+/// The current item of a list.
 #[derive(Clone, Copy, Debug, Default)]
 struct Item {
-    /// Where in the text it begins, its comma included.
+    /// The offset of the item in the text, including the comma before it.
     start: usize,
-    /// Where its first token begins; 0 before that.
+    /// The offset of the first token. 0 before it is read.
     token: usize,
-    /// Nothing but values so far.
+    /// The item is more than a value.
     mixed: bool,
     shape: u64,
 }
@@ -69,42 +71,43 @@ impl Default for Level {
     }
 }
 
-/// What the text becomes where an item ends.
+/// The change to the text at the end of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Edit {
+    /// No change.
     Stay,
-    /// It is cut to this length.
+    /// Truncate to this length.
     Truncate(usize),
-    /// It is cut to this length, and a value stands there.
+    /// Truncate to this length and append `?`.
     Value(usize),
 }
 
 impl Lists {
-    /// True if something may become shorter here, so that tokens count.
+    /// Returns true inside a list, where the shape of items matters.
     #[inline]
     fn is_active(&self) -> bool {
         self.active > 0 || self.level().rows
     }
 
-    /// Forgets all that is open, and keeps the memory: a level is made anew when it opens.
+    /// Closes all brackets. Levels are reset when they open.
     pub(super) fn clear(&mut self) {
         self.levels[0] = Level::default();
         (self.depth, self.active) = (0, 0);
     }
 
-    /// True if rows of VALUES stand here.
+    /// Returns true where a row of VALUES may follow.
     #[inline]
     pub(super) fn in_rows(&self) -> bool {
         self.level().rows
     }
 
-    /// True at the begin of an item of a set: a bracket that opens here is a row's.
+    /// Returns true at the start of an item of a set, where a bracket opens a row.
     pub(super) fn begins_item(&self) -> bool {
         let level = self.level();
         (level.list == List::Set || level.rows) && level.item.is_empty()
     }
 
-    /// A value, or a word that stands for one, whose text begins there.
+    /// Reports a value, or a keyword such as NULL, at an offset of the text.
     #[inline]
     pub(super) fn value(&mut self, at: usize) {
         if self.is_active() {
@@ -112,7 +115,7 @@ impl Lists {
         }
     }
 
-    /// Any other token, which makes its item more than a value.
+    /// Reports any other token.
     #[inline]
     pub(super) fn other(&mut self, at: usize, text: &str) {
         if self.is_active() {
@@ -120,7 +123,7 @@ impl Lists {
         }
     }
 
-    /// VALUES: rows follow at this depth.
+    /// Reports VALUES: rows follow at this depth.
     pub(super) fn begin_rows(&mut self, at: usize) {
         if self.depth < MAX_DEPTH {
             let level = &mut self.levels[self.depth];
@@ -133,14 +136,14 @@ impl Lists {
         }
     }
 
-    /// Something that is no row stands where one could.
+    /// Reports the end of the rows at this depth.
     pub(super) fn end_rows(&mut self) {
         if self.depth < MAX_DEPTH {
             self.levels[self.depth].rows = false;
         }
     }
 
-    /// A bracket opens; its inside begins there in the text.
+    /// Reports an opening bracket; `inside` is the offset after it.
     pub(super) fn open(&mut self, list: List, inside: usize) {
         self.depth += 1;
         if self.depth < MAX_DEPTH {
@@ -156,7 +159,7 @@ impl Lists {
         }
     }
 
-    /// A comma: an item ends. The text is `len` long, without the comma.
+    /// Reports a comma, which ends an item. `len` is the length of the text before it.
     pub(super) fn comma(&mut self, len: usize) -> Edit {
         if self.depth >= MAX_DEPTH {
             return Edit::Stay;
@@ -174,7 +177,7 @@ impl Lists {
         edit
     }
 
-    /// The bracket closes, and with it its last item.
+    /// Reports a closing bracket, which ends its last item.
     pub(super) fn close(&mut self) -> Edit {
         let edit = self.end_item();
         if self.depth == 0 {
@@ -201,7 +204,7 @@ impl Lists {
         edit
     }
 
-    /// A row of VALUES ends without a bracket of its own.
+    /// Ends the current item of the rows of VALUES.
     pub(super) fn end_row(&mut self) -> Edit {
         self.end_item()
     }
@@ -268,7 +271,7 @@ impl Edit {
     }
 }
 
-/// FNV-1a, which is enough: two shapes that are taken for one cost a row of the text.
+/// FNV-1a. A collision only merges two rows of the text.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

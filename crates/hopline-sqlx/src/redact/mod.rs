@@ -1,114 +1,128 @@
-//! Statements without their values.
+//! Redaction of SQL: statements without their values, for spans, logs and metrics.
+//!
+//! [`redact`] is a scanner, not a parser: it keeps what it recognises as structure and replaces the rest. The traced
+//! types call it for every statement that they record; call it directly to redact a statement for another purpose.
+//!
+//! ```
+//! use hopline_sqlx::redact::{Dialect, redact};
+//!
+//! let redacted = redact("SELECT * FROM cards WHERE pan = '4242' AND id IN (1, 2)", Dialect::Postgres);
+//! assert_eq!(redacted.text, "SELECT * FROM cards WHERE pan = ? AND id IN (?)");
+//! assert_eq!(redacted.summary, "SELECT cards");
+//! ```
+//!
+//! | input | text |
+//! |---|---|
+//! | `WHERE a = 'x' AND b = -1.5` | `WHERE a = ? AND b = ?` |
+//! | `IN (1, 2, 3)`, `VALUES (1, 'a'), (2, 'b')` | `IN (?)`, `VALUES (?)` |
+//! | `WHERE a = $1`, `= ?`, `= :name` | unchanged |
+//! | `-- comment`, `/* comment */` | omitted |
+//! | `ALTER USER app PASSWORD hunter2` | `ALTER USER ?…` |
+//! | `SELECT 'unterminated` | `SELECT ?…` |
+//!
+//! # Flow
+//!
+//! `lexer` splits the statement into tokens. `text` writes the redacted text, with `lists` to shorten lists of values;
+//! `summary` writes the operations and their targets. No module here depends on another folder of the crate.
 
+mod dialect;
+mod keyword;
 mod lexer;
 mod lists;
-mod places;
+mod name_positions;
+mod secrets;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+mod token;
 
-use crate::database::Dialect;
-pub(crate) use crate::redact::lists::Lists;
+pub use dialect::Dialect;
+pub(crate) use lists::Lists;
 
-/// A statement without its values, and in a few words.
+/// A redacted statement, returned by [`redact`].
+///
+/// Only [`redact`] creates one: it has private fields beside the public ones, so fields can be added.
+///
+/// ```
+/// use hopline_sqlx::redact::{Dialect, redact};
+///
+/// let redacted = redact("UPDATE users SET name = 'Ann' WHERE id = 7", Dialect::Sqlite);
+/// assert_eq!(redacted.text, "UPDATE users SET name = ? WHERE id = ?");
+/// assert_eq!(redacted.summary, "UPDATE users");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redacted {
-    /// The statement with `?` for every literal, without comments. Ends with `?…` where something could not
-    /// be read for certain, and where it would exceed 4096 bytes.
+    /// The statement with `?` for each literal, without comments. Takes up to 4 KiB.
+    ///
+    /// Ends with `?…` if the rest was dropped: because it is ambiguous, may contain a secret, or exceeds the limit.
     pub text: String,
-    /// The operations and their targets in the order of the text, at most 255 bytes: `SELECT orders`.
+    /// The operations and their targets in the order of the text: `SELECT orders`. Takes up to 255 bytes; names are
+    /// never cut.
     pub summary: String,
-    /// It changes rows, as far as its text is kept.
+    /// An operation that changes rows occurs in the kept text.
     pub(crate) writes: bool,
-    /// How many statements it is, where it was read to its end.
+    /// The number of statements. None if the text was not read to its end.
     pub(crate) statements: Option<usize>,
-    /// It is one statement, which calls a procedure.
+    /// The text is a single CALL.
     calls: bool,
-    /// Reads and writes rows only, and was read to its end.
+    /// The text only reads and writes rows, and was read to its end.
     data: bool,
 }
 
 impl Redacted {
-    /// The procedure that it calls.
+    /// The name of the called procedure, if the text is a single CALL.
     pub(crate) fn procedure(&self) -> Option<&str> {
         let (_, name) = self.summary.split_once(' ').filter(|_| self.calls)?;
         Some(name)
     }
 
-    /// False if the statement may hold a secret, so that not even a choice of the application exports its literals.
+    /// Returns false if the statement may contain a secret, so that no setting exports its literals.
     ///
-    /// A secret is expected in every statement that does more than read and write rows (PRAGMA, SET, CREATE USER,
-    /// COPY …), and beside every name that speaks of one, in the text and inside its literals.
+    /// A secret is assumed in every statement that does more than read and write rows (PRAGMA, SET, CREATE USER,
+    /// COPY …), and in every text with a name that suggests one.
     pub(crate) fn may_be_verbatim(&self, sql: &str) -> bool {
-        self.data && !speaks_of_secrets(sql)
+        self.data && !secrets::mentions_secret(sql)
     }
 }
 
-/// Parts of names, in lower case: of columns, of functions that take a password or a key, of connection strings.
-const SECRETIVE: [&str; 23] = [
-    "auth",
-    "cookie",
-    "cred",
-    "crypt",
-    "cvc",
-    "cvv",
-    "dblink",
-    "digest",
-    "hmac",
-    "identified",
-    "jwt",
-    "key",
-    "md5",
-    "otp",
-    "passp",
-    "passw",
-    "pgp_",
-    "pwd",
-    "salt",
-    "secret",
-    "set_config",
-    "sha",
-    "token",
-];
-
-fn speaks_of_secrets(sql: &str) -> bool {
-    let lower = sql.to_ascii_lowercase();
-    // `://user:password@host` is one as well
-    SECRETIVE.iter().any(|part| lower.contains(part)) || lower.contains("://")
-}
-
-/// Bytes of a statement that are looked at; what is beyond is not in the text.
+/// The length of input that is read, in bytes. Longer statements are cut.
 const MAX_INPUT: usize = 32 * 1024;
 
-/// Takes the values out of a statement, and says what it does in a few words.
+/// Redacts a statement: replaces its values with `?`, drops its comments, and summarises its operations.
 ///
-/// Only what is recognised as structure is kept: keywords, names, operators, bind markers. Every literal
-/// becomes `?`, with its sign; comments go. In `IN (…)`, `VALUES (…), (…)` and `ARRAY[…]`, items and rows of one
-/// shape become one, and neighbouring values and markers become one `?`.
+/// Keywords, names, operators and bind markers are kept. A sign belongs to its value. In `IN (…)`, `VALUES (…), (…)`
+/// and `ARRAY[…]`, items and rows of equal shape are merged, and adjacent values and markers become one `?`.
 ///
-/// Where it is not certain what is a literal the text ends with `?…`: at an odd byte, a quote or comment that does
-/// not end, a backslash before a quote that a setting of the server gives its meaning. So it does behind the first
-/// words of statements that may hold secrets outside of literals: `SET`, `PRAGMA`, `ATTACH`, `DO`, `GRANT`, `CREATE
-/// USER`, `ALTER ROLE` and all that is not known to hold none; behind the table of `COPY`, and behind the name of
-/// functions, procedures and triggers. Each statement of a text of several is judged by itself.
+/// # Uncertain input
 ///
-/// Double quotes are a name's in PostgreSQL, a string's in MySQL and where the dialect is not known, and in SQLite a
-/// name's only where nothing else can stand: SQLite reads `"id"` as a string where no column has that name.
+/// The text ends with `?…` at the first token that cannot be classified with certainty: an unexpected byte, an
+/// unterminated quote or comment, a backslash before a quote whose meaning depends on a server setting. It also ends
 ///
-/// 32 KiB are read and 4 KiB written at most, in time that grows with the length. It never panics.
+/// * after the first words of statements that may contain a secret outside of a literal: `SET`, `PRAGMA`, `ATTACH`,
+///   `DO`, `GRANT`, `CREATE USER`, `ALTER ROLE`, and every statement that is not known to be safe;
+/// * after the table of `COPY`;
+/// * after the name of a function, procedure or trigger that is defined.
+///
+/// In a text of several statements, each is judged separately.
+///
+/// Double quotes enclose a name in PostgreSQL and a string in MySQL and in unknown dialects. In SQLite they enclose a
+/// name only where the grammar requires one, since SQLite reads `"id"` as a string if no such column exists.
+///
+/// # Limits
+///
+/// Reads up to 32 KiB and returns up to 4 KiB of text, in time linear in the input. Never panics.
 ///
 /// # Examples
 ///
 /// ```
-/// use hopline_sqlx::{Dialect, redact};
+/// use hopline_sqlx::redact::{Dialect, redact};
 ///
-/// let redacted = redact("SELECT * FROM cards WHERE pan = '4242' AND id IN (1, 2)", Dialect::Postgres);
-/// assert_eq!(redacted.text, "SELECT * FROM cards WHERE pan = ? AND id IN (?)");
-/// assert_eq!(redacted.summary, "SELECT cards");
+/// let insert = redact("INSERT INTO t (a, b) VALUES (1, 'x'), (2, 'y')", Dialect::MySql);
+/// assert_eq!(insert.text, "INSERT INTO t (a, b) VALUES (?)");
 ///
-/// assert_eq!(redact("ALTER USER app PASSWORD hunter2", Dialect::Postgres).text, "ALTER USER ?…");
+/// let secret = redact("ALTER USER app PASSWORD hunter2", Dialect::Postgres);
+/// assert_eq!(secret.text, "ALTER USER ?…");
 /// ```
 pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
     let mut redacted = Redacted::default();
@@ -116,18 +130,11 @@ pub fn redact(sql: &str, dialect: Dialect) -> Redacted {
     redacted
 }
 
-/// The same into memory that is there.
+/// Redacts a statement into existing buffers, so that repeated calls do not allocate.
 pub(crate) fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str, dialect: Dialect) {
-    let mut input = sql;
-    if sql.len() > MAX_INPUT {
-        let mut end = MAX_INPUT;
-        while !sql.is_char_boundary(end) {
-            end -= 1;
-        }
-        input = &sql[..end];
-    }
-    let mut text = text::Text::new(std::mem::take(&mut redacted.text), lists, input);
-    let mut summary = summary::Summary::new(std::mem::take(&mut redacted.summary));
+    let input = &sql[..sql.floor_char_boundary(MAX_INPUT)];
+    let mut text = text::TextWriter::new(std::mem::take(&mut redacted.text), lists, input);
+    let mut summary = summary::SummaryWriter::new(std::mem::take(&mut redacted.summary));
     let mut lexer = lexer::Lexer::new(input, dialect);
     let mut whole = input.len() == sql.len();
     while let Some(token) = lexer.next_token() {
@@ -140,14 +147,14 @@ pub(crate) fn redact_into(redacted: &mut Redacted, lists: &mut Lists, sql: &str,
     if !whole {
         text.cut();
     }
-    let said = summary.finish();
+    let outline = summary.finish();
     let data = whole && text.is_data();
     *redacted = Redacted {
         text: text.finish(),
         data,
-        summary: said.text,
-        writes: said.writes,
-        statements: whole.then_some(said.statements),
-        calls: said.calls,
+        summary: outline.summary,
+        writes: outline.writes,
+        statements: whole.then_some(outline.statements),
+        calls: outline.calls,
     };
 }

@@ -1,93 +1,102 @@
-//! A statement in a few words.
+//! The summary of a statement: its operations and targets, `db.query.summary`.
 
-use crate::redact::lexer::{Kind, Token};
-use crate::redact::words::Word;
+use crate::redact::keyword::Keyword;
+use crate::redact::token::{Token, TokenKind};
 
-/// Bytes of a summary at most; names are never cut.
+/// The length of a summary in bytes, as the semantic conventions limit it. Names are never cut.
 const MAX: usize = 255;
 
-/// Names that WITH defines and that are told from tables; beyond that they count as tables.
+/// The number of names defined by WITH that are distinguished from tables. Further ones count as tables.
 const MAX_OWN: usize = 32;
 
-/// Operations and targets, in the order of the text. Sees only tokens that the text keeps.
-pub(super) struct Summary<'a> {
+/// Writes operations and targets in the order of the text. Receives only tokens that the text keeps.
+pub(super) struct SummaryWriter<'a> {
     out: String,
-    /// Nothing more fits.
+    /// The limit is reached.
     full: bool,
-    /// Where the last word that was added begins, with the space before it.
+    /// The offset of the last added word, including the space before it.
     added: usize,
-    statement: Statement<'a>,
-    /// An operation that changes rows was seen.
+    statement: StatementState<'a>,
+    /// An operation that changes rows occurred.
     writes: bool,
-    /// How many statements there are, and whether the first is a call.
+    /// The number of statements so far.
     statements: usize,
+    /// One of them is a CALL.
     calls: bool,
 }
 
+/// The state of the current statement.
 #[derive(Default)]
-struct Statement<'a> {
-    /// Its first word was seen.
+struct StatementState<'a> {
+    /// The first word was read.
     begun: bool,
+    /// The next word is a target.
     expects_target: bool,
-    /// How many brackets are open.
+    /// The number of open brackets.
     depth: usize,
-    /// In a FROM clause that began at this depth, a comma is followed by another target.
+    /// The depth of the current FROM clause, in which a comma is followed by another target.
     from: Option<usize>,
-    /// By depth, up to 63: open brackets that belong to a function, whose FROM has no target.
+    /// A bit for each depth up to 63: the brackets belong to a function, whose FROM has no target.
     functions: u64,
-    /// The last operation: USING names a target in some.
-    operation: Option<Word>,
-    /// CREATE and its kin, until what they are about is named.
+    /// The last operation. USING names a target in some operations.
+    operation: Option<Keyword>,
+    /// A definition (CREATE, ALTER, DROP …) whose object is not yet named.
     defines: bool,
-    /// Names that the statement itself defines, with WITH.
+    /// Names defined by WITH.
     own: Vec<&'a str>,
-    /// Before the operation that WITH stands before.
+    /// In the WITH clause, before the operation.
     with: bool,
-    /// The next word is such a name.
+    /// The next word is a name defined by WITH.
     expects_own: bool,
-    /// The word before, if one was.
-    last: Option<Word>,
-    /// A target is being read: a dot goes on with it.
+    /// The previous token, if it is a word.
+    last: Option<Keyword>,
+    /// The previous token is part of a target, which a dot continues.
     in_target: bool,
-    /// REPLACE or INSERT in a statement: an operation, unless brackets follow and it is a function.
-    pending: Option<(&'a str, Word)>,
+    /// REPLACE or INSERT inside a statement: an operation, unless a bracket follows and it is a function.
+    pending: Option<(&'a str, Keyword)>,
 }
 
-/// What a summary says beside its words.
-pub(super) struct Said {
-    pub(super) text: String,
+/// The summary, and facts about the statement that were found on the way.
+pub(super) struct Outline {
+    pub(super) summary: String,
+    /// An operation changes rows.
     pub(super) writes: bool,
+    /// The number of statements.
     pub(super) statements: usize,
-    /// It is one statement, which calls a procedure.
+    /// The text is a single CALL.
     pub(super) calls: bool,
 }
 
-impl<'a> Summary<'a> {
-    /// Writes into this text, whose memory is used again.
+impl<'a> SummaryWriter<'a> {
+    /// Writes into `out`, whose memory is reused.
     pub(super) fn new(mut out: String) -> Self {
         out.clear();
         Self {
             out,
             full: false,
             added: 0,
-            statement: Statement::default(),
+            statement: StatementState::default(),
             writes: false,
             statements: 0,
             calls: false,
         }
     }
 
+    /// Reads a token.
     pub(super) fn token(&mut self, token: &Token<'a>) {
         if let Some((text, word)) = self.statement.pending.take()
-            && token.kind != Kind::Symbol("(")
+            && token.kind != TokenKind::Symbol("(")
         {
             self.operation(text, word);
         }
         match token.kind {
-            Kind::Word(text, word) => self.word(text, word),
-            Kind::Name(name) => self.name(name),
-            Kind::Symbol(symbol) => self.symbol(symbol),
-            Kind::Literal | Kind::Placeholder(_) | Kind::Sign(_) | Kind::Unclear => {
+            TokenKind::Word(text, word) => self.word(text, word),
+            TokenKind::Name(name) => self.name(name),
+            TokenKind::Symbol(symbol) => self.symbol(symbol),
+            TokenKind::Literal
+            | TokenKind::Placeholder(_)
+            | TokenKind::Sign(_)
+            | TokenKind::Unclear => {
                 self.statement.expects_target = false;
                 self.statement.last = None;
                 self.statement.in_target = false;
@@ -95,21 +104,21 @@ impl<'a> Summary<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Said {
-        Said {
-            text: self.out,
+    pub(super) fn finish(self) -> Outline {
+        Outline {
+            summary: self.out,
             writes: self.writes,
             statements: self.statements,
             calls: self.calls && self.statements == 1,
         }
     }
 
-    fn word(&mut self, text: &'a str, word: Word) {
+    fn word(&mut self, text: &'a str, word: Keyword) {
         let last = self.statement.last.replace(word);
         if !self.statement.begun {
             return self.first_word(text, word);
         }
-        if self.statement.expects_own && word != Word::Recursive {
+        if self.statement.expects_own && word != Keyword::Recursive {
             self.statement.expects_own = false;
             if self.statement.own.len() < MAX_OWN {
                 self.statement.own.push(text);
@@ -120,14 +129,17 @@ impl<'a> Summary<'a> {
             return self.target(text);
         }
         if self.begins_operation(word, last) {
-            if matches!(word, Word::Replace | Word::Insert) {
+            if matches!(word, Keyword::Replace | Keyword::Insert) {
                 self.statement.pending = Some((text, word));
             } else {
                 self.operation(text, word);
             }
             return;
         }
-        if matches!(word, Word::From | Word::Join | Word::Into | Word::Using) {
+        if matches!(
+            word,
+            Keyword::From | Keyword::Join | Keyword::Into | Keyword::Using
+        ) {
             self.clause(word, last);
         } else if self.statement.defines {
             self.definition(text, word);
@@ -135,17 +147,17 @@ impl<'a> Summary<'a> {
             let passed_over =
                 matches!(
                     word,
-                    Word::Abort
-                        | Word::Exists
-                        | Word::Fail
-                        | Word::If
-                        | Word::Ignore
-                        | Word::Lateral
-                        | Word::Not
-                        | Word::Only
-                        | Word::Or
-                        | Word::Replace
-                        | Word::Rollback
+                    Keyword::Abort
+                        | Keyword::Exists
+                        | Keyword::Fail
+                        | Keyword::If
+                        | Keyword::Ignore
+                        | Keyword::Lateral
+                        | Keyword::Not
+                        | Keyword::Only
+                        | Keyword::Or
+                        | Keyword::Replace
+                        | Keyword::Rollback
                 ) || is_one_of(&["DELAYED", "HIGH_PRIORITY", "LOW_PRIORITY", "QUICK"], text);
             if is_one_of(&["DUMPFILE", "OUTFILE"], text) {
                 self.statement.expects_target = false;
@@ -156,17 +168,17 @@ impl<'a> Summary<'a> {
             self.statement.in_target = false;
             let ends_from = matches!(
                 word,
-                Word::Conflict
-                    | Word::Group
-                    | Word::Having
-                    | Word::Key
-                    | Word::Limit
-                    | Word::Order
-                    | Word::Returning
-                    | Word::Set
-                    | Word::Union
-                    | Word::Values
-                    | Word::Where
+                Keyword::Conflict
+                    | Keyword::Group
+                    | Keyword::Having
+                    | Keyword::Key
+                    | Keyword::Limit
+                    | Keyword::Order
+                    | Keyword::Returning
+                    | Keyword::Set
+                    | Keyword::Union
+                    | Keyword::Values
+                    | Keyword::Where
             );
             if ends_from {
                 self.statement.from = None;
@@ -174,7 +186,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn first_word(&mut self, text: &'a str, word: Word) {
+    fn first_word(&mut self, text: &'a str, word: Keyword) {
         let statement = &mut self.statement;
         let explained = statement.operation.is_some();
         if explained && statement.depth > 0 && (word.explains() || !word.begins_kept()) {
@@ -183,55 +195,64 @@ impl<'a> Summary<'a> {
         self.statements += usize::from(!explained);
         self.writes |= word.writes();
         statement.begun = !word.explains();
-        // what is described has a name of parts, as what is explained has a target
+        // a described table may have a qualified name, as the target of an explained statement
         statement.in_target = explained && statement.begun && !word.begins_kept();
         statement.operation = Some(word);
-        statement.with = word == Word::With;
+        statement.with = word == Keyword::With;
         statement.expects_own = statement.with;
         statement.defines = matches!(
             word,
-            Word::Alter | Word::Create | Word::Drop | Word::Lock | Word::Refresh | Word::Truncate
+            Keyword::Alter
+                | Keyword::Create
+                | Keyword::Drop
+                | Keyword::Lock
+                | Keyword::Refresh
+                | Keyword::Truncate
         );
         statement.expects_target = matches!(
             word,
-            Word::Call
-                | Word::Copy
-                | Word::Insert
-                | Word::Lock
-                | Word::Replace
-                | Word::Table
-                | Word::Truncate
-                | Word::Update
+            Keyword::Call
+                | Keyword::Copy
+                | Keyword::Insert
+                | Keyword::Lock
+                | Keyword::Replace
+                | Keyword::Table
+                | Keyword::Truncate
+                | Keyword::Update
         );
-        statement.from = (word == Word::Update).then_some(statement.depth);
-        self.calls |= word == Word::Call;
+        statement.from = (word == Keyword::Update).then_some(statement.depth);
+        self.calls |= word == Keyword::Call;
         let is_option = word.explains()
             && !matches!(
                 word,
-                Word::Analyse | Word::Analyze | Word::Desc | Word::Describe | Word::Explain
+                Keyword::Analyse
+                    | Keyword::Analyze
+                    | Keyword::Desc
+                    | Keyword::Describe
+                    | Keyword::Explain
             );
         if !(statement.with || is_option) {
             self.add(text);
         }
     }
 
-    fn begins_operation(&self, word: Word, last: Option<Word>) -> bool {
+    fn begins_operation(&self, word: Keyword, last: Option<Keyword>) -> bool {
         let part_of_clause = matches!(
             last,
             Some(
-                Word::After
-                    | Word::Before
-                    | Word::Do
-                    | Word::Instead
-                    | Word::Key
-                    | Word::No
-                    | Word::Of
-                    | Word::On
-                    | Word::Or
-                    | Word::Then
+                Keyword::After
+                    | Keyword::Before
+                    | Keyword::Do
+                    | Keyword::Instead
+                    | Keyword::Key
+                    | Keyword::No
+                    | Keyword::Of
+                    | Keyword::On
+                    | Keyword::Or
+                    | Keyword::Then
             )
         );
-        let locks = last == Some(Word::For) && word == Word::Update;
+        let locks = last == Some(Keyword::For) && word == Keyword::Update;
         word.is_operation()
             && !part_of_clause
             && !locks
@@ -239,43 +260,46 @@ impl<'a> Summary<'a> {
             && !self.statement.defines
     }
 
-    fn operation(&mut self, text: &str, word: Word) {
+    fn operation(&mut self, text: &str, word: Keyword) {
         self.writes |= word.writes();
         let depth = self.statement.depth;
         self.statement.functions &= !bit(depth);
         self.statement.with &= depth > 0;
         self.statement.operation = Some(word);
-        self.statement.from = (word == Word::Update).then_some(depth);
+        self.statement.from = (word == Keyword::Update).then_some(depth);
         self.statement.in_target = false;
-        self.statement.expects_target = matches!(word, Word::Insert | Word::Replace | Word::Update);
+        self.statement.expects_target =
+            matches!(word, Keyword::Insert | Keyword::Replace | Keyword::Update);
         self.add(text);
     }
 
-    fn clause(&mut self, word: Word, last: Option<Word>) {
+    fn clause(&mut self, word: Keyword, last: Option<Keyword>) {
         let statement = &mut self.statement;
         let in_function = statement.functions & bit(statement.depth) != 0;
         statement.in_target = false;
-        let joins =
-            word == Word::Using && !matches!(statement.operation, Some(Word::Merge | Word::Delete));
-        if in_function || joins || matches!(last, Some(Word::Distinct | Word::Not)) {
+        let joins = word == Keyword::Using
+            && !matches!(statement.operation, Some(Keyword::Merge | Keyword::Delete));
+        if in_function || joins || matches!(last, Some(Keyword::Distinct | Keyword::Not)) {
             return;
         }
         statement.expects_target = true;
         match word {
-            Word::From | Word::Using => statement.from = Some(statement.depth),
-            Word::Into => statement.from = None,
+            Keyword::From | Keyword::Using => statement.from = Some(statement.depth),
+            Keyword::Into => statement.from = None,
             _ => {}
         }
     }
 
-    /// What a definition is about, then its name.
-    fn definition(&mut self, text: &str, word: Word) {
+    /// Reads the kind of object of a definition, then its name.
+    fn definition(&mut self, text: &str, word: Keyword) {
         let about = word.is_plain_object()
             || word.is_bodied_object()
-            || matches!(word, Word::Database | Word::Role | Word::User);
-        // the word may be left out of these
-        let optional = matches!(self.statement.operation, Some(Word::Lock | Word::Truncate))
-            && (word == Word::Table || is_one_of(&["TABLES"], text));
+            || matches!(word, Keyword::Database | Keyword::Role | Keyword::User);
+        // TABLE is optional in these
+        let optional = matches!(
+            self.statement.operation,
+            Some(Keyword::Lock | Keyword::Truncate)
+        ) && (word == Keyword::Table || is_one_of(&["TABLES"], text));
         if optional || (about && !self.statement.expects_target) {
             self.add(text);
             self.statement.expects_target = true;
@@ -327,13 +351,13 @@ impl<'a> Summary<'a> {
                     !last.is_no_operand()
                         && !matches!(
                             last,
-                            Word::Array
-                                | Word::Exists
-                                | Word::Into
-                                | Word::Join
-                                | Word::Lateral
-                                | Word::Union
-                                | Word::With
+                            Keyword::Array
+                                | Keyword::Exists
+                                | Keyword::Into
+                                | Keyword::Join
+                                | Keyword::Lateral
+                                | Keyword::Union
+                                | Keyword::With
                         )
                 });
                 statement.functions &= !bit(statement.depth);
@@ -353,7 +377,7 @@ impl<'a> Summary<'a> {
                 statement.expects_target |= statement.from == Some(statement.depth);
             }
             "." if statement.in_target => self.append("."),
-            ";" => self.statement = Statement::default(),
+            ";" => self.statement = StatementState::default(),
             _ => statement.in_target = false,
         }
     }
@@ -373,7 +397,7 @@ impl<'a> Summary<'a> {
 
     fn append(&mut self, piece: &str) {
         if self.out.len() + piece.len() > MAX {
-            // a name is left out rather than cut
+            // drop the whole name rather than cut it
             self.out.truncate(self.added);
             self.full = true;
         }
@@ -385,12 +409,12 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Case-insensitively, for words that mean nothing anywhere else.
+/// Compares case-insensitively, for words that are keywords here only.
 fn is_one_of(words: &[&str], text: &str) -> bool {
     words.iter().any(|known| known.eq_ignore_ascii_case(text))
 }
 
-/// Of this depth; none beyond 63.
+/// The bit of a depth. 0 beyond 63.
 fn bit(depth: usize) -> u64 {
     u32::try_from(depth)
         .ok()

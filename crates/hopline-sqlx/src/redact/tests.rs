@@ -1,10 +1,10 @@
-//! What only this crate asks of a statement; texts and summaries are tested from outside.
+//! Facts about a statement that only this crate uses. Texts and summaries are tested in `tests/redaction.rs`.
 
+use super::Dialect::{MySql, Other, Postgres, Sqlite};
 use super::redact;
-use crate::database::Dialect::{MySql, Other, Postgres, Sqlite};
 
 #[test]
-fn no_token_is_larger_than_the_bound() {
+fn no_token_exceeds_the_limit() {
     for sql in [
         "w".repeat(30_000),
         format!("SELECT \"{}\"", "n".repeat(30_000)),
@@ -17,7 +17,7 @@ fn no_token_is_larger_than_the_bound() {
 }
 
 #[test]
-fn writes_are_told_from_reads() {
+fn writes_are_distinguished_from_reads() {
     let writes = |sql| redact(sql, Postgres).writes;
     for sql in [
         "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
@@ -40,7 +40,7 @@ fn writes_are_told_from_reads() {
 }
 
 #[test]
-fn statements_are_counted_where_all_were_read() {
+fn statements_are_counted_if_all_were_read() {
     for (sql, count) in [
         ("", Some(0)),
         ("SELECT 1", Some(1)),
@@ -56,7 +56,7 @@ fn statements_are_counted_where_all_were_read() {
 }
 
 #[test]
-fn a_procedure_is_named_where_it_is_all_that_is_done() {
+fn a_single_call_names_its_procedure() {
     for (sql, procedure) in [
         ("CALL ship_order($1)", Some("ship_order")),
         ("call s.`p`(?)", Some("s.`p`")),

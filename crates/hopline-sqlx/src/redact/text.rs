@@ -1,121 +1,127 @@
-//! The text that is kept.
+//! The redacted text, `db.query.text`. The state machine of a statement, [`Phase`], decides which tokens are kept.
 
-use crate::redact::lexer::{Kind, Token};
+use crate::redact::keyword::Keyword;
 use crate::redact::lists::{Edit, List, Lists};
-use crate::redact::words::Word;
+use crate::redact::token::{Token, TokenKind};
 
-/// Bytes of text that are kept at most.
+/// The length of redacted text, in bytes.
 const MAX_OUTPUT: usize = 4 * 1024;
 
-/// What becomes of the text with a token.
+/// The effect of a token on the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
+    /// The token was written, or merged with another.
     Kept,
-    /// Nothing is kept any more.
+    /// The text ends before this token.
     Cut,
 }
 
-pub(super) struct Text<'m> {
+/// Writes the redacted text, token by token.
+pub(super) struct TextWriter<'m> {
     out: String,
-    statement: Statement,
+    phase: Phase,
     last: Last,
     lists: &'m mut Lists,
-    /// Where signs begin that belong to a value if one follows, and whether a space stood before them.
+    /// The offset of signs that belong to a value if one follows, and whether a space precedes them.
     sign: Option<(usize, bool)>,
-    /// CREATE, ALTER or DROP, while that matters.
-    verb: Word,
-    /// Brackets that are open in the options of EXPLAIN.
+    /// The first word of a definition: CREATE, ALTER or DROP.
+    verb: Keyword,
+    /// The number of open brackets in the options of EXPLAIN.
     options: usize,
-    /// Brackets that are open in the query that COPY is given.
+    /// The number of open brackets in the query of COPY.
     copied: usize,
-    /// No statement was seen that does more than read and write rows.
+    /// All statements so far only read and write rows.
     data: bool,
 }
 
+/// The position in the grammar of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Statement {
-    /// The next word says what it is.
+enum Phase {
+    /// Before the first word.
     New,
-    /// Behind EXPLAIN and the like, whose options may stand in brackets: the next word outside of them is one more
-    /// option, the statement, or a table.
+    /// After EXPLAIN or DESCRIBE, and their options, which may be in brackets: another option, the statement or a table
+    /// follows.
     Explains,
-    /// CREATE, ALTER or DROP: the next word says of what.
+    /// After CREATE, ALTER or DROP: the kind of object follows.
     Defines,
-    /// The same for a virtual table, whose module is the last that is kept.
+    /// In the definition of a virtual table, which is kept up to the name of its module.
     Virtual,
-    /// A definition is kept, its clauses watched.
+    /// In a definition that is kept, unless a clause contains a secret.
     Definition,
-    /// BEGIN or START: nothing but how.
+    /// After BEGIN or START: only options are kept.
     Begins,
-    /// A name, perhaps with a qualifier, is the last that is kept.
+    /// Before a name, possibly qualified, after which the text ends.
     Named,
-    /// That name was seen; a dot goes on with it.
+    /// After that name; a dot continues it.
     NameSeen,
-    /// COPY: the statement in brackets, or a table.
+    /// After COPY: a query in brackets or a table follows.
     Copies,
-    /// What follows is not kept.
+    /// No further token is kept.
     Closed,
+    /// In a statement whose tokens are all kept.
     Known,
 }
 
+/// The previous token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
-    Word(Word),
+    Word(Keyword),
     Literal,
     Dot,
-    /// The sign between a clause and its secret.
+    /// The equals sign between a clause and its secret.
     Assigns,
     Other,
 }
 
-impl<'m> Text<'m> {
-    /// Writes into this text, whose memory is used again, as that of the lists is.
+impl<'m> TextWriter<'m> {
+    /// Writes into `out`, whose memory is reused, as that of `lists` is.
     pub(super) fn new(mut out: String, lists: &'m mut Lists, sql: &str) -> Self {
         out.clear();
         lists.clear();
         out.reserve(sql.len().min(MAX_OUTPUT) + MARK.len() + 1);
         Self {
             out,
-            statement: Statement::New,
+            phase: Phase::New,
             last: Last::Other,
             lists,
             sign: None,
-            verb: Word::Any,
+            verb: Keyword::Any,
             options: 0,
             copied: 0,
             data: true,
         }
     }
 
-    /// True if all statements so far read and write rows and do nothing else.
+    /// Returns true if all statements so far only read and write rows.
     pub(super) fn is_data(&self) -> bool {
         self.data
     }
 
+    /// Writes a token, or decides that the text ends here.
     pub(super) fn token(&mut self, token: &Token<'_>) -> Verdict {
         if self.out.len() + 1 + token.len() > MAX_OUTPUT {
             return Verdict::Cut;
         }
-        if self.statement == Statement::Closed && token.kind != Kind::Symbol(";") {
+        if self.phase == Phase::Closed && token.kind != TokenKind::Symbol(";") {
             return Verdict::Cut;
         }
-        if self.statement == Statement::NameSeen
-            && !matches!(token.kind, Kind::Symbol("." | ";"))
+        if self.phase == Phase::NameSeen
+            && !matches!(token.kind, TokenKind::Symbol("." | ";"))
             && self.last != Last::Dot
         {
             return Verdict::Cut;
         }
-        let goes_on = matches!(token.kind, Kind::Symbol("(" | "," | ")"))
-            || matches!(token.kind, Kind::Word(_, Word::Row));
-        if !goes_on {
+        let continues_rows = matches!(token.kind, TokenKind::Symbol("(" | "," | ")"))
+            || matches!(token.kind, TokenKind::Word(_, Keyword::Row));
+        if !continues_rows {
             self.end_rows();
         }
         let verdict = match token.kind {
-            Kind::Unclear => Verdict::Cut,
-            Kind::Word(text, word) => self.word(text, word, token.spaced),
-            Kind::Name(name) => self.name(name, token.spaced),
-            Kind::Literal => self.literal(token.spaced),
-            Kind::Placeholder(marker) => {
+            TokenKind::Unclear => Verdict::Cut,
+            TokenKind::Word(text, word) => self.word(text, word, token.spaced),
+            TokenKind::Name(name) => self.name(name, token.spaced),
+            TokenKind::Literal => self.literal(token.spaced),
+            TokenKind::Placeholder(marker) => {
                 let at = self.put(marker, token.spaced);
                 if self.sign.is_some() {
                     self.lists.other(at, "");
@@ -124,56 +130,58 @@ impl<'m> Text<'m> {
                 self.last = Last::Other;
                 self.unless_outside_of_brackets()
             }
-            Kind::Sign(sign) => {
+            TokenKind::Sign(sign) => {
                 let at = self.out.len();
                 self.put(sign, token.spaced);
                 self.sign.get_or_insert((at, token.spaced));
                 self.last = Last::Other;
                 return self.unless_outside_of_brackets();
             }
-            Kind::Symbol(symbol) => self.symbol(symbol, token.spaced),
+            TokenKind::Symbol(symbol) => self.symbol(symbol, token.spaced),
         };
         self.sign = None;
         verdict
     }
 
-    /// Says that something is missing here.
+    /// Marks that the rest of the statement is omitted.
     pub(super) fn cut(&mut self) {
         self.end_rows();
         self.put(MARK, true);
     }
 
+    /// The finished text.
     pub(super) fn finish(mut self) -> String {
         self.end_rows();
         self.out.truncate(self.out.trim_end().len());
         self.out
     }
 
-    fn word(&mut self, text: &str, word: Word, spaced: bool) -> Verdict {
+    fn word(&mut self, text: &str, word: Keyword, spaced: bool) -> Verdict {
         let last = std::mem::replace(&mut self.last, Last::Word(word));
-        match self.statement {
-            Statement::New => return self.first_word(text, word, spaced),
-            Statement::Explains => return self.explained(text, word, spaced),
-            Statement::Defines => return self.defined(text, word, spaced),
-            Statement::Named => {
+        match self.phase {
+            Phase::New => return self.first_word(text, word, spaced),
+            Phase::Explains => return self.explained(text, word, spaced),
+            Phase::Defines => return self.defined(text, word, spaced),
+            Phase::Named => {
                 self.put(text, spaced);
                 if !word.is_before_object_name() {
-                    self.statement = Statement::NameSeen;
+                    self.phase = Phase::NameSeen;
                 }
                 return Verdict::Kept;
             }
-            Statement::Copies => {
-                self.statement = Statement::NameSeen;
+            Phase::Copies => {
+                self.phase = Phase::NameSeen;
                 self.put(text, spaced);
                 return Verdict::Kept;
             }
-            Statement::Begins if !word.begins_transaction() => return Verdict::Cut,
-            Statement::Virtual if word == Word::Using => self.statement = Statement::Named,
-            Statement::Definition if is_secret_clause(last, word) => return Verdict::Cut,
-            Statement::Definition if word == Word::Select => self.statement = Statement::Known,
+            Phase::Begins if !word.begins_transaction() => return Verdict::Cut,
+            Phase::Virtual if word == Keyword::Using => self.phase = Phase::Named,
+            Phase::Definition if is_secret_clause(last, word) => return Verdict::Cut,
+            Phase::Definition if word == Keyword::Select => self.phase = Phase::Known,
             _ => {}
         }
-        let truth = matches!(word, Word::True | Word::False) && last != Last::Word(Word::Is);
+        let truth =
+            matches!(word, Keyword::True | Keyword::False) && last != Last::Word(Keyword::Is);
         if truth {
             let at = self.put("?", spaced);
             self.lists.value(at);
@@ -181,42 +189,44 @@ impl<'m> Text<'m> {
         }
         let at = self.put(text, spaced);
         match word {
-            Word::Null | Word::Default => self.lists.value(at),
-            Word::Row if self.lists.begins_item() => {}
+            Keyword::Null | Keyword::Default => self.lists.value(at),
+            Keyword::Row if self.lists.begins_item() => {}
             _ => self.lists.other(at, text),
         }
-        if word == Word::Not && last == Last::Word(Word::Is) {
+        if word == Keyword::Not && last == Last::Word(Keyword::Is) {
             self.last = last;
         }
-        if matches!(word, Word::Values | Word::Value) {
+        if matches!(word, Keyword::Values | Keyword::Value) {
             self.lists.begin_rows(self.out.len());
         }
         Verdict::Kept
     }
 
-    fn first_word(&mut self, text: &str, word: Word, spaced: bool) -> Verdict {
+    fn first_word(&mut self, text: &str, word: Keyword, spaced: bool) -> Verdict {
         let at = self.put(text, spaced);
         self.lists.other(at, text);
         self.verb = word;
         self.data &= word.is_data();
-        self.statement = match word {
-            Word::Copy => Statement::Copies,
-            Word::Explain | Word::Analyze | Word::Analyse | Word::Describe | Word::Desc => {
-                Statement::Explains
-            }
-            Word::Create | Word::Alter | Word::Drop => Statement::Defines,
-            Word::Begin | Word::Start => Statement::Begins,
-            Word::Values => {
+        self.phase = match word {
+            Keyword::Copy => Phase::Copies,
+            Keyword::Explain
+            | Keyword::Analyze
+            | Keyword::Analyse
+            | Keyword::Describe
+            | Keyword::Desc => Phase::Explains,
+            Keyword::Create | Keyword::Alter | Keyword::Drop => Phase::Defines,
+            Keyword::Begin | Keyword::Start => Phase::Begins,
+            Keyword::Values => {
                 self.lists.begin_rows(self.out.len());
-                Statement::Known
+                Phase::Known
             }
-            word if word.begins_kept() => Statement::Known,
-            _ => Statement::Closed,
+            word if word.begins_kept() => Phase::Known,
+            _ => Phase::Closed,
         };
         Verdict::Kept
     }
 
-    fn explained(&mut self, text: &str, word: Word, spaced: bool) -> Verdict {
+    fn explained(&mut self, text: &str, word: Keyword, spaced: bool) -> Verdict {
         let option = word.explains() || (self.options > 0 && !word.begins_kept());
         if option {
             self.put(text, spaced);
@@ -226,53 +236,52 @@ impl<'m> Text<'m> {
             return self.first_word(text, word, spaced);
         }
         self.put(text, spaced);
-        self.statement = Statement::NameSeen;
+        self.phase = Phase::NameSeen;
         Verdict::Kept
     }
 
-    fn defined(&mut self, text: &str, word: Word, spaced: bool) -> Verdict {
+    fn defined(&mut self, text: &str, word: Keyword, spaced: bool) -> Verdict {
         self.put(text, spaced);
-        let drops = self.verb == Word::Drop;
-        self.statement = match word {
-            Word::Virtual => {
-                // said of what follows, which is a table
-                self.verb = Word::Virtual;
-                Statement::Defines
+        let drops = self.verb == Keyword::Drop;
+        self.phase = match word {
+            Keyword::Virtual => {
+                // the kind of object, TABLE, follows
+                self.verb = Keyword::Virtual;
+                Phase::Defines
             }
-            word if word.is_modifier() => Statement::Defines,
-            Word::Table if self.verb == Word::Virtual => Statement::Virtual,
-            Word::Database if self.verb == Word::Alter => Statement::Named,
-            Word::Database => Statement::Definition,
-            word if word.is_plain_object() => Statement::Definition,
-            word if word.is_bodied_object() || matches!(word, Word::User | Word::Role) => {
+            word if word.is_modifier() => Phase::Defines,
+            Keyword::Table if self.verb == Keyword::Virtual => Phase::Virtual,
+            Keyword::Database if self.verb == Keyword::Alter => Phase::Named,
+            Keyword::Database => Phase::Definition,
+            word if word.is_plain_object() => Phase::Definition,
+            word if word.is_bodied_object() || matches!(word, Keyword::User | Keyword::Role) => {
                 match (drops, word.is_bodied_object()) {
-                    (true, _) => Statement::Definition,
-                    (false, true) => Statement::Named,
-                    (false, false) => Statement::Closed,
+                    (true, _) => Phase::Definition,
+                    (false, true) => Phase::Named,
+                    (false, false) => Phase::Closed,
                 }
             }
-            _ => Statement::Closed,
+            _ => Phase::Closed,
         };
         Verdict::Kept
     }
 
     fn name(&mut self, name: &str, spaced: bool) -> Verdict {
-        let secret =
-            self.statement == Statement::Definition && is_secret_clause(self.last, Word::Any);
-        if secret || self.statement == Statement::Begins {
+        let secret = self.phase == Phase::Definition && is_secret_clause(self.last, Keyword::Any);
+        if secret || self.phase == Phase::Begins {
             return Verdict::Cut;
         }
         let at = self.put(name, spaced);
         self.lists.other(at, name);
         self.last = Last::Other;
-        match self.statement {
-            Statement::Named | Statement::Copies | Statement::Explains => {
-                self.statement = Statement::NameSeen;
+        match self.phase {
+            Phase::Named | Phase::Copies | Phase::Explains => {
+                self.phase = Phase::NameSeen;
             }
-            // no word says what it is
-            Statement::New | Statement::Defines => {
+            // a statement that begins with a quoted name is unknown
+            Phase::New | Phase::Defines => {
                 self.data = false;
-                self.statement = Statement::Closed;
+                self.phase = Phase::Closed;
             }
             _ => {}
         }
@@ -281,7 +290,7 @@ impl<'m> Text<'m> {
 
     fn literal(&mut self, spaced: bool) -> Verdict {
         if self.last == Last::Literal && self.sign.is_none() {
-            // strings that follow each other are one
+            // adjacent strings are one value
             return Verdict::Kept;
         }
         let mut spaced = spaced;
@@ -295,12 +304,11 @@ impl<'m> Text<'m> {
         self.unless_outside_of_brackets()
     }
 
-    /// Options in brackets, and what a statement begins with, hold values and operators; else no word said yet what
-    /// this is.
+    /// Ends a statement whose kind is still unknown. In brackets, values and operators are options or operands.
     fn unless_outside_of_brackets(&mut self) -> Verdict {
-        match self.statement {
-            Statement::New | Statement::Defines | Statement::Named | Statement::Copies => {
-                self.statement = Statement::Closed;
+        match self.phase {
+            Phase::New | Phase::Defines | Phase::Named | Phase::Copies => {
+                self.phase = Phase::Closed;
             }
             _ => {}
         }
@@ -322,7 +330,7 @@ impl<'m> Text<'m> {
             }
             "[" => {
                 let at = self.put("[", spaced);
-                let list = if last == Last::Word(Word::Array) {
+                let list = if last == Last::Word(Keyword::Array) {
                     List::Set
                 } else {
                     List::No
@@ -335,7 +343,7 @@ impl<'m> Text<'m> {
                 self.end_rows();
                 self.out.truncate(self.out.trim_end().len());
                 self.out.push(';');
-                self.statement = Statement::New;
+                self.phase = Phase::New;
                 self.lists.clear();
                 (self.options, self.copied) = (0, 0);
             }
@@ -345,7 +353,7 @@ impl<'m> Text<'m> {
                 self.put(",", spaced);
             }
             _ => {
-                if self.statement == Statement::Begins {
+                if self.phase == Phase::Begins {
                     return Verdict::Cut;
                 }
                 let at = self.put(symbol, spaced);
@@ -360,7 +368,7 @@ impl<'m> Text<'m> {
 
     fn open(&mut self, last: Last, spaced: bool) {
         let list = match last {
-            Last::Word(Word::In) => List::Set,
+            Last::Word(Keyword::In) => List::Set,
             _ if self.lists.begins_item() => List::Row,
             _ => List::No,
         };
@@ -369,14 +377,14 @@ impl<'m> Text<'m> {
         if self.copied > 0 {
             self.copied += 1;
         }
-        match self.statement {
-            Statement::Explains => self.options += 1,
-            Statement::Copies => {
+        match self.phase {
+            Phase::Explains => self.options += 1,
+            Phase::Copies => {
                 self.copied = 1;
-                self.statement = Statement::New;
+                self.phase = Phase::New;
             }
-            Statement::Named | Statement::Defines | Statement::Begins => {
-                self.statement = Statement::Closed;
+            Phase::Named | Phase::Defines | Phase::Begins => {
+                self.phase = Phase::Closed;
             }
             _ => {}
         }
@@ -387,13 +395,13 @@ impl<'m> Text<'m> {
         let shortened = edit != Edit::Stay;
         self.edit(edit);
         self.put(symbol, spaced && !shortened);
-        if self.statement == Statement::Explains {
+        if self.phase == Phase::Explains {
             self.options = self.options.saturating_sub(1);
         }
         if self.copied > 0 && symbol == ")" {
             self.copied -= 1;
             if self.copied == 0 {
-                self.statement = Statement::Closed;
+                self.phase = Phase::Closed;
             }
         }
     }
@@ -409,7 +417,7 @@ impl<'m> Text<'m> {
         }
     }
 
-    /// Something other than one more row follows.
+    /// Ends the rows of VALUES, before any token that does not continue them.
     #[inline]
     fn end_rows(&mut self) {
         if !self.lists.in_rows() {
@@ -420,7 +428,7 @@ impl<'m> Text<'m> {
         self.lists.end_rows();
     }
 
-    /// Answers where it begins.
+    /// Appends a piece and returns its offset.
     fn put(&mut self, piece: &str, spaced: bool) -> usize {
         if spaced && !matches!(self.out.as_bytes().last(), None | Some(b' ')) {
             self.out.push(' ');
@@ -431,13 +439,13 @@ impl<'m> Text<'m> {
     }
 }
 
-/// `PASSWORD abc` and `PASSWORD = abc`, where `password TEXT` is a column.
-fn is_secret_clause(last: Last, word: Word) -> bool {
+/// Returns true for `PASSWORD abc` and `PASSWORD = abc`, but not for the column `password TEXT`.
+fn is_secret_clause(last: Last, word: Keyword) -> bool {
     match last {
         Last::Word(last) => last.is_secretive() && !word.follows_column(),
         last => last == Last::Assigns,
     }
 }
 
-/// What stands for all that is not kept.
+/// Marks omitted text.
 const MARK: &str = "?…";

@@ -11,7 +11,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::SpanData;
-use hopline_sqlx::Dialect;
+use hopline_sqlx::redact::Dialect;
 use hopline_testing::Spans;
 use sqlx::AssertSqlSafe;
 use sqlx::pool::PoolOptions;

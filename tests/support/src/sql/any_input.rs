@@ -1,6 +1,6 @@
 //! Redaction of any input, SQL or not. For fuzzing, and to replay its seeds.
 
-use hopline_sqlx::{Dialect, redact};
+use hopline_sqlx::redact::{Dialect, redact};
 
 /// All dialects.
 pub const DIALECTS: [Dialect; 4] = [

@@ -5,7 +5,7 @@
 mod pieces;
 mod statements;
 
-use hopline_sqlx::Dialect::{self, MySql, Postgres, Sqlite};
+use hopline_sqlx::redact::Dialect::{self, MySql, Postgres, Sqlite};
 
 /// In every text, comment and secret.
 pub const TEXT: &str = "zq9";

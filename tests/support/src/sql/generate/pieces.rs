@@ -1,6 +1,6 @@
 //! Names, literals, comments and expressions.
 
-use hopline_sqlx::Dialect::{MySql, Postgres, Sqlite};
+use hopline_sqlx::redact::Dialect::{MySql, Postgres, Sqlite};
 
 use super::{Generator, TEXT};
 

@@ -1,6 +1,6 @@
 //! Whole statements, by kind.
 
-use hopline_sqlx::Dialect::{MySql, Postgres, Sqlite};
+use hopline_sqlx::redact::Dialect::{MySql, Postgres, Sqlite};
 
 use super::{Generator, NUMBER, TEXT};
 

@@ -1,22 +1,22 @@
-//! The words that mean something here, told apart once for each word of a statement.
+//! Keywords. The lexer looks each word of a statement up once; all later steps compare enum values.
 
-/// Declares them by the names they have in SQL, which is what they are looked up by.
-macro_rules! words {
+/// Declares the keywords. The variant's name is the text that is looked up, in any case.
+macro_rules! keywords {
     ($($word:ident)*) => {
-        /// A word of a statement: one of those that mean something here, or any other.
+        /// A word of a statement: a keyword that the redaction distinguishes, or [`Any`](Keyword::Any) other.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Word {
+        pub(super) enum Keyword {
             Any,
             $($word,)*
         }
 
-        const ALL: &[(u128, u8, Word)] = &[
-            $((key(stringify!($word).as_bytes()), stringify!($word).len() as u8, Word::$word),)*
+        const ALL: &[(u128, u8, Keyword)] = &[
+            $((key(stringify!($word).as_bytes()), stringify!($word).len() as u8, Keyword::$word),)*
         ];
     };
 }
 
-words! {
+keywords! {
     Abort After Aggregate All Alter Analyse Analyze And Array As Asc
     Before Begin Between Bigint Binary Blob Boolean By Bytea
     Call Cascade Case Char Character Check Citext Clob Close Column Comment Commit Committed Concurrent Concurrently
@@ -39,10 +39,10 @@ words! {
     When Where With Work Write Xor
 }
 
-use Word::*;
+use Keyword::*;
 
-impl Word {
-    /// In any case of letters.
+impl Keyword {
+    /// The keyword of a word, in any case.
     #[inline]
     pub(super) fn of(word: &str) -> Self {
         if word.len() < 2 || word.len() > LONGEST {
@@ -62,7 +62,7 @@ impl Word {
         }
     }
 
-    /// Begins a statement whose text is kept. All others may hold a secret that is not a literal.
+    /// Begins a statement whose text is kept. Any other statement may contain a secret that is not a literal.
     pub(super) fn begins_kept(self) -> bool {
         matches!(
             self,
@@ -113,7 +113,7 @@ impl Word {
         )
     }
 
-    /// Begins a statement that reads or writes rows, and does nothing else.
+    /// Begins a statement that only reads or writes rows.
     pub(super) fn is_data(self) -> bool {
         matches!(
             self,
@@ -121,7 +121,7 @@ impl Word {
         )
     }
 
-    /// Stands before the statement that is explained, or before the table that is described.
+    /// EXPLAIN, DESCRIBE, or one of their options: an explained statement or a table follows.
     pub(super) fn explains(self) -> bool {
         matches!(self, Analyse | Analyze | Desc | Describe | Explain)
             || matches!(
@@ -130,7 +130,7 @@ impl Word {
             )
     }
 
-    /// Says how a transaction begins.
+    /// An option of BEGIN or START TRANSACTION.
     pub(super) fn begins_transaction(self) -> bool {
         matches!(
             self,
@@ -157,7 +157,7 @@ impl Word {
         )
     }
 
-    /// Stands between CREATE, ALTER or DROP and what it is about.
+    /// Occurs between CREATE, ALTER or DROP and the kind of object.
     pub(super) fn is_modifier(self) -> bool {
         matches!(
             self,
@@ -181,7 +181,7 @@ impl Word {
         )
     }
 
-    /// What can be created and altered in words that hold no secret but in literals.
+    /// A kind of object whose definition contains secrets in literals only.
     pub(super) fn is_plain_object(self) -> bool {
         matches!(
             self,
@@ -189,17 +189,17 @@ impl Word {
         )
     }
 
-    /// What has a name, and behind it what is not read: a body, settings.
+    /// A kind of object whose definition is kept up to its name: a body or settings follow.
     pub(super) fn is_bodied_object(self) -> bool {
         matches!(self, Aggregate | Event | Function | Procedure | Trigger)
     }
 
-    /// Does not begin the name that a definition is about.
+    /// Precedes the name of the defined object.
     pub(super) fn is_before_object_name(self) -> bool {
         matches!(self, Concurrently | Exists | If | Not | Only)
     }
 
-    /// A clause of a definition whose operand is a secret, quoted or not.
+    /// Begins a clause of a definition whose operand is a secret, quoted or not.
     pub(super) fn is_secretive(self) -> bool {
         matches!(
             self,
@@ -207,7 +207,7 @@ impl Word {
         )
     }
 
-    /// Makes what stands before it a column, not such a clause.
+    /// Follows a column name, so that the word before is no such clause: `password TEXT`.
     pub(super) fn follows_column(self) -> bool {
         matches!(
             self,
@@ -263,7 +263,7 @@ impl Word {
         )
     }
 
-    /// Is no operand: what follows stands at the begin of one, so that a sign there is a value's.
+    /// Not an operand: an operand follows, so that a sign there belongs to a value.
     pub(super) fn is_no_operand(self) -> bool {
         matches!(
             self,
@@ -303,24 +303,25 @@ impl Word {
         )
     }
 
-    /// Begins an operation wherever it stands alone.
+    /// Begins an operation of the summary.
     pub(super) fn is_operation(self) -> bool {
         self == Select || self.writes()
     }
 
-    /// Such an operation that changes rows.
+    /// An operation that changes rows.
     pub(super) fn writes(self) -> bool {
         matches!(self, Delete | Insert | Merge | Replace | Update)
     }
 }
 
+/// The longest keyword, in bytes.
 const LONGEST: usize = 16;
 
-/// More than twice as many as there are words, so that few share one.
+/// The size of the hash table: more than twice the number of keywords, so that collisions are rare.
 const SLOTS: usize = 512;
 
-/// Each word at the slot of its key, or in the next one that was free. There are free ones, so a search ends.
-static TABLE: [(u128, u8, Word); SLOTS] = {
+/// A hash table with linear probing, built at compile time. It has free slots, so each search ends.
+static TABLE: [(u128, u8, Keyword); SLOTS] = {
     let mut table = [(0, 0, Any); SLOTS];
     let mut word = 0;
     while word < ALL.len() {
@@ -336,13 +337,13 @@ static TABLE: [(u128, u8, Word); SLOTS] = {
 
 #[inline]
 const fn slot(key: u128) -> usize {
-    // turned, for the two halves of a short word are the same
+    // rotated, since the two halves of a short word are equal
     let folded = (key as u64) ^ ((key >> 64) as u64).rotate_left(29);
     (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
 }
 
-/// 2 to 16 bytes as one number, letters in upper case; nothing else becomes a letter by that. Of one length, no two
-/// words have the same: its begin and its end, which overlap where it is short.
+/// 2 to 16 bytes as one number, with letters in upper case; no other byte becomes a letter. Made of the first and the
+/// last bytes, which overlap in short words. Words of equal length have different keys.
 #[inline]
 const fn key(word: &[u8]) -> u128 {
     const UPPER: u128 = u128::from_ne_bytes([0xdf; LONGEST]);
@@ -369,22 +370,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_is_found_in_any_case() {
+    fn each_keyword_is_found_in_any_case() {
         for (known, len, word) in ALL {
             let text = format!("{word:?}");
             assert_eq!(
                 (key(text.as_bytes()), text.len()),
                 (*known, usize::from(*len))
             );
-            assert_eq!(Word::of(&text), *word);
-            assert_eq!(Word::of(&text.to_ascii_lowercase()), *word);
-            assert_eq!(Word::of(&format!("{text}x")), Any);
+            assert_eq!(Keyword::of(&text), *word);
+            assert_eq!(Keyword::of(&text.to_ascii_lowercase()), *word);
+            assert_eq!(Keyword::of(&format!("{text}x")), Any);
         }
     }
 
-    /// Whose begin and end are those of a word, and which is longer than it.
+    /// Longer texts with the first and last bytes of a keyword.
     #[test]
-    fn what_overlaps_is_told_apart() {
+    fn texts_with_a_keywords_key_are_no_keywords() {
         for text in [
             "ININ",
             "AAAA",
@@ -396,12 +397,12 @@ mod tests {
             "I\u{4e}",
         ] {
             let expected = if text == "I\u{4e}" { In } else { Any };
-            assert_eq!(Word::of(text), expected, "{text}");
+            assert_eq!(Keyword::of(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn no_word_stands_twice() {
+    fn keywords_are_unique() {
         for (at, (_, _, word)) in ALL.iter().enumerate() {
             assert!(ALL[..at].iter().all(|(_, _, earlier)| earlier != word));
         }

@@ -1,4 +1,4 @@
-//! A statement taken apart, so that its text can be read.
+//! A query in parts, so that its text can be read before it runs. The traced types create it for each statement.
 
 use std::fmt;
 
@@ -6,11 +6,12 @@ use hopline_core::SpanContext;
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments as _, AssertSqlSafe, Database, Execute, SqlSafeStr, SqlStr};
 
-use crate::database::Dialect;
+use crate::redact::Dialect;
 
-/// A statement that was taken apart to read its text, and runs as it would have.
+/// A query in parts: text, arguments and prepared statement.
 ///
-/// Drivers take it as they take any query.
+/// A traced type takes a query apart to read its text, and passes the parts to the driver. It implements [`Execute`], so
+/// that an implementation of [`TracedDatabase`](super::TracedDatabase) passes it on like any query.
 pub struct Call<DB: Database> {
     sql: SqlStr,
     statement: Option<DB::Statement>,
@@ -19,8 +20,8 @@ pub struct Call<DB: Database> {
 }
 
 impl<DB: Database> Call<DB> {
-    /// Takes a query apart, in the order in which drivers do: some queries answer
-    /// [`persistent`](Execute::persistent) by whether their arguments were taken.
+    /// Takes a query apart, in the order in which drivers do: the result of [`persistent`](Execute::persistent) depends,
+    /// for some queries, on whether the arguments were taken.
     #[inline]
     pub(crate) fn new<'q>(mut query: impl Execute<'q, DB>) -> Self {
         let statement = query.statement().cloned();
@@ -34,13 +35,13 @@ impl<DB: Database> Call<DB> {
         }
     }
 
-    /// Appends the span as a comment, for the database's own logs and statistics, in the form of sqlcommenter.
+    /// Appends the span's context as a sqlcommenter comment, for the database's logs and statistics.
     ///
-    /// A text that has a comment already stays as it is, and so does a prepared statement.
+    /// No effect on a text that contains a comment, and on a prepared statement.
     ///
-    /// The drivers' caches are by text, so one with a comment of its own is of no use there and is kept out. Not in
-    /// Postgres: what is kept out is prepared there without a name, and the driver loses that where it has to look up a
-    /// type.
+    /// The drivers' statement caches are keyed by text, so a text with a unique comment is excluded from them. Not in
+    /// Postgres: an excluded statement is prepared without a name there, and the driver loses an unnamed statement when it
+    /// has to look up a type.
     pub(crate) fn comment(&mut self, span: &SpanContext, dialect: Dialect) {
         let text = self.text();
         let has_comment = text.contains("/*")
@@ -51,23 +52,24 @@ impl<DB: Database> Call<DB> {
             return;
         }
         let text = format!("{statement} /*traceparent='{span}'*/");
-        // the application's own text, and a comment of nothing but digits and letters
+        // safe: the application's text, and a comment of digits, letters and dashes
         self.sql = AssertSqlSafe(text).into_sql_str();
         if matches!(dialect, Dialect::MySql | Dialect::Sqlite) {
             self.persistent = false;
         }
     }
 
-    /// A copy of its text, which is cheap unless the text was made at run time.
+    /// A copy of the text, which is cheap for a literal.
     pub(crate) fn sql(&self) -> SqlStr {
         self.sql.clone()
     }
 
+    /// The text of the statement.
     pub(crate) fn text(&self) -> &str {
         self.sql.as_str()
     }
 
-    /// True if values are bound. A prepared statement alone is no sign of it: its text may hold all of them.
+    /// Returns true if values are bound. A prepared statement alone is no sign of that: its text may contain all values.
     pub(crate) fn is_parameterised(&self) -> bool {
         matches!(&self.arguments, Some(Ok(Some(arguments))) if arguments.len() > 0)
     }
