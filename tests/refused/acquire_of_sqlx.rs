@@ -4,7 +4,7 @@
 
 async fn find(_: impl sqlx::Acquire<'_, Database = sqlx::Postgres>) {}
 
-async fn handler(mut tx: hopline::sqlx::PgTransaction<'_>) {
+async fn handler(mut tx: hopline::sqlx::postgres::PgTransaction<'_>) {
     find(&mut tx).await;
 }
 

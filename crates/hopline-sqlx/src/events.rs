@@ -1,4 +1,4 @@
-//! Spans made of sqlx's own statement events, for code that keeps sqlx's types.
+//! Spans from sqlx's own statement events, for code that keeps sqlx's types.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -11,32 +11,33 @@ use tracing_subscriber::layer::{self, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::database::Endpoint;
-use crate::log::{self, LogSettings, Loud};
-use crate::settings::{QueryText, Settings};
+use crate::log::{self, LogSettings};
+use crate::settings::{QueryText, RawEvents, Settings};
+use crate::span::Spans;
 
-/// Makes spans of the statement events that sqlx writes to `tracing`, on a plain `sqlx::PgPool` or `sqlx::MySqlPool`.
+/// A `tracing` layer that records sqlx's statement events as spans, on a plain `sqlx::PgPool` or `sqlx::MySqlPool`.
 ///
-/// For teams that cannot change the types of their pools. Wherever they can, a traced [`Pool`](crate::Pool) sees more:
+/// For code that cannot change the types of its pools. Otherwise use a traced [`Pool`](crate::Pool), which sees more:
 ///
-/// | | here | [`Pool`](crate::Pool) |
+/// | | this layer | [`Pool`](crate::Pool) |
 /// |---|---|---|
 /// | text, summary, product, address | yes, redacted | yes |
 /// | rows | yes | yes |
-/// | start and end | yes; to the microsecond or so | yes |
-/// | parent | what is current where the statement ends; without one there is no span | what is current where it is called |
-/// | errors | no: a statement that fails looks like one without rows | code and class |
-/// | statements that were dropped, or read half-way | no: they look complete | marked |
+/// | start and end | yes, to about a microsecond | yes |
+/// | parent | the span that is current when the statement ends; without one, no span | the span that is current at the call |
+/// | errors | no: a failed statement looks like one without rows | code and class |
+/// | cancelled statements, results not read to the end | no: they look complete | marked |
 /// | waits for a connection | no | yes |
 /// | BEGIN | MySQL only, as a statement | yes |
 /// | COMMIT, ROLLBACK, savepoints | as statements | yes |
-/// | explicit prepares, COPY, migrations as such | no | yes |
-/// | unchanged text ([`QueryText::VerbatimIfParameterised`]) | no: it does not see whether values are bound | yes |
+/// | prepares, COPY, migrations | no | yes |
+/// | unchanged text ([`QueryText::VerbatimIfParameterised`]) | no: the event does not show whether values are bound | yes |
 /// | trace comments | no | yes |
-/// | SQLite | no: its events come from a thread of its own, where no span is current | yes |
+/// | SQLite | no: its events come from a separate thread without a current span | yes |
 ///
-/// sqlx writes the events at DEBUG ([`log_statements`](sqlx::ConnectOptions::log_statements)), and they have to pass the
-/// process's filter: filter other layers by themselves (`layer.with_filter(…)`), not the whole registry. Events of traced
-/// pools are passed over, since those have spans.
+/// sqlx writes the events at DEBUG (see [`log_statements`](sqlx::ConnectOptions::log_statements)), and the subscriber must
+/// let them pass: filter other layers individually (`layer.with_filter(…)`), not the whole registry. Events of traced pools
+/// are ignored, since their statements have spans.
 ///
 /// ```
 /// use hopline_sqlx::{EventSpans, database::{Dialect, Endpoint}};
@@ -49,53 +50,57 @@ use crate::settings::{QueryText, Settings};
 /// # drop(subscriber);
 /// ```
 #[derive(Debug)]
-#[must_use = "it is a part of a subscriber"]
+#[must_use = "a layer does nothing until it is part of a subscriber"]
 pub struct EventSpans {
-    settings: Settings,
+    spans: Spans,
 }
 
 impl EventSpans {
-    /// Records statements as those of this database.
+    /// A layer for statements of one database.
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
-            settings: Settings::new(endpoint, LogSettings::default(), Loud::No),
+            spans: Spans::new(Settings::new(
+                endpoint,
+                LogSettings::default(),
+                RawEvents::Never,
+            )),
         }
     }
 
-    /// Records with this tracer. Defaults to that of the current context.
+    /// Records with this tracer. Defaults to the tracer of the current context.
     pub fn tracer(mut self, tracer: Tracer) -> Self {
-        self.settings
-            .change(|settings| settings.tracer = Some(tracer));
+        self.spans.change(|settings| settings.tracer = Some(tracer));
         self
     }
 
-    /// Selects the names of spans. Defaults to the environment's choice.
+    /// Selects the names of spans. Defaults to `HOPLINE_SPAN_NAMES`.
     pub fn span_names(mut self, names: SpanNames) -> Self {
-        self.settings.change(|settings| settings.names = names);
+        self.spans.change(|settings| settings.names = names);
         self
     }
 
     /// Selects how a statement's text is recorded. Defaults to [`QueryText::Redacted`].
     pub fn query_text(mut self, text: QueryText) -> Self {
-        self.settings.change(|settings| settings.text = text);
+        self.spans.change(|settings| settings.text = text);
         self
     }
 
-    /// The layer. It takes sqlx's statement events, and leaves what other layers take as it is.
+    /// Converts to a layer that receives sqlx's statement events only. Other layers are unaffected.
     pub fn layer<S>(self) -> impl Layer<S> + Send + Sync + 'static
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
     {
-        self.with_filter(Statements)
+        self.with_filter(StatementEvents)
     }
 
-    fn record(&self, statement: &Statement) {
+    fn record(&self, statement: &StatementEvent) {
         let current = Context::current();
         if !current.is_recording() && current.span_context().is_none() {
             return;
         }
-        let (span, writes) = self.settings.ended(statement.text(), statement.elapsed);
-        span.end_with(|| {
+        let started = self.spans.completed(statement.text(), statement.elapsed);
+        let writes = started.writes;
+        started.span.end_with(|| {
             [
                 attr(
                     "db.response.returned_rows",
@@ -112,19 +117,19 @@ impl EventSpans {
 
 impl<S: Subscriber> Layer<S> for EventSpans {
     fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
-        // also where it was added without its filter
+        // the layer may have been added without its filter
         if log::is_of_sqlx(event.metadata()) {
-            let mut statement = Statement::default();
+            let mut statement = StatementEvent::default();
             event.record(&mut statement);
             self.record(&statement);
         }
     }
 }
 
-/// Lets sqlx's statement events pass.
-struct Statements;
+/// Passes sqlx's statement events.
+struct StatementEvents;
 
-impl<S> Filter<S> for Statements {
+impl<S> Filter<S> for StatementEvents {
     fn enabled(&self, metadata: &Metadata<'_>, _: &layer::Context<'_, S>) -> bool {
         log::is_of_sqlx(metadata)
     }
@@ -142,19 +147,19 @@ impl<S> Filter<S> for Statements {
     }
 }
 
-/// The fields of a statement's event.
+/// The fields of an event.
 #[derive(Default)]
-struct Statement {
-    /// Its first words, with ` …` where there are more; else all of it.
+struct StatementEvent {
+    /// The first words of a long statement and ` …`, or all of a short one.
     summary: String,
-    /// All of it, where the summary is not.
+    /// All of a long statement. Empty if the summary is complete.
     statement: String,
     returned: u64,
     affected: u64,
     elapsed: Duration,
 }
 
-impl Statement {
+impl StatementEvent {
     fn text(&self) -> &str {
         match self.statement.trim() {
             "" => &self.summary,
@@ -163,7 +168,7 @@ impl Statement {
     }
 }
 
-impl Visit for Statement {
+impl Visit for StatementEvent {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "summary" => value.clone_into(&mut self.summary),

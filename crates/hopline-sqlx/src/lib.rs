@@ -126,85 +126,39 @@
 //! * It records no bound values (`db.query.parameter.…`) and no address of the peer's socket: sqlx shows neither.
 //! * MySQL's driver does not distinguish MariaDB from MySQL; [`Pool::system`] does.
 
-mod acquire;
-mod annotated;
-mod connection;
-#[cfg(feature = "postgres")]
-mod copy;
+#[cfg(feature = "any")]
+pub mod any;
 pub mod database;
 #[cfg(feature = "events")]
 mod events;
-mod executor;
-#[cfg(feature = "postgres")]
-mod listener;
 mod log;
-#[cfg(feature = "migrate")]
-mod migrate;
-mod pool;
-mod pool_connection;
-mod quiet;
-mod record;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod redact;
 mod settings;
-mod source;
-mod statement;
-mod stream;
-mod traced;
-mod transaction;
-mod wait;
+mod span;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+pub mod traced;
 
-pub use acquire::{Acquire, Acquired, Untraced};
-pub use annotated::Annotated;
-pub use connection::Connection;
-#[cfg(feature = "postgres")]
-pub use copy::PgCopyIn;
+#[cfg(feature = "any")]
+pub use any::AnyPool;
 pub use database::TracedDatabase;
 #[cfg(feature = "events")]
 pub use events::EventSpans;
+#[cfg(feature = "mysql")]
+pub use mysql::MySqlPool;
 #[cfg(feature = "postgres")]
-pub use listener::PgListener;
-pub use pool::Pool;
-pub use pool_connection::PoolConnection;
+pub use postgres::PgPool;
 pub use settings::QueryText;
-pub use traced::{ConnectOptionsExt, ConnectionExt, PoolExt, PoolOfSqlx09, TracedPoolOptions};
-pub use transaction::Transaction;
-
-/// A traced pool of PostgreSQL connections.
-#[cfg(feature = "postgres")]
-pub type PgPool = Pool<sqlx::Postgres>;
-/// A traced connection to PostgreSQL; what a function takes instead of sqlx's `PgConnection`.
-#[cfg(feature = "postgres")]
-pub type PgConnection<'c> = Connection<'c, sqlx::Postgres>;
-/// A traced transaction of PostgreSQL.
-#[cfg(feature = "postgres")]
-pub type PgTransaction<'c> = Transaction<'c, sqlx::Postgres>;
-/// A traced pool of SQLite connections.
 #[cfg(feature = "sqlite")]
-pub type SqlitePool = Pool<sqlx::Sqlite>;
-/// A traced connection to SQLite; what a function takes instead of sqlx's `SqliteConnection`.
-#[cfg(feature = "sqlite")]
-pub type SqliteConnection<'c> = Connection<'c, sqlx::Sqlite>;
-/// A traced transaction of SQLite.
-#[cfg(feature = "sqlite")]
-pub type SqliteTransaction<'c> = Transaction<'c, sqlx::Sqlite>;
-/// A traced pool of connections whose product the URL names.
-#[cfg(feature = "any")]
-pub type AnyPool = Pool<sqlx::Any>;
-/// A traced connection to the product that the URL names; what a function takes instead of sqlx's `AnyConnection`.
-#[cfg(feature = "any")]
-pub type AnyConnection<'c> = Connection<'c, sqlx::Any>;
-/// A traced transaction of the product that the URL names.
-#[cfg(feature = "any")]
-pub type AnyTransaction<'c> = Transaction<'c, sqlx::Any>;
-/// A traced pool of MySQL or MariaDB connections.
-#[cfg(feature = "mysql")]
-pub type MySqlPool = Pool<sqlx::MySql>;
-/// A traced connection to MySQL or MariaDB; what a function takes instead of sqlx's `MySqlConnection`.
-#[cfg(feature = "mysql")]
-pub type MySqlConnection<'c> = Connection<'c, sqlx::MySql>;
-/// A traced transaction of MySQL.
-#[cfg(feature = "mysql")]
-pub type MySqlTransaction<'c> = Transaction<'c, sqlx::MySql>;
+pub use sqlite::SqlitePool;
+pub use traced::{
+    Acquire, ConnectOptionsExt, Connection, ConnectionExt, Pool, PoolConnection, PoolExt,
+    Transaction,
+};
 
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]

@@ -4,7 +4,7 @@
 mod support;
 
 use futures_util::TryStreamExt;
-use hopline_core::{FutureExt, Incoming, Kind, OlderNames, SpanBuilder, SpanNames, Tracer};
+use hopline_core::{FutureExt, Incoming, OlderNames, SpanBuilder, SpanKind, SpanNames, Tracer};
 use hopline_sqlx::{Connection, QueryText, Transaction};
 use sqlx::{Executor, QueryBuilder};
 use support::{boolean, integer, last};
@@ -14,7 +14,7 @@ on_every_engine! {
         let insert = sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, 'hunter2'), ($2, 'b')", &users));
         assert_eq!(insert.bind(1_i64).bind(2_i64).execute(&pool).await.unwrap().rows_affected(), 2);
         let span = last(&spans);
-        assert_eq!((span.name.as_str(), span.kind, span.is_error()), ("db.query", Kind::Client, false));
+        assert_eq!((span.name.as_str(), span.kind, span.is_error()), ("db.query", SpanKind::Client, false));
         assert_eq!(span.text("db.query.text"), Some(format!("INSERT INTO {users} (id, name) VALUES (?)").as_str()));
         assert_eq!(span.text("db.query.summary"), Some(format!("INSERT {users}").as_str()));
         assert_eq!(integer(&span, "hopline.db.affected_rows"), Some(2));

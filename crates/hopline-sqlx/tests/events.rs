@@ -2,7 +2,8 @@
 
 mod support;
 
-use hopline_core::{FutureExt, Incoming, SpanKind, Name, SpanBuilder, SpanData};
+use hopline_core::export::SpanData;
+use hopline_core::{FutureExt, Incoming, Name, SpanBuilder, SpanKind};
 use hopline_sqlx::database::{Dialect, Endpoint};
 use hopline_sqlx::{EventSpans, PoolExt, QueryText};
 use hopline_testing::tracer;
@@ -15,7 +16,10 @@ fn in_request<T>(
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {
     let name: Name<'_> = "request".into();
-    let root = SpanBuilder::new(name).tracer(tracer).parent(Incoming::default()).start();
+    let root = SpanBuilder::new(name)
+        .tracer(tracer)
+        .parent(Incoming::default())
+        .start();
     work.in_span(root)
 }
 

@@ -204,7 +204,7 @@ on_every_engine! {
 }
 
 /// What a span says of the database: product, name, address.
-fn place_of(span: &hopline_core::SpanData) -> (Option<&str>, Option<&str>, Option<&str>) {
+fn place_of(span: &hopline_core::export::SpanData) -> (Option<&str>, Option<&str>, Option<&str>) {
     (
         span.text("db.system.name"),
         span.text("db.namespace"),

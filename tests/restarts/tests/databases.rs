@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_restarts::{Kind, Server};
 use hopline_sqlx::{PoolExt, TracedDatabase};
 use hopline_testing::{Spans, tracer};

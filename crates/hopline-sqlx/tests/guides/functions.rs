@@ -2,9 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-use hopline_sqlx::{
-    Acquire, PgConnection, PgPool, PgTransaction, Pool, PoolConnection, SqlitePool, TracedDatabase,
-};
+use hopline_sqlx::postgres::{PgConnection, PgTransaction};
+use hopline_sqlx::{Acquire, PgPool, Pool, PoolConnection, SqlitePool, TracedDatabase};
 use hopline_testing::tracer;
 use sqlx::{Executor, PgExecutor, Postgres};
 

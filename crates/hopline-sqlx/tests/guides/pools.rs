@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
-use hopline_sqlx::{AnyPool, ConnectionExt, PgConnection, PgPool, Pool, PoolExt, SqlitePool};
+use hopline_sqlx::postgres::PgConnection;
+use hopline_sqlx::{AnyPool, ConnectionExt, PgPool, Pool, PoolExt, SqlitePool};
 use hopline_testing::tracer;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, Sqlite};

@@ -1,7 +1,8 @@
 //! What Postgres has beside queries, and migrations.
 
 use futures_util::{StreamExt, TryStreamExt};
-use hopline_sqlx::{PgListener, PgPool, PoolExt};
+use hopline_sqlx::postgres::PgListener;
+use hopline_sqlx::{PgPool, PoolExt};
 use hopline_testing::tracer;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgAdvisoryLock, PgConnectOptions, PgPoolOptions};

@@ -10,7 +10,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_sqlx::redact::Dialect;
 use hopline_testing::Spans;
 use sqlx::AssertSqlSafe;

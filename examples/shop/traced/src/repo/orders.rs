@@ -1,6 +1,6 @@
 //! The tables `orders`, `order_lines` and `mails`.
 
-use hopline::sqlx::{Acquire, PgConnection};
+use hopline::sqlx::{Acquire, postgres::PgConnection};
 use serde::Serialize;
 use sqlx::{PgExecutor, Postgres};
 

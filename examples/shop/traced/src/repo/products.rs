@@ -1,7 +1,7 @@
 //! The table `products`.
 
 use futures_util::TryStreamExt;
-use hopline::sqlx::{Acquire, PgConnection};
+use hopline::sqlx::{Acquire, postgres::PgConnection};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, Postgres, QueryBuilder};
 

@@ -1,19 +1,19 @@
-//! A connection that returns to its pool.
+//! A connection of a pool.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use sqlx::{Database, Error};
 
-use crate::annotated::Notes;
-use crate::connection::Connection;
 use crate::database::TracedDatabase;
-use crate::executor::impl_executor;
+use crate::span::Notes;
+use crate::traced::connection::Connection;
+use crate::traced::executor::impl_executor;
 
-/// A connection of a pool whose statements are spans; returns to the pool when it is dropped.
+/// A connection of a pool, with a span for each statement. Returns to the pool on drop.
 ///
-/// Derefs to [`Connection`], as sqlx's own derefs to the driver's: `&mut *connection` and `&mut connection` are
-/// executors, and both are taken by functions over `&mut Connection<'_, DB>`.
+/// Derefs to [`Connection`], as sqlx's derefs to the driver's: `&mut *connection` and `&mut connection` are executors, and
+/// functions that take `&mut Connection<'_, DB>` accept both.
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
@@ -38,41 +38,41 @@ pub struct PoolConnection<DB: Database> {
 }
 
 impl<DB: Database> PoolConnection<DB> {
-    pub(crate) fn new(connection: Connection<'static, DB>) -> Self {
+    pub(super) fn new(connection: Connection<'static, DB>) -> Self {
         Self { connection }
     }
 }
 
 impl<DB: TracedDatabase> PoolConnection<DB> {
-    /// Closes it. The pool may open another one then.
+    /// Closes the connection. The pool may open another one.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn close(self) -> Result<(), Error> {
         self.connection.close().await
     }
 
-    /// Closes it when it is dropped, instead of giving it back.
+    /// Closes the connection on drop, instead of returning it to the pool.
     pub fn close_on_drop(&mut self) {
         if let Some(pooled) = self.connection.pooled_mut() {
             pooled.close_on_drop();
         }
     }
 
-    /// Takes it out of its pool, which may then open another one. It stays traced.
+    /// Detaches the connection from the pool, which may open another one. It stays traced.
     #[must_use = "a connection that is dropped is closed"]
     pub fn detach(self) -> Connection<'static, DB> {
         self.connection.detach()
     }
 
-    /// Takes it out of its pool for good: the pool counts it as in use. It stays traced.
+    /// Detaches the connection from the pool, which counts it as in use for ever. It stays traced.
     #[must_use = "a connection that is dropped is closed"]
     pub fn leak(self) -> Connection<'static, DB> {
         self.connection.leak()
     }
 
-    /// Gives it back now, instead of in a task that its drop spawns. It must not be used afterwards.
+    /// Returns the connection to the pool, without the task that its drop would spawn. It must not be used afterwards.
     ///
     /// # Cancellation
     ///

@@ -1,128 +1,129 @@
-//! LISTEN, in Postgres.
+//! LISTEN: notifications from Postgres.
 
 use std::fmt;
-use std::sync::Arc;
 
 use futures_core::Stream;
 use futures_util::StreamExt;
 use sqlx::Error;
 use sqlx::postgres::{PgNotification, Postgres};
 
-use crate::pool::Pool;
-use crate::settings::Settings;
+use crate::span::Spans;
+use crate::traced::Pool;
 
 /// Receives Postgres notifications, as [`sqlx::postgres::PgListener`], with a span for each LISTEN and UNLISTEN.
 ///
-/// A notification has no place for a trace context: what is done for one begins a trace of its own, unless its payload
-/// says otherwise. The LISTEN that follows a lost connection is sent by sqlx and has no span.
+/// A notification has no field for a trace context: work for one begins a new trace, unless the application puts a context
+/// in the payload. The LISTEN after a reconnect is sent by sqlx and has no span.
 ///
 /// ```no_run
 /// # #[cfg(feature = "postgres")]
 /// async fn wait(pool: &hopline_sqlx::PgPool) -> Result<String, sqlx::Error> {
-///     let mut listener = hopline_sqlx::PgListener::connect_with(pool).await?;
+///     use hopline_sqlx::postgres::PgListener;
+///
+///     let mut listener = PgListener::connect_with(pool).await?;
 ///     listener.listen("orders").await?;
 ///     Ok(listener.recv().await?.payload().to_owned())
 /// }
 /// ```
 pub struct PgListener {
     inner: sqlx::postgres::PgListener,
-    settings: Arc<Settings>,
+    spans: Spans,
 }
 
 impl PgListener {
-    /// Connects by a URL, apart from any pool.
+    /// Connects to a URL, without a pool.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let settings = Pool::<Postgres>::connect_lazy(url)?.settings();
+        let spans = Pool::<Postgres>::connect_lazy(url)?.spans().clone();
         let inner = sqlx::postgres::PgListener::connect(url).await?;
-        Ok(Self { inner, settings })
+        Ok(Self { inner, spans })
     }
 
-    /// Takes a connection of a pool for good.
+    /// Takes a connection from a pool for the lifetime of the listener.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn connect_with(pool: &Pool<Postgres>) -> Result<Self, Error> {
         let inner = sqlx::postgres::PgListener::connect_with(pool.raw()).await?;
         Ok(Self {
             inner,
-            settings: pool.settings(),
+            spans: pool.spans().clone(),
         })
     }
 
-    /// Listens to a channel.
+    /// Subscribes to a channel.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn listen(&mut self, channel: &str) -> Result<(), Error> {
         self.listen_all([channel]).await
     }
 
-    /// Listens to channels, in one round trip.
+    /// Subscribes to several channels in one round trip.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn listen_all(
         &mut self,
         channels: impl IntoIterator<Item = &str>,
     ) -> Result<(), Error> {
         let channels: Vec<&str> = channels.into_iter().collect();
         let statements: Vec<String> = channels.iter().map(|name| quoted("LISTEN", name)).collect();
-        let span = self.settings.pending(&statements.join("; "));
+        let span = self.spans.statement_step(&statements.join("; "));
         span.run::<Postgres, _>(self.inner.listen_all(channels))
             .await
     }
 
-    /// Does not listen to a channel any more.
+    /// Unsubscribes from a channel.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn unlisten(&mut self, channel: &str) -> Result<(), Error> {
-        let span = self.settings.pending(&quoted("UNLISTEN", channel));
+        let span = self.spans.statement_step(&quoted("UNLISTEN", channel));
         span.run::<Postgres, _>(self.inner.unlisten(channel)).await
     }
 
-    /// Does not listen to any channel any more.
+    /// Unsubscribes from all channels.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn unlisten_all(&mut self) -> Result<(), Error> {
-        let span = self.settings.pending("UNLISTEN *");
+        let span = self.spans.statement_step("UNLISTEN *");
         span.run::<Postgres, _>(self.inner.unlisten_all()).await
     }
 
-    /// Waits for a notification. It connects again where the connection is lost, and what was sent meanwhile is lost.
+    /// Waits for a notification. Reconnects if the connection is lost; notifications sent meanwhile are lost.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn recv(&mut self) -> Result<PgNotification, Error> {
         self.inner.recv().await
     }
 
-    /// Waits for a notification; none where the connection was lost.
+    /// Waits for a notification. Returns `None` if the connection is lost.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn try_recv(&mut self) -> Result<Option<PgNotification>, Error> {
         self.inner.try_recv().await
     }
 
-    /// Takes a notification that has arrived.
+    /// Returns a notification that was already received, without waiting.
     pub fn next_buffered(&mut self) -> Option<PgNotification> {
         self.inner.next_buffered()
     }
 
-    /// All that arrive.
+    /// Converts to a stream of notifications.
     pub fn into_stream(self) -> impl Stream<Item = Result<PgNotification, Error>> + Unpin {
         self.inner.into_stream().boxed()
     }
@@ -137,12 +138,13 @@ impl PgListener {
         self.inner.eager_reconnect(eager);
     }
 
-    /// sqlx's own, which is an executor, and by which nothing is traced.
+    /// sqlx's listener, which is an executor. Statements on it have no spans.
     pub fn raw_mut(&mut self) -> &mut sqlx::postgres::PgListener {
         &mut self.inner
     }
 }
 
+/// A statement with the channel as a quoted name.
 fn quoted(verb: &str, channel: &str) -> String {
     format!("{verb} \"{}\"", channel.replace('"', "\"\""))
 }

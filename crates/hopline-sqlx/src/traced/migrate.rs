@@ -1,24 +1,21 @@
-//! Migrations, with a span for each that runs.
+//! Migrations, with a span for each. Methods of [`Pool`] and [`Connection`] are here because a feature enables them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use hopline_core::Span;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator};
 
-use crate::connection::Connection;
 use crate::database::TracedDatabase;
-use crate::pool::Pool;
-use crate::record::{Pending, fail};
-use crate::settings::Settings;
+use crate::span::{Spans, StepSpan, fail};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
 
 impl<DB: TracedDatabase> Pool<DB>
 where
     DB::Connection: Migrate,
 {
-    /// Runs the migrations that were not applied yet, as `migrator.run(&pool)` does with a pool of sqlx. Each is a span
-    /// `db.migrate`, with its version as `hopline.db.migration`.
+    /// Runs the pending migrations, as `migrator.run(&pool)` does with sqlx's pool. Each is a span `db.migrate`, with its
+    /// version as `hopline.db.migration`.
     ///
     /// ```
     /// # #[cfg(feature = "sqlite")]
@@ -39,16 +36,16 @@ where
     ///
     /// # Errors
     ///
-    /// As [`Migrator::run`].
+    /// Returns the error of [`Migrator::run`].
     pub async fn migrate(&self, migrator: &Migrator) -> Result<(), MigrateError> {
         self.take().await?.migrate(migrator).await
     }
 
-    /// The same up to a version, as [`Migrator::run_to`].
+    /// Runs the pending migrations up to a version, as [`Migrator::run_to`].
     ///
     /// # Errors
     ///
-    /// As [`Migrator::run_to`].
+    /// Returns the error of [`Migrator::run_to`].
     pub async fn migrate_to(&self, migrator: &Migrator, version: i64) -> Result<(), MigrateError> {
         self.take().await?.migrate_to(migrator, version).await
     }
@@ -58,22 +55,22 @@ impl<DB: TracedDatabase> Connection<'_, DB>
 where
     DB::Connection: Migrate,
 {
-    /// Runs the migrations that were not applied yet; see [`Pool::migrate`].
+    /// Runs the pending migrations. See [`Pool::migrate`].
     ///
     /// # Errors
     ///
-    /// As [`Migrator::run`].
+    /// Returns the error of [`Migrator::run`].
     pub async fn migrate(&mut self, migrator: &Migrator) -> Result<(), MigrateError> {
         migrator
             .run_direct(None, &mut self.migrations(), false)
             .await
     }
 
-    /// The same up to a version.
+    /// Runs the pending migrations up to a version.
     ///
     /// # Errors
     ///
-    /// As [`Migrator::run_to`].
+    /// Returns the error of [`Migrator::run_to`].
     pub async fn migrate_to(
         &mut self,
         migrator: &Migrator,
@@ -85,34 +82,34 @@ where
     }
 
     fn migrations(&mut self) -> Migrations<'_, DB> {
-        let settings = Arc::clone(self.settings());
+        let spans = self.spans().clone();
         Migrations {
             connection: self.raw_mut(),
-            settings,
+            spans,
         }
     }
 }
 
-/// The driver's own way to migrate; what applies and reverts a migration is a span.
+/// Forwards to the driver's `Migrate`, with a span around applying and reverting a migration.
 struct Migrations<'c, DB: TracedDatabase> {
     connection: &'c mut DB::Connection,
-    settings: Arc<Settings>,
+    spans: Spans,
 }
 
 impl<DB: TracedDatabase> Migrations<'_, DB> {
-    fn span(&self, migration: &Migration) -> Span {
-        self.settings
+    fn span(&self, migration: &Migration) -> StepSpan {
+        self.spans
             .migration(migration.sql.as_str(), migration.version)
     }
 }
 
-async fn ended<DB: TracedDatabase>(
-    span: Span,
+/// Runs a migration and ends its span with the outcome.
+async fn run<DB: TracedDatabase>(
+    span: StepSpan,
     work: BoxFuture<'_, Result<Duration, MigrateError>>,
 ) -> Result<Duration, MigrateError> {
-    let span = Pending::new(span);
     let result = work.await;
-    span.over(|span| match &result {
+    span.end_with(|span| match &result {
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
             fail::<DB>(span, error);
         }
@@ -169,7 +166,7 @@ where
     ) -> BoxFuture<'e, Result<Duration, MigrateError>> {
         let span = self.span(migration);
         let apply = self.connection.apply(table_name, migration);
-        Box::pin(ended::<DB>(span, apply))
+        Box::pin(run::<DB>(span, apply))
     }
 
     fn revert<'e>(
@@ -179,7 +176,7 @@ where
     ) -> BoxFuture<'e, Result<Duration, MigrateError>> {
         let span = self.span(migration);
         let revert = self.connection.revert(table_name, migration);
-        Box::pin(ended::<DB>(span, revert))
+        Box::pin(run::<DB>(span, revert))
     }
 
     fn skip<'e>(

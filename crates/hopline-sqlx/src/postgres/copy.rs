@@ -1,4 +1,5 @@
-//! COPY, in Postgres.
+//! COPY: bulk transfer of rows into and out of a table. Methods of [`Pool`] and [`Connection`] are here because a feature
+//! enables them.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -11,24 +12,28 @@ use sqlx::postgres::{PgConnection, PgPoolCopyExt, Postgres};
 use sqlx_core::bytes::Bytes;
 use sqlx_core::io::AsyncRead;
 
-use crate::connection::Connection;
-use crate::pool::Pool;
-use crate::record::Record;
+use crate::span::StatementRecord;
+use crate::traced::{Connection, Pool};
 
-/// Rows on their way into a table by `COPY … FROM STDIN`, as [`sqlx::postgres::PgCopyIn`].
+/// A `COPY … FROM STDIN` in progress, as [`sqlx::postgres::PgCopyIn`]. Returned by
+/// [`copy_in_raw`](Pool::copy_in_raw).
 ///
-/// Its span begins with the statement and ends with [`finish`](PgCopyIn::finish), [`abort`](PgCopyIn::abort) or a drop,
-/// which it records as not completed.
-#[must_use = "what was sent is not copied without `finish`"]
+/// The span begins with the statement and ends with [`finish`](Self::finish).
+///
+/// # Cancellation
+///
+/// On [`abort`](Self::abort) and on drop, no rows are copied and the span ends as not completed.
+#[must_use = "rows are not copied without `finish`"]
 pub struct PgCopyIn<C: DerefMut<Target = PgConnection>> {
     inner: sqlx::postgres::PgCopyIn<C>,
-    record: Record<Postgres>,
+    record: StatementRecord<Postgres>,
 }
 
 impl Pool<Postgres> {
-    /// Begins a `COPY … FROM STDIN`.
+    /// Begins a `COPY … FROM STDIN`, on a connection of the pool.
     ///
-    /// ```
+    /// ```no_run
+    /// # // needs a server
     /// # #[cfg(feature = "postgres")]
     /// async fn load(pool: &hopline_sqlx::PgPool) -> Result<u64, sqlx::Error> {
     ///     let mut copy = pool.copy_in_raw("COPY people (id, name) FROM STDIN").await?;
@@ -39,83 +44,83 @@ impl Pool<Postgres> {
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn copy_in_raw(
         &self,
         statement: &str,
     ) -> Result<PgCopyIn<PoolConnection<Postgres>>, Error> {
-        let mut record = Record::begun(self.settings().copy(statement));
+        let mut record = StatementRecord::begun(self.spans().copy(statement));
         let begun = PgPoolCopyExt::copy_in_raw(self.raw(), statement).await;
         let inner = begun.inspect_err(|error| record.fail(error))?;
         Ok(PgCopyIn { inner, record })
     }
 
-    /// Reads what a `COPY … TO STDOUT` gives. The span ends with the stream.
+    /// Runs a `COPY … TO STDOUT` and returns its output. The span ends with the stream.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn copy_out_raw(
         &self,
         statement: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        let mut record = Record::begun(self.settings().copy(statement));
+        let mut record = StatementRecord::begun(self.spans().copy(statement));
         let begun = PgPoolCopyExt::copy_out_raw(self.raw(), statement).await;
-        let pieces = begun.inspect_err(|error| record.fail(error))?;
-        Ok(recorded(pieces, record))
+        let chunks = begun.inspect_err(|error| record.fail(error))?;
+        Ok(recorded(chunks, record))
     }
 }
 
 impl Connection<'_, Postgres> {
-    /// Begins a `COPY … FROM STDIN`; see [`Pool::copy_in_raw`].
+    /// Begins a `COPY … FROM STDIN`. See [`Pool::copy_in_raw`].
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn copy_in_raw(
         &mut self,
         statement: &str,
     ) -> Result<PgCopyIn<&mut PgConnection>, Error> {
-        let mut record = Record::begun(self.settings().copy(statement));
+        let mut record = StatementRecord::begun(self.spans().copy(statement));
         let begun = self.raw_mut().copy_in_raw(statement).await;
         let inner = begun.inspect_err(|error| record.fail(error))?;
         Ok(PgCopyIn { inner, record })
     }
 
-    /// Reads what a `COPY … TO STDOUT` gives. The span ends with the stream.
+    /// Runs a `COPY … TO STDOUT` and returns its output. The span ends with the stream.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn copy_out_raw(
         &mut self,
         statement: &str,
     ) -> Result<BoxStream<'_, Result<Bytes, Error>>, Error> {
-        let mut record = Record::begun(self.settings().copy(statement));
+        let mut record = StatementRecord::begun(self.spans().copy(statement));
         let begun = self.raw_mut().copy_out_raw(statement).await;
-        let pieces = begun.inspect_err(|error| record.fail(error))?;
-        Ok(recorded(pieces, record))
+        let chunks = begun.inspect_err(|error| record.fail(error))?;
+        Ok(recorded(chunks, record))
     }
 }
 
-/// Ends the span with the stream's last item, or its drop.
+/// Ends the span with the stream's last item, or when the stream is dropped.
 fn recorded<'c>(
-    mut pieces: BoxStream<'c, Result<Bytes, Error>>,
-    mut record: Record<Postgres>,
+    mut chunks: BoxStream<'c, Result<Bytes, Error>>,
+    mut record: StatementRecord<Postgres>,
 ) -> BoxStream<'c, Result<Bytes, Error>> {
     Box::pin(async_stream::stream! {
-        while let Some(piece) = pieces.next().await {
-            if let Err(error) = &piece {
+        while let Some(chunk) = chunks.next().await {
+            if let Err(error) = &chunk {
                 record.fail(error);
             }
-            yield piece;
+            yield chunk;
         }
         record.finish();
     })
 }
 
 impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
-    /// True if the format of the whole is text.
+    /// Returns true if the overall format is text.
     pub fn is_textual(&self) -> bool {
         self.inner.is_textual()
     }
@@ -125,56 +130,56 @@ impl<C: DerefMut<Target = PgConnection>> PgCopyIn<C> {
         self.inner.num_columns()
     }
 
-    /// True if the format of a column is text.
+    /// Returns true if the format of a column is text.
     ///
     /// # Panics
     ///
-    /// Where there is no such column, as sqlx's own.
+    /// If there is no such column, as sqlx does.
     pub fn column_is_textual(&self, column: usize) -> bool {
         self.inner.column_is_textual(column)
     }
 
-    /// Sends a piece, which may end anywhere.
+    /// Sends a chunk of data. It may end inside a row.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn send(&mut self, data: impl Deref<Target = [u8]>) -> Result<&mut Self, Error> {
         let sent = self.inner.send(data).await.map(drop);
-        self.seen(sent)
+        self.record_failure(sent)
     }
 
-    /// Sends all that a reader gives.
+    /// Sends all data of a reader.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn read_from(&mut self, source: impl AsyncRead + Unpin) -> Result<&mut Self, Error> {
         let sent = self.inner.read_from(source).await.map(drop);
-        self.seen(sent)
+        self.record_failure(sent)
     }
 
-    fn seen(&mut self, sent: Result<(), Error>) -> Result<&mut Self, Error> {
+    fn record_failure(&mut self, sent: Result<(), Error>) -> Result<&mut Self, Error> {
         sent.inspect_err(|error| self.record.fail(error))?;
         Ok(self)
     }
 
-    /// Ends it without copying anything. The message is for the server's log.
+    /// Cancels the COPY, so that no rows are copied. The message appears in the server's log.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn abort(self, message: impl Into<String>) -> Result<(), Error> {
         let Self { inner, mut record } = self;
         let aborted = inner.abort(message).await;
         aborted.inspect_err(|error| record.fail(error))
     }
 
-    /// Ends it, and returns how many rows were copied.
+    /// Completes the COPY, and returns the number of copied rows.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn finish(self) -> Result<u64, Error> {
         let Self { inner, mut record } = self;
         match inner.finish().await {

@@ -1,4 +1,4 @@
-//! Functions that take a pool, a connection or a transaction.
+//! `Acquire`, for functions that take a pool, a connection or a transaction.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -6,17 +6,17 @@ use std::ops::{Deref, DerefMut};
 use futures_core::future::BoxFuture;
 use sqlx::{Database, Error};
 
-use crate::annotated::Notes;
-use crate::connection::Connection;
 use crate::database::TracedDatabase;
-use crate::executor::impl_executor;
-use crate::pool::Pool;
-use crate::pool_connection::PoolConnection;
-use crate::transaction::Transaction;
+use crate::span::Notes;
+use crate::traced::connection::Connection;
+use crate::traced::executor::impl_executor;
+use crate::traced::pool::Pool;
+use crate::traced::pool_connection::PoolConnection;
+use crate::traced::transaction::Transaction;
 
-/// Takes a connection from a pool, a connection or a transaction alike, or begins a transaction there.
+/// Acquires a connection from a pool, a connection or a transaction, or begins a transaction there.
 ///
-/// It replaces [`sqlx::Acquire`] in the signatures of repository functions, which stay as they are otherwise.
+/// Replaces [`sqlx::Acquire`] in the signatures of repository functions. Their bodies stay as they are.
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
@@ -47,27 +47,27 @@ pub trait Acquire<'c>: Sized {
     /// The database product.
     type Database: TracedDatabase;
 
-    /// Derefs to the connection, so that `&mut *connection` is an executor.
+    /// The acquired connection. Derefs to [`Connection`], so that `&mut *connection` is an executor.
     type Connection: DerefMut<Target = Connection<'c, Self::Database>> + Send;
 
-    /// Takes a connection; of a pool, waits for one.
+    /// Acquires a connection. A pool waits until one is available.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     fn acquire(self) -> BoxFuture<'c, Result<Self::Connection, Error>>;
 
-    /// Begins a transaction; inside of one, a savepoint.
+    /// Begins a transaction, or a savepoint inside a transaction.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     fn begin(self) -> BoxFuture<'c, Result<Transaction<'c, Self::Database>, Error>>;
 }
 
-/// A connection that was acquired: of a pool, to which it returns when it is dropped, or borrowed.
+/// An acquired connection, returned by [`Acquire::acquire`].
 ///
-/// Derefs to [`Connection`].
+/// Derefs to [`Connection`]. One from a pool returns to it on drop.
 pub struct Acquired<'c, DB: Database> {
     connection: Connection<'c, DB>,
 }
@@ -131,7 +131,7 @@ impl<'c, DB: TracedDatabase> Acquire<'c> for &'c mut Connection<'_, DB> {
     }
 }
 
-/// Those that deref to a connection.
+/// Implements `Acquire` for types that deref to a connection.
 macro_rules! acquire_from_connection {
     ($($place:ty),*) => {$(
         impl<'c, DB: TracedDatabase> Acquire<'c> for &'c mut $place {
@@ -150,76 +150,3 @@ macro_rules! acquire_from_connection {
 }
 
 acquire_from_connection!(Acquired<'_, DB>, PoolConnection<DB>, Transaction<'_, DB>);
-
-/// A database whose connections sqlx may hand out untraced. There is none: the compiler's message is the purpose.
-#[diagnostic::on_unimplemented(
-    message = "sqlx would use an untraced connection here",
-    label = "this is a pool, connection or transaction of `hopline::sqlx`",
-    note = "migrations: `pool.migrate(&sqlx::migrate!()).await` has a span for each (feature `sqlx-migrate`)",
-    note = "functions of your own: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`",
-    note = "others: give them sqlx's own by `pool.raw()` or `connection.raw_mut()`, which is not traced"
-)]
-pub trait Untraced {}
-
-/// The driver's own connection, where a database is [`Untraced`]: advisory locks take it.
-#[cfg(feature = "postgres")]
-macro_rules! refuse_raw_connection {
-    ($connection:ty; $($place:ty),*) => {$(
-        impl<DB> AsMut<$connection> for $place
-        where
-            DB: TracedDatabase<Connection = $connection> + Untraced,
-        {
-            fn as_mut(&mut self) -> &mut $connection {
-                self.raw_mut()
-            }
-        }
-    )*};
-}
-
-#[cfg(feature = "postgres")]
-refuse_raw_connection!(sqlx::PgConnection; PoolConnection<DB>, Transaction<'_, DB>);
-
-/// sqlx's `Acquire`, where a database is [`Untraced`].
-macro_rules! refuse_acquire {
-    ($($lifetime:lifetime)? $place:ty, $connection:ty, |$this:ident| $acquire:expr, $begin:expr) => {
-        impl<'c, DB: TracedDatabase + Untraced> sqlx::Acquire<'c> for $place {
-            type Database = DB;
-            type Connection = $connection;
-
-            fn acquire(self) -> BoxFuture<'c, Result<Self::Connection, Error>> {
-                let $this = self;
-                $acquire
-            }
-
-            fn begin(self) -> BoxFuture<'c, Result<sqlx::Transaction<'c, DB>, Error>> {
-                let $this = self;
-                $begin
-            }
-        }
-    };
-}
-
-refuse_acquire!(
-    &'_ Pool<DB>,
-    sqlx::pool::PoolConnection<DB>,
-    |pool| sqlx::Acquire::acquire(pool.raw()),
-    sqlx::Acquire::begin(pool.raw())
-);
-refuse_acquire!(
-    &'c mut Connection<'_, DB>,
-    &'c mut DB::Connection,
-    |connection| Box::pin(async { Ok(connection.raw_mut()) }),
-    sqlx::Transaction::begin(connection.raw_mut(), None)
-);
-refuse_acquire!(
-    &'c mut PoolConnection<DB>,
-    &'c mut DB::Connection,
-    |pooled| sqlx::Acquire::acquire(&mut **pooled),
-    sqlx::Acquire::begin(&mut **pooled)
-);
-refuse_acquire!(
-    &'c mut Transaction<'_, DB>,
-    &'c mut DB::Connection,
-    |transaction| sqlx::Acquire::acquire(&mut **transaction),
-    sqlx::Acquire::begin(&mut **transaction)
-);

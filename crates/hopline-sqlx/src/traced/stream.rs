@@ -1,4 +1,4 @@
-//! Results on their way to the application.
+//! Results of statements, counted while the application reads them.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,21 +10,24 @@ use futures_core::stream::BoxStream;
 use sqlx::Error;
 
 use crate::database::{Step, TracedDatabase};
-use crate::record::Record;
+use crate::span::StatementRecord;
 
-/// A statement's result, counted as it passes.
+/// The result stream of a statement, which counts its items.
 ///
 /// # Cancellation
 ///
-/// If it is dropped before its end the driver's stream is dropped first, then the span ends as not completed.
-pub(crate) struct Recorded<'e, DB: TracedDatabase> {
-    /// There until it is dropped.
+/// On drop before its end, the driver's stream is dropped first, then the span ends as not completed.
+pub(super) struct RecordedStream<'e, DB: TracedDatabase> {
+    /// None after drop only.
     inner: Option<BoxStream<'e, Result<Step<DB>, Error>>>,
-    record: Record<DB>,
+    record: StatementRecord<DB>,
 }
 
-impl<'e, DB: TracedDatabase> Recorded<'e, DB> {
-    pub(crate) fn new(inner: BoxStream<'e, Result<Step<DB>, Error>>, record: Record<DB>) -> Self {
+impl<'e, DB: TracedDatabase> RecordedStream<'e, DB> {
+    pub(super) fn new(
+        inner: BoxStream<'e, Result<Step<DB>, Error>>,
+        record: StatementRecord<DB>,
+    ) -> Self {
         Self {
             inner: Some(inner),
             record,
@@ -32,7 +35,7 @@ impl<'e, DB: TracedDatabase> Recorded<'e, DB> {
     }
 }
 
-impl<DB: TracedDatabase> Stream for Recorded<'_, DB> {
+impl<DB: TracedDatabase> Stream for RecordedStream<'_, DB> {
     type Item = Result<Step<DB>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -51,24 +54,24 @@ impl<DB: TracedDatabase> Stream for Recorded<'_, DB> {
     }
 }
 
-impl<DB: TracedDatabase> Drop for Recorded<'_, DB> {
-    /// Nothing waits here; what the connection has left of the result it reads before its next use.
+impl<DB: TracedDatabase> Drop for RecordedStream<'_, DB> {
+    /// Drops the driver's stream. Never blocks: the connection reads the rest of the result before its next use.
     fn drop(&mut self) {
         let inner = self.inner.take();
         self.record.release(inner);
     }
 }
 
-/// One row or none, counted.
-pub(crate) async fn recorded_row<DB: TracedDatabase>(
+/// Runs a future of one row or none, and counts the row.
+pub(super) async fn recorded_row<DB: TracedDatabase>(
     inner: BoxFuture<'_, Result<Option<DB::Row>, Error>>,
-    record: &mut Record<DB>,
+    record: &mut StatementRecord<DB>,
 ) -> Result<Option<DB::Row>, Error> {
-    let mut row = RowOf {
+    let mut row = RecordedRow {
         inner: Some(inner),
         record,
     };
-    let RowOf { inner, record } = &mut row;
+    let RecordedRow { inner, record } = &mut row;
     let Some(inner) = inner else {
         return Ok(None);
     };
@@ -85,14 +88,15 @@ pub(crate) async fn recorded_row<DB: TracedDatabase>(
     result
 }
 
-struct RowOf<'r, 'e, DB: TracedDatabase> {
-    /// There until it is dropped.
+/// The future of [`recorded_row`], dropped before the span ends.
+struct RecordedRow<'r, 'e, DB: TracedDatabase> {
+    /// None after drop only.
     inner: Option<BoxFuture<'e, Result<Option<DB::Row>, Error>>>,
-    record: &'r mut Record<DB>,
+    record: &'r mut StatementRecord<DB>,
 }
 
-impl<DB: TracedDatabase> Drop for RowOf<'_, '_, DB> {
-    /// As that of [`Recorded`].
+impl<DB: TracedDatabase> Drop for RecordedRow<'_, '_, DB> {
+    /// As that of [`RecordedStream`]. Never blocks.
     fn drop(&mut self) {
         let inner = self.inner.take();
         self.record.release(inner);

@@ -1,32 +1,53 @@
-//! The transaction.
+//! Transactions and savepoints.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use hopline_core::{Context, no_attrs};
 use sqlx::{Database, Error};
 use sqlx_core::transaction::TransactionManager;
 
-use crate::annotated::Notes;
-use crate::connection::Connection;
 use crate::database::TracedDatabase;
-use crate::executor::impl_executor;
-use crate::record::Pending;
-use crate::settings::{Control, Settings};
+use crate::span::{Control, Notes, Spans, StepSpan};
+use crate::traced::connection::Connection;
+use crate::traced::executor::impl_executor;
 
-/// A transaction, or a savepoint in one, whose statements are spans.
+/// A transaction or a savepoint, with a span for each statement.
 ///
-/// Derefs to [`Connection`]. Dropped without [`commit`](Transaction::commit) it is rolled back the next time
-/// its connection is used, by sqlx; the current span gets an event `transaction dropped`.
+/// Derefs to [`Connection`], whose [`begin`](Connection::begin) sets a savepoint here.
+///
+/// # Cancellation
+///
+/// If it is dropped without [`commit`](Transaction::commit), sqlx rolls it back before the connection's next use, and the
+/// current span records an event `transaction dropped`.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+/// use hopline_sqlx::SqlitePool;
+///
+/// let (tracer, spans) = hopline_testing::tracer("orders");
+/// let pool = SqlitePool::connect("sqlite::memory:").await?.tracer(tracer);
+/// let mut tx = pool.begin().await?;
+/// sqlx::query("SELECT 1").execute(&mut *tx).await?;
+/// tx.begin().await?.rollback().await?;
+/// tx.commit().await?;
+/// let names: Vec<String> = spans.all().into_iter().map(|span| span.name).collect();
+/// assert_eq!(names, ["db.begin", "db.query", "db.savepoint", "db.rollback_to", "db.commit"]);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))] fn main() {}
+/// ```
 pub struct Transaction<'c, DB: Database> {
     connection: Connection<'c, DB>,
     nested: bool,
     open: Open,
 }
 
-/// Says so if a transaction is dropped with neither commit nor rollback. A field of its own, since a
-/// transaction that could be dropped specially could not be taken apart.
+/// Records the event of a transaction that is dropped without commit or rollback. A separate type, since a type with `Drop`
+/// cannot be destructured. Never blocks.
 struct Open(bool);
 
 impl Drop for Open {
@@ -38,24 +59,24 @@ impl Drop for Open {
 }
 
 impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
-    pub(crate) fn new(inner: sqlx::Transaction<'c, DB>, settings: Arc<Settings>) -> Self {
+    pub(super) fn new(inner: sqlx::Transaction<'c, DB>, spans: Spans) -> Self {
         let nested = DB::TransactionManager::get_transaction_depth(&inner) > 1;
         Self {
-            connection: Connection::in_transaction(inner, settings),
+            connection: Connection::in_transaction(inner, spans),
             nested,
             open: Open(true),
         }
     }
 
-    /// Commits it; a savepoint is released.
+    /// Commits the transaction, or releases the savepoint.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     ///
     /// # Cancellation
     ///
-    /// As sqlx's own: whether it was committed is not known then. The span ends.
+    /// The transaction may or may not be committed. The span ends as not completed.
     pub async fn commit(self) -> Result<(), Error> {
         let span = self.end(Control::COMMIT, Control::RELEASE);
         let Some(inner) = self.into_inner() else {
@@ -64,11 +85,11 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         span.run::<DB, _>(inner.commit()).await
     }
 
-    /// Rolls it back; of a savepoint, what was done since.
+    /// Rolls the transaction back, or everything since the savepoint.
     ///
     /// # Errors
     ///
-    /// As sqlx's own.
+    /// Returns sqlx's error, unchanged.
     pub async fn rollback(self) -> Result<(), Error> {
         let span = self.end(Control::ROLLBACK, Control::ROLLBACK_TO);
         let Some(inner) = self.into_inner() else {
@@ -77,9 +98,9 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         span.run::<DB, _>(inner.rollback()).await
     }
 
-    fn end(&self, outer: Control, nested: Control) -> Pending {
+    fn end(&self, outer: Control, nested: Control) -> StepSpan {
         let control = if self.nested { nested } else { outer };
-        self.connection.settings().control(control)
+        self.connection.spans().control(control)
     }
 
     fn into_inner(self) -> Option<sqlx::Transaction<'c, DB>> {
@@ -128,7 +149,7 @@ impl<DB: Database> fmt::Debug for Transaction<'_, DB> {
     }
 }
 
-// `.execute(&mut transaction)` as well as `.execute(&mut *transaction)`
+// for `.execute(&mut transaction)`; `.execute(&mut *transaction)` is that of the connection
 impl_executor!(&'c mut Transaction<'_, DB>, |transaction| (
     transaction.connection,
     Notes::default()

@@ -1,8 +1,9 @@
-//! sqlx's `Executor`, for all that statements run on.
+//! The macro that implements sqlx's `Executor` for the traced types.
 
-/// Implements it for a type, whose value is taken apart into what runs statements and the notes on the call.
+/// Implements `Executor` for a type. The closure splits a value into the pool or connection that runs the statement, and the
+/// notes on the call.
 ///
-/// The methods of `Executor` that are not here end in one of these, with every driver.
+/// The provided methods of `Executor` call one of these, in every driver.
 macro_rules! impl_executor {
     ($executor:ty, |$this:ident| ($runs:expr, $notes:expr)) => {
         impl<'c, DB: $crate::database::TracedDatabase> sqlx::Executor<'c> for $executor {

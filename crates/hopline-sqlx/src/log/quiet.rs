@@ -1,11 +1,11 @@
-//! A `tracing` subscriber without sqlx's own statement events.
+//! A `tracing` subscriber that suppresses sqlx's own statement events. [`StatementLog`](super::StatementLog) sets it.
 //!
-//! Connections that were open before a pool was traced write their events with raw text, and no one can turn that off for
-//! a connection that is open. Instead the thread that polls such a statement has this subscriber for the time of the
-//! poll. It hands everything on to the one that was there, but those events.
+//! Connections that were open before a pool was traced write events with raw text, and sqlx cannot disable that for an
+//! open connection. Instead, the thread that polls such a statement has this subscriber during the poll. It forwards
+//! everything else to the previous subscriber.
 //!
-//! SQLite works on a thread of its own, and takes along the `tracing` span that is current where it is called. While it
-//! is entered there, that thread has this subscriber as well. Where none is current, it is given one that nobody sees.
+//! SQLite executes statements on a separate thread, and enters the caller's `tracing` span there. While that span is
+//! entered, the thread has this subscriber, too. If the caller has no current span, it is given a hidden one.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -20,10 +20,10 @@ use tracing_core::{Event, LevelFilter, Metadata};
 
 use crate::log::{TARGET, is_of_sqlx};
 
-/// Runs this without sqlx's statement events.
+/// Runs `work` without sqlx's statement events.
 ///
-/// Nothing changes where no subscriber was ever set: setting one would end what `tracing` writes to the `log` crate, for
-/// the whole process.
+/// No effect if the process never set a subscriber: setting one would disable the events that `tracing` forwards to the
+/// `log` crate, for the whole process.
 pub(crate) fn scope<R>(work: impl FnOnce() -> R) -> R {
     if !dispatcher::has_been_set() {
         return work();
@@ -35,7 +35,7 @@ pub(crate) fn scope<R>(work: impl FnOnce() -> R) -> R {
     dispatcher::with_default(&quiet(&current), work)
 }
 
-/// Around the one that is current. That for the process's own is made once; making one takes a look at every callsite.
+/// Wraps the current subscriber. The wrapper of the global one is created once, since creating one visits each callsite.
 fn quiet(current: &Dispatch) -> Dispatch {
     static GLOBAL: OnceLock<Dispatch> = OnceLock::new();
     if is_global(current) {
@@ -45,15 +45,15 @@ fn quiet(current: &Dispatch) -> Dispatch {
     }
 }
 
-/// A process has one for good; others are set for a scope.
+/// Returns true for the global subscriber, which is never replaced. `Debug` output is the only way to recognise it.
 fn is_global(dispatch: &Dispatch) -> bool {
-    /// Keeps the begin of what is printed.
-    struct Begin(String);
+    /// Keeps the first bytes of the output.
+    struct Prefix(String);
 
-    impl Write for Begin {
+    impl Write for Prefix {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             self.0.push_str(text);
-            // the rest is not of interest
+            // stop formatting once the prefix is complete
             if self.0.len() < 16 {
                 Ok(())
             } else {
@@ -62,24 +62,27 @@ fn is_global(dispatch: &Dispatch) -> bool {
         }
     }
 
-    let mut begin = Begin(String::new());
-    let _ = write!(begin, "{dispatch:?}");
-    begin.0.starts_with("Dispatch::Global")
+    let mut prefix = Prefix(String::new());
+    let _ = write!(prefix, "{dispatch:?}");
+    prefix.0.starts_with("Dispatch::Global")
 }
 
+/// The subscriber.
 struct Quiet {
-    /// Not kept alive: who set it for a scope decides how long it lives.
+    /// Weak, so that a subscriber that is set for a scope ends with the scope.
     inner: WeakDispatch,
+    /// A handle of this subscriber, to set it on SQLite's thread.
     own: OnceLock<WeakDispatch>,
 }
 
 thread_local! {
-    /// One for each of its spans that this thread has entered; the last is the current one.
+    /// A guard for each span of this subscriber that the thread has entered. A stack, as spans are entered and exited in
+    /// order; bounded by their nesting.
     static ENTERED: RefCell<Vec<DefaultGuard>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Of the span that is given along where none is current. A process has no other of this number: ids count from one.
-const UNSEEN: u64 = u64::MAX;
+/// The id of the hidden span. Unique, since subscribers count ids from one.
+const HIDDEN: u64 = u64::MAX;
 
 impl Quiet {
     fn around(current: &Dispatch) -> Dispatch {
@@ -110,7 +113,7 @@ impl Subscriber for Quiet {
         !is_of_sqlx(metadata) && self.inner().enabled(metadata)
     }
 
-    /// The process takes the highest of all subscribers, and the other one gives its own.
+    /// OFF does not restrict the wrapped subscriber: the maximum of all subscribers applies.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(LevelFilter::OFF)
     }
@@ -140,13 +143,13 @@ impl Subscriber for Quiet {
             let guard = dispatcher::set_default(&own);
             let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(guard));
         }
-        if span.into_u64() != UNSEEN {
+        if span.into_u64() != HIDDEN {
             self.inner().enter(span);
         }
     }
 
     fn exit(&self, span: &Id) {
-        if span.into_u64() != UNSEEN {
+        if span.into_u64() != HIDDEN {
             self.inner().exit(span);
         }
         let guard = ENTERED.try_with(|entered| entered.borrow_mut().pop());
@@ -154,14 +157,14 @@ impl Subscriber for Quiet {
     }
 
     fn clone_span(&self, span: &Id) -> Id {
-        if span.into_u64() == UNSEEN {
+        if span.into_u64() == HIDDEN {
             return span.clone();
         }
         self.inner().clone_span(span)
     }
 
     fn try_close(&self, span: Id) -> bool {
-        span.into_u64() != UNSEEN && self.inner().try_close(span)
+        span.into_u64() != HIDDEN && self.inner().try_close(span)
     }
 
     fn current_span(&self) -> Current {
@@ -169,11 +172,12 @@ impl Subscriber for Quiet {
         if current.id().is_some() {
             return current;
         }
-        Current::new(Id::from_u64(UNSEEN), unseen())
+        Current::new(Id::from_u64(HIDDEN), hidden())
     }
 }
 
-fn unseen() -> &'static Metadata<'static> {
+/// The metadata of the hidden span.
+fn hidden() -> &'static Metadata<'static> {
     struct Callsite;
 
     static CALLSITE: Callsite = Callsite;

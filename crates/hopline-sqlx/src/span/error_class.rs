@@ -1,0 +1,98 @@
+//! The class of an error, recorded as `error.type`.
+//!
+//! | error | `error.type` |
+//! |---|---|
+//! | of the database | the SQLSTATE, MySQL's number or SQLite's code; also `db.response.status_code` |
+//! | `PoolTimedOut`, `PoolClosed` | `pool_timed_out`, `pool_closed` |
+//! | `Io`, `Tls`, `Protocol` | `io`, `tls`, `protocol` |
+//! | a value that does not encode or decode | `encode`, `decode` |
+//! | a missing column or type | `column_not_found`, `type_not_found` |
+//! | `Configuration`, `BeginFailed`, `AnyDriverError`, `WorkerCrashed` | `configuration`, `begin`, `any_driver`, `worker_crashed` |
+//! | any other | `_OTHER` |
+//! | `RowNotFound` | none: not a failure |
+
+use hopline_core::{Name, Span, semconv};
+use sqlx::Error;
+
+use crate::database::TracedDatabase;
+
+/// Marks a span as failed, with the error's code or class as `error.type`.
+///
+/// Never records the message, which may contain values. `RowNotFound` is no failure: the statement was executed.
+pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
+    if !span.is_recording() {
+        return;
+    }
+    let error_type = match error {
+        Error::RowNotFound => return,
+        Error::Database(error) => {
+            match DB::status_code(&**error) {
+                Some(code) => {
+                    span.set(semconv::DB_RESPONSE_STATUS_CODE, &code);
+                    span.fail(Name::dynamic(&code));
+                }
+                None => span.fail("_OTHER"),
+            }
+            return;
+        }
+        Error::PoolTimedOut => "pool_timed_out",
+        Error::PoolClosed => "pool_closed",
+        Error::Io(_) => "io",
+        Error::Tls(_) => "tls",
+        Error::Protocol(_) => "protocol",
+        Error::Configuration(_) => "configuration",
+        Error::InvalidArgument(_) | Error::Encode(_) => "encode",
+        Error::Decode(_) | Error::ColumnDecode { .. } => "decode",
+        Error::ColumnNotFound(_) | Error::ColumnIndexOutOfBounds { .. } => "column_not_found",
+        Error::TypeNotFound { .. } => "type_not_found",
+        Error::AnyDriverError(_) => "any_driver",
+        Error::WorkerCrashed => "worker_crashed",
+        Error::InvalidSavePointStatement | Error::BeginFailed => "begin",
+        _ => "_OTHER",
+    };
+    span.fail(error_type);
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use hopline_core::{SpanBuilder, SpanKind};
+    use sqlx::Sqlite;
+
+    use super::*;
+
+    #[test]
+    fn errors_are_recorded_as_classes_without_messages() {
+        let message = || "hunter2".to_owned();
+        for (error, class) in [
+            (Error::PoolTimedOut, Some("pool_timed_out")),
+            (Error::PoolClosed, Some("pool_closed")),
+            (Error::Io(std::io::Error::other(message())), Some("io")),
+            (Error::Tls(message().into()), Some("tls")),
+            (Error::Protocol(message()), Some("protocol")),
+            (
+                Error::Configuration(message().into()),
+                Some("configuration"),
+            ),
+            (Error::Encode(message().into()), Some("encode")),
+            (Error::Decode(message().into()), Some("decode")),
+            (Error::ColumnNotFound(message()), Some("column_not_found")),
+            (Error::WorkerCrashed, Some("worker_crashed")),
+            (Error::BeginFailed, Some("begin")),
+            (Error::RowNotFound, None),
+        ] {
+            let (tracer, spans) = hopline_testing::tracer("svc");
+            let span = SpanBuilder::new("db.query")
+                .kind(SpanKind::Client)
+                .tracer(&tracer)
+                .start();
+            fail::<Sqlite>(&span, &error);
+            span.end();
+            let span = &spans.all()[0];
+            assert_eq!(
+                (span.text("error.type"), span.is_error()),
+                (class, class.is_some())
+            );
+            assert!(!format!("{span:?}").contains("hunter2"));
+        }
+    }
+}
