@@ -1,4 +1,4 @@
-//! Statements from standard input without their values, so that any corpus can be run through it.
+//! Redacts statements from standard input, one JSON object in each line.
 //!
 //! ```text
 //! $ echo '{"sql":"SELECT 1 FROM t","dialect":"postgresql"}' | cargo run -q -p hopline-sqlx --example redact
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 fn main() -> ExitCode {
     match answer(io::stdin().lock(), io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        // who reads no further has seen enough
+        // the reader closed the pipe
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("redact: {error}");
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line for each line.
+/// Writes a line of output for each line of input.
 pub(crate) fn answer(statements: impl BufRead, out: impl Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     for (number, line) in statements.lines().enumerate() {
@@ -32,7 +32,7 @@ pub(crate) fn answer(statements: impl BufRead, out: impl Write) -> io::Result<()
             continue;
         }
         let (sql, dialect) = parse(&line)
-            .ok_or_else(|| io::Error::other(format!("line {} is no statement", number + 1)))?;
+            .ok_or_else(|| io::Error::other(format!("line {} is no statement: expected `sql`, and `dialect` of postgresql, mysql, sqlite or other", number + 1)))?;
         let redacted = redact(&sql, dialect);
         writeln!(
             out,

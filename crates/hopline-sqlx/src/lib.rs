@@ -1,130 +1,209 @@
-//! Distributed tracing for sqlx: a span for every statement and transaction, with redacted text.
+//! Distributed tracing for sqlx: a span for each statement and transaction, with redacted text.
+//!
+//! # Start
+//!
+//! Replace sqlx's pool with the traced pool of the same name:
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")]
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
 //! use hopline_sqlx::SqlitePool; // instead of sqlx::SqlitePool
 //!
+//! # let (tracer, spans) = hopline_testing::tracer("orders");
 //! let pool = SqlitePool::connect("sqlite::memory:").await?;
+//! # let pool = pool.tracer(tracer);
 //! let (one,): (i64,) = sqlx::query_as("SELECT 1").fetch_one(&pool).await?;
-//!
-//! let mut tx = pool.begin().await?;
-//! sqlx::query("CREATE TABLE orders (id INTEGER)").execute(&mut *tx).await?;
-//! tx.commit().await?;
-//! # assert_eq!(one, 1);
+//! assert_eq!(one, 1);
+//! # hopline_testing::assert_tree(&spans.all(), "db.query  SELECT ▸ orders");
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "sqlite"))] fn main() {}
 //! ```
 //!
-//! A pool that sqlx made becomes traced by [`traced()`](PoolExt::traced), and so do the options of one:
-//! `PgPoolOptions::new().max_connections(8).traced().connect(url)`.
-//!
 //! ```text
-//! POST /orders ▸ orders  201                    14 ms  ████████████████████████
-//! ├─ db.begin ▸ postgresql                     0.4 ms  █
-//! ├─ db.query  INSERT orders ▸ postgresql      2.1 ms    ████
-//! ├─ db.query  INSERT lines ▸ postgresql       6.3 ms        ███████████
-//! └─ db.commit ▸ postgresql                    4.8 ms                   █████
+//! db.query  SELECT ▸ orders                    60 µs  █
 //! ```
 //!
-//! The traced pool supports the API of sqlx's pool: `query`, `query_as`, `query_scalar`, the checked macros,
-//! `QueryBuilder`, `raw_sql`, prepared statements, streams, transactions, savepoints, and functions generic over
-//! `Executor`. The types in the signatures of functions are these:
+//! A pool that sqlx created becomes traced by [`traced()`](PoolExt::traced), and so do pool options:
+//! `PgPoolOptions::new().max_connections(8).traced().connect(url)`.
+//!
+//! # Transactions and functions
+//!
+//! A repository function takes a pool, a connection or a transaction, as with sqlx. Spans are children of the current span:
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+//! use hopline_core::{FutureExt, Incoming, SpanBuilder};
+//! use hopline_sqlx::{Acquire, SqlitePool};
+//! use sqlx::Sqlite;
+//!
+//! async fn place(db: impl Acquire<'_, Database = Sqlite>, lines: &[&str]) -> Result<(), sqlx::Error> {
+//!     let mut tx = db.begin().await?;
+//!     sqlx::query("INSERT INTO orders VALUES (1)").execute(&mut *tx).await?;
+//!     for line in lines {
+//!         sqlx::query("INSERT INTO lines VALUES (1, $1)").bind(line).execute(&mut *tx).await?;
+//!     }
+//!     tx.commit().await
+//! }
+//!
+//! let (tracer, spans) = hopline_testing::tracer("orders");
+//! let pool = SqlitePool::connect("sqlite::memory:").await?;
+//! # sqlx::raw_sql("CREATE TABLE orders (id); CREATE TABLE lines (id, item)").execute(pool.raw()).await?;
+//! let request = SpanBuilder::new("POST /orders").tracer(&tracer).parent(Incoming::default()).start();
+//! place(&pool, &["tea"]).in_span(request).await?;
+//!
+//! let insert = &spans.named("db.query")[1];
+//! assert_eq!(insert.text("db.query.text"), Some("INSERT INTO lines VALUES (?)"));
+//! hopline_testing::assert_tree(&spans.all(), "
+//! POST /orders ▸ orders
+//! ├─ db.begin ▸ sqlite
+//! ├─ db.query  INSERT orders ▸ sqlite
+//! ├─ db.query  INSERT lines ▸ sqlite
+//! └─ db.commit ▸ sqlite
+//! ");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))] fn main() {}
+//! ```
+//!
+//! # Settings
+//!
+//! The methods of [`Pool`] change its spans. Here: conventional names, spans for waits, and a summary for one call:
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+//! use std::time::Duration;
+//!
+//! use hopline_core::SpanNames;
+//! use hopline_sqlx::SqlitePool;
+//!
+//! let (tracer, spans) = hopline_testing::tracer("orders");
+//! let pool = SqlitePool::connect("sqlite::memory:")
+//!     .await?
+//!     .tracer(tracer)
+//!     .span_names(SpanNames::Conventions)
+//!     .wait_spans(Duration::ZERO);
+//! sqlx::query("SELECT 'Ann'").execute(pool.summary("find customer")).await?;
+//!
+//! hopline_testing::assert_tree(&spans.all(), "
+//! find customer ▸ orders
+//! └─ ACQUIRE ▸ sqlite
+//! ");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "sqlite"))] fn main() {}
+//! ```
+//!
+//! | for | method |
+//! |---|---|
+//! | another tracer, other names | [`tracer`](Pool::tracer), [`span_names`](Pool::span_names), [`older_names`](Pool::older_names), [`system`](Pool::system) |
+//! | no text, or unchanged text | [`query_text`](Pool::query_text) |
+//! | operation, collection, summary of one call | [`operation`](Pool::operation), [`collection`](Pool::collection), [`summary`](Pool::summary), also of a [`Connection`] |
+//! | more spans | [`wait_spans`](Pool::wait_spans), [`connection_spans`](Pool::connection_spans) |
+//! | fewer spans | [`only_with_parent`](Pool::only_with_parent) |
+//! | the trace in the database's logs | [`trace_comments`](Pool::trace_comments) (sqlcommenter) |
+//! | sqlx's own log events | [`statement_logging`](Pool::statement_logging) |
+//!
+//! # Types
+//!
+//! The traced pool supports the API of sqlx's pool: `query`, `query_as`, `query_scalar`, the checked macros, `QueryBuilder`,
+//! `raw_sql`, prepared statements, streams, transactions, savepoints, and functions generic over `Executor`. Signatures of
+//! functions change as follows:
 //!
 //! | sqlx | here |
 //! |---|---|
-//! | `PgPool`, `Pool<DB>` | [`PgPool`], [`Pool<DB>`](Pool) |
-//! | `&mut PgConnection` | `&mut` [`PgConnection`], which is [`Connection<'_, Postgres>`](Connection) |
+//! | `PgPool`, `Pool<DB>` | `PgPool`, [`Pool<DB>`](Pool) |
+//! | `&mut PgConnection` | `&mut postgres::PgConnection`, which is [`Connection<'_, Postgres>`](Connection) |
 //! | `PoolConnection<Postgres>`, `Transaction<'_, Postgres>` | [`PoolConnection<Postgres>`](PoolConnection), [`Transaction<'_, Postgres>`](Transaction) |
 //! | `impl Acquire<'_, Database = Postgres>` | `impl` [`Acquire<'_, Database = Postgres>`](Acquire) |
 //! | `migrate!().run(&pool)` | `pool.migrate(&migrate!())`, with the feature `migrate` |
-//! | `PgListener::connect_with(&pool)`, `pool.copy_in_raw(…)` | the same: [`PgListener`], [`Pool::copy_in_raw`](PgPool::copy_in_raw) |
-//! | a `PgPool` for others: session stores, job queues | [`pool.raw()`](Pool::raw), which is not traced |
-//! | a `PgConnection` for others: `PgAdvisoryLock` | [`connection.raw_mut()`](Connection::raw_mut), which is not traced |
+//! | `postgres::PgListener`, `pool.copy_in_raw(…)` | the same path, the same method |
+//! | a `PgPool` for another library: session stores, job queues | [`pool.raw()`](Pool::raw), without spans |
+//! | a `PgConnection` for another library: `PgAdvisoryLock` | [`connection.raw_mut()`](Connection::raw_mut), without spans |
 //!
-//! Code that has to keep sqlx's types gets spans from sqlx's own events by [`EventSpans`], with the feature `events`.
+//! Code that has to keep sqlx's types gets spans from sqlx's own events by the layer `EventSpans`, with the feature
+//! `events`.
 //!
-//! Unsupported uses do not compile, and the compiler's message names the remedy. A pool without
-//! `.traced()`, or mismatched types of one name: two versions of sqlx are in the tree, and `cargo tree -d -i sqlx-core`
-//! shows the dependents of each. This crate wraps sqlx 0.9. `missing: describe` in a driver's crate: turn on the feature of that
-//! driver here too.
+//! Unsupported uses do not compile, and the compiler's message names the remedy. If a pool has no `.traced()`, or types of the
+//! same name do not match, the tree contains two versions of sqlx: `cargo tree -d -i sqlx-core` shows the dependents of each.
+//! This crate wraps sqlx 0.9. If the message is `missing: describe` in a driver's crate, enable the feature of that driver
+//! here, too.
 //!
 //! # Spans
 //!
-//! All are of kind CLIENT.
+//! All have the kind CLIENT.
 //!
 //! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | for |
 //! |---|---|---|
 //! | `db.query` | the summary: `SELECT orders` | a statement |
 //! | `db.prepare`, `db.describe` | the summary | an explicit prepare, `Executor::describe` |
-//! | `db.migrate` | the summary | a [migration](Pool::migrate) |
+//! | `db.migrate` | the summary | a migration by `Pool::migrate` |
 //! | `db.begin`, `db.commit`, `db.rollback` | `BEGIN`, `COMMIT`, `ROLLBACK` | a transaction |
-//! | `db.savepoint`, `db.release`, `db.rollback_to` | `SAVEPOINT`, … | one inside another |
+//! | `db.savepoint`, `db.release`, `db.rollback_to` | `SAVEPOINT`, … | a nested transaction |
 //! | `db.acquire` | `ACQUIRE` | a [long wait](Pool::wait_spans) for a connection; [each](Pool::connection_spans) `acquire` |
 //! | `db.ping`, `db.connect` | `PING`, `CONNECT` | [`ping`](Connection::ping) and [`open_connection`](Pool::open_connection), with [`connection_spans`](Pool::connection_spans) |
 //!
-//! A transaction that is dropped without commit or rollback leaves an event `transaction dropped` on the span that
-//! is current then.
+//! A transaction that is dropped without commit or rollback records an event `transaction dropped` on the current span.
 //!
 //! # Attributes
 //!
-//! Names as in the OpenTelemetry semantic conventions, v1.44; what those lack begins with `hopline.`.
+//! Names are those of the OpenTelemetry semantic conventions, v1.44. Other names begin with `hopline.`.
 //!
 //! | attribute | value |
 //! |---|---|
-//! | `db.system.name`, `db.namespace` | the product and the database, as the pool was configured |
-//! | `server.address`, `server.port` | where it is, or the path of its socket; the port if it is not the product's usual one |
-//! | `db.query.text`, `db.query.summary` | see [`redact`](redact::redact) |
-//! | `db.operation.name` | of a step without a text: `BEGIN`, `COMMIT`, `SAVEPOINT`; else what the [application sets](Pool::operation) |
-//! | `db.collection.name` | what the [application sets](Pool::collection); neither is ever read from the text |
-//! | `db.stored_procedure.name` | of a statement that is one CALL |
-//! | `db.operation.batch.size` | of a text of several statements, how many |
-//! | `db.response.returned_rows` | rows that came back |
-//! | `hopline.db.affected_rows` | rows that a write changed |
-//! | `hopline.db.pool_wait_ms` | how long the pool let it wait for a connection, in milliseconds |
+//! | `db.system.name`, `db.namespace` | the product and the database, from the connect options |
+//! | `server.address`, `server.port` | the host or the path of the socket; the port if it is not the product's default |
+//! | `db.query.text`, `db.query.summary` | the redacted text and its summary: see [`redact`] |
+//! | `db.operation.name` | of a step without a text: `BEGIN`, `COMMIT`, `SAVEPOINT`; else the value that the [application sets](Pool::operation) |
+//! | `db.collection.name` | the value that the [application sets](Pool::collection); never derived from the text |
+//! | `db.stored_procedure.name` | of a text that is a single CALL |
+//! | `db.operation.batch.size` | the number of statements in a text of several |
+//! | `db.response.returned_rows` | the number of returned rows |
+//! | `hopline.db.affected_rows` | the number of rows that a write changed |
+//! | `hopline.db.pool_wait_ms` | the wait for a connection, in milliseconds |
 //! | `hopline.db.migration` | the version of a migration |
 //! | `hopline.db.completed` = `false` | the result was not read to its end, or the call was dropped |
 //! | `db.response.status_code`, `error.type` | of an error: SQLSTATE, MySQL's number or SQLite's code, else its class |
 //! | `db.system`, `db.name`, `db.statement` | with [`older_names`](Pool::older_names) |
 //!
-//! Classes of errors that are not the database's: `pool_timed_out`, `pool_closed`, `io`, `tls`, `protocol`, `encode`,
-//! `decode`, `column_not_found`, `type_not_found`, `configuration`, `begin`, `any_driver`, `worker_crashed`, `_OTHER`.
-//! An error's message is never recorded: databases quote values in it. No row found is no error.
+//! # Outcomes
 //!
-//! # How to change it
+//! | outcome | status | `error.type` |
+//! |---|---|---|
+//! | success, no row found, a row that does not decode | unset | |
+//! | an error of the database | error | its code |
+//! | another error of sqlx | error | `pool_timed_out`, `pool_closed`, `io`, `tls`, `protocol`, `encode`, `decode`, `column_not_found`, `type_not_found`, `configuration`, `begin`, `any_driver`, `worker_crashed`, `_OTHER` |
+//! | dropped before its end | unset, `hopline.db.completed` = `false` | |
 //!
-//! By the methods of [`Pool`]:
+//! An error's message is never recorded, since databases quote values in it.
 //!
-//! | for | there is |
-//! |---|---|
-//! | another tracer, other names | [`tracer`](Pool::tracer), [`span_names`](Pool::span_names), [`older_names`](Pool::older_names), [`system`](Pool::system) |
-//! | no text, or the text as it is | [`query_text`](Pool::query_text) |
-//! | one call's operation, collection, summary | [`operation`](Pool::operation), [`collection`](Pool::collection), [`summary`](Pool::summary), also of a [`Connection`] |
-//! | more spans | [`wait_spans`](Pool::wait_spans), [`connection_spans`](Pool::connection_spans) |
-//! | fewer spans | [`only_with_parent`](Pool::only_with_parent) |
-//! | the trace in the database's own logs | [`trace_comments`](Pool::trace_comments) (sqlcommenter) |
-//! | sqlx's own log events | [`statement_logging`](Pool::statement_logging) |
+//! # Differences from the conventions
 //!
-//! # Where it differs from the conventions
+//! The conventions record the unchanged text of a statement with bound values. `WHERE tenant = 'x' AND id = $1` has such values
+//! and a literal as well, so this crate redacts all text. [`QueryText::VerbatimIfParameterised`] is the conventional
+//! behaviour.
 //!
-//! They would have the text of a statement with bound values as it is. `WHERE tenant = 'x' AND id = $1` has such
-//! values and a literal as well, so here all text is redacted; [`QueryText::VerbatimIfParameterised`] is their way.
+//! # Side effects
 //!
-//! # What it changes
+//! Only sqlx's statement log changes: a traced pool writes these events with redacted text, and disables sqlx's own for
+//! connections that it opens. [`PoolExt::traced`] describes the details.
 //!
-//! Nothing but sqlx's statement log: a traced pool writes those events with redacted text, and sqlx's own are turned off
-//! for the connections that are opened from then on. [`PoolExt::traced`] describes it.
+//! # Limitations
 //!
-//! # What it does not do
+//! * Statements on [`Pool::raw`] and [`Connection::raw_mut`] have no spans. sqlx's own `Acquire` is not implemented, since it
+//!   would return such a connection: the compiler's message names [`Acquire`] and `Pool::migrate`.
+//! * The rollback of a dropped transaction has no span: the connection executes it before its next use. Neither has a
+//!   connection that the pool opens, which is part of the wait.
+//! * Rows that do not decode are no errors of a span: they are decoded above the executor.
+//! * Bound values (`db.query.parameter.…`) and the address of the peer's socket are not recorded: sqlx exposes neither.
+//! * MySQL's driver does not distinguish MariaDB from MySQL. Set the product with [`Pool::system`].
 //!
-//! * What is done through [`Pool::raw`] and [`Connection::raw_mut`] is not traced. sqlx's own `Acquire` is not implemented,
-//!   since nothing behind it would be: the compiler's message names [`Acquire`] and [`Pool::migrate`](Pool::migrate).
-//! * The rollback of a transaction that was dropped has no span: the connection does it before its next use. Nor has a
-//!   connection that a pool opens of its own accord: that is part of the wait.
-//! * Rows that fail to decode are not errors of a span: that is above the executor.
-//! * It records no bound values (`db.query.parameter.…`) and no address of the peer's socket: sqlx shows neither.
-//! * MySQL's driver does not distinguish MariaDB from MySQL; [`Pool::system`] does.
+//! # Modules
+//!
+//! [`redact`] redacts statements for other purposes. [`database`] contains what implementers of [`TracedDatabase`] need. [`traced`]
+//! contains the types that an application seldom names. A module for each database has the names that sqlx has for it.
 
 #[cfg(feature = "any")]
 pub mod any;

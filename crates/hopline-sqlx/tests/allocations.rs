@@ -1,4 +1,4 @@
-//! What tracing allocates on top of sqlx: nothing where it is not recorded, one box of the stream where it is.
+//! Allocations of tracing beside sqlx's: none for an unrecorded statement, the box of the stream for a recorded one.
 
 mod support;
 
@@ -11,7 +11,7 @@ const STATEMENT: &str = "SELECT id, name FROM (VALUES (1, 'hunter2'), (2, 'x')) 
 
 const BOUND: &str = "SELECT id FROM (VALUES (1), (2)) AS people (id) WHERE id = $1";
 
-/// Allocations on this thread of one call, once all is warm: the smallest of several.
+/// The allocations of a call on this thread, once all buffers are warm: the minimum of several runs.
 macro_rules! allocations {
     ($runtime:expr, $call:expr) => {{
         let counts = (0..30).map(|_| {
@@ -25,13 +25,13 @@ macro_rules! allocations {
 }
 
 #[test]
-fn nothing_is_boxed_that_sqlx_does_not_box() {
+fn tracing_adds_at_most_the_box_of_the_stream() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let raw = runtime.block_on(async {
-        // what the pool does in tasks of its own would be counted here and there
+        // tasks that the pool spawns would be counted at random
         let options = PgPoolOptions::new()
             .max_connections(2)
             .test_before_acquire(false);

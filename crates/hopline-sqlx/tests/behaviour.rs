@@ -1,4 +1,4 @@
-//! What a traced pool records and what it leaves alone: the same on every engine.
+//! Spans of a traced pool, and behaviour that stays as it is. Each test runs on every engine.
 
 #[macro_use]
 mod support;
@@ -39,7 +39,7 @@ on_every_engine! {
         assert!(!last(&spans).is_error(), "no row is no error of the database");
     }
 
-    async fn builders_and_raw_sql_are_seen(pool, users, spans) {
+    async fn builders_and_raw_sql_are_recorded(pool, users, spans) {
         let mut builder = QueryBuilder::new(format!("INSERT INTO {users} (id, name) "));
         builder.push_values([(1_i64, "a"), (2, "b"), (3, "c")], |mut row, (id, name)| {
             row.push_bind(id).push_bind(name);
@@ -61,7 +61,7 @@ on_every_engine! {
         assert_eq!(last(&spans).name, "db.query");
     }
 
-    async fn streams_are_counted_to_where_they_were_read(pool, users, spans) {
+    async fn streams_count_the_rows_that_were_read(pool, users, spans) {
         sqlx::query(sql("INSERT INTO users (id) VALUES (1), (2), (3)", &users)).execute(pool.raw()).await.unwrap();
         let query = || sqlx::query_as::<_, (i64,)>(sql("SELECT id FROM users ORDER BY id", &users));
         let whole: Vec<(i64,)> = query().fetch(&pool).try_collect().await.unwrap();
@@ -76,7 +76,7 @@ on_every_engine! {
         assert!(!span.is_error());
     }
 
-    async fn errors_are_codes_and_never_messages(pool, users, spans) {
+    async fn errors_are_recorded_as_codes_without_messages(pool, users, spans) {
         let insert = || sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, $2)", &users)).bind(7_i64).bind("hunter2");
         insert().execute(&pool).await.unwrap();
         spans.take();
@@ -133,7 +133,7 @@ on_every_engine! {
         assert!(users.starts_with('t'));
     }
 
-    async fn a_transaction_that_is_dropped_says_so(pool, users, spans) {
+    async fn a_dropped_transaction_records_an_event(pool, users, spans) {
         let request = SpanBuilder::new("request").start();
         drop(request);
         let tracer = Tracer::builder().sink(spans.sink()).build();
@@ -151,7 +151,7 @@ on_every_engine! {
     }
 
     async fn one_function_takes_connections_and_transactions(pool, users, spans) {
-        // as an application's repository would have it
+        // a function as in an application's repository
         macro_rules! count { ($connection:expr) => { sqlx::query_scalar::<_, i64>(sql("SELECT count(*) FROM users", &users)).fetch_one($connection).await.unwrap() } }
         let mut connection = pool.acquire().await.unwrap();
         assert_eq!(count!(&mut *connection_of(&mut connection)), 0);
@@ -162,7 +162,7 @@ on_every_engine! {
         assert_eq!(spans.named("db.query").len(), 2);
     }
 
-    async fn spans_belong_to_what_is_current(pool, users, spans) {
+    async fn spans_are_children_of_the_current_span(pool, users, spans) {
         let tracer = Tracer::builder().service("svc").sink(spans.sink()).build();
         let request = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
         let pool = pool.tracer(tracer);
@@ -176,7 +176,7 @@ on_every_engine! {
         assert_eq!(spans.one("db.begin").parent, Some(spans.one("request").span_id));
     }
 
-    async fn names_and_text_can_be_chosen(pool, users, spans) {
+    async fn names_and_text_are_settings(pool, users, spans) {
         let insert = || sqlx::query(sql("INSERT INTO users (id, name) VALUES ($1, 'x')", &users)).bind(1_i64);
         let named = pool.clone().span_names(SpanNames::Conventions).query_text(QueryText::Omitted);
         let mut tx = named.begin().await.unwrap();
@@ -195,7 +195,7 @@ on_every_engine! {
         assert_eq!(span.text("db.system"), span.text("db.system.name"));
     }
 
-    async fn a_call_that_is_dropped_ends_its_span(pool, users, spans) {
+    async fn a_dropped_call_ends_its_span(pool, users, spans) {
         let held = pool.raw().acquire().await.unwrap();
         let query = sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), query).await.is_err(), "no connection is free");
@@ -204,7 +204,7 @@ on_every_engine! {
         drop(held);
     }
 
-    async fn what_is_not_recorded_still_runs(pool, users, spans) {
+    async fn unrecorded_statements_run(pool, users, spans) {
         let never = Tracer::builder().plan(hopline_core::SamplingPlan::always().others(0.0)).sink(spans.sink()).build();
         let pool = pool.tracer(never);
         sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&pool).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the generator makes is valid: the engines themselves run it, 5,000 statements each.
+//! Generated statements are valid: each engine runs 5,000 of them.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::server;
 
 const STATEMENTS: usize = 5_000;
 
-/// Each statement in a transaction of its own that is rolled back; those that cannot be undone are prepared.
+/// Runs each statement in a transaction that is rolled back. Irreversible statements are only prepared.
 macro_rules! run_generated {
     ($pool:expr, $dialect:expr) => {{
         let dialect: Dialect = $dialect;
@@ -55,7 +55,7 @@ macro_rules! run_generated {
                     .map(|text| text.ends_with("?…")),
                 Some(!generated.whole)
             );
-            // not of times and ids, which hold any number
+            // without times and ids, which contain arbitrary numbers
             let all: Vec<_> = seen
                 .iter()
                 .map(|span| (&span.name, &span.attributes))
@@ -79,7 +79,7 @@ async fn prepare<DB: TracedDatabase>(
 }
 
 #[tokio::test]
-async fn postgres_runs_what_is_generated() {
+async fn postgres_runs_generated_statements() {
     let url = server("HOPLINE_TEST_POSTGRES_URL");
     run_generated!(
         sqlx::PgPool::connect(&url).await.unwrap(),
@@ -88,7 +88,7 @@ async fn postgres_runs_what_is_generated() {
 }
 
 #[tokio::test]
-async fn mariadb_runs_what_is_generated() {
+async fn mariadb_runs_generated_statements() {
     let url = server("HOPLINE_TEST_MYSQL_URL");
     run_generated!(
         sqlx::MySqlPool::connect(&url).await.unwrap(),
@@ -97,7 +97,7 @@ async fn mariadb_runs_what_is_generated() {
 }
 
 #[tokio::test]
-async fn sqlite_runs_what_is_generated() {
+async fn sqlite_runs_generated_statements() {
     let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(2);
     let pool = one
         .connect("sqlite:file:generated?mode=memory&cache=shared")

@@ -1,4 +1,4 @@
-//! Spans made of sqlx's own events, on pools that are not traced.
+//! Spans from sqlx's own events, on pools that are not traced.
 
 mod support;
 
@@ -56,7 +56,7 @@ async fn a_plain_pool_gives_spans_without_values() {
             .await
             .unwrap();
         tx.rollback().await.unwrap();
-        // a failure looks like the rest
+        // a failed statement looks like any other
         pool.execute("SELECT 'hunter2' FROM nowhere")
             .await
             .unwrap_err();
@@ -99,7 +99,7 @@ async fn a_plain_pool_gives_spans_without_values() {
 }
 
 #[tokio::test]
-async fn on_mysql_as_well_and_without_text_where_asked_for() {
+async fn mysql_events_become_spans_without_text_if_omitted() {
     let (tracer, spans) = tracer("svc");
     let pool = MySqlPool::connect(&mysql_url()).await.unwrap();
     let events = events("mysql", Dialect::MySql).tracer(tracer.clone());
@@ -115,7 +115,7 @@ async fn on_mysql_as_well_and_without_text_where_asked_for() {
     );
 }
 
-/// Both in one process: a statement of a traced pool has one span.
+/// With the layer and a traced pool in one process, a statement has one span.
 #[tokio::test]
 async fn a_traced_pool_has_no_second_span() {
     let (tracer, spans) = tracer("svc");

@@ -1,4 +1,4 @@
-//! What goes wrong: each span ends once with the right outcome, and the application's error is what it was.
+//! Failures: each span ends once with the right outcome, and the application receives sqlx's error.
 
 #[macro_use]
 mod support;
@@ -14,7 +14,7 @@ use support::{boolean, integer, last, mysql_url, open, postgres_url, safe};
 use tokio::net::{TcpListener, TcpStream};
 
 on_every_engine! {
-    async fn a_pool_that_has_none_free_times_out(pool, users, spans) {
+    async fn a_pool_without_a_free_connection_times_out(pool, users, spans) {
         let short = PoolOptions::new().max_connections(1).acquire_timeout(Duration::from_millis(400));
         let url = match SYSTEM { "sqlite" => "sqlite::memory:".to_owned(), "postgresql" => postgres_url(), _ => mysql_url() };
         let short = database_of(pool.raw(), short).connect(&url).await.unwrap().traced();
@@ -33,7 +33,7 @@ on_every_engine! {
         drop(held);
     }
 
-    async fn a_pool_that_is_closed_says_so(pool, users, spans) {
+    async fn a_closed_pool_records_its_class(pool, users, spans) {
         let closed = open::<sqlx::Sqlite>("sqlite::memory:").await.traced();
         closed.close().await;
         assert!(closed.is_closed());
@@ -44,18 +44,18 @@ on_every_engine! {
         sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
     }
 
-    async fn a_row_that_does_not_decode_is_no_error_of_the_database(pool, users, spans) {
+    async fn a_row_that_does_not_decode_is_no_error_of_the_span(pool, users, spans) {
         sqlx::query(sql("INSERT INTO users (id, name) VALUES (1, 'hunter2'), (2, 'x'), (3, 'y')", &users)).execute(pool.raw()).await.unwrap();
         let rows: Result<Vec<(i64,)>, _> = sqlx::query_as(sql("SELECT name FROM users ORDER BY id", &users)).fetch_all(&pool).await;
         assert!(matches!(rows, Err(Error::ColumnDecode { .. })));
         let span = last(&spans);
-        assert!(!span.is_error(), "what is above the executor is not seen");
+        assert!(!span.is_error(), "rows are decoded above the executor");
         assert_eq!(boolean(&span, "hopline.db.completed"), Some(false));
         assert!(!format!("{span:?}").contains("hunter2"));
     }
 
-    async fn a_value_that_does_not_encode_is_an_error_of_its_own(pool, users, spans) {
-        // as the checked macros have it, whose values are encoded before
+    async fn a_value_that_does_not_encode_is_an_error(pool, users, spans) {
+        // as in the checked macros, which encode values first
         let query = sqlx::__query_with_result(sql("SELECT id FROM users WHERE id = $1", &users), no_arguments(pool.raw()));
         let error = query.execute(&pool).await.unwrap_err();
         assert!(matches!(&error, Error::Encode(error) if error.to_string() == "hunter2"));
@@ -64,7 +64,7 @@ on_every_engine! {
         assert!(!format!("{span:?}").contains("hunter2"));
     }
 
-    async fn an_error_in_a_transaction_leaves_it_to_be_rolled_back(pool, users, spans) {
+    async fn a_failed_transaction_can_be_rolled_back(pool, users, spans) {
         let mut tx = pool.begin().await.unwrap();
         sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap();
         let error = sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap_err();
@@ -88,20 +88,20 @@ fn database_of<DB: sqlx::Database>(
     options
 }
 
-/// A server, and what its statements look like.
+/// A server, and its statements for these tests.
 struct Server {
     url: String,
-    /// Takes seconds.
+    /// A statement that takes seconds.
     sleep: &'static str,
-    /// Names the session.
+    /// Returns the id of the session.
     session: &'static str,
-    /// Counts sessions of that name that are at it.
+    /// Counts sessions of that id that run `sleep`.
     busy: &'static str,
-    /// Ends a session of that name, as a server does that shuts down.
+    /// Ends a session of that id, as a server does on shutdown.
     end: &'static str,
-    /// Ends statements that take longer than 50 ms.
+    /// Limits the duration of statements to 50 ms.
     limit: &'static str,
-    /// The code of one that was ended so.
+    /// The error code of a statement beyond the limit.
     limited: &'static str,
 }
 
@@ -129,7 +129,7 @@ fn mariadb() -> Server {
     }
 }
 
-/// Waits until the session is at it.
+/// Waits until the session runs the statement.
 macro_rules! until_busy {
     ($server:expr, $session:expr, $other:expr) => {
         let busy = $server.busy.replace("{}", &$session.to_string());
@@ -144,7 +144,7 @@ macro_rules! until_busy {
     };
 }
 
-/// The same on both, by whichever driver.
+/// Runs each test on both servers.
 macro_rules! on_servers {
     ($(async fn $name:ident($server:ident, $pool:ident, $other:ident, $spans:ident) $body:block)*) => {
         mod postgres_fails { use super::*; $(on_servers!(@one $name, sqlx::Postgres, postgres(), $server, $pool, $other, $spans, $body);)* }
@@ -162,12 +162,12 @@ macro_rules! on_servers {
     };
 }
 
-/// A way to a server that can be cut, as by a crash: no goodbye, the next connection is refused or not.
-struct Way {
+/// A TCP proxy to a server. Cutting it closes its connections without a message, as a crash does.
+struct Proxy {
     cut: tokio::sync::watch::Sender<bool>,
 }
 
-impl Way {
+impl Proxy {
     async fn to(url: &str) -> (Self, String) {
         let parsed = url.rsplit_once('@').unwrap().1;
         let server: u16 = parsed
@@ -221,7 +221,7 @@ on_servers! {
             Error::Io(_) => "io".to_owned(),
             error => panic!("{error}"),
         };
-        // Postgres says goodbye by 57P01; MariaDB by 1927 or not at all
+        // Postgres sends 57P01; MariaDB sends 1927 or closes the connection
         assert!(["57P01", "io", "70100"].contains(&expected.as_str()), "{expected}");
         assert_eq!(span.text("error.type").is_some(), span.is_error());
         drop(connection);
@@ -242,7 +242,7 @@ on_servers! {
         assert_eq!(seen.iter().map(|(name, failed, typed)| (name.as_str(), *failed, *typed)).collect::<Vec<_>>(), expected);
     }
 
-    async fn a_statement_that_takes_too_long_is_ended_by_the_server(server, pool, other, spans) {
+    async fn a_statement_beyond_the_servers_time_limit_fails(server, pool, other, spans) {
         let mut connection = pool.acquire().await.unwrap();
         connection.execute(server.limit).await.unwrap();
         spans.take();
@@ -250,12 +250,12 @@ on_servers! {
         assert!(error.as_database_error().is_some());
         let span = last(&spans);
         assert_eq!((span.text("error.type"), span.text("db.response.status_code")), (Some(server.limited), Some(server.limited)));
-        // nobody else is to be ended so
+        // the limit must not apply to later users of the connection
         drop(connection.detach());
         other.execute("SELECT 1").await.unwrap();
     }
 
-    async fn a_future_that_is_dropped_ends_its_span_at_once(server, pool, other, spans) {
+    async fn a_dropped_future_ends_its_span_at_once(server, pool, other, spans) {
         let started = Instant::now();
         let query = pool.execute(server.sleep);
         assert!(tokio::time::timeout(Duration::from_millis(60), query).await.is_err());
@@ -266,7 +266,7 @@ on_servers! {
     }
 
     async fn a_connection_broken_in_a_query_is_an_error_of_that_class(server, pool, other, spans) {
-        let (way, url) = Way::to(&server.url).await;
+        let (proxy, url) = Proxy::to(&server.url).await;
         let cut = database_of(pool.raw(), PoolOptions::new().max_connections(1)).connect(&url).await.unwrap();
         let tracer = hopline_core::Tracer::builder().sink(spans.sink()).build();
         let cut = cut.traced().tracer(tracer);
@@ -275,7 +275,7 @@ on_servers! {
         let query = async { cut.execute(server.sleep).await.unwrap_err() };
         let breaks = async {
             until_busy!(server, session, other);
-            way.cut.send(true).unwrap();
+            proxy.cut.send(true).unwrap();
         };
         let (error, ()) = tokio::join!(query, breaks);
         assert!(matches!(error, Error::Io(_)), "{error}");

@@ -1,4 +1,4 @@
-//! Statement log events by the `log` crate: those of a traced pool hold no values.
+//! Statement log events in the `log` crate: those of a traced pool contain no values.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Log for Listener {
 
     fn log(&self, record: &Record<'_>) {
         let text = record.args().to_string();
-        // sqlx's own statements while it connects are not the application's
+        // skip the statements that sqlx runs to connect
         if record.target() == "sqlx::query" && text.contains(" secrets") {
             SEEN.lock().unwrap().push((record.level(), text));
         }
@@ -34,7 +34,7 @@ fn seen() -> Vec<(Level, String)> {
 
 const STATEMENT: &str = "SELECT 'hunter2' AS secrets";
 
-// One test, since the process has one logger, and SQLite, which needs no file here.
+// One test, since a process has one logger.
 #[tokio::test]
 async fn statements_are_logged_as_configured_and_without_values() {
     log::set_logger(&Listener).unwrap();
@@ -73,7 +73,7 @@ async fn statements_are_logged_as_configured_and_without_values() {
         }
     }
 
-    // the thresholds and levels are those that were configured
+    // thresholds and levels are those of the connect options
     let options: SqliteConnectOptions = "sqlite::memory:".parse().unwrap();
     let slow = options
         .clone()
@@ -112,22 +112,22 @@ async fn statements_are_logged_as_configured_and_without_values() {
     quiet.await.unwrap().execute(STATEMENT).await.unwrap();
     assert_eq!(seen(), []);
 
-    // a listener that takes warnings only gets those of slow statements
+    // a logger at WARN receives slow statements only
     log::set_max_level(LevelFilter::Warn);
     pool.execute(STATEMENT).await.unwrap();
     assert_eq!(seen(), []);
     log::set_max_level(LevelFilter::Trace);
 
-    // what is set later holds, and raw text only where it is asked for
+    // options that are set later apply; only `statement_logging` keeps the raw text
     let later = one.connect_lazy_with(options.clone()).traced();
     later.set_connect_options(slow);
     later.execute(STATEMENT).await.unwrap();
     assert!(!seen()[0].1.contains("hunter2"));
-    let asked = SqlitePoolOptions::new()
+    let unchanged = SqlitePoolOptions::new()
         .connect_lazy_with(options)
         .traced()
         .statement_logging();
-    asked.execute(STATEMENT).await.unwrap();
+    unchanged.execute(STATEMENT).await.unwrap();
     let logged = seen();
     assert!(
         logged.len() == 1 && logged[0].1.contains("hunter2"),

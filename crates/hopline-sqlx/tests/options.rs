@@ -1,4 +1,4 @@
-//! What can be chosen, and what else a pool and its connections can do.
+//! Settings of a pool, and further methods of pools and connections.
 
 #[macro_use]
 mod support;
@@ -16,7 +16,7 @@ use sqlx::{Arguments, Executor};
 use support::{boolean, integer, last, mysql_url, open, postgres_url, safe};
 
 on_every_engine! {
-    async fn calls_are_described_by_the_application(pool, users, spans) {
+    async fn the_application_sets_attributes_of_a_call(pool, users, spans) {
         let all = sqlx::query(sql("SELECT id FROM users", &users)).fetch_all(pool.operation("SELECT").collection("people")).await.unwrap();
         assert!(all.is_empty());
         let span = last(&spans);
@@ -37,14 +37,14 @@ on_every_engine! {
         assert_eq!(last(&spans).text("db.collection.name"), Some("people"));
     }
 
-    async fn a_begin_of_ones_own_says_how(pool, users, spans) {
+    async fn a_custom_begin_records_its_text(pool, users, spans) {
         let mut tx = pool.begin_with(BEGIN).await.unwrap();
         sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&mut *tx).await.unwrap();
         assert!(tx.is_in_transaction());
         tx.commit().await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
         let mut tx = connection.begin_with(BEGIN).await.unwrap();
-        assert!(tx.begin_with(BEGIN).await.is_err(), "there is no savepoint of ones own");
+        assert!(tx.begin_with(BEGIN).await.is_err(), "a custom savepoint is not supported");
         tx.rollback().await.unwrap();
         let begins = spans.named("db.begin");
         assert_eq!(begins.iter().map(|span| (span.text("db.query.text"), span.is_error())).collect::<Vec<_>>(), [(Some(BEGIN), false), (Some(BEGIN), false), (Some(BEGIN), true)]);
@@ -52,8 +52,8 @@ on_every_engine! {
         assert_eq!(begins[2].text("error.type"), Some("begin"));
     }
 
-    async fn what_is_free_is_taken_without_waiting(pool, users, spans) {
-        // it goes back in a task of its own
+    async fn idle_connections_are_acquired_without_waiting(pool, users, spans) {
+        // a spawned task returns it
         while pool.num_idle() == 0 {
             tokio::task::yield_now().await;
         }
@@ -71,21 +71,21 @@ on_every_engine! {
         assert_eq!(pool.size(), 1);
     }
 
-    async fn connections_have_spans_where_asked_for(pool, users, spans) {
+    async fn connection_spans_are_a_setting(pool, users, spans) {
         pool.acquire().await.unwrap().ping().await.unwrap();
-        assert!(spans.take().is_empty(), "noise, if nobody asks");
-        let asking = pool.clone().connection_spans();
-        let mut connection = asking.acquire().await.unwrap();
+        assert!(spans.take().is_empty(), "off by default");
+        let with_spans = pool.clone().connection_spans();
+        let mut connection = with_spans.acquire().await.unwrap();
         connection.ping().await.unwrap();
         drop(connection);
-        let mut own = asking.open_connection().await.unwrap();
+        let mut own = with_spans.open_connection().await.unwrap();
         own.execute("SELECT 1").await.unwrap();
         let names: Vec<String> = spans.take().into_iter().map(|span| span.name).collect();
         assert_eq!(names, ["db.acquire", "db.ping", "db.connect", "db.query"]);
         assert!(users.starts_with('t'));
     }
 
-    async fn a_wait_is_a_span_from_a_threshold_on(pool, users, spans) {
+    async fn a_wait_beyond_the_threshold_is_a_span(pool, users, spans) {
         let tracer = Tracer::builder().sink(spans.sink()).build();
         let pool = pool.tracer(tracer.clone());
         let (any, long) = (pool.clone().wait_spans(Duration::ZERO), pool.wait_spans(Duration::from_secs(3600)));
@@ -109,7 +109,7 @@ on_every_engine! {
         }
     }
 
-    async fn a_call_that_lies_about_does_not_wait(pool, users, spans) {
+    async fn the_time_before_the_first_poll_is_no_wait(pool, users, spans) {
         let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
         let tracer = Tracer::builder().clock(Clock::Manual(clock.clone())).sink(spans.sink()).build();
         let pool = pool.tracer(tracer.clone()).wait_spans(Duration::from_millis(1));
@@ -119,7 +119,7 @@ on_every_engine! {
         let query = last(&spans);
         assert_eq!((query.duration_nanos(), query.attribute("hopline.db.pool_wait_ms")), (1_000_000_000, Some(&0.0.into())));
 
-        // the same beside a wait, whose span lies within the call's
+        // followed by a wait, whose span lies within the call's
         let held = pool.raw().acquire().await.unwrap();
         let mut rows = pool.fetch_optional(sql("SELECT id FROM users", &users));
         clock.advance(Duration::from_secs(1));
@@ -132,7 +132,7 @@ on_every_engine! {
         spans.one("db.query").attribute("hopline.db.pool_wait_ms", 2_000.0);
     }
 
-    async fn only_what_has_a_parent_is_recorded_where_asked_for(pool, users, spans) {
+    async fn only_with_parent_records_inside_a_trace(pool, users, spans) {
         let pool = pool.only_with_parent();
         sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
         let mut tx = pool.begin().await.unwrap();
@@ -146,17 +146,17 @@ on_every_engine! {
         assert_eq!(spans.take().len(), 2);
     }
 
-    async fn a_comment_names_the_span_and_is_in_no_cache(pool, users, spans) {
+    async fn commented_statements_are_excluded_from_caches(pool, users, spans) {
         let pool = pool.trace_comments();
         let mut connection = pool.acquire().await.unwrap();
         let cached = connection.cached_statements_size();
         let query = || sqlx::query(sql("SELECT id FROM users WHERE id = $1; ", &users)).bind(1_i64);
         query().fetch_all(&mut connection).await.unwrap();
-        // Postgres's driver loses a statement that it does not keep
+        // Postgres's driver needs the statement in its cache
         let kept = usize::from(SYSTEM == "postgresql");
         assert_eq!(connection.cached_statements_size(), cached + kept);
         let cached = cached + kept;
-        // what has a comment stays as it is, and is kept
+        // a statement with a comment of its own is unchanged, and cached
         let commented = || sqlx::query(sql("SELECT id /* by hand */ FROM users WHERE id = $1", &users)).bind(1_i64);
         commented().fetch_all(&mut connection).await.unwrap();
         if SYSTEM != "sqlite" {
@@ -169,9 +169,9 @@ on_every_engine! {
         sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool.tracer(unsampled)).await.unwrap();
     }
 
-    async fn a_connection_that_is_detached_stays_traced(pool, users, spans) {
+    async fn a_detached_connection_stays_traced(pool, users, spans) {
         if SYSTEM == "sqlite" {
-            // in memory, the database would go with it
+            // a database in memory would end with its connection
             sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool).await.unwrap();
         } else {
             let mut connection = pool.acquire().await.unwrap().detach();
@@ -184,8 +184,8 @@ on_every_engine! {
         assert!(!spans.named("db.query").is_empty());
     }
 
-    async fn statements_of_a_builder_with_arguments_of_its_own_run(pool, users, spans) {
-        // as sea-query and its like: the text and the values come separately, at run time
+    async fn statements_with_separate_arguments_run(pool, users, spans) {
+        // as by sea-query: text and values are separate, at run time
         let insert = sql("INSERT INTO users (id, name) VALUES ($1, $2)", &users);
         let arguments = arguments(pool.raw(), (7, "hunter2"));
         sqlx::query_with(insert, arguments).execute(&pool).await.unwrap();
@@ -194,7 +194,7 @@ on_every_engine! {
         assert_eq!(span.text("db.query.text"), Some(format!("INSERT INTO {users} (id, name) VALUES (?)").as_str()));
     }
 
-    async fn several_statements_are_a_batch(pool, users, spans) {
+    async fn a_text_of_several_statements_is_a_batch(pool, users, spans) {
         sqlx::raw_sql(sql("INSERT INTO users (id) VALUES (1); INSERT INTO users (id) VALUES (2), (3)", &users)).execute(&pool).await.unwrap();
         let span = last(&spans);
         assert_eq!((integer(&span, "db.operation.batch.size"), integer(&span, "hopline.db.affected_rows")), (Some(2), Some(3)));
@@ -203,7 +203,7 @@ on_every_engine! {
     }
 }
 
-/// What a span says of the database: product, name, address.
+/// The product, name and address of the database on a span.
 fn place_of(span: &hopline_core::export::SpanData) -> (Option<&str>, Option<&str>, Option<&str>) {
     (
         span.text("db.system.name"),
@@ -224,9 +224,9 @@ where
     arguments
 }
 
-/// What the server itself saw.
+/// Reads the comment from the server's list of running statements.
 #[tokio::test]
-async fn the_servers_see_the_comment() {
+async fn the_servers_receive_the_comment() {
     let root = SpanBuilder::new("request");
     let (tracer, spans) = tracer("svc");
     let postgres = open::<sqlx::Postgres>(&postgres_url())
@@ -265,7 +265,7 @@ async fn the_servers_see_the_comment() {
 }
 
 #[tokio::test]
-async fn any_is_what_its_url_names() {
+async fn any_records_the_product_of_its_url() {
     for (url, system) in [
         (postgres_url(), "postgresql"),
         (mysql_url(), "mysql"),
@@ -297,9 +297,9 @@ async fn any_is_what_its_url_names() {
     }
 }
 
-/// MariaDB by MySQL's driver is told by the application, since the driver does not say it.
+/// MySQL's driver does not distinguish MariaDB, so the application sets the product.
 #[tokio::test]
-async fn the_product_can_be_named() {
+async fn the_product_is_a_setting() {
     let (tracer, spans) = tracer("svc");
     let pool = open::<sqlx::MySql>(&mysql_url())
         .await
@@ -311,7 +311,7 @@ async fn the_product_can_be_named() {
 }
 
 #[tokio::test]
-async fn the_endpoint_is_as_configured() {
+async fn the_endpoint_is_that_of_the_connect_options() {
     let (tracer, spans) = tracer("svc");
     let pool = open::<sqlx::Postgres>(&postgres_url())
         .await
@@ -384,7 +384,7 @@ async fn a_stored_procedure_is_named() {
     );
 }
 
-/// One short bound is enough for code over any database.
+/// A function over any database, with one bound.
 async fn by_database<DB: TracedDatabase>(pool: &hopline_sqlx::Pool<DB>) -> u64 {
     let mut tx = pool.begin().await.unwrap();
     let done = (&mut tx).execute("SELECT 1").await.unwrap();

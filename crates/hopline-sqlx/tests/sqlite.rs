@@ -1,4 +1,4 @@
-//! Generic code over traced types, without a server.
+//! Generic code over traced types, on SQLite in memory.
 
 use hopline_sqlx::PoolExt;
 use hopline_testing::tracer;
@@ -35,7 +35,7 @@ async fn generic_code_takes_pools_connections_and_transactions() {
 }
 
 #[tokio::test]
-async fn a_begin_that_is_dropped_was_not_completed() {
+async fn a_dropped_begin_is_not_completed() {
     let (tracer, spans) = tracer("svc");
     let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
     let pool = one

@@ -1,4 +1,4 @@
-//! A pool that has connections when it is traced keeps them, and what is logged of them holds no values.
+//! Pools with open connections: `.traced()` keeps the connections, and their log events contain no values.
 
 mod support;
 
@@ -17,7 +17,7 @@ use support::{mysql_url, postgres_url, safe};
 use tracing::{Instrument, Level, info_span};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// Lines that the process wrote, as an application has them with `tracing_subscriber::fmt`.
+/// The output of `tracing_subscriber::fmt`, as an application has it.
 #[derive(Clone, Copy)]
 struct Lines;
 
@@ -49,7 +49,7 @@ fn subscribe() {
     });
 }
 
-/// The lines about a table, each event in one.
+/// The lines that mention a table, one for each event.
 fn lines(table: &str) -> Vec<String> {
     let all = LINES.lock().unwrap();
     all.lines()
@@ -60,7 +60,7 @@ fn lines(table: &str) -> Vec<String> {
 
 const WARM: u32 = 8;
 
-/// A pool with so many connections that each counted its `after_connect`, then traced.
+/// Traces a pool with open connections, and counts calls of `after_connect`.
 async fn keeps_its_connections<DB>(url: &str, sleep: &str)
 where
     DB: TracedDatabase,
@@ -93,7 +93,7 @@ where
 
     let (tracer, spans) = tracer("svc");
     let pool = raw.clone().traced().tracer(tracer);
-    // on all connections at a time, in and out of transactions, to the end and half-way
+    // on all connections at once, with and without a transaction, with complete and partial results
     let held = join_all((0..WARM).map(|_| pool.acquire())).await;
     for connection in held {
         let mut connection = connection.unwrap();
@@ -167,7 +167,7 @@ async fn a_warm_pool_keeps_its_connections_on_mariadb() {
 #[tokio::test]
 async fn a_warm_pool_keeps_its_connections_on_sqlite() {
     let file = std::env::temp_dir().join(support::table());
-    // counts for longer than the threshold
+    // takes longer than the threshold
     let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
                 SELECT count(*), 'hunter2' FROM n, (SELECT a FROM users LIMIT 1)";
     keeps_its_connections::<sqlx::Sqlite>(&format!("sqlite:{}?mode=rwc", file.display()), slow)
@@ -175,7 +175,7 @@ async fn a_warm_pool_keeps_its_connections_on_sqlite() {
     std::fs::remove_file(&file).unwrap();
 }
 
-/// Connections that somebody else opened, and one that its pool gave away.
+/// Connections that the application opened, and a detached one.
 #[tokio::test]
 async fn a_borrowed_connection_logs_no_values() {
     use hopline_sqlx::ConnectionExt;
@@ -202,7 +202,7 @@ async fn a_borrowed_connection_logs_no_values() {
     );
 }
 
-/// Whatever else is written meanwhile is written as before, in the spans that it belongs to, and those end.
+/// Other events and spans are unchanged: events are in their spans, and spans end.
 #[tokio::test]
 async fn other_events_and_spans_pass() {
     subscribe();
@@ -218,7 +218,7 @@ async fn other_events_and_spans_pass() {
         .instrument(span)
         .await
         .unwrap();
-    // SQLite's thread may have it for a moment longer
+    // SQLite's thread may hold the span a moment longer
     while lines(&table)
         .iter()
         .filter(|line| line.contains("close"))

@@ -1,4 +1,4 @@
-//! A server of one's own, to be ended and started again.
+//! A private server that a test stops and restarts.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::Result;
 
-/// What kind of server it is, by the word for it.
+/// The kind of a server, by its name for `cargo xtask server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind(&'static str);
 
@@ -19,22 +19,22 @@ impl Kind {
     pub const RABBITMQ: Self = Self("rabbitmq");
 }
 
-/// A server of one's own, started by `cargo xtask server`. It ends when this is dropped, or with this process.
+/// A private server, started by `cargo xtask server`. It ends on drop, or with this process.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Closed to end it.
-    words: Option<ChildStdin>,
+    /// Commands. Closing it ends the server.
+    commands: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
     url: String,
 }
 
 impl Server {
-    /// Starts it; blocks until it takes connections.
+    /// Starts a server. Blocks until it accepts connections.
     ///
     /// # Errors
     ///
-    /// It cannot be started; xtask says why on stderr.
+    /// Returns an error if it does not start. xtask prints the reason on stderr.
     pub fn start(kind: Kind) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -52,12 +52,12 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let (Some(words), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("no pipes to the server".into());
         };
         let mut server = Self {
             child,
-            words: Some(words),
+            commands: Some(commands),
             answers: BufReader::new(answers).lines(),
             url: String::new(),
         };
@@ -65,47 +65,47 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it is, before and after it was ended.
+    /// The URL, which stays the same across restarts.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Ends all of it by SIGKILL; blocks until it is gone.
+    /// Kills all processes of the server with SIGKILL. Blocks until they have ended.
     ///
     /// # Errors
     ///
-    /// What started it has ended.
+    /// Returns an error if `cargo xtask server` has ended.
     pub fn kill(&mut self) -> Result<()> {
-        self.say("kill")?;
+        self.send("kill")?;
         self.answer("down")?;
         Ok(())
     }
 
-    /// Ends it in order, as for an update; blocks until it is gone.
+    /// Shuts the server down, as for an update. Blocks until it has ended.
     ///
     /// # Errors
     ///
-    /// What started it has ended.
+    /// Returns an error if `cargo xtask server` has ended.
     pub fn stop(&mut self) -> Result<()> {
-        self.say("stop")?;
+        self.send("stop")?;
         self.answer("down")?;
         Ok(())
     }
 
-    /// Starts it again, with the data it had; blocks until it takes connections.
+    /// Restarts the server with its data. Blocks until it accepts connections.
     ///
     /// # Errors
     ///
-    /// It does not start.
+    /// Returns an error if it does not start.
     pub fn start_again(&mut self) -> Result<()> {
-        self.say("start")?;
+        self.send("start")?;
         self.answer("ready ")?;
         Ok(())
     }
 
-    fn say(&mut self, word: &str) -> Result<()> {
-        let words = self.words.as_mut().ok_or("the server has ended")?;
-        writeln!(words, "{word}")?;
+    fn send(&mut self, command: &str) -> Result<()> {
+        let commands = self.commands.as_mut().ok_or("the server has ended")?;
+        writeln!(commands, "{command}")?;
         Ok(())
     }
 
@@ -113,14 +113,14 @@ impl Server {
         let line = self.answers.next().ok_or("the server has ended")??;
         let rest = line.strip_prefix(expected);
         rest.map(str::to_owned)
-            .ok_or_else(|| format!("the server said `{line}`").into())
+            .ok_or_else(|| format!("unexpected answer of the server: `{line}`").into())
     }
 }
 
-/// The end of its stdin ends it; waits until it has cleaned up.
+/// Closes its standard input, which ends it, and waits until it has cleaned up. Blocks; for tests only.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.words = None;
+        self.commands = None;
         let _ = self.child.wait();
     }
 }

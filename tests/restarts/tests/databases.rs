@@ -1,6 +1,6 @@
-//! A database that goes down while a query runs and while a transaction is open, and comes back.
+//! A database that stops during a query and during a transaction, and restarts.
 //!
-//! All that a traced pool does a plain one does at the same time, and what the application sees is the same.
+//! A plain pool runs the same statements at the same time. The application receives the same results from both.
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -14,15 +14,15 @@ use sqlx::pool::PoolOptions;
 use sqlx::{ColumnIndex, Decode, Error, Executor, Type};
 use tokio::task::block_in_place;
 
-/// All of it, on a machine that does much else.
+/// The time limit of a test, generous for a loaded machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A server, and what its statements look like.
+/// A server, and its statements for these tests.
 struct Database {
     kind: Kind,
-    /// Takes longer than a server takes to end.
+    /// A statement that takes longer than the shutdown of a server.
     sleep: &'static str,
-    /// Counts the sessions that are at it.
+    /// Counts the sessions that run `sleep`.
     asleep: &'static str,
 }
 
@@ -46,30 +46,31 @@ const BROKEN: [ErrorKind; 3] = [
     ErrorKind::UnexpectedEof,
 ];
 
-/// How a server goes down.
+/// A way to stop a server.
 type Down = fn(&mut Server) -> hopline_restarts::Result<()>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_is_stopped_and_started_again() {
     let mut server = block_in_place(|| Server::start(POSTGRES.kind)).unwrap();
-    let killed = goes_down::<sqlx::Postgres>(&mut server, &POSTGRES, Server::kill);
+    let killed = stops_and_restarts::<sqlx::Postgres>(&mut server, &POSTGRES, Server::kill);
     assert_eq!(in_time(killed).await, ["io", "io", "io"]);
-    let stopped = goes_down::<sqlx::Postgres>(&mut server, &POSTGRES, Server::stop);
-    // it says goodbye
+    let stopped = stops_and_restarts::<sqlx::Postgres>(&mut server, &POSTGRES, Server::stop);
+    // it sends an error before it closes connections
     assert_eq!(in_time(stopped).await, ["57P01", "57P01", "io"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mariadb_is_stopped_and_started_again() {
     let mut server = block_in_place(|| Server::start(MARIADB.kind)).unwrap();
-    let killed = goes_down::<sqlx::MySql>(&mut server, &MARIADB, Server::kill);
+    let killed = stops_and_restarts::<sqlx::MySql>(&mut server, &MARIADB, Server::kill);
     assert_eq!(in_time(killed).await, ["io", "io", "io"]);
-    let stopped = goes_down::<sqlx::MySql>(&mut server, &MARIADB, Server::stop);
+    let stopped = stops_and_restarts::<sqlx::MySql>(&mut server, &MARIADB, Server::stop);
     assert_eq!(in_time(stopped).await, ["io", "io", "io"]);
 }
 
-/// What `error.type` says of the query that ran, of the next one of the transaction, and of its commit.
-async fn goes_down<DB>(server: &mut Server, database: &Database, down: Down) -> [String; 3]
+/// Stops and restarts a server. Returns the `error.type` of the running query, of the transaction's next query, and of its
+/// commit.
+async fn stops_and_restarts<DB>(server: &mut Server, database: &Database, down: Down) -> [String; 3]
 where
     DB: TracedDatabase,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -85,7 +86,7 @@ where
     (&mut *transaction).execute("SELECT 1").await.unwrap();
     assert_eq!(seen(&spans), ["db.begin ", "db.query "]);
 
-    let goes = async {
+    let stop = async {
         while count(&other, database.asleep).await < 2 {}
         block_in_place(|| down(server)).unwrap();
     };
@@ -93,7 +94,7 @@ where
         plain.execute(database.sleep),
         traced.execute(database.sleep),
     );
-    let (expected, error, ()) = tokio::join!(asleep.0, asleep.1, goes);
+    let (expected, error, ()) = tokio::join!(asleep.0, asleep.1, stop);
     let query = same(error, expected);
     assert_eq!(seen(&spans), [format!("db.query {query}")]);
 
@@ -104,20 +105,23 @@ where
     let commit = same(transaction.commit().await, expected);
     assert_eq!(seen(&spans), [format!("db.commit {commit}")]);
 
-    // Asked while it is down: answered once it is up, or broken where it takes a connection before it is ready, which
-    // sqlx does not try again.
+    // While the server is down, a call waits until it is up. If the server accepts the connection before it is ready, the
+    // call fails, and sqlx does not retry.
     let starts = async { block_in_place(|| server.start_again()).unwrap() };
     let (expected, answer, ()) = tokio::join!(
         plain.execute("SELECT 1"),
         traced.execute("SELECT 1"),
         starts
     );
-    let [expected, said] = [expected.err(), answer.err()].map(|error| error.map(class));
+    let [expected, actual] = [expected.err(), answer.err()].map(|error| error.map(class));
     let broken = |class: &Option<String>| class.as_deref().is_none_or(|class| class == "io");
-    assert!(broken(&expected) && broken(&said), "{expected:?} {said:?}");
-    let said = said.unwrap_or_default();
-    assert_eq!(seen(&spans), [format!("db.query {said}")]);
-    // and at once when it is up
+    assert!(
+        broken(&expected) && broken(&actual),
+        "{expected:?} {actual:?}"
+    );
+    let actual = actual.unwrap_or_default();
+    assert_eq!(seen(&spans), [format!("db.query {actual}")]);
+    // once it is up, calls succeed at once
     plain.execute("SELECT 1").await.unwrap();
     traced.execute("SELECT 1").await.unwrap();
     assert_eq!(seen(&spans), ["db.query "]);
@@ -140,18 +144,17 @@ where
     sqlx::Row::get(&row, 0)
 }
 
-/// Name and class of error, if it is one, of each span that ended since the last look.
+/// The name and `error.type` of each span that ended since the last call.
 fn seen(spans: &Spans) -> Vec<String> {
-    let says = |span: SpanData| {
+    let describe = |span: SpanData| {
         let class = span.text("error.type").unwrap_or_default();
         assert_eq!(span.is_error(), !class.is_empty());
         format!("{} {class}", span.name)
     };
-    spans.take().into_iter().map(says).collect()
+    spans.take().into_iter().map(describe).collect()
 }
 
-/// The class of an error, which is the expected one. Whether a connection that breaks is reset or at its end is a matter
-/// of the moment.
+/// The class of an error, which must be the expected one. A broken connection may be reset or closed, depending on timing.
 #[track_caller]
 fn same<T, U>(is: Result<T, Error>, expected: Result<U, Error>) -> String {
     let (is, expected) = (is.err().map(class), expected.err().map(class));
@@ -159,7 +162,7 @@ fn same<T, U>(is: Result<T, Error>, expected: Result<U, Error>) -> String {
     is.expect("an error")
 }
 
-/// What the span of an error says of it.
+/// The expected `error.type` of an error.
 #[track_caller]
 fn class(error: Error) -> String {
     match error {
@@ -172,5 +175,5 @@ fn class(error: Error) -> String {
 async fn in_time<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(LIMIT, work)
         .await
-        .expect("it did not come to be in time")
+        .expect("the time limit was exceeded")
 }

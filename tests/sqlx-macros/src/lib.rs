@@ -1,8 +1,8 @@
-//! The checked macros of sqlx over hopline's traced types.
+//! sqlx's checked macros on traced types.
 //!
-//! `query!` and its kin ask a database about each statement while compiling. What it answered is committed
-//! in `.sqlx`, and `.env` here tells the macros to use that, so neither a database nor `DATABASE_URL` is
-//! needed to build the tests, and a `DATABASE_URL` meant for something else does not disturb them.
+//! `query!` and similar macros check each statement against a database at compile time. The results are committed in
+//! `.sqlx`, and `.env` selects them, so building the tests requires neither a database nor `DATABASE_URL`, and ignores a
+//! `DATABASE_URL` that is set for another purpose.
 //!
 //! After a change of a statement or of `schema.sql`, from this folder:
 //!
@@ -12,5 +12,5 @@
 //! SQLX_OFFLINE=false DATABASE_URL=sqlite:/tmp/orders.db SQLX_OFFLINE_DIR=$PWD/.sqlx cargo check --tests
 //! ```
 
-/// The tables that the statements of the tests are about.
+/// The tables of the tests' statements.
 pub const SCHEMA: &str = include_str!("../schema.sql");

@@ -1,4 +1,4 @@
-//! Every checked macro over every traced place: pool, connection, transaction, savepoint.
+//! Every checked macro on a traced pool, connection, transaction and savepoint.
 
 use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer};
 use hopline_sqlx::{Acquire, Connection, PoolExt, SqlitePool};
@@ -32,7 +32,7 @@ async fn pool(tracer: &Tracer) -> SqlitePool {
     raw.traced().tracer(tracer.clone())
 }
 
-/// Runs inside a root span, at whose end all spans of its trace are there.
+/// Runs inside a root span. When it ends, all spans of the trace are recorded.
 async fn request<T>(tracer: &Tracer, work: impl Future<Output = T>) -> T {
     let root = SpanBuilder::new("request")
         .tracer(tracer)
@@ -41,7 +41,7 @@ async fn request<T>(tracer: &Tracer, work: impl Future<Output = T>) -> T {
     work.in_span(root).await
 }
 
-/// A repository function: it takes a pool as well.
+/// A repository function that also takes a pool.
 async fn customers(db: impl Acquire<'_, Database = Sqlite>) -> sqlx::Result<i64> {
     let mut conn = db.acquire().await?;
     sqlx::query_scalar!("SELECT count(*) FROM orders")
@@ -49,7 +49,7 @@ async fn customers(db: impl Acquire<'_, Database = Sqlite>) -> sqlx::Result<i64>
         .await
 }
 
-/// A repository function: it takes whatever place it is given.
+/// A repository function that takes a connection or a transaction.
 async fn find(conn: &mut Connection<'_, Sqlite>, id: i64) -> sqlx::Result<Option<Order>> {
     sqlx::query_as!(
         Order,

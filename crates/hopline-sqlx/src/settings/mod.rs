@@ -1,6 +1,6 @@
 //! The settings of a pool: plain data, shared by its connections and transactions.
 //!
-//! The pool changes them; the statement log and the span factory ([`Spans`](crate::span::Spans)) read them. This folder
+//! The pool changes them; the statement log and the span factory (`span/spans.rs`) read them. This folder
 //! depends on [`database`](crate::database) for the endpoint, and on nothing else of the crate.
 
 mod query_text;

@@ -1,4 +1,4 @@
-//! Attributes of a call that the application sets, by [`Annotated`](crate::pool::Annotated).
+//! Attributes of a call that the application sets, by [`Annotated`](crate::traced::Annotated).
 
 use hopline_core::{Name, Span, attr, semconv};
 

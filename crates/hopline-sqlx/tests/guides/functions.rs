@@ -95,7 +95,7 @@ async fn by_acquire(db: impl Acquire<'_, Database = Postgres>) -> sqlx::Result<i
     Ok(one)
 }
 
-/// With both lifetimes named, as sqlx's documentation has it where a future must be `Send`.
+/// With both lifetimes named, as in sqlx's documentation for futures that must be `Send`.
 #[expect(
     clippy::manual_async_fn,
     reason = "the form that sqlx's documentation names"
@@ -164,7 +164,7 @@ async fn repository_functions() {
     );
 }
 
-/// Written for sqlx's `Pool<DB>`; only the import is another.
+/// Written for sqlx's `Pool<DB>`, with a different import.
 #[derive(Debug)]
 struct Repository<DB: sqlx::Database> {
     pool: Pool<DB>,
@@ -198,7 +198,7 @@ async fn generic_repositories() {
     assert!(postgres.is_there().await && sqlite.is_there().await);
 }
 
-/// As an axum application has it that extracts a connection.
+/// An extractor as in an axum application.
 struct DatabaseConnection(PoolConnection<Postgres>);
 
 impl DatabaseConnection {

@@ -1,6 +1,6 @@
-//! Usage patterns of sqlx's README, guides and examples, written anew over traced types: each compiles and behaves as it
-//! does with sqlx's own. Those of the checked macros are in the crate `hopline-sqlx-macros-test`, and so are those that
-//! cannot compile.
+//! Usage patterns of sqlx's README, guides and examples over traced types: each compiles and behaves as with sqlx's types.
+//! Patterns of the checked macros are in the crate `hopline-sqlx-macros-test`; programs that must not compile are in
+//! `tests/refused`.
 //!
 //! | pattern | test |
 //! |---|---|

@@ -105,7 +105,7 @@ async fn connections_of_a_pool() {
             .unwrap()
     }
     let mut connection = pool.acquire().await.unwrap();
-    // each way to give it to a query
+    // each way to pass it to a query
     sqlx::query("SELECT 1")
         .execute(&mut *connection)
         .await
@@ -126,18 +126,18 @@ async fn connections_of_a_pool() {
         .unwrap();
     assert!(!connection.is_in_transaction() && !connection.as_ref().is_in_transaction());
     let first = pid(&mut connection).await;
-    // back, and out again
+    // returned to the pool, and acquired again
     connection.return_to_pool().await;
     drop(connection);
     let mut connection = pool.acquire().await.unwrap();
     assert_eq!(pid(&mut connection).await, first);
 
-    // out of the pool, which opens another one
+    // detached; the pool opens another one
     let mut detached = connection.detach();
     assert_eq!((pid(&mut detached).await, pool.size()), (first, 0));
     let mut leaked = pool.acquire().await.unwrap().leak();
     assert_ne!(pid(&mut leaked).await, first);
-    assert_eq!(pool.size(), 1, "its place stays taken");
+    assert_eq!(pool.size(), 1, "the pool counts it as in use");
     detached.close().await.unwrap();
 
     pool.acquire().await.unwrap().close().await.unwrap();
@@ -150,7 +150,7 @@ async fn connections_of_a_pool() {
     }
     assert!(names(&spans).iter().all(|name| name.starts_with("db.")));
 
-    // it can be moved into a task, since it borrows nothing; and so can the future of one
+    // the future borrows nothing, so it can be moved into a task
     let acquire = pool.acquire();
     tokio::spawn(async move { pid(&mut acquire.await.unwrap()).await })
         .await
@@ -163,7 +163,7 @@ async fn closing() {
     let mut closed = pool.close_event();
     let held = pool.acquire().await.unwrap();
     let waiting = closed.do_until(std::future::pending::<()>());
-    // it begins where it is called, as with sqlx
+    // closing begins at the call, as with sqlx
     let close = pool.close();
     assert!(pool.is_closed() && matches!(waiting.await, Err(sqlx::Error::PoolClosed)));
     assert!(matches!(pool.acquire().await, Err(sqlx::Error::PoolClosed)));
@@ -179,7 +179,7 @@ async fn any_database() {
     let pool = AnyPool::connect("sqlite::memory:").await.unwrap();
     let (one,): (i64,) = sqlx::query_as("SELECT 1").fetch_one(&pool).await.unwrap();
     assert_eq!(one, 1);
-    // the types of sqlx that remain as they are
+    // sqlx's other types are unchanged
     let arguments = PgArguments::default();
     assert_eq!(sqlx::Arguments::len(&arguments), 0);
     let sqlite: Pool<Sqlite> = SqlitePool::connect_lazy("sqlite::memory:").unwrap();

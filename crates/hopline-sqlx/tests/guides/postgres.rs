@@ -1,4 +1,4 @@
-//! What Postgres has beside queries, and migrations.
+//! Postgres beyond queries (LISTEN, COPY, advisory locks, types), and migrations.
 
 use futures_util::{StreamExt, TryStreamExt};
 use hopline_sqlx::postgres::PgListener;
@@ -131,14 +131,14 @@ async fn copies() {
     spans.take();
 
     let out = format!("COPY (SELECT id FROM {people} ORDER BY id) TO STDOUT");
-    let pieces: Vec<_> = pool
+    let chunks: Vec<_> = pool
         .copy_out_raw(&out)
         .await
         .unwrap()
         .try_collect()
         .await
         .unwrap();
-    assert_eq!(pieces.concat(), b"1\n2\n3\n4\n");
+    assert_eq!(chunks.concat(), b"1\n2\n3\n4\n");
     connection
         .copy_out_raw(&out)
         .await
@@ -260,7 +260,7 @@ struct Item {
     mood: Mood,
 }
 
-/// One connection, which meets each type for the first time in a commented statement, inside a transaction.
+/// A connection whose first use of each type is in a statement with a trace comment, inside a transaction.
 #[tokio::test]
 async fn types_of_the_application() {
     let (tracer, spans) = tracer("svc");
@@ -300,7 +300,7 @@ async fn types_of_the_application() {
                 pool
             };
             let mut tx = pool.begin().await.unwrap();
-            // columns whose types the driver has to look up while it prepares
+            // columns whose types the driver looks up while it prepares
             for column in ["email", "code", "moods", "item", "mood"] {
                 let read = safe(&format!("SELECT {column} FROM things WHERE id = $1"));
                 sqlx::query(read)
@@ -331,7 +331,7 @@ async fn types_of_the_application() {
                 (found.0, found.1.mood, found.2.len(), found.3.as_str()),
                 (Mood::Happy, Mood::Sad, 2, "ab")
             );
-            // the next of the same text
+            // a further statement with the type
             sqlx::query("SELECT item FROM things WHERE moods @> $1")
                 .bind(vec![Mood::Sad])
                 .fetch_all(&mut *tx)

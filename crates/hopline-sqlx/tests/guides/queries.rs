@@ -1,4 +1,4 @@
-//! Queries and what becomes of their rows.
+//! Queries, and conversion of their rows.
 
 use futures_util::TryStreamExt;
 use hopline_sqlx::PgPool;

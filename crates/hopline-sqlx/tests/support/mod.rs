@@ -1,4 +1,4 @@
-//! What several test programs need.
+//! Helpers for several test programs: servers, tables, values of spans, and a macro for tests on every engine.
 
 #![allow(
     dead_code,
@@ -22,7 +22,7 @@ pub const ENGINES: [(&str, Dialect); 3] = [
     ("sqlite", Dialect::Sqlite),
 ];
 
-/// The URL of a server that tests need; without one they fail.
+/// The URL of a server. Fails the test if there is none.
 pub fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run `cargo xtask services` and export what it prints")
@@ -37,14 +37,14 @@ pub fn mysql_url() -> String {
     server("HOPLINE_TEST_MYSQL_URL")
 }
 
-/// One connection: each to SQLite's memory has a database of its own, and a test sees what waits.
+/// A pool of one connection: each connection to SQLite's memory has a separate database, and tests can make calls wait.
 pub async fn open<DB: sqlx::Database>(url: &str) -> sqlx::Pool<DB> {
     sqlx::any::install_default_drivers();
     let one = PoolOptions::new().max_connections(1);
     one.connect(url).await.unwrap()
 }
 
-/// A name of its own for each test's table: the servers are shared.
+/// A unique table name, since tests share the servers.
 pub fn table() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +55,7 @@ pub fn safe(text: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(text.to_owned())
 }
 
-/// Markers as MySQL has them.
+/// Replaces bind markers by MySQL's.
 pub fn question_marks(text: &str) -> String {
     ["$1", "$2", "$3"]
         .iter()
@@ -70,7 +70,7 @@ pub fn boolean(span: &SpanData, key: &str) -> Option<bool> {
     span.attribute(key).and_then(|value| value.as_bool())
 }
 
-/// The only span since the last look.
+/// The only span since the last call.
 #[track_caller]
 pub fn last(spans: &Spans) -> SpanData {
     let all = spans.take();
@@ -78,14 +78,14 @@ pub fn last(spans: &Spans) -> SpanData {
     all.into_iter().next().unwrap()
 }
 
-/// Runs each body on every engine. In it `pool` is traced and has one connection, `users` is the name of an empty
-/// table, `sql` makes a statement about it of one about `users`, and these are as the engine has them:
+/// Runs each body on every engine. There, `pool` is a traced pool of one connection, `users` is the name of an empty table,
+/// `sql` replaces `users` in a statement by that name, and these constants depend on the engine:
 ///
 /// | | |
 /// |---|---|
-/// | `SYSTEM` | its `db.system.name` |
-/// | `DUPLICATE` | the code of a key that is there already |
-/// | `BEGIN` | a way to begin a transaction of its own |
+/// | `SYSTEM` | the value of `db.system.name` |
+/// | `DUPLICATE` | the error code of a duplicate key |
+/// | `BEGIN` | a custom statement that begins a transaction |
 macro_rules! on_every_engine {
     (@engine $module:ident, $database:ty, $url:expr, $markers:expr, $system:expr, $duplicate:expr, $begin:expr,
         $($(#[$attribute:meta])* async fn $name:ident($pool:ident, $users:ident, $spans:ident) $body:block)*) => {

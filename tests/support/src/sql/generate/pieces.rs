@@ -5,7 +5,7 @@ use hopline_sqlx::redact::Dialect::{MySql, Postgres, Sqlite};
 use super::{Generator, TEXT};
 
 impl Generator {
-    /// A word, in some case of letters, behind a space of some kind.
+    /// A word in random case, after random white space.
     pub(super) fn word(&mut self, word: &str) {
         self.space();
         if self.one_in(4) {
@@ -53,7 +53,7 @@ impl Generator {
         }
     }
 
-    /// What stands in quotes: the marker, and what a reader may stumble over.
+    /// The contents of quotes: the marker, and characters that a scanner may misread.
     pub(super) fn inside(&mut self, avoid: &[char]) -> String {
         let bits = [
             TEXT, " ", "--", "/*", "*/", "$$", "$a$", ";", "\"", "`", "#", "é", "李", "?", ":x",
@@ -204,7 +204,7 @@ impl Generator {
                 self.number();
                 let operator = self.one_of(&[" + ", "+", " - ", " -"]);
                 self.raw(operator);
-                // a sign glued to an operator would begin a comment
+                // a sign directly after an operator could begin a comment
                 self.call("abs", Self::number);
                 self.raw(")");
             }

@@ -120,7 +120,7 @@ impl Generator {
             if row > 0 {
                 self.raw(if row % 2 == 0 { ", " } else { "," });
             }
-            // within what an INTEGER holds, and a key of its own
+            // within the range of INTEGER, and a unique key
             self.raw(&format!("({NUMBER}{row},"));
             if now {
                 self.call("lower", Self::text_literal);
@@ -268,7 +268,7 @@ impl Generator {
         self.raw(")");
     }
 
-    /// True if it cannot be undone.
+    /// Returns true if the statement is irreversible.
     pub(super) fn definition(&mut self) -> bool {
         self.defines = true;
         match self.below(4) {
@@ -326,7 +326,7 @@ impl Generator {
         self.dialect == MySql
     }
 
-    /// What is not about rows and whose text is kept.
+    /// A statement that does not use rows, and whose text is kept.
     pub(super) fn other(&mut self) {
         match self.dialect {
             Postgres => match self.below(4) {
@@ -378,7 +378,7 @@ impl Generator {
         self.raw(")");
     }
 
-    /// What may hold a secret that is no literal. True if it cannot be undone.
+    /// A statement that may contain a secret outside of a literal. Returns true if it is irreversible.
     pub(super) fn secret(&mut self) -> bool {
         let choice = self.below(8);
         let text = match (self.dialect, choice) {
@@ -413,7 +413,7 @@ impl Generator {
         };
         self.raw(&text);
         match self.dialect {
-            // needs rights on the machine
+            // requires rights on the server's machine
             Postgres => choice == 5,
             MySql => choice != 0 && choice != 5,
             _ => choice == 6,
