@@ -10,28 +10,7 @@ use super::{Endpoint, TracedDatabase, forward_to_driver};
 impl TracedDatabase for Any {
     /// The endpoint of the driver that the URL's scheme names. Unknown if its feature is disabled.
     fn endpoint(options: &AnyConnectOptions) -> Endpoint {
-        let known = match options.database_url.scheme() {
-            #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => sqlx::postgres::PgConnectOptions::try_from(options)
-                .map(|options| sqlx::Postgres::endpoint(&options)),
-            #[cfg(feature = "mysql")]
-            scheme @ ("mysql" | "mariadb") => {
-                let system = if scheme == "mysql" {
-                    "mysql"
-                } else {
-                    "mariadb"
-                };
-                sqlx::mysql::MySqlConnectOptions::try_from(options).map(|options| Endpoint {
-                    system,
-                    ..sqlx::MySql::endpoint(&options)
-                })
-            }
-            #[cfg(feature = "sqlite")]
-            "sqlite" => sqlx::sqlite::SqliteConnectOptions::try_from(options)
-                .map(|options| sqlx::Sqlite::endpoint(&options)),
-            _ => return Self::unknown_endpoint(),
-        };
-        known.unwrap_or_else(|_: sqlx::Error| Self::unknown_endpoint())
+        driver_endpoint(options).unwrap_or_else(Self::unknown_endpoint)
     }
 
     /// The code of the underlying driver's error.
@@ -44,4 +23,35 @@ impl TracedDatabase for Any {
     }
 
     forward_to_driver!();
+}
+
+/// The endpoint by the driver of the URL's scheme. None if its feature is disabled, or the options are invalid, in which
+/// case connecting fails anyway.
+fn driver_endpoint(options: &AnyConnectOptions) -> Option<Endpoint> {
+    match options.database_url.scheme() {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let options = sqlx::postgres::PgConnectOptions::try_from(options).ok()?;
+            Some(sqlx::Postgres::endpoint(&options))
+        }
+        #[cfg(feature = "mysql")]
+        scheme @ ("mysql" | "mariadb") => {
+            let options = sqlx::mysql::MySqlConnectOptions::try_from(options).ok()?;
+            let system = if scheme == "mysql" {
+                "mysql"
+            } else {
+                "mariadb"
+            };
+            Some(Endpoint {
+                system,
+                ..sqlx::MySql::endpoint(&options)
+            })
+        }
+        #[cfg(feature = "sqlite")]
+        "sqlite" => {
+            let options = sqlx::sqlite::SqliteConnectOptions::try_from(options).ok()?;
+            Some(sqlx::Sqlite::endpoint(&options))
+        }
+        _ => None,
+    }
 }

@@ -12,10 +12,29 @@ use crate::redact::Dialect;
 ///
 /// A traced type takes a query apart to read its text, and passes the parts to the driver. It implements [`Execute`], so
 /// that an implementation of [`TracedDatabase`](super::TracedDatabase) passes it on like any query.
+///
+/// `Debug` prints neither text nor values.
+///
+/// ```
+/// use hopline_sqlx::database::{BoxStream, Call, Step};
+/// use sqlx::{Error, Executor, Sqlite, SqliteConnection};
+///
+/// # #[cfg(feature = "sqlite")]
+/// fn connection_fetch_many<'e>(
+///     connection: &'e mut SqliteConnection,
+///     call: Call<Sqlite>,
+/// ) -> BoxStream<'e, Result<Step<Sqlite>, Error>> {
+///     connection.fetch_many(call)
+/// }
+/// ```
 pub struct Call<DB: Database> {
+    /// The text, including any trace comment.
     sql: SqlStr,
+    /// The prepared statement, if the query is one.
     statement: Option<DB::Statement>,
+    /// The bound values, until the driver takes them.
     arguments: Option<Result<Option<DB::Arguments>, BoxDynError>>,
+    /// The driver may cache the prepared statement.
     persistent: bool,
 }
 

@@ -1,4 +1,4 @@
-//! SQLite.
+//! SQLite: a database is its file, without a server and an address.
 
 use std::borrow::Cow;
 
@@ -23,12 +23,14 @@ impl TracedDatabase for Sqlite {
     forward_to_driver!();
 }
 
+/// Returns true for databases in memory, in any of the notations of SQLite and sqlx.
 fn is_in_memory(options: &SqliteConnectOptions) -> bool {
     let name = file_name(options);
     // a database without a name is a temporary file, deleted with its connection
     name.is_empty() || name.contains(":memory:") || name.contains("sqlx-in-memory")
 }
 
+/// The name of the file, without its folder.
 fn file_name(options: &SqliteConnectOptions) -> Cow<'_, str> {
     let file = options.get_filename().file_name();
     file.map_or(":memory:".into(), |name| name.to_string_lossy())

@@ -6,19 +6,10 @@
 mod options;
 mod quiet;
 mod statement_log;
+mod target;
 
 pub(crate) use options::{configured, silent};
 pub(crate) use sqlx_core::connection::LogSettings;
 pub(crate) use statement_log::StatementLog;
-use tracing::Metadata;
-
-/// The target of sqlx's own events.
-const TARGET: &str = "sqlx::query";
-
-/// Returns true for a statement event written by sqlx. The events of this crate have the same target, and no raw text.
-pub(crate) fn is_of_sqlx(metadata: &Metadata<'_>) -> bool {
-    metadata.target() == TARGET
-        && metadata
-            .module_path()
-            .is_none_or(|path| !path.starts_with("hopline_sqlx"))
-}
+#[cfg(feature = "events")]
+pub(crate) use target::is_of_sqlx;

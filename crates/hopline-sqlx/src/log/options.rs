@@ -1,11 +1,15 @@
 //! The log settings in sqlx's connect options: reads them, and disables sqlx's own events.
+//!
+//! The `Debug` output of each driver's options ends with
+//! `log_settings: LogSettings { statements_level: Debug, slow_statements_level: Warn, slow_statements_duration: 1s }`.
+//! The test below fails if a driver prints it in another way.
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
 
-use crate::log::LogSettings;
+use sqlx_core::connection::LogSettings;
 
 /// Copies connect options without sqlx's log events.
 pub(crate) fn silent<O: ConnectOptions>(options: &O) -> O {

@@ -18,7 +18,7 @@ use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::{Interest, NoSubscriber, Subscriber};
 use tracing_core::{Event, LevelFilter, Metadata};
 
-use crate::log::{TARGET, is_of_sqlx};
+use crate::log::target::{TARGET, is_of_sqlx};
 
 /// Runs `work` without sqlx's statement events.
 ///

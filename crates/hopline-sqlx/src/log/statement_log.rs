@@ -2,6 +2,14 @@
 //!
 //! A traced pool disables sqlx's own events, since they contain raw text, and writes these in their place, with the same
 //! target, levels, thresholds and fields.
+//!
+//! | field | value |
+//! |---|---|
+//! | `summary` | the summary of the text |
+//! | `db.statement` | the redacted text; empty with [`QueryText::Omitted`] |
+//! | `rows_affected`, `rows_returned` | the counts so far |
+//! | `elapsed`, `elapsed_secs` | the duration, without the wait for a connection |
+//! | `slow_threshold` | of a slow statement, with a message and its own level |
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +19,8 @@ use sqlx::SqlStr;
 use tracing::Level;
 use tracing::level_filters::LevelFilter as TracingFilter;
 
-use crate::log::{TARGET, quiet};
+use crate::log::quiet;
+use crate::log::target::TARGET;
 use crate::redact::redact;
 use crate::settings::{QueryText, Settings};
 
@@ -41,8 +50,11 @@ fn tracing_level(level: log::Level) -> Level {
 
 /// The log event of a running statement. Created only if it may be written.
 pub(crate) struct StatementLog {
+    /// Levels, thresholds and dialect.
     settings: Arc<Settings>,
+    /// The raw text, redacted only if the event is written.
     text: SqlStr,
+    /// The first poll.
     begun: Option<Instant>,
 }
 

@@ -25,6 +25,6 @@ pub enum Dialect {
     MySql,
     /// SQLite.
     Sqlite,
-    /// An unknown product. Redacts whatever any of the dialects would read as a value.
+    /// An unknown product. Redacts everything that any of the dialects would read as a value.
     Other,
 }

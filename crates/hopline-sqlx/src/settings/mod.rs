@@ -2,6 +2,14 @@
 //!
 //! The pool changes them; the statement log and the span factory (`span/spans.rs`) read them. This folder
 //! depends on [`database`](crate::database) for the endpoint, and on nothing else of the crate.
+//!
+//! | setting | default | read by |
+//! |---|---|---|
+//! | endpoint, names, older names, text | connect options, environment, [`QueryText::Redacted`] | attributes and names of spans |
+//! | tracer, `only_with_parent` | the current context's, false | the start of a span |
+//! | `connection_spans`, `wait_spans` | off | spans of acquire, ping, connect, and of waits |
+//! | `trace_comments` | off | the text that is sent |
+//! | log, `sqlx_logs`, raw events | connect options, false | the statement log |
 
 mod query_text;
 mod raw_events;
@@ -19,16 +27,23 @@ use crate::database::Endpoint;
 /// The settings of a pool. See the methods of [`Pool`](crate::Pool) for what each does.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// Product, dialect and address.
     pub(crate) endpoint: Endpoint,
     /// Defaults to the tracer of the current context.
     pub(crate) tracer: Option<Tracer>,
+    /// The names of spans. Defaults to `HOPLINE_SPAN_NAMES`.
     pub(crate) names: SpanNames,
+    /// Also record older attribute names. Defaults to `OTEL_SEMCONV_STABILITY_OPT_IN`.
     pub(crate) older_names: OlderNames,
+    /// The recorded form of a statement's text.
     pub(crate) text: QueryText,
+    /// Record only inside a trace.
     pub(crate) only_with_parent: bool,
+    /// Record acquire, ping and connect.
     pub(crate) connection_spans: bool,
     /// The duration from which a wait for a connection is a span.
     pub(crate) wait_spans: Option<Duration>,
+    /// Append the trace to the text of sampled statements.
     pub(crate) trace_comments: bool,
     /// The levels and thresholds of statement log events, as sqlx was configured.
     pub(crate) log: LogSettings,
@@ -38,6 +53,7 @@ pub(crate) struct Settings {
     pub(crate) raw_events: RawEvents,
     /// The attributes of each span, derived from the fields above.
     attributes: AttrSet,
+    /// See [`generation`](Self::generation).
     generation: u64,
 }
 
@@ -87,6 +103,9 @@ impl Settings {
         self.generation
     }
 
+    /// Derives the attributes, and takes a new generation.
+    ///
+    /// The counter is process-wide, since the statement cache of a thread serves all pools.
     fn renew(&mut self) {
         static LAST: AtomicU64 = AtomicU64::new(0);
         self.generation = 1 + LAST.fetch_add(1, Relaxed);

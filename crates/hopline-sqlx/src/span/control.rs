@@ -1,4 +1,11 @@
 //! Steps without a text of the application: transaction control and the life of connections.
+//!
+//! | step | span | conventional name, `db.operation.name` | recorded |
+//! |---|---|---|---|
+//! | `begin`, `commit`, `rollback` | `db.begin`, … | `BEGIN`, `COMMIT`, `ROLLBACK` | always |
+//! | the same of a nested transaction | `db.savepoint`, `db.release`, `db.rollback_to` | `SAVEPOINT`, … | always |
+//! | a wait for a connection | `db.acquire` | `ACQUIRE` | with `wait_spans` |
+//! | `acquire`, `ping`, `open_connection` | `db.acquire`, `db.ping`, `db.connect` | `ACQUIRE`, `PING`, `CONNECT` | with `connection_spans` |
 
 use hopline_core::{Attr, Literal, SpanNames, attr};
 

@@ -18,7 +18,9 @@ use crate::database::TracedDatabase;
 
 /// Marks a span as failed, with the error's code or class as `error.type`.
 ///
-/// Never records the message, which may contain values. `RowNotFound` is no failure: the statement was executed.
+/// Never records the message: databases quote values in it, and drivers quote URLs.
+///
+/// `RowNotFound` is no failure, since the statement was executed; `fetch_one` adds it above the executor.
 pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
     if !span.is_recording() {
         return;

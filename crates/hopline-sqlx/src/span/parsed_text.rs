@@ -1,4 +1,12 @@
 //! The text of a statement, raw and parsed into attributes. The statement cache stores the parsed form.
+//!
+//! | attribute | from | omitted if |
+//! |---|---|---|
+//! | those of the database | [`Settings::attributes`] | |
+//! | `db.query.text`, older `db.statement` | [`recorded_text`] | [`QueryText::Omitted`] |
+//! | `db.query.summary` | [`Redacted::summary`] | empty, or set by the application |
+//! | `db.stored_procedure.name` | [`Redacted::procedure`] | not a single CALL |
+//! | `db.operation.batch.size` | [`Redacted::statements`] | less than two, or unknown |
 
 use std::borrow::Cow;
 
@@ -10,6 +18,7 @@ use crate::settings::{QueryText, Settings};
 /// A statement's text, and the facts that select what is recorded of it.
 #[derive(Clone, Copy)]
 pub(super) struct RawText<'a> {
+    /// The text as the application wrote it.
     pub(super) sql: &'a str,
     /// Values are bound.
     pub(super) parameterised: bool,
@@ -22,12 +31,14 @@ pub(super) struct RawText<'a> {
 pub(super) struct ParsedText {
     /// The attributes of the span, including those of the database.
     pub(super) attributes: AttrSet,
+    /// Kept apart from the attributes, to name the span by the conventions.
     pub(super) summary: String,
     /// The statement changes rows.
     pub(super) writes: bool,
 }
 
 impl ParsedText {
+    /// No text.
     pub(super) const EMPTY: Self = Self {
         attributes: AttrSet::new(),
         summary: String::new(),

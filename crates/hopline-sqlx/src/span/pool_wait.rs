@@ -1,4 +1,12 @@
 //! The time that a statement or a step waits for a connection, recorded as `hopline.db.pool_wait_ms`.
+//!
+//! ```text
+//! None ──first poll──▶ Since(age of the span) ──connection or error──▶ Ended(duration)
+//!   │                          │                                          │
+//!   └─ no attribute            └─ dropped: the time so far                └─ the duration
+//! ```
+//!
+//! Times are read from the span's clock, so that a span for the wait lies exactly within that of the statement.
 
 use std::time::Duration;
 
@@ -28,7 +36,7 @@ impl WaitTime {
         }
     }
 
-    /// The value of the attribute.
+    /// The value of the attribute. None for a connection that was not acquired by the call, and an unrecorded span.
     pub(super) fn millis(self, span: &Span) -> Option<f64> {
         Some(self.elapsed(span)?.as_secs_f64() * 1e3)
     }

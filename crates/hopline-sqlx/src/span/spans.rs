@@ -1,4 +1,14 @@
 //! The span factory.
+//!
+//! | method | span | returns |
+//! |---|---|---|
+//! | `statement`, `copy` | `db.query` | [`StartedStatement`], for a guard that counts rows |
+//! | `completed` | `db.query`, already over | [`StartedStatement`] |
+//! | `statement_step` | `db.query` | [`StepSpan`] |
+//! | `prepare`, `describe`, `migration` | `db.prepare`, `db.describe`, `db.migrate` | [`StepSpan`] |
+//! | `control`, `begin_with` | `db.begin`, `db.commit`, … | [`StepSpan`] |
+//! | `connection_step` | `db.acquire`, `db.ping`, `db.connect`, or none | [`StepSpan`] |
+//! | `wait` | `db.acquire` | a span that ends on drop |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +28,7 @@ use crate::span::started::StartedStatement;
 use crate::span::statement_cache::ParsedStatement;
 use crate::span::step_span::StepSpan;
 
+/// The instrumentation scope of all spans of this crate.
 static SCOPE: InstrumentationScope =
     InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -26,16 +37,19 @@ static SCOPE: InstrumentationScope =
 /// Cloning counts references.
 #[derive(Clone, Debug)]
 pub(crate) struct Spans {
+    /// Shared by a pool, its clones, connections and transactions, until one of the clones changes a setting.
     settings: Arc<Settings>,
 }
 
 impl Spans {
+    /// A factory with these settings.
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),
         }
     }
 
+    /// The settings.
     #[inline]
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
@@ -168,6 +182,7 @@ impl Spans {
         self.text_span_of(builder, "db.query", sql, false, Notes::default())
     }
 
+    /// Starts the span of a step, without a log event.
     fn control_span(&self, control: Control) -> Span {
         let settings = self.settings();
         self.start(builder(control.name(settings.names)), || {
@@ -175,6 +190,7 @@ impl Spans {
         })
     }
 
+    /// Starts a span with the attributes of a text, from now on.
     #[inline]
     fn text_span(
         &self,
@@ -228,6 +244,7 @@ impl Spans {
         }
     }
 
+    /// Starts a span, unless `only_with_parent` forbids it. `attrs` is called only if the span is recorded.
     fn start<'v, const N: usize>(
         &self,
         builder: SpanBuilder<'_>,
@@ -246,6 +263,7 @@ impl Spans {
     }
 }
 
+/// A span of kind CLIENT, of this crate's scope.
 #[inline]
 fn builder(name: &'static str) -> SpanBuilder<'static> {
     SpanBuilder::new(name).kind(SpanKind::Client).scope(&SCOPE)

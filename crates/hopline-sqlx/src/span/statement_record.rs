@@ -1,4 +1,14 @@
 //! The guard of a statement's span.
+//!
+//! | event | span | log event |
+//! |---|---|---|
+//! | an item of the result | counts the row, or the affected rows | |
+//! | the end of the result | ends with the counts | written with the counts |
+//! | an error | ends with `error.type` | written with the counts so far |
+//! | drop before the end | ends with the counts and `hopline.db.completed` = `false` | written with the counts so far |
+//!
+//! One guard serves a statement from its start to its end, whether a pool, a connection or COPY runs it. Its fields are
+//! inline, so that a recorded statement needs no allocation of its own.
 
 use std::marker::PhantomData;
 
@@ -18,12 +28,17 @@ use crate::span::started::StartedStatement;
 /// If it is dropped before the end of the result, the span ends as not completed, without an error.
 pub(crate) struct StatementRecord<DB> {
     span: Span,
+    /// The number of returned rows.
     rows: u64,
+    /// The number of affected rows, once a statement of the text has completed.
     affected: Option<u64>,
     /// The statement changes rows. Drivers report a number of affected rows for reads, too.
     writes: bool,
+    /// The wait for a connection, if a pool runs the statement.
     wait: WaitTime,
+    /// The result was read to its end, or failed.
     ended: bool,
+    /// The log event, if it may be written. Boxed, since it is large and rare.
     log: Option<Box<StatementLog>>,
     database: PhantomData<fn() -> DB>,
 }

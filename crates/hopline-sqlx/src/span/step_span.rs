@@ -1,4 +1,10 @@
 //! The guard of a step's span.
+//!
+//! | event | span | log event |
+//! |---|---|---|
+//! | the step succeeds | ends | written |
+//! | the step fails | ends with `error.type` | written |
+//! | the call is dropped | ends with `hopline.db.completed` = `false` | written, if the step was polled |
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,8 +24,11 @@ use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 /// If the call is dropped before [`end`](Self::end), the span ends as not completed.
 pub(crate) struct StepSpan {
     span: Span,
+    /// The wait for a connection, if the step acquires one.
     wait: WaitTime,
+    /// The step has an outcome.
     ended: bool,
+    /// The log event, of steps that sqlx logs as statements.
     log: Option<Box<StatementLog>>,
 }
 

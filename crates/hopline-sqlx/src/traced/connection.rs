@@ -1,5 +1,8 @@
-//! Connections. Refers to [`Pool`] and [`Transaction`] and they refer to it: a connection can be borrowed with the settings
-//! of a pool, and begins transactions, which deref to a connection. These public types form the crate's only import circle.
+//! Connections.
+//!
+//! `Pool`, `PoolConnection`, `Connection` and `Transaction` refer to each other, as sqlx's types do: a pool returns
+//! connections, a connection can be borrowed with a pool's settings and begins transactions, which deref to a connection.
+//! These four public types form the crate's only import circle.
 
 use std::fmt;
 

@@ -1,5 +1,7 @@
 //! Statements on a connection. Apart from `connection.rs`, beside the same functions of the pool, so that the two can be
 //! compared.
+//!
+//! A statement that is neither recorded nor logged returns the driver's own future or stream, without a box around it.
 
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
@@ -14,6 +16,7 @@ use crate::traced::executor::impl_executor;
 use crate::traced::stream::{RecordedStream, recorded_row};
 
 impl<DB: TracedDatabase> Connection<'_, DB> {
+    /// Runs a statement, for `fetch_many`.
     pub(super) fn many<'c, 'e, 'q: 'e, E>(
         &'c mut self,
         query: E,
@@ -35,6 +38,7 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         ))
     }
 
+    /// Runs a statement, for `fetch_optional`.
     pub(super) fn optional<'c, 'e, 'q: 'e, E>(
         &'c mut self,
         query: E,
@@ -54,6 +58,7 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         Box::pin(async move { recorded_row(row, &mut record).await })
     }
 
+    /// Prepares a statement, for `prepare_with`.
     pub(super) fn prepared<'c, 'e>(
         &'c mut self,
         sql: SqlStr,
@@ -68,6 +73,7 @@ impl<DB: TracedDatabase> Connection<'_, DB> {
         Box::pin(async move { span.end::<DB, _>(prepare.await) })
     }
 
+    /// Describes a statement, for `describe`.
     pub(super) fn described<'c, 'e>(
         &'c mut self,
         sql: SqlStr,

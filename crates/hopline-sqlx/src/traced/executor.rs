@@ -3,7 +3,15 @@
 /// Implements `Executor` for a type. The closure splits a value into the pool or connection that runs the statement, and the
 /// notes on the call.
 ///
-/// The provided methods of `Executor` call one of these, in every driver.
+/// The provided methods of `Executor` (`execute`, `fetch`, `fetch_all`, `fetch_one`, `prepare` …) call one of these four, in
+/// every driver, so each call has exactly one span:
+///
+/// | method | span |
+/// |---|---|
+/// | `fetch_many` | `db.query`, until the stream ends |
+/// | `fetch_optional` | `db.query`, until the row arrives |
+/// | `prepare_with` | `db.prepare` |
+/// | `describe` | `db.describe` |
 macro_rules! impl_executor {
     ($executor:ty, |$this:ident| ($runs:expr, $notes:expr)) => {
         impl<'c, DB: $crate::database::TracedDatabase> sqlx::Executor<'c> for $executor {

@@ -1,4 +1,7 @@
 //! Migrations, with a span for each. Methods of [`Pool`] and [`Connection`] are here because a feature enables them.
+//!
+//! sqlx's [`Migrator`] is generic over the trait `Migrate`. It runs on `Migrations`, which forwards to the driver's
+//! implementation. Locking and the table of applied migrations have no spans.
 
 use std::time::Duration;
 
@@ -81,6 +84,7 @@ where
             .await
     }
 
+    /// The wrapper that the migrator runs on.
     fn migrations(&mut self) -> Migrations<'_, DB> {
         let spans = self.spans().clone();
         Migrations {
@@ -97,6 +101,7 @@ struct Migrations<'c, DB: TracedDatabase> {
 }
 
 impl<DB: TracedDatabase> Migrations<'_, DB> {
+    /// Starts the span of a migration.
     fn span(&self, migration: &Migration) -> StepSpan {
         self.spans
             .migration(migration.sql.as_str(), migration.version)

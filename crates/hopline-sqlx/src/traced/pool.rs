@@ -1,4 +1,4 @@
-//! Pools. Refers to [`Connection`] and [`Transaction`] and they refer to it, as the public types of sqlx do.
+//! Pools. `connection.rs` describes the import circle of the public types.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

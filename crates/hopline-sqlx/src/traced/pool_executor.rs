@@ -1,5 +1,8 @@
 //! Statements on a pool. Apart from `pool.rs`, beside the same functions of the connection, so that the two can be
 //! compared.
+//!
+//! The span starts at the call and includes the wait for a connection. Each function has one box, as sqlx's pool does:
+//! the future acquires a connection and runs the driver's future in place.
 
 use std::pin::Pin;
 
@@ -17,6 +20,7 @@ use crate::traced::pool::Pool;
 use crate::traced::stream::{RecordedStream, recorded_row};
 
 impl<DB: TracedDatabase> Pool<DB> {
+    /// Acquires a connection and runs a statement, for `fetch_many`.
     pub(super) fn many<'e, 'q: 'e, E>(
         &self,
         query: E,
@@ -41,6 +45,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         })
     }
 
+    /// Acquires a connection and runs a statement, for `fetch_optional`.
     pub(super) fn optional<'e, 'q: 'e, E>(
         &self,
         query: E,
@@ -66,6 +71,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         })
     }
 
+    /// Acquires a connection and prepares a statement, for `prepare_with`.
     pub(super) fn prepared<'e>(
         &self,
         sql: SqlStr,
@@ -84,6 +90,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         })
     }
 
+    /// Acquires a connection and describes a statement, for `describe`.
     pub(super) fn described<'e>(
         &self,
         sql: SqlStr,

@@ -1,4 +1,6 @@
 //! The source of a pool's connections, for calls that outlive the borrow of the pool.
+//!
+//! The future of a call is `'static` where sqlx's is, so it holds clones instead of a reference.
 
 use sqlx::Error;
 use sqlx::pool::PoolConnection;

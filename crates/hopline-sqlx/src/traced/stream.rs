@@ -1,4 +1,8 @@
 //! Results of statements, counted while the application reads them.
+//!
+//! The driver's stream or future is polled with the statement's span current, so that events of the driver belong to it.
+//! It is dropped before the span ends: sqlx writes its log event at that time, which must be suppressed (see
+//! `log/quiet.rs`), and the span must cover it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -63,6 +67,10 @@ impl<DB: TracedDatabase> Drop for RecordedStream<'_, DB> {
 }
 
 /// Runs a future of one row or none, and counts the row.
+///
+/// # Cancellation
+///
+/// The driver's future is dropped first. The span, which the caller owns, ends as not completed.
 pub(super) async fn recorded_row<DB: TracedDatabase>(
     inner: BoxFuture<'_, Result<Option<DB::Row>, Error>>,
     record: &mut StatementRecord<DB>,

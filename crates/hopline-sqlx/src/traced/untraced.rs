@@ -2,6 +2,12 @@
 //!
 //! Each is implemented under a bound that no type satisfies, so that the compiler prints the notes of [`Untraced`]. The
 //! programs in `tests/refused` check the messages.
+//!
+//! | use | without this file | with it |
+//! |---|---|---|
+//! | `migrator.run(&pool)` | `Acquire` is not implemented | the note names `pool.migrate(…)` |
+//! | `fn f(db: impl sqlx::Acquire<'_>)` | the same | the note names `hopline::sqlx::Acquire` |
+//! | `PgAdvisoryLock::acquire(connection)` | `AsMut` is not implemented | the note names `raw_mut()` |
 
 use futures_core::future::BoxFuture;
 use sqlx::Error;
