@@ -25,9 +25,20 @@ pub(crate) struct Services {
 }
 
 impl Services {
+    /// Installs what `variables` need and is missing, and the programs that tests start by themselves.
+    pub(crate) fn install_for_tests(variables: &[&str]) -> Result<()> {
+        let programs = ["prometheus", "promtool"].into_iter().all(apt::on_path);
+        let more = if programs { &[][..] } else { &["prometheus"] };
+        Self::install_with(variables, more)
+    }
+
     /// Installs what `variables` need and is missing.
     pub(crate) fn install(variables: &[&str]) -> Result<()> {
-        let mut packages = Vec::new();
+        Self::install_with(variables, &[])
+    }
+
+    fn install_with(variables: &[&str], more: &[&'static str]) -> Result<()> {
+        let mut packages = more.to_vec();
         if variables.contains(&postgres::VARIABLE) && postgres::programs().is_none() {
             packages.push("postgresql");
         }
@@ -179,7 +190,7 @@ pub(crate) fn stop() -> Result<()> {
 }
 
 fn start_all(interrupt: &Interrupt) -> Result<Services> {
-    Services::install(&VARIABLES)?;
+    Services::install_for_tests(&VARIABLES)?;
     interrupt.check()?;
     Services::start(&VARIABLES, interrupt)
 }

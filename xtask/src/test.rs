@@ -67,7 +67,7 @@ fn with_servers(steps: &mut Steps, keep: bool) -> Result<()> {
         if !apt::on_path("cc") {
             apt::install(&["gcc", "libc6-dev"], "install a C compiler")?;
         }
-        Services::install(&wanted)
+        Services::install_for_tests(&wanted)
     })?;
     // Held to the end: dropping it, on whatever way out, stops the servers.
     let services = steps.time("servers", |interrupt| Services::start(&wanted, interrupt))?;

@@ -103,7 +103,13 @@ impl Format {
             (InstrumentKind::Histogram, _) => ("histogram", ""),
         };
         if !family.help.is_empty() {
-            writeln!(page, "# HELP {name}{suffix} {}", Escaped(family.help))?;
+            // the text format escapes no quotes here
+            let help = Escaped(family.help).to_string();
+            let help = match self {
+                Self::OpenMetrics => help,
+                Self::Text => help.replace("\\\"", "\""),
+            };
+            writeln!(page, "# HELP {name}{suffix} {help}")?;
         }
         writeln!(page, "# TYPE {name}{suffix} {kind}")?;
         match unit {
