@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 mod account;
+mod api;
 mod apt;
 mod audit;
 mod bench;
@@ -62,6 +63,8 @@ cargo xtask COMMAND
                         tests/refused, which the compiler must refuse with a message that names the remedy
   parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
                         each public method
+  api [--write]         the number of public names of each crate, within their limits, and their items against the
+                        text in docs/api; --write writes it
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
@@ -87,6 +90,8 @@ fn main() -> ExitCode {
         ["neighbours"] => neighbours::run(),
         ["outside"] => outside::run(),
         ["parity"] => parity::run(),
+        ["api"] => api::run(false),
+        ["api", "--write"] => api::run(true),
         ["server", kind] => lent::serve(kind),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),

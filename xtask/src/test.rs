@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
-use crate::{Result, apt, bench, cargo, chaos, hostile, outside, parity, postgres, rabbitmq};
+use crate::{Result, api, apt, bench, cargo, chaos, hostile, outside, parity, postgres, rabbitmq};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -120,6 +120,7 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
     )?;
 
     steps.time("tables of methods", |_| parity::run())?;
+    steps.time("public items", |_| api::run(false))?;
     outside::steps_of(steps)?;
 
     for (package, features) in ALONE {
