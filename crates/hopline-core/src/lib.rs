@@ -103,7 +103,7 @@ pub mod variables;
 /// `hopline-metrics` aggregates and exports.
 pub mod metrics {
     pub use crate::meter::{Exemplar, Instrument, InstrumentKind, Meter};
-    pub use crate::span::{Report, Timer, record};
+    pub use crate::span::{Report, Timer, exemplar, record};
 }
 
 /// For bridges from other tracing libraries; not for applications.

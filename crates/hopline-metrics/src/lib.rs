@@ -82,6 +82,8 @@
 //! |---|---|
 //! | `axum` | [`Metrics::router`], the page at `/metrics` |
 //! | `otlp` | [`Metrics::otlp`], requests for an OTLP receiver |
+//! | `process` | [`Metrics::observe_process`]: CPU, memory, open files and threads, on Linux |
+//! | `recorder` | [`Metrics::recorder`]: libraries that use the `metrics` crate report to the same page |
 
 mod app;
 mod attributes;
@@ -90,7 +92,11 @@ mod metrics;
 mod observer;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+#[cfg(all(feature = "process", target_os = "linux"))]
+mod process;
 mod prometheus;
+#[cfg(feature = "recorder")]
+mod recorder;
 mod series;
 pub mod slo;
 mod snapshot;
@@ -103,6 +109,8 @@ pub use app::{
 pub use metrics::{Metrics, MetricsBuilder};
 pub use observer::Observer;
 pub use prometheus::Page;
+#[cfg(feature = "recorder")]
+pub use recorder::Recorder;
 pub use view::View;
 
 #[cfg(doctest)]

@@ -237,3 +237,45 @@ fn check(page: &str) {
         }
     }
 }
+
+#[cfg(feature = "recorder")]
+#[test]
+fn libraries_that_use_the_metrics_crate_report_to_the_same_page() {
+    let page = Metrics::builder().build();
+    metrics::with_local_recorder(&page.recorder(), || {
+        metrics::describe_histogram!("job.time", metrics::Unit::Seconds, "Time of jobs.");
+        metrics::counter!("jobs", "queue" => "mail").increment(2);
+        metrics::counter!("jobs", "queue" => "mail").absolute(9);
+        metrics::counter!("jobs", "queue" => "mail").absolute(5);
+        metrics::gauge!("jobs.open").set(4.0);
+        metrics::gauge!("jobs.open").decrement(1.5);
+        metrics::histogram!("job.time").record(0.3);
+    });
+    let text = page.render();
+    assert_eq!(
+        value(&text, "jobs_total{queue=\"mail\"}"),
+        Some(11.0),
+        "{text}"
+    );
+    assert_eq!(value(&text, "jobs_open"), Some(2.5));
+    assert_eq!(
+        value(&text, "job_time_seconds_bucket{le=\"0.5\"}"),
+        Some(1.0)
+    );
+    assert!(text.contains("# HELP job_time_seconds Time of jobs."));
+}
+
+#[cfg(feature = "recorder")]
+#[test]
+fn sets_of_labels_beyond_the_bound_are_not_measured() {
+    let page = Metrics::builder().build();
+    metrics::with_local_recorder(&page.recorder(), || {
+        let made = (0..12_000).map(|at| metrics::counter!("made.up", "at" => at.to_string()));
+        let made: Vec<_> = made.collect();
+        made[9_999].increment(1);
+        made[10_000].increment(1);
+    });
+    let text = page.render();
+    assert_eq!(value(&text, "made_up_total{at=\"9999\"}"), Some(1.0));
+    assert_eq!(value(&text, "made_up_total{at=\"10000\"}"), None);
+}

@@ -3,6 +3,7 @@
 use crate::attribute::value::Attr;
 use crate::engine::metered::any;
 use crate::meter::instrument::Instrument;
+use crate::meter::receiver::Exemplar;
 use crate::span::context::Context;
 use crate::span::tracer::Tracer;
 
@@ -25,6 +26,12 @@ pub fn record(instrument: &Instrument, value: f64, attributes: &[Attr<'_>]) {
     if any() {
         record_there(instrument, value, attributes);
     }
+}
+
+/// The current span as an exemplar, if its trace is certain to be kept; for bridges from other metrics libraries.
+#[inline]
+pub fn exemplar() -> Option<Exemplar> {
+    any().then(|| Context::current().exemplar())?
 }
 
 #[cold]

@@ -19,6 +19,6 @@ pub use context::Context;
 pub use future::{FutureExt, InContext, InSpan};
 pub use handle::Span;
 pub use isolated::{guarded, set_notice_hook};
-pub use measure::record;
+pub use measure::{exemplar, record};
 pub use timer::{Report, Timer};
 pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
