@@ -28,7 +28,47 @@ macro_rules! assets {
 }
 
 pub(crate) const ASSETS: &[Asset] = assets![
+    "css/page.css" "text/css; charset=utf-8",
+    "css/tokens.css" "text/css; charset=utf-8",
+    "css/trace.css" "text/css; charset=utf-8",
+    "favicon.svg" "image/svg+xml",
     "index.html" "text/html; charset=utf-8",
+    "js/about.mjs" "text/javascript; charset=utf-8",
+    "js/api.mjs" "text/javascript; charset=utf-8",
+    "js/chart.mjs" "text/javascript; charset=utf-8",
+    "js/colour.mjs" "text/javascript; charset=utf-8",
+    "js/compare.mjs" "text/javascript; charset=utf-8",
+    "js/dom.mjs" "text/javascript; charset=utf-8",
+    "js/flame.mjs" "text/javascript; charset=utf-8",
+    "js/format.mjs" "text/javascript; charset=utf-8",
+    "js/graph.mjs" "text/javascript; charset=utf-8",
+    "js/layout.mjs" "text/javascript; charset=utf-8",
+    "js/list.mjs" "text/javascript; charset=utf-8",
+    "js/main.mjs" "text/javascript; charset=utf-8",
+    "js/model.mjs" "text/javascript; charset=utf-8",
+    "js/panel.mjs" "text/javascript; charset=utf-8",
+    "js/route.mjs" "text/javascript; charset=utf-8",
+    "js/services.mjs" "text/javascript; charset=utf-8",
+    "js/state.mjs" "text/javascript; charset=utf-8",
+    "js/trace.mjs" "text/javascript; charset=utf-8",
+    "js/traces.mjs" "text/javascript; charset=utf-8",
+    "js/waterfall.mjs" "text/javascript; charset=utf-8",
+    "js/words.mjs" "text/javascript; charset=utf-8",
+    "vendor/README.md" "text/plain; charset=utf-8",
+    "vendor/dagre/LICENSE" "text/plain; charset=utf-8",
+    "vendor/dagre/dagre.esm.js" "text/javascript; charset=utf-8",
+    "vendor/htm/LICENSE" "text/plain; charset=utf-8",
+    "vendor/htm/htm.mjs" "text/javascript; charset=utf-8",
+    "vendor/licences.json" "application/json",
+    "vendor/preact/LICENSE" "text/plain; charset=utf-8",
+    "vendor/preact/hooks.mjs" "text/javascript; charset=utf-8",
+    "vendor/preact/preact.mjs" "text/javascript; charset=utf-8",
+    "vendor/signals/LICENSE" "text/plain; charset=utf-8",
+    "vendor/signals/signals-core.mjs" "text/javascript; charset=utf-8",
+    "vendor/signals/signals.mjs" "text/javascript; charset=utf-8",
+    "vendor/uplot/LICENSE" "text/plain; charset=utf-8",
+    "vendor/uplot/uPlot.esm.js" "text/javascript; charset=utf-8",
+    "vendor/uplot/uPlot.min.css" "text/css; charset=utf-8",
 ];
 
 /// The document behind each path of a view.
@@ -163,6 +203,62 @@ mod tests {
                         .to_owned(),
                 );
             }
+        }
+    }
+
+    /// Rows of the table in `vendor/README.md`: path below `vendor/`, package, licence, SHA-256.
+    fn vendored() -> Vec<[String; 4]> {
+        let readme = find("vendor/README.md").unwrap().body();
+        let readme = String::from_utf8_lossy(&readme).into_owned();
+        let rows = readme.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.map(|row| {
+            let cells: Vec<&str> = row
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect();
+            [cells[0], cells[1], cells[3], cells[4]].map(str::to_owned)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn each_library_of_the_page_is_the_listed_file() {
+        let rows = vendored();
+        for [path, _, _, listed] in &rows {
+            let asset = find(&format!("vendor/{path}")).unwrap();
+            let hash = Sha256::digest(asset.body);
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(&hash, listed, "{path}");
+        }
+        let own = ["vendor/README.md", "vendor/licences.json"];
+        let libraries = ASSETS
+            .iter()
+            .filter(|asset| asset.path.starts_with("vendor/") && !own.contains(&asset.path));
+        assert_eq!(libraries.count(), rows.len());
+    }
+
+    #[test]
+    fn the_page_names_the_licence_of_each_library() {
+        let licences = find("vendor/licences.json").unwrap().body();
+        let licences: Vec<serde_json::Value> = serde_json::from_slice(&licences).unwrap();
+        let text = |value: &serde_json::Value, key: &str| value[key].as_str().unwrap().to_owned();
+        let named: BTreeSet<[String; 2]> = licences
+            .iter()
+            .map(|one| {
+                [
+                    format!("{} {}", text(one, "name"), text(one, "version")),
+                    text(one, "licence"),
+                ]
+            })
+            .collect();
+        let listed: BTreeSet<[String; 2]> = vendored()
+            .into_iter()
+            .map(|[_, package, licence, _]| [package, licence])
+            .collect();
+        assert_eq!(named, listed);
+        for one in &licences {
+            let file = format!("vendor/{}", text(one, "file"));
+            assert!(find(&file).is_some(), "{file}");
         }
     }
 

@@ -35,7 +35,7 @@ export function About() {
       <p>${mode === "app" ? "Shows the traces of the app that serves this page, while they run." : html`Receives OTLP at ${receivers.map((to, at) => html`${at ? " and " : ""}<code>${to}</code>`)}.`}${" "}
         Everything is held in memory and leaves this machine only by a download.</p>
       <div class="about-parts">
-        <div><h2>Held</h2><table><thead><tr><th></th><th class="number">Now</th><th class="number">Limit</th></tr></thead>
+        <div><h2>Held</h2><table><thead><tr><th>Of</th><th class="number">Now</th><th class="number">Limit</th></tr></thead>
           <tbody>${held.map(([name, now, limit]) => html`<tr key=${name}><th scope="row">${name}</th><td class="number">${now}</td><td class="number">${limit}</td></tr>`)}</tbody></table>
           <p><button onClick=${clear}>Clear…</button></p></div>
         <div><h2>Received</h2><table><tbody>${flow.map(([name, number]) => html`<tr key=${name}><th scope="row">${name}</th><td class="number">${count(number)}</td></tr>`)}</tbody></table></div>

@@ -105,13 +105,13 @@ export function query(params) {
 
 /**
  * Follows the live stream; the browser connects again by itself and resumes where it was.
- * @param {string} q
+ * @param {string} q @param {string} last the run and number of the last change that is known, or "" for changes from now on
  * @param {{ trace?: (summary: Summary) => void, gone?: (ids: string[]) => void, stats?: (counts: Counts) => void,
  *   reset?: () => void, state?: (connected: boolean) => void }} on
  * @returns {() => void} ends it
  */
-export function follow(q, on) {
-  const stream = new EventSource(`api/live${query({ q })}`);
+export function follow(q, last, on) {
+  const stream = new EventSource(`api/live${query({ q, last })}`);
   const heard = (/** @type {string} */ name, /** @type {(data: any) => void} */ act) =>
     stream.addEventListener(name, (event) => act(JSON.parse(/** @type {MessageEvent} */ (event).data)));
   heard("trace", (data) => on.trace?.(data));

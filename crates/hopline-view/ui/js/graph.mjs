@@ -30,8 +30,9 @@ export function Graph({ graph }) {
   useEffect(() => { import("@dagrejs/dagre").then((module) => setDagre({ graphlib: module.graphlib, layout: module.layout })); }, []);
   if (graph.nodes.length === 0) return html`<p class="state">No calls yet.</p>`;
   if (!dagre) return html`<p class="state">Placing…</p>`;
-  const { width, height, nodes, edges } = place(graph, upright, dagre);
-  const name = (/** @type {number} */ id) => graph.nodes.find((node) => node.id === id)?.name ?? "";
+  const named = { ...graph, nodes: graph.nodes.map((node) => (node.name ? node : { ...node, name: "callers" })) };
+  const { width, height, nodes, edges } = place(named, upright, dagre);
+  const name = (/** @type {number} */ id) => named.nodes.find((node) => node.id === id)?.name ?? "";
   return html`
     <div class="graph">
       <div class="graph-scroll" tabindex="0" role="region" aria-label="Map">

@@ -2,7 +2,7 @@
 // The traces that match the search words, kept new by the live stream. Pure but for `useTraces`; called by the list.
 
 import { follow, load, query } from "./api.mjs";
-import { useEffect, useRef, useState } from "./dom.mjs";
+import { useEffect, useEvery, useRef, useState } from "./dom.mjs";
 import { connected, counted, paused } from "./state.mjs";
 
 /** @typedef {import("./api.mjs").Summary} Summary */
@@ -31,6 +31,12 @@ export function merged(found, changed, gone, sort) {
   const weight = WEIGHT[sort] ?? WEIGHT.recent;
   const rows = [...left, ...fresh].sort((a, b) => weight(b) - weight(a) || b.seq - a.seq).slice(0, MOST);
   return { rows, total: Math.max(rows.length, found.total + added - lost), matched: Math.max(rows.length, found.matched + added - lost) };
+}
+
+/** @param {string} q @param {string} sort @param {AbortSignal} [signal] @returns {Promise<{ found: Found, last: string }>} */
+async function fetchList(q, sort, signal) {
+  const { traces, total, matched, run, seq } = /** @type {any} */ (await load(`api/traces${query({ q, sort, limit: MOST })}`, signal));
+  return { found: { rows: traces, total, matched }, last: `${run}-${seq}` };
 }
 
 /**
@@ -71,10 +77,10 @@ export function useTraces(q, sort) {
     batch.changed.clear();
     batch.gone.clear();
     let end = () => {};
-    load(`api/traces${query({ q, sort, limit: MOST })}`, stop.signal).then((/** @type {any} */ answer) => {
-      setState({ key, found: { rows: answer.traces, total: answer.total, matched: answer.matched }, error: null });
+    fetchList(q, sort, stop.signal).then(({ found, last }) => {
+      setState({ key, found, error: null });
       setWaiting(0);
-      end = follow(q, {
+      end = follow(q, last, {
         trace: (summary) => { batch.gone.delete(summary.id); batch.changed.set(summary.id, summary); soon(); },
         gone: (ids) => { for (const id of ids) { batch.changed.delete(id); batch.gone.add(id); } soon(); },
         stats: counted,
@@ -96,9 +102,12 @@ export function useTraces(q, sort) {
     };
   }, [key, round]);
 
+  // a trace that matches no longer is not announced by the stream
+  const again = () => fetchList(q, sort).then(({ found }) => setState((old) => (old.key === key && !paused.value ? { ...old, found } : old)), () => undefined);
+  useEvery(again, 5000, q !== "" && !paused.value);
   const held = paused.value;
   useEffect(() => {
     if (!held) apply();
   }, [held]);
-  return { found: state.found, error: state.key === key ? state.error : null, waiting, again: () => setRound((at) => at + 1) };
+  return { found: state.found, error: state.key === key ? state.error : null, waiting };
 }

@@ -32,13 +32,18 @@ export function Trace() {
   // spans that arrive late, and those that end, change a trace on screen
   useEffect(() => {
     let timer = 0;
-    const end = follow(id, {
-      trace: (summary) => {
-        if (summary.id !== id || !newest.current || summary.seq === newest.current.summary.seq) return;
-        if (paused.value || summary.spans > LARGE) setStale(true);
-        else timer ||= window.setTimeout(() => { timer = 0; again(); }, 500);
+    const changed = (/** @type {import("./api.mjs").Summary} */ summary) => {
+      if (summary.id !== id || !newest.current || summary.seq === newest.current.summary.seq) return;
+      if (paused.value || summary.spans > LARGE) setStale(true);
+      else timer ||= window.setTimeout(() => { timer = 0; again(); }, 500);
+    };
+    const end = follow(id, "", {
+      trace: changed,
+      state: (on) => {
+        connected.value = on;
+        // what changed between the answer and the start of the stream
+        if (on) load(`api/traces${query({ q: id, limit: 1 })}`).then((/** @type {any} */ { traces }) => traces.forEach(changed), () => undefined);
       },
-      state: (on) => { connected.value = on; },
     });
     return () => {
       end();
