@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { open, until } from "./browser.mjs";
 import { order, products } from "./programs.mjs";
 
-/** @typedef {{ browser: import("playwright-core").Browser, view: { page: string, otlp: string, pid: number }, shop: { gateway: string }, out: string, hopline: string }} Subject */
+/** @typedef {{ browser: import("playwright-core").Browser, view: { page: string, otlp: string, pid: number }, shop: { gateway: string }, out: string, hopline: string, short: boolean }} Subject */
 
 /** @param {string} address @returns {Promise<any>} */
 export const api = async (address) => (await fetch(address)).json();
@@ -235,7 +235,7 @@ export const checks = {
     await page.goto(`${view.page}services?tab=map`);
     for (const name of ["gateway", "orders", "payments"]) await page.locator(".node", { hasText: name }).first().waitFor();
     await page.goto(`${view.page}t/${id}`);
-    await page.getByRole("link", { name: "compare" }).click();
+    await page.getByRole("link", { name: "compare", exact: true }).click();
     await page.waitForSelector(".pick:not(:has(.failed))");
     await page.click(".pick:not(:has(.failed))");
     await page.waitForSelector(".pair");

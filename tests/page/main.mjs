@@ -2,6 +2,7 @@
 // Drives headless Chromium over the page of `hopline view`: under the load of examples/checkout, and over files.
 //
 // node main.mjs --hopline PROGRAM --checkout PROGRAM --chromium PROGRAM --out FOLDER [--short]
+// `cargo xtask page` builds the programs and calls this with NODE_PATH set to the modules of `package.json`.
 
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -36,7 +37,7 @@ const browser = await launch(options.chromium);
 try {
   const view = await viewer(options.hopline);
   const shop = await checkout(options.checkout, view.otlp);
-  const subject = { browser, view, shop, out: options.out, hopline: options.hopline };
+  const subject = { browser, view, shop, out: options.out, hopline: options.hopline, short: options.short };
   for (const [name, work] of Object.entries(load.checks)) await check(name, () => work(subject));
   for (const [name, work] of Object.entries(bounds.checks)) await check(name, () => work(subject));
   if (!options.short) {

@@ -18,7 +18,9 @@ mod interrupt;
 mod lent;
 mod mariadb;
 mod neighbours;
+mod npm;
 mod outside;
+mod page;
 mod parity;
 mod postgres;
 mod process;
@@ -37,8 +39,8 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example, and in short chaos and
-                        hostile, against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example, and in short chaos, hostile
+                        and the page, against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
   services              start them, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start them and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
@@ -61,6 +63,9 @@ cargo xtask COMMAND
                         each compared with what was recorded; installs both into a virtual environment
   outside               README's program with README's dependencies in an empty folder, and the programs of
                         tests/refused, which the compiler must refuse with a message that names the remedy
+  page [--short]        the page of `hopline view` in headless Chromium, under the load of the example and over files;
+                        pictures of each view are in target/page; --short without those and without 10,000 traces, as
+                        `test` does; installs Chromium and Node
   parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
                         each public method
   api [--write]         the number of public names of each crate, within their limits, and their items against the
@@ -89,6 +94,8 @@ fn main() -> ExitCode {
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
         ["outside"] => outside::run(),
+        ["page"] => page::run(false),
+        ["page", "--short"] => page::run(true),
         ["parity"] => parity::run(),
         ["api"] => api::run(false),
         ["api", "--write"] => api::run(true),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::interrupt::Interrupt;
 use crate::step::Steps;
-use crate::{Result, apt, root, target};
+use crate::{Result, apt, npm, root, target};
 
 /// Sets the neighbours up in `target/neighbours`, where that has not been done yet, and runs the test.
 pub(crate) fn run() -> Result<()> {
@@ -20,7 +20,12 @@ fn all(steps: &mut Steps) -> Result<()> {
     std::fs::create_dir_all(&folder)?;
     steps.time("install", |_| install())?;
     let python = python(steps, &folder)?;
-    let modules = node(steps, &folder)?;
+    let modules = npm::modules(
+        steps,
+        "node: packages",
+        &wanted("package.json"),
+        &folder.join("node"),
+    )?;
     let mut test = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     test.current_dir(root())
         .args(["run", "--package", "hopline-neighbours"])
@@ -61,30 +66,6 @@ fn python(steps: &mut Steps, folder: &Path) -> Result<PathBuf> {
     steps.run("python: packages", install.arg(&wanted))?;
     done(&venv, &wanted)?;
     Ok(python)
-}
-
-/// The modules that `package.json` names.
-fn node(steps: &mut Steps, folder: &Path) -> Result<PathBuf> {
-    let (node, wanted) = (folder.join("node"), wanted("package.json"));
-    let modules = node.join("node_modules");
-    if is_done(&node, &wanted)? {
-        return Ok(modules);
-    }
-    std::fs::create_dir_all(&node)?;
-    std::fs::copy(&wanted, node.join("package.json"))?;
-    let mut install = Command::new("npm");
-    install
-        .args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--ignore-scripts",
-        ])
-        .current_dir(&node);
-    steps.run("node: packages", &mut install)?;
-    done(&node, &wanted)?;
-    Ok(modules)
 }
 
 fn wanted(file: &str) -> PathBuf {

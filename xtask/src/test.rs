@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
-use crate::{Result, api, apt, bench, cargo, chaos, hostile, outside, parity, postgres, rabbitmq};
+use crate::{
+    Result, api, apt, bench, cargo, chaos, hostile, outside, page, parity, postgres, rabbitmq,
+};
 
 /// What is built with single features too: a crate's features must not need one another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -149,5 +151,6 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
     steps.run("example on servers", servers.args(example))?;
     // With a broker of its own, since it kills it.
     steps.run("chaos, in short", &mut chaos::short())?;
-    steps.run("hostile, in short", &mut hostile::short())
+    steps.run("hostile, in short", &mut hostile::short())?;
+    page::steps_of(steps, true)
 }
