@@ -1,4 +1,4 @@
-//! Closures for attributes: code of the application, which runs only if a span is recorded.
+//! Closures for attributes: code of the application that runs only if a span is recorded, and may panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,7 +6,8 @@ use crate::attribute::value::Attr;
 use crate::notice::line::notify;
 use crate::notice::panic::panicked;
 
-/// Attributes that a span starts with: a closure, or none.
+/// The attributes that a span starts with: a closure, or none. Implemented for closures; the type of
+/// [`SpanBuilder::attributes`](crate::SpanBuilder::attributes).
 pub trait Attributes<'v> {
     /// An array, a slice or a `Vec`.
     type List: AsRef<[Attr<'v>]>;
@@ -37,12 +38,12 @@ impl<'v, L: AsRef<[Attr<'v>]>, F: FnOnce() -> L> Attributes<'v> for F {
     }
 }
 
-/// Runs a closure for attributes; none where it panics.
+/// Runs a closure for attributes. `None` if it panics; the panic is counted and reported.
 #[inline(always)] // see `AttrTable::add`
 pub(crate) fn evaluate<'v, A: AsRef<[Attr<'v>]>>(attrs: impl FnOnce() -> A) -> Option<A> {
     let asked = catch_unwind(AssertUnwindSafe(|| {
         let attrs = attrs();
-        // it, too, is the caller's code; what it does once it does again
+        // `as_ref` is code of the caller too; if it did not panic once, it will not again
         let _ = attrs.as_ref();
         attrs
     }));

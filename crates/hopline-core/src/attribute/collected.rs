@@ -2,16 +2,18 @@
 
 use crate::attribute::table::{AttrRecord, AttrTable};
 
+/// One batch of attributes, with the maxima that decide whether a span can take it unchanged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Collected {
-    /// Of one batch.
+    /// The attributes, in one batch.
     pub(crate) table: AttrTable,
+    /// The number of attributes. Values of arrays do not count.
     pub(crate) len: usize,
-    /// Bytes of the longest text that is a value.
+    /// The bytes of the longest text value.
     pub(crate) longest: usize,
-    /// The same of keys made at run time.
+    /// The bytes of the longest copied key.
     pub(crate) longest_key: usize,
-    /// Attributes that were not taken, for the spans to count.
+    /// The number of attributes that were dropped; each span that takes the set counts them.
     pub(crate) refused: usize,
 }
 
@@ -32,7 +34,7 @@ impl Collected {
         (self.longest_key, self.refused) = (0, 0);
     }
 
-    /// The records of the first so many attributes.
+    /// The records of the first `most` attributes.
     pub(crate) fn first(&self, most: usize) -> &[AttrRecord] {
         let all = &self.table.attrs;
         if most >= self.len {

@@ -3,9 +3,20 @@
 use std::fmt;
 
 /// An attribute value that owns its text.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::export::OwnedValue;
+///
+/// let tags = OwnedValue::Array(vec!["a".into(), "b".into()]);
+/// assert_eq!(tags.to_string(), "[a, b]");
+/// assert_eq!(OwnedValue::from(7).as_i64(), Some(7));
+/// assert_eq!(OwnedValue::from(7).as_f64(), None);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum OwnedValue {
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer.
     I64(i64),
@@ -18,7 +29,7 @@ pub enum OwnedValue {
 }
 
 impl OwnedValue {
-    /// The text, if it is text.
+    /// The text; `None` for other types.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Text(text) = self {
             Some(text)
@@ -27,7 +38,7 @@ impl OwnedValue {
         }
     }
 
-    /// The integer, if it is one.
+    /// The integer; `None` for other types.
     pub fn as_i64(&self) -> Option<i64> {
         if let Self::I64(number) = self {
             Some(*number)
@@ -36,7 +47,7 @@ impl OwnedValue {
         }
     }
 
-    /// The number, if it is a floating-point number.
+    /// The floating-point number; `None` for other types, integers included.
     pub fn as_f64(&self) -> Option<f64> {
         if let Self::F64(number) = self {
             Some(*number)
@@ -45,7 +56,7 @@ impl OwnedValue {
         }
     }
 
-    /// The truth value, if it is one.
+    /// The boolean; `None` for other types.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(truth) = self {
             Some(*truth)

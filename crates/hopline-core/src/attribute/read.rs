@@ -4,26 +4,28 @@ use crate::attribute::table::{AttrRecord, AttrTable, NONE, STATUS_MESSAGE};
 use crate::attribute::text::Text;
 use crate::attribute::value_ref::ValueRef;
 
-/// Goes through a chain of batches. Of a key that was given twice the later value counts, so a key that may be one is
-/// looked for among those that follow.
+/// Iterates over a chain of batches, each key once. Of a key that was given twice the later value counts.
+///
+/// A filter of 64 bits finds the keys that may occur twice; only those are searched for among the attributes behind, so
+/// that a span without duplicates is read in linear time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttrIter<'a> {
     table: &'a AttrTable,
-    /// Where the trace's batches begin.
+    /// The index of the first batch of the trace.
     origin: usize,
-    /// What is left of the batch at hand, and its text.
+    /// The rest of the current batch, and its text.
     attrs: &'a [AttrRecord],
     text: &'a str,
     /// The next batch, counted from the origin.
     next: u32,
-    /// The first of the batches behind those.
+    /// The first batch of the chain behind those.
     then: u32,
-    /// The bits that several keys have.
+    /// The bits that more than one key has.
     twice: u64,
 }
 
 impl<'a> AttrIter<'a> {
-    /// Those of the batch at `shared`, of the batch at `first` and of all that are chained to it.
+    /// The attributes of the batch at `shared` (baggage of the trace), then of `first` and of all batches chained to it.
     pub(crate) fn new(table: &'a AttrTable, origin: usize, shared: u32, first: u32) -> Self {
         let mut all = Self {
             table,
@@ -43,7 +45,7 @@ impl<'a> AttrIter<'a> {
         all
     }
 
-    /// The next one, whether its key comes again or not.
+    /// The next attribute, also if its key occurs again.
     #[inline]
     fn any(&mut self) -> Option<(Text, &'a AttrRecord, &'a [AttrRecord])> {
         loop {
@@ -64,7 +66,7 @@ impl<'a> AttrIter<'a> {
         }
     }
 
-    /// True if one of those that follow has this key.
+    /// True if one of the attributes that follow has this key.
     fn comes_again(mut self, key: &str) -> bool {
         while let Some((other, ..)) = self.any() {
             if other.len() == key.len() && other.read(self.text) == key {
@@ -91,7 +93,7 @@ impl<'a> Iterator for AttrIter<'a> {
     }
 }
 
-/// One of 64: the keys that a span has mostly differ in length or in their first letter.
+/// One of 64 bits, by length and first letter, in which the keys of a span mostly differ.
 #[inline]
 fn bit_of(key: &str) -> u64 {
     let first = key.as_bytes().first().copied().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Writes attributes into a table: in one pass where there is room, one by one where not.
+//! Records attributes into a table: in one pass where there is room, one by one otherwise.
+//! The fast path of every span; `engine::buffer` calls it under the lock of the trace.
 
 use crate::attribute::collected::Collected;
 use crate::attribute::table::{AttrRecord, AttrTable, BatchRecord, NONE, Stored};
@@ -9,8 +10,8 @@ use crate::notice::line::notify;
 use crate::text::truncated;
 
 impl AttrTable {
-    /// Records attributes given together, at most `left` of them, in one pass where there is room for them as there
-    /// mostly is: their batch, and how many there are. No batch if there are none or it has to be done slowly.
+    /// Fast path: records at most `left` attributes in one pass if there is room. Returns their batch and their number;
+    /// no batch if there are none, or if the slow path (`push`) has to record them.
     #[inline(always)] // the caller's values stay in registers: a fifth of what a child span costs
     pub(crate) fn add(&mut self, attrs: &[Attr<'_>], left: u16, limits: &Limits) -> (u32, u16) {
         let (first, text) = (self.attrs.len(), self.text.len());
@@ -36,9 +37,8 @@ impl AttrTable {
         (batch, count as u16)
     }
 
-    /// Records attributes whose batch's text begins here, in one pass, so that there are `end` at most. False if that
-    /// cannot be: a text does not fit or is longer than `max_text`, or there is an array. Then what stands there is of
-    /// no use.
+    /// Records attributes of a batch whose text begins here, so that the table has at most `end`. Returns false if a text
+    /// does not fit or exceeds the limits, or if there is an array: the caller then removes what was written.
     #[inline(always)]
     fn fill(&mut self, attrs: &[Attr<'_>], end: usize, limits: &Limits) -> bool {
         let base = self.text.len();
@@ -56,7 +56,7 @@ impl AttrTable {
                     Stored::Text(Text::copy(value, &mut self.text, base))
                 }
                 ValueKind::Absent => continue,
-                // the others, of which it is one, may be still to come
+                // keeps room for the attributes that may follow, of which the set counts as one
                 ValueKind::Set(set) if self.has_room_for_set(set, end - attrs.len(), limits) => {
                     self.add_set(set, base);
                     continue;
@@ -75,7 +75,8 @@ impl AttrTable {
         true
     }
 
-    /// Records one attribute of any kind, or at most so many of a set, into the open batch whose text begins at `base`.
+    /// Slow path: records one attribute of any kind, or at most `most` of a set, into the open batch whose text begins at
+    /// `base`, cut to the limits.
     pub(crate) fn push(&mut self, attr: &Attr<'_>, most: usize, base: usize, limits: &Limits) {
         let max_text = limits.value_bytes;
         match attr.value.0 {
@@ -140,12 +141,11 @@ impl AttrTable {
 }
 
 impl AttrTable {
-    /// True if a set can be recorded by [`add_set`](Self::add_set), so that there are `end` attributes at most and
-    /// none has to be changed.
+    /// True if [`add_set`](Self::add_set) can copy a set unchanged, so that the table has at most `end` attributes.
     #[inline]
     pub(crate) fn has_room_for_set(&self, set: &Collected, end: usize, limits: &Limits) -> bool {
         let (attrs, text) = (&set.table.attrs, &set.table.text);
-        // an array's values are records as well, and no attributes
+        // values of an array are records too, but no attributes
         let each_is_one = attrs.len() == set.len;
         each_is_one
             && self.attrs.len() + attrs.len() <= end
@@ -155,7 +155,7 @@ impl AttrTable {
             && set.refused == 0
     }
 
-    /// Records a set for which there is room into the batch whose text begins at `base`.
+    /// Copies a set for which there is room into the batch whose text begins at `base`.
     #[inline]
     pub(crate) fn add_set(&mut self, set: &Collected, base: usize) {
         let (first, at) = (self.attrs.len(), self.text.len() - base);
@@ -168,7 +168,7 @@ impl AttrTable {
         }
     }
 
-    /// Records at most so many of a set, one by one.
+    /// Records at most `most` attributes of a set, one by one, cut to the limits.
     pub(crate) fn push_set(&mut self, set: &Collected, most: usize, base: usize, limits: &Limits) {
         for record in set.first(most) {
             let copied = record.copy(&set.table.text, &mut self.text, base, limits);
@@ -178,14 +178,14 @@ impl AttrTable {
 }
 
 impl Collected {
-    /// Nothing if it would have more text than this.
+    /// Adds an attribute, unless the set would have more than `max_text` bytes of text.
     pub(crate) fn push(&mut self, attr: &Attr<'_>, max_text: usize) {
         let (_, text) = attr.size(usize::MAX, &Limits::NONE);
         self.refused += attr.refused();
         if self.table.text.len() + text > max_text {
             self.refused += attr.count();
             return notify("attributes", || {
-                "attributes were left out of an AttrSet: its text is limited to 1 GiB".to_owned()
+                "attributes were dropped from an AttrSet: its text is limited to 1 GiB".to_owned()
             });
         }
         if self.table.batches.is_empty() {
@@ -202,7 +202,7 @@ impl Collected {
 }
 
 impl Attr<'_> {
-    /// The number of attributes in it. None if it has no key.
+    /// The number of attributes in it: those of a set, else 1; 0 if it has no key or no value.
     #[inline]
     pub(crate) fn count(&self) -> usize {
         match self.value.0 {
@@ -221,7 +221,7 @@ impl Attr<'_> {
         }
     }
 
-    /// How many records and how many bytes of text it takes at most within these limits, so many of a set.
+    /// The most records and bytes of text that it takes within these limits; of a set, its first `most` attributes.
     pub(crate) fn size(&self, most: usize, limits: &Limits) -> (usize, usize) {
         match self.value.0 {
             ValueKind::Set(set) => {
@@ -240,7 +240,7 @@ impl Attr<'_> {
         }
     }
 
-    /// How many texts of these are longer than the limits, so many of a set.
+    /// The number of its texts that are longer than the limits; of a set, those of its first `most` attributes.
     pub(crate) fn cuts(&self, most: usize, limits: &Limits) -> usize {
         match self.value.0 {
             ValueKind::Set(set) => set

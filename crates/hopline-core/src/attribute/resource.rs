@@ -1,8 +1,11 @@
-//! The service that makes spans.
+//! The resource: attributes of the service, sent once with each batch of its spans.
 
 use crate::attribute::owned::OwnedValue;
 
-/// What describes the service that makes spans, the same for all of them.
+/// The attributes of the service that records spans, the same for all of its spans.
+///
+/// See [OpenTelemetry, resource](https://opentelemetry.io/docs/specs/otel/resource/sdk/). A tracer has one; exporters
+/// send it with each request.
 ///
 /// # Examples
 ///
@@ -20,8 +23,8 @@ pub struct Resource {
 const SERVICE_NAME: &str = "service.name";
 
 impl Resource {
-    /// Creates the resource of a service, with its name and what the OpenTelemetry specification asks
-    /// of every SDK: `telemetry.sdk.name`, `telemetry.sdk.language` and `telemetry.sdk.version`.
+    /// Creates the resource of a service: `service.name`, and the attributes that OpenTelemetry requires of every SDK,
+    /// `telemetry.sdk.name`, `telemetry.sdk.language` and `telemetry.sdk.version`.
     pub fn new(service: &str) -> Self {
         Self::empty()
             .with(SERVICE_NAME, service)
@@ -30,14 +33,14 @@ impl Resource {
             .with("telemetry.sdk.version", env!("CARGO_PKG_VERSION"))
     }
 
-    /// Creates a resource that says nothing, to be filled by a decoder.
+    /// Creates a resource without attributes, to be filled by a decoder.
     pub fn empty() -> Self {
         Self {
             attributes: Vec::new(),
         }
     }
 
-    /// The same with this attribute, instead of another one of that key.
+    /// Returns the resource with this attribute, which replaces one of the same key.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<OwnedValue>) -> Self {
         let (key, value) = (key.into(), value.into());
@@ -48,14 +51,14 @@ impl Resource {
         self
     }
 
-    /// The service's name; `unknown_service` if nobody said.
+    /// The value of `service.name`. Defaults to `unknown_service`.
     pub fn service_name(&self) -> &str {
         let name = self.iter().find(|(key, _)| *key == SERVICE_NAME);
         name.and_then(|(_, value)| value.as_str())
             .unwrap_or("unknown_service")
     }
 
-    /// The attributes.
+    /// The attributes in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &OwnedValue)> {
         self.attributes
             .iter()

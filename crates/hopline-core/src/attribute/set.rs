@@ -1,4 +1,5 @@
-//! Attributes made once and recorded many times.
+//! Sets of attributes that are created once and recorded many times.
+//! Used by integrations for the attributes of a server, a connection or a statement.
 
 use std::fmt;
 
@@ -9,16 +10,16 @@ use crate::attribute::value::{Attr, Name, Value, ValueKind};
 use crate::attribute::value_ref::ValueRef;
 use crate::limits::MAX_TRACE_BYTES;
 
-/// Attributes that are made once and recorded many times: of a server, of a connection, of a statement.
+/// Attributes that are created once and recorded many times: of a server, a connection, a statement.
 ///
-/// It stands as one among those that a span is given, for all that are in it. They are copied in one piece, for a
-/// fraction of what it costs to record them one by one.
+/// Pass it like one attribute ([`as_attr`](Self::as_attr)); it adds all of its attributes. They are copied in one piece,
+/// which costs a fraction of recording them one by one.
 ///
 /// # Limits
 ///
-/// Those of the spans that take it ([`Limits`](crate::Limits)): what is too long is cut, what is too many is dropped
-/// and counted, as if each had been given by itself. So is what has no key. Beyond 1 GiB of text, which no trace holds, a set takes nothing
-/// more, and says so ([`Notice`](crate::Notice)).
+/// The [`Limits`](crate::Limits) of the span apply as if each attribute were given by itself: long values are cut,
+/// excess attributes and attributes without a key are dropped, and both are counted. A set holds up to 1 GiB of text,
+/// the most that a trace holds; attributes beyond are dropped with a [`Notice`](crate::Notice).
 ///
 /// # Examples
 ///
@@ -37,17 +38,17 @@ use crate::limits::MAX_TRACE_BYTES;
 pub struct AttrSet(Collected);
 
 impl AttrSet {
-    /// One with nothing in it.
+    /// Creates an empty set, without an allocation.
     pub const fn new() -> Self {
         Self(Collected::new())
     }
 
-    /// Empties it, for others.
+    /// Removes all attributes, and keeps the memory for others.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// How many there are; a key that was given twice counts twice.
+    /// The number of attributes. A key that was given twice counts twice.
     pub fn len(&self) -> usize {
         self.0.len
     }
@@ -57,13 +58,23 @@ impl AttrSet {
         self.0.len == 0
     }
 
-    /// All of them; of a key that was given twice the later value counts.
+    /// The attributes in order. Of a key that was given twice the later value counts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
         let first = if self.is_empty() { NONE } else { 0 };
         AttrIter::new(&self.0.table, 0, NONE, first)
     }
 
-    /// All of them, to stand among others.
+    /// The set as one attribute, to pass among others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{AttrSet, attr};
+    ///
+    /// let server: AttrSet = [attr("server.address", "db.internal")].into_iter().collect();
+    /// let all: AttrSet = [server.as_attr(), attr("db.system.name", "postgresql")].into_iter().collect();
+    /// assert_eq!(all.len(), 2);
+    /// ```
     #[inline]
     pub fn as_attr(&self) -> Attr<'_> {
         Attr {

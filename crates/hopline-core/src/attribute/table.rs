@@ -1,9 +1,13 @@
-//! Recorded attributes: flat records in batches, and the text they refer to.
+//! The table of recorded attributes: flat records in batches, and the text that they refer to.
+//! `record` writes it, `read` reads it; the buffer of a trace, a chunk of finished traces and a set each have one.
 
 use crate::attribute::text::Text;
 use crate::limits::Limits;
 
 /// The attributes of a local trace, of a chunk of finished ones, or of a set.
+///
+/// Three vectors for all spans together: a span allocates nothing of its own, and a finished trace is moved to a chunk
+/// by three copies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AttrTable {
     pub(crate) attrs: Vec<AttrRecord>,
@@ -11,7 +15,7 @@ pub(crate) struct AttrTable {
     pub(crate) text: String,
 }
 
-/// Attributes that were given together: from here to the next batch's start. 12 bytes.
+/// Attributes that were recorded together: from here to the start of the next batch. 12 bytes.
 ///
 /// Text offsets inside count from the batch's own text, so a span can be copied out with its own text alone.
 /// The batches of one span are chained, so reading a span does not look at the others'.
@@ -26,25 +30,27 @@ pub(crate) struct BatchRecord {
 /// No batch.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// One attribute. 40 bytes. Whose it is and where its text begins, its batch says.
+/// One attribute. 40 bytes. Its batch knows its span and the start of its text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttrRecord {
     pub(crate) key: Text,
     pub(crate) value: Stored,
 }
 
+/// The second of the five forms of a value (see `ValueKind`): as recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stored {
-    /// A word, as the others: then they are written alike.
+    /// 64 bits like the others, so that all are written by the same instructions.
     Bool(u64),
     I64(i64),
     F64(f64),
     Text(Text),
-    /// So many of the records that follow are its values.
+    /// An array: its values are this number of records that follow.
     Array(u32),
 }
 
-/// The key under which a span's status message is recorded; not an attribute to those who read.
+/// The key under which a status message is recorded. Readers of attributes skip it; no application can use it, because
+/// of its first character.
 pub(crate) const STATUS_MESSAGE: &str = "\0status.message";
 
 impl AttrTable {
@@ -63,7 +69,7 @@ impl AttrTable {
         self.text.clear();
     }
 
-    /// Opens a batch; gives where its text begins.
+    /// Opens a batch, and returns the offset of its text.
     #[inline]
     pub(crate) fn batch(&mut self) -> u32 {
         let text = self.text.len() as u32;
@@ -97,7 +103,7 @@ impl AttrTable {
 }
 
 impl AttrRecord {
-    /// Those of the records behind it that are its values: an array's.
+    /// The records behind it that are its values: those of an array.
     #[inline]
     pub(crate) fn values<'a>(&self, behind: &'a [Self]) -> &'a [Self] {
         match self.value {
@@ -106,7 +112,7 @@ impl AttrRecord {
         }
     }
 
-    /// Bytes of its value, if that is text.
+    /// The bytes of its value if that is text, else 0.
     pub(crate) fn value_len(&self) -> usize {
         match self.value {
             Stored::Text(value) => value.len(),
@@ -129,7 +135,7 @@ impl AttrRecord {
             + usize::from(self.value_len() > limits.value_bytes)
     }
 
-    /// The same in the batch whose text begins at `base`, cut to the limits.
+    /// Copies it into the batch whose text begins at `base`, cut to the limits.
     pub(crate) fn copy(&self, from: &str, text: &mut String, base: usize, limits: &Limits) -> Self {
         let key = match self.key {
             Text::Copied { .. } => self.key.moved(from, text, base, limits.name_bytes),
@@ -151,12 +157,12 @@ impl AttrRecord {
         self.key.end().max(value)
     }
 
-    /// Bytes of its key, if that is copied.
+    /// The bytes of its key if that is copied, else 0.
     pub(crate) fn key_len(&self) -> usize {
         self.key.copied_len(usize::MAX)
     }
 
-    /// Its text begins so many bytes later.
+    /// Moves the offsets of its text by `by` bytes.
     #[inline]
     pub(crate) fn shift(&mut self, by: u32) {
         self.key.shift(by);

@@ -10,7 +10,7 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// `base`: where the batch's text begins; the trace's begin for names, which belong to no batch.
+    /// Copies a text. `base` is the offset of the batch's text; 0 for names, which belong to no batch.
     #[inline]
     pub(crate) fn copy(from: &str, text: &mut String, base: usize) -> Self {
         let at = (text.len() - base) as u32;
@@ -21,7 +21,7 @@ impl Text {
         }
     }
 
-    /// A name of two parts with a space between them.
+    /// Copies a name of two parts, joined by a space, such as `GET /orders`.
     pub(crate) fn join(first: &str, second: &str, text: &mut String) -> Self {
         let (at, len) = (text.len() as u32, (first.len() + 1 + second.len()) as u32);
         text.push_str(first);
@@ -46,7 +46,7 @@ impl Text {
         }
     }
 
-    /// How many bytes it takes of the trace's text, cut to `max`.
+    /// The bytes that a copy takes, cut to `max`; 0 for a literal.
     pub(crate) fn copied_len(self, max: usize) -> usize {
         match self {
             Self::Static(_) => 0,
@@ -54,7 +54,7 @@ impl Text {
         }
     }
 
-    /// The same text of others, cut to `max` bytes, as one of these, its offset counted from `base`.
+    /// Copies it from the text of another table, cut to `max` bytes, with an offset counted from `base`.
     pub(crate) fn moved(self, from: &str, text: &mut String, base: usize, max: usize) -> Self {
         match self {
             Self::Static(own) => Self::Static(truncated(own, max)),

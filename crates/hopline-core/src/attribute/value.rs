@@ -1,7 +1,6 @@
 //! Names, keys and attribute values as a caller passes them.
 //!
-//! A value has five forms: [`Value`] as passed, `RecordedValue` in a buffer, `ValueRef` as read from a batch, `OwnedValue`
-//! for tests and decoders, and what an exporter makes of it on the wire.
+//! Passed to spans, events and sets; `record` writes them into a table.
 
 use std::borrow::Cow;
 
@@ -13,21 +12,40 @@ use crate::limits::STATIC_NAME_BYTES;
 
 /// A text value known at compile time: recorded as a pointer, not copied.
 ///
+/// A `&str` value is copied, since nothing shows that it is `'static`.
+///
+/// # Examples
+///
 /// ```
+/// use hopline_core::export::ValueRef;
 /// use hopline_core::{Literal, attr};
 ///
-/// let _ = attr("http.request.method", Literal("GET"));
+/// let method = attr("http.request.method", Literal("GET"));
+/// assert_eq!(method.scalar(), Some(ValueRef::Str("GET")));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Literal(pub &'static str);
 
 /// The name of a span or event, or the key of an attribute.
 ///
-/// A literal is recorded as a pointer; anything else is copied once. A `&'static str` and a `&String`
-/// turn into one by themselves, other text by [`Name::dynamic`].
+/// A literal is recorded as a pointer; other text is copied once. `&'static str` and `&String` convert into it. For a
+/// `&str` of another lifetime use [`Name::dynamic`]: the conversion of `&str` requires `'static`, so that literals need
+/// no copy.
 ///
-/// Names are to be few: the route, never the path. One that is longer than [`Limits::name_bytes`](crate::Limits) is cut,
-/// an empty one is refused; both are counted.
+/// Keep the number of distinct names small: the route, never the path. A name longer than
+/// [`Limits::name_bytes`](crate::Limits) is cut, an empty one is refused; both are counted.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Name, span};
+///
+/// fn named(table: &str) -> hopline_core::Span {
+///     span(Name::dynamic(table))
+/// }
+/// assert_eq!(Name::dynamic("orders").as_str(), "orders");
+/// named("orders").end();
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(pub(crate) NameKind<'a>);
 
@@ -38,7 +56,7 @@ pub(crate) enum NameKind<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// A name made at run time.
+    /// A name that is not a literal; it is copied.
     #[inline]
     pub const fn dynamic(name: &'a str) -> Self {
         Self(NameKind::Dynamic(name))
@@ -61,7 +79,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// What recording it adds to a trace's text.
+    /// The bytes that recording it adds to the text of a trace.
     #[inline]
     pub(crate) fn copied_len(&self) -> usize {
         if let NameKind::Dynamic(name) = self.0 {
@@ -73,8 +91,8 @@ impl<'a> Name<'a> {
 }
 
 impl From<&'static str> for Name<'_> {
-    // Of a literal the compiler knows its length, so this check costs nothing. What fails it is looked at as
-    // dynamic names are.
+    // The compiler knows the length of a literal, so this check costs nothing. Names that fail it take the checked
+    // path of dynamic names.
     #[inline]
     fn from(name: &'static str) -> Self {
         Self(if name.is_empty() || name.len() > STATIC_NAME_BYTES {
@@ -92,14 +110,33 @@ impl<'a> From<&'a String> for Name<'a> {
     }
 }
 
-/// An attribute value as the caller gives it: made of truth values, integers, floating-point numbers, text, slices
-/// of these, and `Option`s, of which `None` is not recorded.
+/// The value of an attribute: a boolean, an integer, a floating-point number, text, a slice of these, or an `Option` of
+/// them. `None` is not recorded.
 ///
-/// Borrowed text is copied once, into the trace's own text. Integers stay integers; one that is beyond `i64` is recorded
-/// as its decimal text, and so are all of an array if one of them is.
+/// Borrowed text is copied once, into the text of the trace. Integers stay integers. An integer beyond `i64` is recorded
+/// as decimal text; if an array contains one, all of its values are. Text longer than
+/// [`Limits::value_bytes`](crate::Limits) is cut between characters and counted.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{AttrSet, attr};
+///
+/// let sizes: AttrSet = [attr("small", 7_u8), attr("large", u64::MAX), attr("none", None::<i64>)]
+///     .into_iter()
+///     .collect();
+/// assert_eq!(format!("{sizes:?}"), r#"{"small": I64(7), "large": Str("18446744073709551615")}"#);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub(crate) ValueKind<'a>);
 
+/// The first of the five forms of a value, one for each owner of its text:
+///
+/// 1. `ValueKind`: as the application passes it; borrows from the caller, so a closure for attributes copies nothing.
+/// 2. `Stored` (`table.rs`): as recorded; flat, with offsets into the text of the trace.
+/// 3. [`ValueRef`] (`value_ref.rs`): as exporters read it from a batch; borrows from the batch.
+/// 4. `OwnedValue` (`owned.rs`): owns its text; of resources, tests and decoders.
+/// 5. The bytes that an exporter writes; hopline-otlp makes them from the third without a copy in between.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ValueKind<'a> {
     Bool(bool),
@@ -114,12 +151,22 @@ pub(crate) enum ValueKind<'a> {
     /// Beyond `i64`.
     Wide(Wide),
     Wides(Wides<'a>),
-    /// Not a value but many attributes, under keys of their own.
+    /// A whole set: many attributes with their own keys.
     Set(&'a Collected),
     Absent,
 }
 
-/// An attribute on its way in. Plain data, so that recording it under a lock runs no code of the caller's.
+/// An attribute: a key and a value, created by [`attr`].
+///
+/// Plain data, so recording it under a lock runs no code of the application.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::attr;
+///
+/// assert_eq!(attr("cache.hit", true).key(), "cache.hit");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Attr<'a> {
     pub(crate) key: Name<'a>,
@@ -133,9 +180,10 @@ impl<'a> Attr<'a> {
         self.key.as_str()
     }
 
-    /// The value, if it is a truth value, a number or text.
+    /// The value, if it is a boolean, a number or text. `None` for an integer beyond `i64`, an array, an
+    /// [`AttrSet`](crate::AttrSet) and an absent value.
     ///
-    /// An integer beyond `i64`, an array, an [`AttrSet`] and an absent value have none.
+    /// # Examples
     ///
     /// ```
     /// use hopline_core::attr;
@@ -157,7 +205,7 @@ impl<'a> Attr<'a> {
     }
 }
 
-/// Makes an attribute.
+/// Creates an attribute. `None` as value makes one that is not recorded.
 ///
 /// # Examples
 ///
@@ -165,8 +213,11 @@ impl<'a> Attr<'a> {
 /// use hopline_core::{attr, span};
 ///
 /// let table = String::from("orders");
+/// let rows = attr("cache.rows", 12);
+/// assert_eq!(rows.key(), "cache.rows");
+///
 /// let span = span("cache.fill");
-/// span.set_all(|| [attr("cache.table", &table), attr("cache.rows", 12), attr("cache.node", None::<&str>)]);
+/// span.set_all(|| [attr("cache.table", &table), rows, attr("cache.node", None::<&str>)]);
 /// ```
 #[inline]
 pub fn attr<'a>(key: impl Into<Name<'a>>, value: impl Into<Value<'a>>) -> Attr<'a> {
@@ -176,7 +227,7 @@ pub fn attr<'a>(key: impl Into<Name<'a>>, value: impl Into<Value<'a>>) -> Attr<'
     }
 }
 
-/// No attributes, where a closure for them is asked for.
+/// No attributes, for parameters that are closures for attributes.
 #[inline]
 pub fn no_attrs() -> [Attr<'static>; 0] {
     []
@@ -230,7 +281,7 @@ value_from! {
     &'a [i128] => |value| ValueKind::Wides(Wides::I128(value));
 }
 
-/// An integer where it is one, else the whole number.
+/// The integer if it fits into `i64`, else the wide one.
 #[inline]
 fn integer<'a, E, W: Into<Wide>>(
     small: Result<i64, E>,
@@ -243,7 +294,7 @@ fn integer<'a, E, W: Into<Wide>>(
 }
 
 impl ValueKind<'_> {
-    /// How many values an array has.
+    /// The number of values of an array; 0 for other values.
     pub(crate) fn array_len(&self) -> usize {
         match self {
             Self::Bools(values) => values.len(),
@@ -265,7 +316,7 @@ impl ValueKind<'_> {
         }
     }
 
-    /// How many bytes of text a value is, cut to `max_text`.
+    /// The most bytes of text that recording it takes, cut to `max_text`.
     pub(crate) fn text_len(&self, max_text: usize) -> usize {
         match self {
             Self::Str(value) => value.len().min(max_text),

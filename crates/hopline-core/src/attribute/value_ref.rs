@@ -1,14 +1,24 @@
-//! Recorded values as readers of finished spans see them.
+//! Recorded values as exporters read them from finished spans, without a copy.
 
 use std::fmt;
 
 use crate::attribute::owned::OwnedValue;
 use crate::attribute::table::{AttrRecord, Stored};
 
-/// A recorded value as read back from a finished span.
+/// A recorded value, borrowed from the batch of its span.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::export::{OwnedValue, ValueRef};
+///
+/// let value = ValueRef::Str("cart");
+/// assert_eq!(value.to_owned_value(), OwnedValue::Text("cart".to_owned()));
+/// assert_eq!(value.to_string(), "cart");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ValueRef<'a> {
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer.
     I64(i64),
@@ -21,7 +31,7 @@ pub enum ValueRef<'a> {
 }
 
 impl ValueRef<'_> {
-    /// The same value, owning its text.
+    /// Copies the value.
     pub fn to_owned_value(self) -> OwnedValue {
         match self {
             Self::Bool(value) => OwnedValue::Bool(value),
@@ -41,7 +51,21 @@ impl fmt::Display for ValueRef<'_> {
     }
 }
 
-/// The values of a recorded array.
+/// A recorded array of values of one type.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::AttrSet;
+/// use hopline_core::attr;
+/// use hopline_core::export::ValueRef;
+///
+/// let set: AttrSet = [attr("ports", &[80_i64, 443][..])].into_iter().collect();
+/// let (_, value) = set.iter().next().unwrap();
+/// let ValueRef::Array(ports) = value else { panic!("{value:?}") };
+/// assert_eq!(ports.len(), 2);
+/// assert_eq!(ports.iter().next(), Some(ValueRef::I64(80)));
+/// ```
 #[derive(Clone, Copy)]
 pub struct ArrayRef<'a> {
     values: &'a [AttrRecord],
@@ -49,7 +73,7 @@ pub struct ArrayRef<'a> {
 }
 
 impl<'a> ArrayRef<'a> {
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.values.len()
     }
@@ -79,7 +103,7 @@ impl PartialEq for ArrayRef<'_> {
 }
 
 impl AttrRecord {
-    /// Its value, which is `values` if it is an array.
+    /// Reads the value; `values` are the records of an array.
     #[inline]
     pub(crate) fn read<'a>(&self, values: &'a [Self], text: &'a str) -> ValueRef<'a> {
         match self.value {

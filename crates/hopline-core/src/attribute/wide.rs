@@ -1,15 +1,15 @@
-//! Integers that an attribute may not be able to hold.
+//! Integers that may exceed `i64`, the integer of OTLP attributes.
 
 use std::fmt::Write;
 
 use crate::attribute::text::Text;
 
-/// An integer of any type, in its sign and its size. Beyond `i64` it is recorded as its decimal text, as the
-/// [mapping to OTLP](https://opentelemetry.io/docs/specs/otel/common/attribute-type-mapping/#integer-values) has it.
+/// An integer of any type, as sign and magnitude. Beyond `i64` it is recorded as decimal text, as the
+/// [mapping to OTLP](https://opentelemetry.io/docs/specs/otel/common/attribute-type-mapping/#integer-values) requires.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wide {
     negative: bool,
-    // not one of 128 bits, whose alignment every value would have
+    // two words: a `u128` would align every value to 16 bytes
     high: u64,
     low: u64,
 }
@@ -31,7 +31,7 @@ impl Wide {
         u128::from(self.high) << 64 | u128::from(self.low)
     }
 
-    /// The same number, if it fits.
+    /// The number, if it fits into `i64`.
     pub(crate) fn as_i64(self) -> Option<i64> {
         let size = i128::try_from(self.size()).ok()?;
         i64::try_from(if self.negative { -size } else { size }).ok()

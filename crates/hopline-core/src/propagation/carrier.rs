@@ -11,27 +11,62 @@ use crate::propagation::span_context::{SpanContext, parse_traceparent};
 use crate::propagation::trace_state;
 use crate::propagation::trust::Trust;
 
-/// Reads the values of a carrier.
+/// A carrier to read a context from: the headers of a request, or the properties of a message.
 ///
-/// An implementation gives every field line of a name, in order and as raw bytes: the parsers decide
-/// what is valid, and two `traceparent` lines must be seen as two.
+/// An implementation passes every line of a name, in order and as raw bytes: the parsers decide what is valid, and two
+/// `traceparent` lines must be seen as two. It is implemented for maps of strings.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Extract, Incoming};
+///
+/// struct Lines(&'static [(&'static str, &'static str)]);
+///
+/// impl Extract for Lines {
+///     fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
+///         let named = self.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+///         named.for_each(|(_, value)| found(value.as_bytes()));
+///     }
+/// }
+///
+/// let lines = Lines(&[("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]);
+/// assert!(Incoming::extract(&lines).parent.is_some());
+/// ```
 pub trait Extract {
     /// Calls `found` with each value of `name`, which is lower-case ASCII; names match in any case.
     fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8]));
 }
 
-/// Writes the values of a carrier.
+/// A carrier to write a context to: the headers of a call, or the properties of a message.
 ///
-/// Values are visible ASCII. `set` replaces all there is of that name. An implementation must not
-/// panic; what it cannot hold it leaves out.
+/// Values are visible ASCII. An implementation must not panic; it drops what it cannot hold. It is implemented for maps
+/// of strings.
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+/// use hopline_core::{Context, Incoming};
+///
+/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let context = Context::remote(Incoming::from(parent.parse::<hopline_core::SpanContext>()?));
+/// let mut headers = HashMap::from([("traceparent".to_owned(), "stale".to_owned())]);
+/// context.inject(&mut headers);
+/// assert_eq!(headers["traceparent"], parent);
+/// # Ok::<(), hopline_core::propagation::ParseTraceParentError>(())
+/// ```
 pub trait Inject {
-    /// Sets `name` to `value`, instead of what was there.
+    /// Sets `name` to `value`, and replaces all values of that name in any case.
     fn set(&mut self, name: &'static str, value: &str);
-    /// Removes all values of `name`.
+    /// Removes all values of `name`, in any case.
     fn remove(&mut self, name: &'static str);
 }
 
-/// What a request or message brought with it.
+/// The context of an incoming request or message: the caller's span and baggage.
+///
+/// Give it to [`SpanBuilder::parent`](crate::SpanBuilder::parent), which starts a local root. The default is empty: a
+/// root without a parent.
 ///
 /// # Examples
 ///
@@ -49,7 +84,7 @@ pub trait Inject {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Incoming {
-    /// The caller's span, if a valid one came.
+    /// The caller's span, if its headers were valid.
     pub parent: Option<SpanContext>,
     /// The caller's baggage.
     pub baggage: Baggage,
@@ -58,11 +93,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Reads the W3C headers. Never fails: what is invalid counts as absent.
+    /// Reads the W3C headers. Never fails: invalid headers count as absent.
     ///
-    /// A second `traceparent` makes the first one invalid; without a valid one the tracestate is not
-    /// read; an invalid tracestate does not touch the parent. Baggage stands by itself.
-    /// What the process's [`Propagators`] leave out counts as absent, too.
+    /// A second `traceparent` makes both invalid. Without a valid one the tracestate is not read. An invalid tracestate
+    /// does not affect the parent. Baggage is independent of both. Headers that the process's [`Propagators`] exclude
+    /// count as absent.
     pub fn extract(carrier: &(impl Extract + ?Sized)) -> Self {
         let chosen = Propagators::chosen();
         Self {
@@ -76,8 +111,8 @@ impl Incoming {
         }
     }
 
-    /// Reads what a caller of this trust may bring, and nothing else: what does not count is not parsed, so it costs
-    /// nothing, causes no notice and is not kept.
+    /// Reads only the headers that a caller of this trust may send. Others are not parsed, so they cost nothing, cause
+    /// no notice and are not kept.
     ///
     /// # Examples
     ///
@@ -108,7 +143,7 @@ impl Incoming {
         }
     }
 
-    /// The same without the baggage, for callers that are not trusted.
+    /// Returns it without the baggage, for callers whose baggage is not trusted.
     #[must_use]
     pub fn without_baggage(mut self) -> Self {
         self.baggage = Baggage::EMPTY;
@@ -156,7 +191,7 @@ fn baggage_of(carrier: &(impl Extract + ?Sized)) -> Baggage {
     if dropped > 0 {
         notify("baggage", || {
             format!(
-                "{dropped} incoming baggage members were malformed or over the limit and left out"
+                "{dropped} incoming baggage members were malformed or over the limit (64 members, 8192 bytes), and were dropped"
             )
         });
     }
@@ -243,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_stranger_may_not_bring_is_not_even_asked_for() {
+    fn headers_of_an_untrusted_caller_are_not_read() {
         struct Asked(RefCell<Vec<String>>);
         impl Extract for Asked {
             fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {

@@ -13,7 +13,7 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
-    /// Behind a pointer, unless there is nothing to hold.
+    /// Moves them behind a pointer; `None` if both are empty.
     pub(crate) fn shared(self) -> Option<Arc<Self>> {
         (!self.tracestate.is_empty() || !self.baggage.is_empty()).then(|| Arc::new(self))
     }

@@ -23,18 +23,26 @@ pub struct TraceFlags(u8);
 impl TraceFlags {
     /// Neither sampled nor known to be random.
     pub const NONE: Self = Self(0);
-    /// The caller may have recorded the trace.
+    /// The trace is sampled: the caller may have recorded it.
     pub const SAMPLED: Self = Self(1);
     /// The right-most 7 bytes of the trace id are random.
     pub const RANDOM: Self = Self(2);
 
-    /// The known flags among these bits.
+    /// The known flags among these bits. Unknown bits are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::TraceFlags;
+    ///
+    /// assert_eq!(TraceFlags::from_bits(0b1000_0001).bits(), 1);
+    /// ```
     #[inline]
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & (Self::SAMPLED.0 | Self::RANDOM.0))
     }
 
-    /// The flags as sent.
+    /// The bits as they are sent.
     #[inline]
     pub const fn bits(self) -> u8 {
         self.0
@@ -52,7 +60,7 @@ impl TraceFlags {
         self.0 & Self::RANDOM.0 != 0
     }
 
-    /// The same with the sampled flag set or not.
+    /// Returns the flags with the sampled flag set or cleared.
     #[inline]
     #[must_use]
     pub const fn with_sampled(self, sampled: bool) -> Self {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 /// The 128-bit id of a trace; never all zero.
 ///
-/// Printed and parsed as 32 lower-case hexadecimal digits ([Trace Context, trace-id]).
+/// All spans of a trace share it, in every service. Printed and parsed as 32 lower-case hexadecimal digits
+/// ([Trace Context, trace-id]). An invalid id cannot be held, so every `TraceId` can be sent.
 ///
 /// # Examples
 ///
@@ -32,7 +33,7 @@ impl TraceId {
     ///
     /// # Errors
     ///
-    /// Any other length or character, and all zeros.
+    /// Returns an error for any other length or character, upper case included, and for all zeros.
     pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
         let digits = text.as_bytes();
         if digits.len() != 32 {
@@ -47,6 +48,16 @@ impl TraceId {
     }
 
     /// The id of these bytes, most significant first; `None` for all zeros.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::TraceId;
+    ///
+    /// let id = TraceId::from_bytes([7; 16]).unwrap();
+    /// assert_eq!(id.to_bytes(), [7; 16]);
+    /// assert_eq!(TraceId::from_bytes([0; 16]), None);
+    /// ```
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
         Self::from_u128(u128::from_be_bytes(bytes))
     }
@@ -83,6 +94,7 @@ impl TraceId {
 
 /// The 64-bit id of a span; never zero.
 ///
+/// Unique within its trace, and sent as the parent id of calls.
 /// Printed and parsed as 16 lower-case hexadecimal digits ([Trace Context, parent-id]).
 ///
 /// # Examples
@@ -103,7 +115,7 @@ impl SpanId {
     ///
     /// # Errors
     ///
-    /// Any other length or character, and all zeros.
+    /// Returns an error for any other length or character, upper case included, and for all zeros.
     pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
         let digits = text.as_bytes();
         if digits.len() != 16 {
@@ -137,7 +149,16 @@ impl SpanId {
     }
 }
 
-/// The text was not an id: wrong length, not lower-case hexadecimal, or all zeros.
+/// The error of a text that is not an id: wrong length, not lower-case hexadecimal, or all zeros.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SpanId;
+///
+/// let error = SpanId::from_hex("0000000000000000").unwrap_err();
+/// assert_eq!(error.to_string(), "not an id: expected lower-case hexadecimal digits, not all zero");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected lower-case hexadecimal digits, not all zero")]
 pub struct ParseIdError;
@@ -185,14 +206,14 @@ impl FromStr for SpanId {
     }
 }
 
-/// Sixteen digits, for log lines among others: the formatting of numbers takes ten times as long.
+/// Writes sixteen digits. `{:016x}` takes ten times as long, and log lines print ids.
 fn write_digits(f: &mut fmt::Formatter<'_>, word: u64) -> fmt::Result {
     f.write_str(str::from_utf8(&hex_digits(word)).unwrap_or_default())
 }
 
 /// Up to 16 lower-case hexadecimal digits as a number. (`from_str_radix` would take a sign and upper case.)
 pub(crate) fn hex_word(digits: &[u8]) -> Option<u64> {
-    // eight at a time, since every request in brings 48 of them
+    // eight at a time: each incoming request has 48 of them
     let (eights, rest) = digits.as_chunks();
     let word = eights.iter().try_fold(0, |word, eight| {
         Some(word << 32 | hex_half(u64::from_be_bytes(*eight))?)
@@ -237,7 +258,7 @@ fn digits_of_half(mut word: u64) -> u64 {
 #[inline]
 fn hex_half(digits: u64) -> Option<u64> {
     const HIGH: u64 = 0x80 * EACH;
-    // the high bit of a byte says that it is at least this; nothing is carried where no byte has that bit
+    // sets the high bit of each byte that is at least this; without high bits in the input no byte carries into the next
     let at_least = |least: u8| digits.wrapping_add(EACH * u64::from(0x80 - least));
     let decimal = at_least(b'0') & !at_least(b'9' + 1);
     let letter = at_least(b'a') & !at_least(b'f' + 1);

@@ -1,4 +1,5 @@
-//! Where a tracer's ids come from.
+//! Generators of trace and span ids.
+//! One for each tracer; random ids are drawn from generators of the thread, so no lock is taken.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,23 +12,35 @@ use crate::notice::line::start_anew;
 use crate::propagation::id::{SpanId, TraceId};
 use crate::time::clock::unix_nanos;
 
-/// Where a tracer's ids come from.
+/// The generator of a tracer's ids.
+///
+/// # Examples
+///
+/// Ids that a test can compare:
+///
+/// ```
+/// use hopline_core::{IdGenerator, Incoming, SpanBuilder, Tracer};
+///
+/// let tracer = Tracer::builder().ids(IdGenerator::Sequence).build();
+/// let root = SpanBuilder::new("request").tracer(&tracer).parent(Incoming::default()).start();
+/// assert_eq!(root.span_context().unwrap().trace_id().to_u128(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdGenerator {
-    /// Random ones. Trace ids come from a cryptographic generator, so that services do not collide.
+    /// Random ids. Trace ids come from a cryptographic generator (seeded by the system), so that services do not collide.
     #[default]
     Random,
-    /// Random ones that are the same in each run, for tests.
+    /// Random ids from this seed, the same in each run, for tests.
     Seeded(u64),
-    /// 1, 2, 3, … for each tracer, for tests. Not random, so a share below 100 % goes by a number made from the
-    /// trace's, which travels along (`rv` in the tracestate).
+    /// Ids 1, 2, 3, … of each tracer, for tests. They are not random, so probabilities below 100 % use a number derived
+    /// from the trace id, which is sent as `rv` in the tracestate.
     Sequence,
 }
 
 #[derive(Debug)]
 pub(crate) enum IdSource {
     Random,
-    /// How far the generator is.
+    /// The state of the generator.
     Seeded(AtomicU64),
     /// The last number given.
     Sequence(AtomicU64),
@@ -67,7 +80,7 @@ impl IdSource {
         }
     }
 
-    /// 56 bits in which no caller has a part. Cheap: what they decide is no secret.
+    /// 56 random bits that no caller can influence. A fast generator: sampling decisions are no secret.
     #[inline]
     pub(crate) fn randomness(&self) -> u64 {
         let bits = match self {
@@ -91,19 +104,31 @@ impl IdSource {
     }
 }
 
-/// Gives this thread's generators new seeds, for a process that forks: else parent and child draw the same ids.
+/// Reseeds this thread's id generators in a forked child. Without it, parent and child generate the same ids.
 ///
-/// To be called once in the child, before its first span. Other threads do not live on in a child. A tracer that
-/// was built before the fork has no export thread in the child: build one there. [Notices](crate::Notice) work in
-/// a child also without it.
+/// Call it once in the child, before the first span. A fork copies only the calling thread, so a tracer that was built
+/// before the fork has no export thread in the child: build another one there. [Notices](crate::Notice) work in a child
+/// without it.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder, Tracer};
+///
+/// // in the child, after fork() returned 0
+/// hopline_core::propagation::reseed_after_fork();
+/// let tracer = Tracer::builder().service("worker").build();
+/// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+/// assert!(job.span_context().is_some());
+/// ```
 pub fn reseed_after_fork() {
     start_anew();
     with_generators(|generators| *generators = Generators::new());
 }
 
 thread_local! {
-    // Made at a thread's first id. A cell, since no code of others runs while it is borrowed. It has no destructor, so
-    // ids can be drawn also in those of other thread-locals.
+    // Created at a thread's first id. A cell suffices, because no foreign code runs while it is borrowed. It has no
+    // destructor, so the destructors of other thread-locals can draw ids.
     static GENERATORS: RefCell<Option<Generators>> = const { RefCell::new(None) };
 }
 
@@ -128,18 +153,18 @@ fn with_generators<R>(draw: impl Fn(&mut Generators) -> R) -> R {
         let mut generators = generators.try_borrow_mut().ok()?;
         Some(draw(generators.get_or_insert_with(Generators::new)))
     });
-    // where the generator's crate gives it a destructor after all, and that has run
+    // only if the generator's crate gives it a destructor, and that has run
     let drawn = drawn.ok().flatten();
     drawn.unwrap_or_else(|| draw(&mut Generators::new()))
 }
 
-/// The operating system's own randomness, which no fork copies; else what differs from process to process.
+/// A seed of the operating system's randomness, which a fork does not copy. Falls back to time, process id and address.
 fn fresh_seed() -> [u8; 32] {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut seed = [0; 32];
     if SysRng.try_fill_bytes(&mut seed).is_err() {
         crate::notice::line::notify("ids", || {
-            "the system gives no randomness: ids come from the time and may repeat among processes"
+            "the operating system returned no randomness: ids are derived from the time and may repeat among processes"
                 .to_owned()
         });
         let here = std::ptr::from_ref(&seed).addr() as u64;
@@ -153,7 +178,7 @@ fn fresh_seed() -> [u8; 32] {
     seed
 }
 
-/// Bits for consistent sampling, from an id that has none: the same for the same id.
+/// 56 bits for consistent sampling derived from an id that is not random: the same for the same id.
 pub(crate) fn randomness_of(id: TraceId) -> u64 {
     mix(id.to_u128() as u64) >> 8
 }
@@ -174,13 +199,13 @@ fn next(last: &AtomicU64) -> u64 {
     last.fetch_add(1, Relaxed).wrapping_add(1)
 }
 
-/// A random number, as good as a span's id; not for secrets.
+/// A random number of the quality of a span id; not for secrets.
 #[inline]
 pub(crate) fn random_u64() -> u64 {
     with_generators(|generators| generators.spans.u64(..))
 }
 
-/// Span ids need only be unique within a trace, so a fast generator does.
+/// A random span id. Span ids need only be unique within a trace, so a fast generator suffices.
 #[inline]
 pub(crate) fn random_span_id() -> SpanId {
     loop {

@@ -1,12 +1,13 @@
-//! Which headers this process reads and writes.
+//! Propagators: the headers that this process reads and writes.
+//! Set once at the start by the facade; read by `carrier` and by the injection of a context.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::notice::line::notify;
 
-/// Which W3C headers travel: `traceparent` with `tracestate`, and `baggage`. Both, if nobody says otherwise.
+/// The W3C headers that are read and sent: `traceparent` with `tracestate`, and `baggage`. Defaults to both.
 ///
-/// It is the process's choice and not a tracer's: headers are passed on also where there is no tracer.
+/// They are set for the process and not for a tracer, because headers are forwarded without a tracer too.
 ///
 /// # Examples
 ///
@@ -18,9 +19,9 @@ use crate::notice::line::notify;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Propagators {
-    /// `traceparent` and `tracestate`.
+    /// True to read and send `traceparent` and `tracestate`.
     pub trace_context: bool,
-    /// `baggage`.
+    /// True to read and send `baggage`.
     pub baggage: bool,
 }
 
@@ -31,10 +32,21 @@ const BAGGAGE: u8 = 2;
 static CHOSEN: AtomicU8 = AtomicU8::new(TRACE_CONTEXT | BAGGAGE);
 
 impl Propagators {
-    /// What `OTEL_PROPAGATORS` says, a list of `tracecontext` and `baggage`, or `none`.
+    /// Reads `OTEL_PROPAGATORS`: a comma-separated list of `tracecontext` and `baggage`, or `none`.
     ///
-    /// Other names of the list are announced and passed over; where it names nothing else, both travel.
-    /// `variable` looks a variable up; an empty value counts as unset.
+    /// Other names are reported by a notice and ignored. A list without a known name selects both. `variable` looks a
+    /// variable up; an empty value counts as unset.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::propagation::Propagators;
+    ///
+    /// let none = Propagators::from_variables(|_| Some("none".to_owned()));
+    /// assert!(!none.trace_context && !none.baggage);
+    /// let unset = Propagators::from_variables(|_| None);
+    /// assert!(unset.trace_context && unset.baggage);
+    /// ```
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let list = variable("OTEL_PROPAGATORS").unwrap_or_default();
         let mut chosen = Self::NONE;
@@ -55,7 +67,7 @@ impl Propagators {
             let unknown = unknown.join(", ");
             notify("propagators", || {
                 format!(
-                    "OTEL_PROPAGATORS names {unknown}; only tracecontext, baggage and none are known"
+                    "OTEL_PROPAGATORS names {unknown}, which is ignored; use tracecontext, baggage or none"
                 )
             });
         }
@@ -65,7 +77,7 @@ impl Propagators {
         chosen
     }
 
-    /// Makes this the choice of the process, from now on.
+    /// Applies it to this process: contexts extracted and injected from now on use these headers only.
     pub fn install(self) {
         let bit = |on: bool, bit| if on { bit } else { 0 };
         CHOSEN.store(
@@ -74,7 +86,7 @@ impl Propagators {
         );
     }
 
-    /// The choice of the process.
+    /// The propagators of the process.
     #[inline]
     pub(crate) fn chosen() -> Self {
         let bits = CHOSEN.load(Relaxed);

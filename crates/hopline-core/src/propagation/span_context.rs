@@ -12,7 +12,9 @@ use crate::propagation::trace_state::TraceState;
 /// `vv-tttttttttttttttttttttttttttttttt-ssssssssssssssss-ff`
 const LENGTH: usize = 55;
 
-/// The part of a span that travels between processes.
+/// The identity of a span that is sent to other services: trace id, span id, flags and tracestate.
+///
+/// Links and remote parents are given by it. Parsing and printing have the form of a `traceparent` header.
 ///
 /// # Examples
 ///
@@ -35,7 +37,7 @@ pub struct SpanContext {
 }
 
 impl SpanContext {
-    /// Creates a context of this process, with an empty tracestate.
+    /// Creates a context of this process (not remote), with an empty tracestate.
     pub fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
         Self {
             trace_id,
@@ -46,36 +48,36 @@ impl SpanContext {
         }
     }
 
-    /// The same with a tracestate.
+    /// Returns the context with this tracestate.
     #[must_use]
     pub fn with_tracestate(mut self, tracestate: TraceState) -> Self {
         self.tracestate = tracestate;
         self
     }
 
-    /// The same, marked as having come from another process.
+    /// Returns the context marked as received from another process.
     #[must_use]
     pub(crate) fn into_remote(mut self) -> Self {
         self.remote = true;
         self
     }
 
-    /// The trace.
+    /// The id of the trace.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
     }
 
-    /// The span in it.
+    /// The id of the span.
     pub fn span_id(&self) -> SpanId {
         self.span_id
     }
 
-    /// Its flags.
+    /// The flags: sampled, random.
     pub fn flags(&self) -> TraceFlags {
         self.flags
     }
 
-    /// What vendors added.
+    /// The tracestate.
     pub fn tracestate(&self) -> &TraceState {
         &self.tracestate
     }
@@ -85,20 +87,20 @@ impl SpanContext {
         self.flags.is_sampled()
     }
 
-    /// True if it came from another process.
+    /// True if it was received from another process.
     pub fn is_remote(&self) -> bool {
         self.remote
     }
 }
 
-/// As the `traceparent` header has it, in version 00.
+/// Prints the value of a `traceparent` header of version 00.
 impl fmt::Display for SpanContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(TraceParentText::new(self.trace_id, self.span_id, self.flags).as_str())
     }
 }
 
-/// Strict parsing of a `traceparent` header.
+/// Parses the value of a `traceparent` header, strictly: lower case, exact lengths, ids that are not zero.
 impl FromStr for SpanContext {
     type Err = ParseTraceParentError;
 
@@ -107,7 +109,16 @@ impl FromStr for SpanContext {
     }
 }
 
-/// The text was not a valid `traceparent`.
+/// The error of a text that is not a valid `traceparent`.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SpanContext;
+///
+/// let error = "00-1-2-01".parse::<SpanContext>().unwrap_err();
+/// assert_eq!(error.to_string(), "not a valid traceparent");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid traceparent")]
 pub struct ParseTraceParentError;
@@ -116,7 +127,7 @@ crate::debug_as_display!(ParseTraceParentError);
 
 /// Parses one header value, strictly: lower case, exact lengths, ids that are not zero.
 ///
-/// A version above 00 may go on after the flags, behind a dash; `ff` is no version.
+/// A version above 00 may continue after the flags, behind a dash; `ff` is no version.
 pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     let value = trim_ows(value);
     let (known, rest) = value.split_at_checked(LENGTH)?;

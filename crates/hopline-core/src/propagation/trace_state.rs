@@ -7,14 +7,15 @@ use std::sync::Arc;
 use crate::propagation::headers::trim_ows;
 
 pub(crate) const MAX_MEMBERS: usize = 32;
-/// What peers take as one header. The specification asks for 512.
+/// The size that peers accept as one header. The specification requires at least 512.
 const MAX_BYTES: usize = 8192;
-/// Members longer than this are the first to go.
+/// Members longer than this are dropped first.
 const LONG: usize = 128;
 
-/// The vendors' list of a trace, always valid: at most 32 members of `key=value`.
+/// The `tracestate` of a trace: a list of at most 32 `key=value` members, one for each tracing vendor; always valid.
 ///
-/// One longer than 8192 bytes, which peers would refuse as a header, is shortened by whole members.
+/// hopline reads and writes the member `ot`, which contains the sampling threshold, and forwards the others. A list of
+/// more than 8192 bytes, which peers would refuse as a header, is shortened by whole members.
 ///
 /// Cloning it counts a reference. The grammar is that of [Trace Context Level 2, tracestate].
 ///
@@ -26,7 +27,7 @@ const LONG: usize = 128;
 /// let state = TraceState::parse(["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"])?;
 /// assert_eq!(state.get("rojo"), Some("00f067aa0ba902b7"));
 ///
-/// // what is set moves to the left
+/// // a member that is set moves to the left
 /// let state = state.with("rojo", "1")?;
 /// assert_eq!(state.to_string(), "rojo=1,congo=t61rcWkgMzE");
 /// # Ok::<(), hopline_core::ParseTraceStateError>(())
@@ -44,7 +45,16 @@ impl TraceState {
     ///
     /// # Errors
     ///
-    /// One invalid member, or more than 32, make the whole list invalid.
+    /// Returns an error if one member is invalid, or if there are more than 32: the whole list is invalid then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::TraceState;
+    ///
+    /// assert!(TraceState::parse(["valid=1,also-valid=2"]).is_ok());
+    /// assert!(TraceState::parse(["valid=1,Invalid=2"]).is_err());
+    /// ```
     pub fn parse<'a>(
         values: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ParseTraceStateError> {
@@ -55,7 +65,7 @@ impl TraceState {
         parser.finish()
     }
 
-    /// The value of a key; the first one if a peer sent the key twice.
+    /// The value of a key; the first one if a peer sent the key twice. `None` if there is none.
     pub fn get(&self, key: &str) -> Option<&str> {
         if self.is_empty() {
             return None;
@@ -63,13 +73,13 @@ impl TraceState {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// The list with this member at its left, where the newest stands.
+    /// Returns the list with this member at its left, the place of the newest.
     ///
-    /// Another member of the same key goes; of 33 members the right-most goes.
+    /// It replaces a member of the same key. A 33rd member removes the right-most one.
     ///
     /// # Errors
     ///
-    /// A key or value that is not of the grammar.
+    /// Returns an error if the key or the value does not match the grammar.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, ParseTraceStateError> {
         if !is_key(key.as_bytes()) || !is_value(value.as_bytes()) {
             return Err(ParseTraceStateError);
@@ -81,7 +91,7 @@ impl TraceState {
         Ok(Self::from_valid(shortened(text)))
     }
 
-    /// The list without this key.
+    /// Returns the list without this key.
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         if self.get(key).is_none() {
@@ -112,7 +122,7 @@ impl TraceState {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// The memory it keeps, counted whole for each that shares it.
+    /// The heap bytes it holds, counted in full for each clone.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         /// The counts before the text.
@@ -137,7 +147,16 @@ impl fmt::Debug for TraceState {
     }
 }
 
-/// The list, key or value was not of the `tracestate` grammar.
+/// The error of a list, key or value that does not match the `tracestate` grammar.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::TraceState;
+///
+/// let error = TraceState::EMPTY.with("Upper", "1").unwrap_err();
+/// assert_eq!(error.to_string(), "not a valid tracestate");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid tracestate")]
 pub struct ParseTraceStateError;
@@ -192,8 +211,8 @@ impl Parser {
     }
 }
 
-/// No longer than peers take, in whole members: long ones go first, then those at the right. The left-most, which is
-/// the newest, stays.
+/// Shortens to what peers accept, by whole members: first the long ones, then from the right. Keeps the left-most one,
+/// which is the newest ([section 3.3.1.5](https://www.w3.org/TR/trace-context-2/#tracestate-limits)).
 pub(crate) fn shortened(text: String) -> String {
     if text.len() <= MAX_BYTES {
         return text;

@@ -12,6 +12,20 @@
 /// | [`Link`](Trust::Link) | a new one | not read | root, linked to the caller's |
 /// | [`Restart`](Trust::Restart) | a new one | not read | root |
 /// | [`Ignore`](Trust::Ignore) | a new one | not read | none |
+///
+/// # Examples
+///
+/// ```
+/// use std::collections::HashMap;
+/// use hopline_core::{Incoming, Trust};
+///
+/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
+/// let headers = HashMap::from([("traceparent".to_owned(), parent)]);
+/// assert!(Incoming::extract_with(&headers, Trust::Continue).parent.is_some());
+/// assert!(Incoming::extract_with(&headers, Trust::Link).link.is_some());
+/// let restarted = Incoming::extract_with(&headers, Trust::Restart);
+/// assert!(restarted.parent.is_none() && restarted.link.is_none());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// The work is a part of the caller's trace, sampled as the caller decided, with its baggage.
@@ -22,7 +36,7 @@ pub enum Trust {
     Link,
     /// The work begins a trace of its own, without a link. No header of the caller is read.
     Restart,
-    /// The work is not recorded, by this layer or one further inside. No header of the caller is read. Calls made in it
+    /// The work is not recorded, neither by this layer nor by layers further inside. No header of the caller is read. Calls made in it
     /// carry a new trace that is not sampled.
     Ignore,
 }

@@ -1,4 +1,4 @@
-//! `baggage`, [W3C Baggage, section 3](https://www.w3.org/TR/baggage/#baggage-http-header-format).
+//! The grammar of the `baggage` header, parsed and printed: [W3C Baggage, section 3](https://www.w3.org/TR/baggage/#baggage-http-header-format).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,14 @@ use crate::propagation::headers::trim_ows;
 
 pub(crate) const MAX_MEMBERS: usize = 64;
 pub(crate) const MAX_BYTES: usize = 8192;
-/// How much is read for what is kept: a value in which every byte is coded has three times its length, and white
-/// space comes on top.
+/// The bytes that are read for `MAX_BYTES` kept ones: a value in which every byte is encoded has three times its length,
+/// plus white space.
 const MAX_READ: usize = 4 * MAX_BYTES;
 
 /// Reads the header's lines in order, until their members together reach a limit.
 ///
-/// Bounded, whatever comes in: 32 KiB of members are read, and 64 of them that have 8192 bytes together are kept. The
-/// rest is only counted.
+/// Bounded for any input: reads 32 KiB of members, and keeps 64 of them with 8192 bytes together. The rest is only
+/// counted.
 #[derive(Default)]
 pub(crate) struct Parser {
     pub(crate) members: Vec<Member>,
@@ -95,7 +95,7 @@ fn member(text: &[u8]) -> Option<Member> {
     })
 }
 
-/// Without the white space that may stand between properties. What is malformed allocates nothing.
+/// Properties without the white space between them; `None` if one is malformed, without an allocation.
 fn canonical_properties(text: &str) -> Option<String> {
     let all = || {
         let texts = text.split(';').map(trimmed).filter(|text| !text.is_empty());
@@ -132,12 +132,12 @@ pub(crate) fn is_token(key: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
 }
 
-/// The characters that may stand in a value as they are, and the percent sign.
+/// True for characters that a value may contain unencoded, and for the percent sign.
 fn is_value(value: &[u8]) -> bool {
     value.iter().all(|byte| is_octet(*byte) || *byte == b'%')
 }
 
-/// `baggage-octet` without the percent sign, which stands only for coding.
+/// True for a `baggage-octet` other than the percent sign, which begins an encoded byte.
 fn is_octet(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e) && byte != b'%'
 }

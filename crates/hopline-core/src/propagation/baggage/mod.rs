@@ -8,10 +8,10 @@ pub(crate) mod header;
 
 use header::{Encoded, MAX_BYTES, MAX_MEMBERS, Member, Parser, is_token};
 
-/// Key-value pairs that travel with a request: at most 64, at most 8192 bytes together.
+/// Key-value pairs of the application that are sent with a request: at most 64, and 8192 bytes together.
 ///
-/// An immutable value; cloning it counts a reference. Baggage reaches every service behind this one,
-/// so nothing secret belongs in it. The limits and the grammar are those of [W3C Baggage].
+/// An immutable value; cloning it counts a reference. Every downstream service receives it, so it must contain nothing
+/// secret. The limits and the grammar are those of [W3C Baggage].
 ///
 /// # Examples
 ///
@@ -34,8 +34,17 @@ impl Baggage {
 
     /// Parses the values of all `baggage` header lines, in their order.
     ///
-    /// A member that is malformed or beyond the limits is left out whole. Returns how many were. Past 32 KiB of
-    /// members none is read any more.
+    /// Members that are malformed or beyond the limits are dropped whole; returns the number of dropped ones. Reads at
+    /// most 32 KiB of members.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::Baggage;
+    ///
+    /// let (baggage, dropped) = Baggage::parse([&b"tenant_id=acme, malformed"[..], b"plan=free"]);
+    /// assert_eq!((baggage.len(), dropped), (2, 1));
+    /// ```
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> (Self, u32) {
         let mut parser = Parser::default();
         for line in lines {
@@ -53,11 +62,11 @@ impl Baggage {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// The same with this pair; another of the same key goes.
+    /// Returns the baggage with this pair, which replaces those of the same key.
     ///
     /// # Errors
     ///
-    /// A key that is not an RFC 7230 token, and a pair that would exceed the limits.
+    /// Returns an error if the key is not an RFC 7230 token, or if the pair would exceed the limits.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, BaggageError> {
         if !is_token(key.as_bytes()) {
             return Err(BaggageError(Reason::Key));
@@ -79,7 +88,7 @@ impl Baggage {
         Ok(Self::from_members(members))
     }
 
-    /// The same without this key.
+    /// Returns the baggage without this key.
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         Self::from_members(self.others(key))
@@ -92,7 +101,7 @@ impl Baggage {
             .map(|member| (&*member.key, &*member.value))
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     pub fn len(&self) -> usize {
         self.members().len()
     }
@@ -120,7 +129,7 @@ impl Baggage {
     }
 }
 
-/// As the header has it.
+/// Prints the value of a `baggage` header: values percent-encoded, properties included.
 impl fmt::Display for Baggage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, member) in self.members().iter().enumerate() {
@@ -146,7 +155,16 @@ impl fmt::Debug for Baggage {
     }
 }
 
-/// A pair could not be added to the baggage.
+/// The error of a pair that could not be added to the baggage.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Baggage;
+///
+/// let error = Baggage::EMPTY.with("not a token", "1").unwrap_err();
+/// assert_eq!(error.to_string(), "the key is not an RFC 7230 token");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match .0 {
     Reason::Key => "the key is not an RFC 7230 token",
