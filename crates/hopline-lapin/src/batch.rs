@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use hopline_core::{Incoming, Kind, Span, SpanContext, Trust};
 
 use crate::delivery::Delivery;
-use crate::destination::Operation;
 use crate::outcome::Outcome;
-use crate::settings::Settings;
-use crate::span::Subject;
+use crate::span::destination::Operation;
+use crate::span::settings::Settings;
+use crate::span::subject::Subject;
 
 /// Messages that are handled together, never none. See [`Consumer::batches`](crate::Consumer::batches).
 #[derive(Clone, Debug)]

@@ -10,12 +10,12 @@ use lapin::types::{FieldTable, ShortString};
 use crate::confirms::Confirms;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
-use crate::destination::Operation;
 use crate::error::error_type;
 use crate::get::BasicGetMessage;
 use crate::publish::Publish;
-use crate::settings::Settings;
-use crate::span::{InFlight, Subject};
+use crate::span::destination::Operation;
+use crate::span::settings::Settings;
+use crate::span::subject::{InFlight, Subject};
 use crate::watch::Watch;
 
 /// Adds `.traced()` to channels.

@@ -11,10 +11,10 @@ use lapin::{BasicProperties, Confirmation, ErrorKind};
 
 use crate::channel::Channel;
 use crate::confirms::{Answer, Ticket};
+use crate::content::republish;
 use crate::error::{PublishError, error_type};
-use crate::republish;
 use crate::send::{Carry, Message, Sent, outgoing};
-use crate::span::InFlight;
+use crate::span::subject::InFlight;
 use crate::watch::Place;
 
 /// The broker's answer to a message, when it comes: as [`lapin::PublisherConfirm`]. See

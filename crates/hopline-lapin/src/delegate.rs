@@ -9,7 +9,7 @@ use lapin::ConsumerDelegate;
 use lapin::message::DeliveryResult;
 
 use crate::delivery::Delivery;
-use crate::settings::Settings;
+use crate::span::settings::Settings;
 
 /// A delegate in the process span of each message.
 pub(crate) struct Delegate<D> {

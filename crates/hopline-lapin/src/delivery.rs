@@ -9,14 +9,14 @@ use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use lapin::types::ShortString;
 use lapin::{Acker, BasicProperties};
 
-use crate::destination::{Operation, destination};
-use crate::headers;
+use crate::content::headers;
+use crate::content::properties::{conversation_id, message_id, queue_time_ms};
+use crate::content::republish;
 use crate::outcome::Outcome;
 use crate::processing::{LOST, Processing};
-use crate::properties::{conversation_id, message_id, queue_time_ms};
-use crate::republish;
-use crate::settings::Settings;
-use crate::span::Subject;
+use crate::span::destination::{Operation, destination};
+use crate::span::settings::Settings;
+use crate::span::subject::Subject;
 
 /// A message that arrived, with the context in which it was published.
 ///
@@ -105,7 +105,7 @@ impl Delivery {
             settings: Arc::clone(settings),
         };
         if retries.is_some()
-            && let Some(first) = republish::first(&properties, queue)
+            && let Some(first) = republish::original(&properties, queue)
         {
             (exchange, routing_key, properties) = first;
         }
@@ -134,6 +134,15 @@ impl Delivery {
             lapin::message::Delivery::mock(delivery_tag, exchange, routing_key, redelivered, data);
         let queue = mock.routing_key.as_str().into();
         Self::new(mock, &queue, false, &Arc::new(Settings::from_env()))
+    }
+
+    pub(crate) fn original(&self) -> republish::Original<'_> {
+        republish::Original {
+            queue: self.queue(),
+            exchange: &self.exchange,
+            routing_key: &self.routing_key,
+            properties: &self.properties,
+        }
     }
 
     /// Its body: [`data`](Delivery::data), from which it can be moved.

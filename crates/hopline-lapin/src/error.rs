@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::ErrorKind;
 
-use crate::headers::{MAX_DEPTH, MAX_HEADERS};
+use crate::content::headers::{MAX_DEPTH, MAX_HEADERS};
 
 /// A message that was not taken by the broker, as far as that is known.
 #[derive(Clone, thiserror::Error)]

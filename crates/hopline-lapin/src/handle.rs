@@ -15,13 +15,13 @@ use tower_service::Service;
 
 use crate::batch::Batch;
 use crate::channel::Channel;
+use crate::content::republish;
 use crate::delivery::{Delivery, Inner};
 use crate::error::{PublishError, error_type};
 use crate::options::RunOptions;
 use crate::outcome::Outcome;
 use crate::processing::{LOST, SETTLE_LOST};
 use crate::publish::publish;
-use crate::republish;
 use crate::send::{Carry, Message};
 
 /// Before a message that could not be handed over is requeued.
@@ -174,7 +174,7 @@ impl Settling<'_> {
             key,
             body: message.body(),
             options: MANDATORY,
-            properties: republish::dead_letter(message, self.why.unwrap_or("rejected")),
+            properties: republish::dead_letter(message.original(), self.why.unwrap_or("rejected")),
             carry: Carry::Letter(message.publisher().cloned()),
         };
         if publish(self.channel, letter, false).await.is_ok() {
@@ -202,7 +202,10 @@ impl Settling<'_> {
             key: queue,
             body: message.body(),
             options: MANDATORY,
-            properties: republish::retry(message, self.inner.attempts().saturating_add(1)),
+            properties: republish::retry(
+                message.original(),
+                self.inner.attempts().saturating_add(1),
+            ),
             carry: Carry::Copy,
         };
         let again: Result<_, PublishError> = publish(self.channel, again, false).await;

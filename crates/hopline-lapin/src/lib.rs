@@ -162,47 +162,46 @@
 //!   recovery closes the channel for it, also for that of [`Requests`]: give those a channel of their own.
 
 mod batch;
-mod carrier;
 mod channel;
 mod confirm;
 mod confirms;
 mod consumer;
+mod content;
 mod delegate;
 mod delivery;
-mod destination;
 mod error;
 mod forward;
 mod get;
 mod handle;
-mod headers;
 mod options;
 mod outcome;
 mod processing;
-mod properties;
 mod publish;
 mod recovery;
-mod republish;
 mod requests;
 mod run;
 mod send;
-mod settings;
 mod span;
 mod watch;
 
 pub use batch::Batch;
-pub use carrier::{TableExtractor, TableInjector};
 pub use channel::{Channel, ChannelExt};
 pub use confirm::PublisherConfirm;
 pub use consumer::Consumer;
 pub use delivery::Delivery;
 pub use error::{PublishError, RequestError};
-pub use get::BasicGetMessage;
 pub use hopline_core::Trust;
 pub use options::RunOptions;
 pub use outcome::Outcome;
 pub use publish::Publish;
 pub use requests::Requests;
 pub use run::End;
+
+/// Types for single purposes: a fetched message, and carriers of the trace context in header tables.
+pub mod message {
+    pub use crate::content::{TableExtractor, TableInjector};
+    pub use crate::get::BasicGetMessage;
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

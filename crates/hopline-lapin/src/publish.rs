@@ -12,11 +12,11 @@ use lapin::{BasicProperties, Confirmation};
 
 use crate::channel::Channel;
 use crate::delivery::Delivery;
-use crate::destination::Operation;
 use crate::error::PublishError;
 use crate::recovery;
 use crate::send::{Carry, Message, Sent, outgoing};
-use crate::span::{InFlight, Subject};
+use crate::span::destination::Operation;
+use crate::span::subject::{InFlight, Subject};
 
 /// How often a message is published again after its connection was lost.
 const MAX_RESENDS: u32 = 16;

@@ -17,10 +17,10 @@ use tokio::task::AbortHandle;
 use crate::channel::Channel;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
-use crate::destination::{Operation, REPLIES};
 use crate::error::RequestError;
 use crate::recovery;
-use crate::span::{InFlight, Subject};
+use crate::span::destination::{Operation, REPLIES};
+use crate::span::subject::{InFlight, Subject};
 
 /// Asks through a queue and waits for the reply. See [`Channel::requests`].
 ///

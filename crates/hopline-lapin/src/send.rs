@@ -7,14 +7,14 @@ use lapin::BasicProperties;
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use crate::carrier::{TableExtractor, TableInjector};
 use crate::channel::Channel;
 use crate::confirms::Ticket;
-use crate::destination::Operation;
+use crate::content::headers::{self, MAX_HEADERS};
+use crate::content::properties::{conversation_id, message_id};
+use crate::content::{TableExtractor, TableInjector};
 use crate::error::PublishError;
-use crate::headers::{self, MAX_HEADERS};
-use crate::properties::{conversation_id, message_id};
-use crate::span::Subject;
+use crate::span::destination::Operation;
+use crate::span::subject::Subject;
 
 /// A message with all names checked.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ pub(crate) fn outgoing(
     if *carry == Carry::New && given.is_some_and(headers::are_too_deep) {
         return (span, Err(PublishError::HeadersTooDeep));
     }
-    let mut headers = headers::harmless(given.cloned().unwrap_or_default());
+    let mut headers = headers::without_short_strings(given.cloned().unwrap_or_default());
     match carry {
         // a dead letter that is published again carries the context of its first life, and starts another one
         Carry::New if own.is_none() || headers::are_of_a_dead_letter(&headers) => {

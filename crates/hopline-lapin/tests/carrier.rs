@@ -2,7 +2,8 @@
 
 use futures_util::StreamExt;
 use hopline_core::{Baggage, Context, Extract, Incoming};
-use hopline_lapin::{ChannelExt, Outcome, TableExtractor, TableInjector};
+use hopline_lapin::message::{TableExtractor, TableInjector};
+use hopline_lapin::{ChannelExt, Outcome};
 use hopline_testing::amqp::Broker;
 use hopline_testing::tracer;
 use lapin::options::{

@@ -1,7 +1,8 @@
 //! Headers that others wrote, and a handshake that lapin cannot take: nothing panics, nothing is lost.
 
 use hopline_core::{Context, FutureExt};
-use hopline_lapin::{Outcome, TableExtractor};
+use hopline_lapin::Outcome;
+use hopline_lapin::message::TableExtractor;
 use lapin::options::*;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};

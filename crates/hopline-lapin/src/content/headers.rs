@@ -1,61 +1,61 @@
-//! Header tables that brokers take.
+//! Header tables: the names that the runner reads and writes, limits that brokers and clients impose, and conversions.
 
 use std::borrow::Cow;
 
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
-/// What a header table may take of a frame of 128 KiB, RabbitMQ's largest: the rest is for the other properties.
+/// Largest header table in bytes: RabbitMQ's frame of 128 KiB, less 4 KiB for the other properties.
 pub(crate) const MAX_HEADERS: usize = (128 << 10) - 4096;
 
-/// Levels of tables and arrays within each other: parsers of clients, lapin's among them, recurse into them.
+/// Deepest nesting of tables and arrays. Clients' parsers recurse into them, lapin's too.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// Set by the runner where it publishes a failed message again: how many attempts there were.
+/// Attempts so far; on copies that the runner publishes for one more attempt, like the other `hopline-retry-…` headers.
 pub(crate) const RETRIES: &str = "hopline-retry-count";
-/// Set by the runner on a message published again: the queue whose attempts are counted.
+/// The queue whose attempts are counted.
 pub(crate) const RETRY_QUEUE: &str = "hopline-retry-queue";
-/// Set by the runner on a message published again: the exchange of its first publish.
+/// The exchange of the first publish.
 pub(crate) const RETRY_EXCHANGE: &str = "hopline-retry-exchange";
-/// Set by the runner on a message published again: the routing key of its first publish.
+/// The routing key of the first publish.
 pub(crate) const RETRY_KEY: &str = "hopline-retry-routing-key";
-/// Set by the runner on a message published again: the `user-id` that its broker vouched for.
+/// The `user-id` that the broker validated at the first publish.
 pub(crate) const RETRY_USER: &str = "hopline-retry-user-id";
-/// Set by the runner on a message published again: its header `CC`.
+/// The header `CC` of the first publish.
 pub(crate) const RETRY_CC: &str = "hopline-retry-cc";
 
-/// Set by the runner on what it hands over as a dead letter: why.
+/// The reason; on dead letters that the runner publishes, like the other `hopline-dead-letter-…` headers.
 pub(crate) const DEATH_REASON: &str = "hopline-dead-letter-reason";
-/// Set by the runner on what it hands over as a dead letter: the queue where it failed.
+/// The queue whose consumer failed.
 pub(crate) const DEATH_QUEUE: &str = "hopline-dead-letter-queue";
-/// Set by the runner on what it hands over as a dead letter: the exchange of its first publish.
+/// The exchange of the first publish.
 pub(crate) const DEATH_EXCHANGE: &str = "hopline-dead-letter-exchange";
-/// Set by the runner on what it hands over as a dead letter: the routing key of its first publish.
+/// The routing key of the first publish.
 pub(crate) const DEATH_KEY: &str = "hopline-dead-letter-routing-key";
-/// Set by the runner on what it hands over as a dead letter: its expiration.
+/// The expiration of the original, which a dead letter does not have.
 pub(crate) const DEATH_EXPIRATION: &str = "hopline-dead-letter-expiration";
-/// Set by the runner on what it hands over as a dead letter: the `user-id` that its broker vouched for.
+/// The `user-id` that the broker validated at the first publish.
 pub(crate) const DEATH_USER: &str = "hopline-dead-letter-user-id";
-/// Set by the runner on what it hands over as a dead letter: its header `CC`.
+/// The header `CC` of the original.
 pub(crate) const DEATH_CC: &str = "hopline-dead-letter-cc";
 
-/// More routing keys, by which RabbitMQ routes a message as by its own.
+/// Additional routing keys, by which RabbitMQ routes a message too.
 pub(crate) const CC: &str = "CC";
-/// The deliveries by a quorum queue before this one.
+/// Previous deliveries, counted by quorum queues.
 pub(crate) const DELIVERY_COUNT: &str = "x-delivery-count";
-/// Set by RabbitMQ on dead letters.
+/// Queues that dead-lettered the message, with counts; set by RabbitMQ.
 const X_DEATH: &str = "x-death";
 
-/// True if a broker or a runner gave up on the message that these headers come from.
+/// Returns true for the headers of a dead letter, by a broker or by a runner.
 pub(crate) fn are_of_a_dead_letter(headers: &FieldTable) -> bool {
     headers.contains_key(X_DEATH) || headers.contains_key(DEATH_REASON)
 }
 
-/// How often it was delivered before, as the broker of a quorum queue counts.
+/// Returns the number of previous deliveries that a quorum queue counted.
 pub(crate) fn delivery_count(headers: &FieldTable) -> Option<u64> {
     number(headers.inner().get(DELIVERY_COUNT)?)
 }
 
-/// How often a handler of this queue gave it up before: deaths elsewhere, and those of time or length, are no attempts.
+/// Counts rejections by consumers of this queue. Deaths in other queues, and by expiration or length, are no attempts.
 pub(crate) fn rejections_in(headers: &FieldTable, queue: &str) -> u64 {
     let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get(X_DEATH) else {
         return 0;
@@ -73,13 +73,13 @@ pub(crate) fn rejections_in(headers: &FieldTable, queue: &str) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
 
-/// How many attempts the runners of this queue counted, if this is what they published again.
+/// Returns the attempts counted by runners of this queue, for a copy that one of them published.
 pub(crate) fn retries_in(headers: &FieldTable, queue: &str) -> Option<u64> {
     let retries = number(headers.inner().get(RETRIES)?)?;
     (text_of(headers, RETRY_QUEUE) == Some(queue)).then_some(retries)
 }
 
-/// A header's text, as brokers and clients write it.
+/// Returns a header's text: a long string in UTF-8, or a short string.
 pub(crate) fn text_of<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a str> {
     match headers.inner().get(key)? {
         AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
@@ -88,7 +88,7 @@ pub(crate) fn text_of<'a>(headers: &'a FieldTable, key: &str) -> Option<&'a str>
     }
 }
 
-/// True if its tables and arrays are nested deeper than the limit for parsers. Looks no deeper.
+/// Returns true if tables and arrays nest deeper than [`MAX_DEPTH`]. Recurses no deeper itself.
 pub(crate) fn are_too_deep(headers: &FieldTable) -> bool {
     headers
         .inner()
@@ -112,13 +112,13 @@ fn is_deeper(value: &AMQPValue, levels: usize) -> bool {
     }
 }
 
-/// The time in milliseconds since the epoch that a broker's plugin wrote down.
+/// Returns the publish time that RabbitMQ's timestamp interceptor adds, in milliseconds since the Unix epoch.
 pub(crate) fn timestamp_in_ms(headers: &FieldTable) -> Option<u64> {
     number(headers.inner().get("timestamp_in_ms")?)
 }
 
-/// With no value that makes brokers close the connection: short strings become long ones, in tables and arrays too.
-pub(crate) fn harmless(headers: FieldTable) -> FieldTable {
+/// Converts short strings to long ones, in nested tables and arrays too: RabbitMQ closes the connection for short ones.
+pub(crate) fn without_short_strings(headers: FieldTable) -> FieldTable {
     if !headers.inner().values().any(has_short_string) {
         return headers;
     }
@@ -127,20 +127,20 @@ pub(crate) fn harmless(headers: FieldTable) -> FieldTable {
     FieldTable::from(entries.collect::<std::collections::BTreeMap<_, _>>())
 }
 
-/// The table without the keys for which this is true.
-pub(crate) fn without(headers: &FieldTable, gone: impl Fn(&str) -> bool) -> FieldTable {
+/// Copies the table without the keys for which `dropped` returns true.
+pub(crate) fn without(headers: &FieldTable, dropped: impl Fn(&str) -> bool) -> FieldTable {
     let mut rest = FieldTable::default();
     for (key, value) in headers
         .inner()
         .iter()
-        .filter(|(key, _)| !gone(key.as_str()))
+        .filter(|(key, _)| !dropped(key.as_str()))
     {
         rest.insert(key.clone(), value.clone());
     }
     rest
 }
 
-/// The bytes that the table takes in a frame.
+/// Returns the bytes of the encoded table in a frame.
 pub(crate) fn encoded_len(headers: &FieldTable) -> usize {
     let entries = headers.inner().iter();
     4 + entries
@@ -184,12 +184,14 @@ fn long(value: &AMQPValue) -> Cow<'_, AMQPValue> {
                 .collect();
             Cow::Owned(AMQPValue::FieldArray(FieldArray::from(values)))
         }
-        AMQPValue::FieldTable(table) => Cow::Owned(AMQPValue::FieldTable(harmless(table.clone()))),
+        AMQPValue::FieldTable(table) => {
+            Cow::Owned(AMQPValue::FieldTable(without_short_strings(table.clone())))
+        }
         other => Cow::Borrowed(other),
     }
 }
 
-/// Counts come as one of several types, by broker and version.
+/// Converts a count. Its integer type depends on the broker and its version.
 fn number(value: &AMQPValue) -> Option<u64> {
     match value {
         AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),
@@ -217,11 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn short_strings_become_long_ones_wherever_they_are() {
+    fn short_strings_are_converted_at_each_level() {
         let short = || AMQPValue::ShortString("x".into());
         let inner = table([("deep", short())]);
         let array = AMQPValue::FieldArray(vec![short(), AMQPValue::FieldTable(inner)].into());
-        let safe = harmless(table([
+        let safe = without_short_strings(table([
             ("a", short()),
             ("b", array),
             ("c", AMQPValue::Void),
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_any_type_are_summed_and_others_passed_over() {
+    fn counts_of_each_integer_type_are_summed() {
         let text = |text: &str| AMQPValue::LongString(text.into());
         let death = |queue, reason, count| {
             AMQPValue::FieldTable(table([
@@ -246,7 +248,7 @@ mod tests {
             death("work", "delivery_limit", AMQPValue::LongInt(1)),
             death("work", "rejected", AMQPValue::LongString("3".into())),
             death("work", "rejected", AMQPValue::LongLongInt(-1)),
-            // expired, in whichever queue: no handler tried it
+            // expired: no handler had it
             death("work", "expired", AMQPValue::LongLongInt(7)),
             death("wait", "expired", AMQPValue::LongLongInt(7)),
             death("other", "rejected", AMQPValue::LongLongInt(7)),
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_looked_at_no_further_than_it_may_be() {
+    fn nesting_beyond_the_limit_is_detected() {
         let nested = |levels| {
             let mut value = AMQPValue::Void;
             for level in 0..levels {
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_as_long_as_it_is_sent() {
+    fn the_encoded_length_is_that_of_the_wire_format() {
         let inner = table([("k", AMQPValue::Double(1.0))]);
         let headers = table([
             ("text", AMQPValue::LongString("four".into())),

@@ -1,11 +1,25 @@
-//! Header tables as carriers of a context.
+//! Carriers: a trace context in a message's header table. Publishing and consuming use them, and so can applications.
 
 use hopline_core::{Extract, Inject};
 use lapin::types::{AMQPValue, FieldTable};
 
-/// Reads a context from a message's headers: text or bytes, under names in any case.
+/// Reads a trace context from a message's headers.
 ///
-/// Values of other types are not a context; they are left alone.
+/// Accepts text and byte arrays, under header names in any case. Ignores values of other types.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Incoming;
+/// use hopline_lapin::message::TableExtractor;
+/// use lapin::types::{AMQPValue, FieldTable};
+///
+/// let mut headers = FieldTable::default();
+/// let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// headers.insert("traceparent".into(), AMQPValue::LongString(parent.into()));
+/// let incoming = Incoming::extract(&TableExtractor(&headers));
+/// assert_eq!(incoming.parent.unwrap().to_string(), parent);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TableExtractor<'a>(pub &'a FieldTable);
 
@@ -27,7 +41,22 @@ impl Extract for TableExtractor<'_> {
     }
 }
 
-/// Writes a context into a message's headers, as long strings: short ones in a table make brokers close the connection.
+/// Writes a trace context into a message's headers.
+///
+/// Values are long strings: RabbitMQ closes the connection for short ones in a table. A header of the same name in
+/// another case is replaced.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Context;
+/// use hopline_lapin::message::TableInjector;
+/// use lapin::types::FieldTable;
+///
+/// let mut headers = FieldTable::default();
+/// Context::current().inject(&mut TableInjector(&mut headers));
+/// assert!(headers.inner().is_empty(), "there is no span outside of a trace");
+/// ```
 #[derive(Debug)]
 pub struct TableInjector<'a>(pub &'a mut FieldTable);
 
@@ -58,7 +87,7 @@ mod tests {
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn any_type_and_case_is_read_or_passed_over() {
+    fn text_and_bytes_are_read_under_names_in_any_case() {
         let mut headers = FieldTable::default();
         headers.insert(
             "TraceParent".into(),
@@ -73,12 +102,12 @@ mod tests {
         assert_eq!(
             Incoming::extract(&TableExtractor(&headers)).parent,
             None,
-            "two of them are none"
+            "two headers of the name are ambiguous"
         );
     }
 
     #[test]
-    fn what_is_written_replaces_and_leaves_the_rest() {
+    fn a_value_replaces_that_of_its_name_and_no_other() {
         let mut headers = FieldTable::default();
         headers.insert("Traceparent".into(), AMQPValue::LongString("old".into()));
         headers.insert("x-own".into(), AMQPValue::Boolean(true));

@@ -5,8 +5,8 @@ use hopline_core::{
     attr, semconv,
 };
 
-use crate::destination::{Operation, destination, is_made_up, lasting};
-use crate::settings::Settings;
+use crate::span::settings::Settings;
+use crate::span::destination::{Operation, destination, is_made_up, lasting};
 
 static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 

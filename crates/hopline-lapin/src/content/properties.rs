@@ -1,18 +1,18 @@
-//! What a message's properties say of it.
+//! Attribute values from a message's properties.
 
 use std::time::{Duration, SystemTime};
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
 
-use crate::headers;
+use super::headers;
 
-/// `messaging.message.id`.
+/// `messaging.message.id`: the property `message-id`.
 pub(crate) fn message_id(properties: &BasicProperties) -> Option<&str> {
     properties.message_id().as_ref().map(ShortString::as_str)
 }
 
-/// `messaging.message.conversation_id`.
+/// `messaging.message.conversation_id`: the property `correlation-id`.
 pub(crate) fn conversation_id(properties: &BasicProperties) -> Option<&str> {
     properties
         .correlation_id()
@@ -20,12 +20,13 @@ pub(crate) fn conversation_id(properties: &BasicProperties) -> Option<&str> {
         .map(ShortString::as_str)
 }
 
-/// `hopline.messaging.queue_time_ms`, if the message says when it was published, and that is not in the future.
+/// `hopline.messaging.queue_time_ms`: milliseconds since the publish time, if the message has one that is not in the
+/// future.
 pub(crate) fn queue_time_ms(properties: &BasicProperties, now: SystemTime) -> Option<u64> {
     let headers = properties.headers().as_ref();
     let published = match headers.and_then(headers::timestamp_in_ms) {
         Some(millis) => Duration::from_millis(millis),
-        // of whole seconds, by the protocol
+        // AMQP timestamps have a resolution of one second
         None => Duration::from_secs((*properties.timestamp())?),
     };
     let published = SystemTime::UNIX_EPOCH.checked_add(published)?;
@@ -39,7 +40,7 @@ mod tests {
     use lapin::types::{AMQPValue, FieldTable};
 
     #[test]
-    fn queue_time_is_by_the_finer_clock_and_never_negative() {
+    fn queue_time_prefers_milliseconds_and_is_never_negative() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(10_250);
         let seconds = BasicProperties::default().with_timestamp(9);
         assert_eq!(queue_time_ms(&seconds, now), Some(1_250));

@@ -1,11 +1,10 @@
-//! Messages that the runner publishes again: what of them stays, and what would mean something else.
+//! Copies that the runner publishes: one more attempt, and a dead letter. The crate's front page lists what each keeps.
 
 use hopline_core::{BAGGAGE, TRACEPARENT, TRACESTATE};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use crate::delivery::Delivery;
-use crate::headers::{
+use super::headers::{
     self, CC, DEATH_CC, DEATH_EXCHANGE, DEATH_EXPIRATION, DEATH_KEY, DEATH_QUEUE, DEATH_REASON,
     DEATH_USER, DELIVERY_COUNT, RETRIES, RETRY_CC, RETRY_EXCHANGE, RETRY_KEY, RETRY_QUEUE,
     RETRY_USER,
@@ -14,33 +13,42 @@ use crate::headers::{
 const RETRY: &str = "hopline-retry-";
 const DEATH: &str = "hopline-dead-letter-";
 
-/// The same message for one more attempt: [`first`] makes it what it was when it arrives.
-pub(crate) fn retry(message: &Delivery, attempts: u64) -> BasicProperties {
-    let (old, user) = (headers_of(message), user_of(message));
+/// A delivered message, as its first publisher sent it, and the queue that delivered it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original<'a> {
+    pub(crate) queue: &'a str,
+    pub(crate) exchange: &'a ShortString,
+    pub(crate) routing_key: &'a ShortString,
+    pub(crate) properties: &'a BasicProperties,
+}
+
+/// Returns the properties of a copy for one more attempt. [`original`] reverses it when the copy is delivered.
+pub(crate) fn retry(message: Original<'_>, attempts: u64) -> BasicProperties {
+    let (old, user) = (headers_of(message.properties), user_of(message.properties));
     let mut headers = headers::without(&old, |key| key.starts_with(RETRY) || key == CC);
     let attempts = i64::try_from(attempts).unwrap_or(i64::MAX);
     headers.insert(RETRIES.into(), AMQPValue::LongLongInt(attempts));
-    headers.insert(RETRY_QUEUE.into(), text(message.queue()));
+    headers.insert(RETRY_QUEUE.into(), text(message.queue));
     headers.insert(RETRY_EXCHANGE.into(), text(message.exchange.as_str()));
     headers.insert(RETRY_KEY.into(), text(message.routing_key.as_str()));
     keep(&mut headers, RETRY_USER, user);
     keep(&mut headers, RETRY_CC, old.inner().get(CC).cloned());
     let expiration = message.properties.expiration().clone();
-    rebuilt(&message.properties, headers, expiration)
+    rebuilt(message.properties, headers, expiration)
 }
 
-/// The message as a dead letter: one of its own, which holds what it was.
-pub(crate) fn dead_letter(message: &Delivery, why: &str) -> BasicProperties {
-    let (old, user) = (headers_of(message), user_of(message));
-    let gone = |key: &str| {
+/// Returns the properties of a dead letter: a new message whose headers describe the original.
+pub(crate) fn dead_letter(message: Original<'_>, why: &str) -> BasicProperties {
+    let (old, user) = (headers_of(message.properties), user_of(message.properties));
+    let dropped = |key: &str| {
         key.starts_with(RETRY)
             || key.starts_with(DEATH)
             || [CC, DELIVERY_COUNT].contains(&key)
             || is_context(key)
     };
-    let mut headers = headers::without(&old, gone);
+    let mut headers = headers::without(&old, dropped);
     headers.insert(DEATH_REASON.into(), text(why));
-    headers.insert(DEATH_QUEUE.into(), text(message.queue()));
+    headers.insert(DEATH_QUEUE.into(), text(message.queue));
     headers.insert(DEATH_EXCHANGE.into(), text(message.exchange.as_str()));
     headers.insert(DEATH_KEY.into(), text(message.routing_key.as_str()));
     let expiration = message.properties.expiration().as_ref();
@@ -51,11 +59,11 @@ pub(crate) fn dead_letter(message: &Delivery, why: &str) -> BasicProperties {
     );
     keep(&mut headers, DEATH_USER, user);
     keep(&mut headers, DEATH_CC, old.inner().get(CC).cloned());
-    rebuilt(&message.properties, headers, None)
+    rebuilt(message.properties, headers, None)
 }
 
-/// The original of a message that a runner published again to this queue: exchange, routing key, and its properties.
-pub(crate) fn first(
+/// Reads the original exchange, routing key and properties from a copy that a runner published to this queue.
+pub(crate) fn original(
     properties: &BasicProperties,
     queue: &str,
 ) -> Option<(ShortString, ShortString, BasicProperties)> {
@@ -63,13 +71,13 @@ pub(crate) fn first(
     headers::retries_in(copied, queue)?;
     let name = |key| ShortString::try_new(headers::text_of(copied, key)?).ok();
     let (exchange, key) = (name(RETRY_EXCHANGE)?, name(RETRY_KEY)?);
-    // not made the property again: the broker does not vouch for it any more
+    // `user-id` stays a header: the broker validated the property for the first publisher only
     let mut headers = headers::without(copied, |key| key.starts_with(RETRY) && key != RETRY_USER);
     keep(&mut headers, CC, copied.inner().get(RETRY_CC).cloned());
     Some((exchange, key, properties.clone().with_headers(headers)))
 }
 
-/// The properties without the headers that trace, where they were the only ones.
+/// Removes the trace headers, and the header table if it is empty then.
 pub(crate) fn without_context(properties: &BasicProperties) -> BasicProperties {
     let expiration = properties.expiration().clone();
     let headers = properties.headers().as_ref();
@@ -86,14 +94,14 @@ fn is_context(key: &str) -> bool {
     own.iter().any(|own| key.eq_ignore_ascii_case(own))
 }
 
-fn headers_of(message: &Delivery) -> FieldTable {
-    message.properties.headers().clone().unwrap_or_default()
+fn headers_of(properties: &BasicProperties) -> FieldTable {
+    properties.headers().clone().unwrap_or_default()
 }
 
-fn user_of(message: &Delivery) -> Option<AMQPValue> {
-    let user = message.properties.user_id().as_ref();
+fn user_of(properties: &BasicProperties) -> Option<AMQPValue> {
+    let user = properties.user_id().as_ref();
     let user = user.map(|user| text(user.as_str()));
-    let headers = message.properties.headers().as_ref();
+    let headers = properties.headers().as_ref();
     user.or_else(|| headers?.inner().get(RETRY_USER).cloned())
 }
 
@@ -107,8 +115,8 @@ fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// Property by property, since lapin's can be set and not unset; `user-id` is not among them: the broker refuses that
-/// of another login, and closes the channel.
+/// Copies each property except `user-id`, which the broker refuses from another login by closing the channel. lapin's
+/// properties can be set but not cleared, so a copy starts from none.
 fn rebuilt(
     properties: &BasicProperties,
     headers: FieldTable,
@@ -149,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_rebuilt_is_all_there_was_but_for_the_user() {
+    fn a_copy_has_all_properties_except_the_user_id() {
         let mut headers = FieldTable::default();
         headers.insert("k".into(), AMQPValue::Void);
         let all = BasicProperties::default()
@@ -171,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_traces_is_taken_out() {
+    fn only_trace_headers_are_removed() {
         let properties = BasicProperties::default()
             .with_user_id("u".into())
             .with_priority(1);

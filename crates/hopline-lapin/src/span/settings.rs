@@ -5,8 +5,8 @@ use std::time::Duration;
 use hopline_core::{Incoming, OlderNames, SpanContext, SpanNames, Tracer, Trust};
 use lapin::types::FieldTable;
 
-use crate::carrier::TableExtractor;
-use crate::headers;
+use crate::content::TableExtractor;
+use crate::content::headers;
 
 /// Longer than a broker takes to start again, and than lapin waits between its first tries; shorter than anybody
 /// should go without messages and not know.
