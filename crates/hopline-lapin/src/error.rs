@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Errors, and their `error.type`.
 
 use std::io;
 use std::time::Duration;
@@ -7,48 +7,84 @@ use lapin::ErrorKind;
 
 use crate::content::headers::{MAX_DEPTH, MAX_HEADERS};
 
-/// A message that was not taken by the broker, as far as that is known.
+/// An error of a publish.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_lapin::PublishError;
+///
+/// fn worth_a_retry(error: &PublishError) -> bool {
+///     error.is_nacked() || error.is_uncertain()
+/// }
+///
+/// assert!(worth_a_retry(&PublishError::Nacked));
+/// assert!(!worth_a_retry(&PublishError::NoReplyTo));
+/// ```
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// It was mandatory, and no queue takes it.
+    /// The message was mandatory, and no queue takes it.
     #[error("the broker returned the message: {code} {text}")]
     #[non_exhaustive]
     Unroutable {
-        /// The broker's reply code; 312 where no queue is bound.
+        /// The broker's reply code; 312 if no queue is bound.
         code: u16,
         /// The broker's reason, such as `NO_ROUTE`.
         text: String,
         /// The message's body.
         body: Vec<u8>,
     },
-    /// The broker refused it: a full queue, mostly.
+    /// The broker refused the message, mostly because a queue is full.
     #[error("the broker refused the message")]
     Nacked,
-    /// A name is longer than the 255 bytes of the protocol.
+    /// A name or text property, which the text names, is longer than AMQP's 255 bytes.
     #[error("the {0} is longer than 255 bytes")]
     NameTooLong(&'static str),
-    /// Its headers do not fit into a frame; sending them would close the connection.
+    /// The headers do not fit into a frame: sending them would close the connection.
     #[error("the headers are larger than {MAX_HEADERS} bytes")]
     HeadersTooLarge,
-    /// Tables in its headers are nested so deep that clients may not be able to read them: lapin's parser
-    /// overflows its stack, which ends the process.
+    /// Tables in the headers are nested too deep for clients: lapin's parser overflows its stack, which ends the
+    /// process.
     #[error("the headers nest tables and arrays more than {MAX_DEPTH} levels deep")]
     HeadersTooDeep,
-    /// The message to reply to names no queue for replies.
-    #[error("the message asks for no reply")]
+    /// The message to reply to has no `reply-to`.
+    #[error("the message has no queue for replies")]
     NoReplyTo,
-    /// The connection was lost, and lapin did not recover it within the channel's
-    /// [`recovery_limit`](crate::Channel::recovery_limit); whether the message arrived is not known. lapin may be stuck:
-    /// open a new connection.
+    /// lapin did not recover the connection within the channel's
+    /// [`recovery_limit`](crate::Channel::recovery_limit). The message may have arrived. Open a new connection: lapin
+    /// may be stuck.
     #[error("the connection was not recovered within {0:?}")]
     NotRecovered(Duration),
-    /// The channel or connection failed; whether the message arrived is not known.
+    /// The channel or connection failed. The message may have arrived.
     #[error(transparent)]
     Lapin(#[from] lapin::Error),
 }
 
 impl PublishError {
+    /// Returns true if no queue takes the message.
+    pub fn is_unroutable(&self) -> bool {
+        matches!(self, Self::Unroutable { .. })
+    }
+
+    /// Returns true if the broker refused the message.
+    pub fn is_nacked(&self) -> bool {
+        matches!(self, Self::Nacked)
+    }
+
+    /// Returns true if the message cannot be sent by any channel: names, headers or `reply-to` are invalid.
+    pub fn is_invalid(&self) -> bool {
+        matches!(
+            self,
+            Self::NameTooLong(_) | Self::HeadersTooLarge | Self::HeadersTooDeep | Self::NoReplyTo
+        )
+    }
+
+    /// Returns true if the message may have arrived: its channel or connection failed before the broker's answer.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::NotRecovered(_) | Self::Lapin(_))
+    }
+
     pub(crate) fn error_type(&self) -> String {
         match self {
             Self::Unroutable { .. } => "unroutable".to_owned(),
@@ -63,7 +99,8 @@ impl PublishError {
     }
 }
 
-/// For functions that return lapin's: what lapin has no kind for is an I/O error, whose source this is.
+/// Converts for functions that return lapin's. An error that lapin has no kind for becomes an I/O error with this as its
+/// source.
 impl From<PublishError> for lapin::Error {
     fn from(error: PublishError) -> Self {
         let kind = match error {
@@ -76,22 +113,42 @@ impl From<PublishError> for lapin::Error {
     }
 }
 
-/// A request that got no answer.
+/// An error of a [request](crate::Requests::call).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use hopline_lapin::{PublishError, RequestError};
+///
+/// assert!(RequestError::TimedOut(Duration::from_secs(30)).is_timeout());
+/// assert!(!RequestError::from(PublishError::Nacked).is_timeout());
+/// ```
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The request was not taken by the broker.
+    /// The request was not published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// No reply came in time.
-    #[error("no reply came within {0:?}")]
+    /// No reply arrived in time.
+    #[error("no reply arrived within {0:?}")]
     TimedOut(Duration),
-    /// The channel is gone, and the replies that were to come with it.
+    /// The channel is gone, and with it the reply queue.
     #[error("the channel for replies is gone")]
     Closed,
 }
 
 impl RequestError {
+    /// Returns true if no reply arrived in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut(_))
+    }
+
+    /// Returns true if the channel is gone: prepare new [`Requests`](crate::Requests).
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed)
+    }
+
     pub(crate) fn error_type(&self) -> String {
         match self {
             Self::Publish(error) => error.error_type(),
@@ -103,7 +160,7 @@ impl RequestError {
 
 hopline_core::debug_as_display!(PublishError, RequestError);
 
-/// Of low cardinality.
+/// Returns an `error.type` for lapin's errors, of a fixed set of values.
 pub(crate) fn error_type(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(error) => error.kind().to_string(),

@@ -161,46 +161,29 @@
 //! * A broker that has not noticed the loss of a connection refuses its exclusive queues to the next one, and lapin's
 //!   recovery closes the channel for it, also for that of [`Requests`]: give those a channel of their own.
 
-mod batch;
 mod channel;
-mod confirm;
-mod confirms;
-mod consumer;
+mod consume;
 mod content;
-mod delegate;
-mod delivery;
 mod error;
-mod forward;
-mod get;
-mod handle;
-mod options;
-mod outcome;
-mod processing;
 mod publish;
 mod recovery;
 mod requests;
+mod returns;
 mod run;
-mod send;
 mod span;
-mod watch;
 
-pub use batch::Batch;
 pub use channel::{Channel, ChannelExt};
-pub use confirm::PublisherConfirm;
-pub use consumer::Consumer;
-pub use delivery::Delivery;
+pub use consume::{Batch, Consumer, Delivery, Outcome};
 pub use error::{PublishError, RequestError};
 pub use hopline_core::Trust;
-pub use options::RunOptions;
-pub use outcome::Outcome;
-pub use publish::Publish;
+pub use publish::{Publish, PublisherConfirm};
 pub use requests::Requests;
-pub use run::End;
+pub use run::{RunOptions, StopReason};
 
 /// Types for single purposes: a fetched message, and carriers of the trace context in header tables.
 pub mod message {
+    pub use crate::consume::BasicGetMessage;
     pub use crate::content::{TableExtractor, TableInjector};
-    pub use crate::get::BasicGetMessage;
 }
 
 #[cfg(doctest)]

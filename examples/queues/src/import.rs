@@ -1,6 +1,6 @@
 //! A consumer that is faster with many at once: writes orders to a database, a batch a statement.
 
-use hopline::lapin::{Batch, Channel, End, Outcome, RunOptions};
+use hopline::lapin::{Batch, Channel, Outcome, RunOptions, StopReason};
 use hopline::prelude::*;
 use hopline::span;
 use lapin::options::BasicConsumeOptions;
@@ -33,7 +33,7 @@ pub async fn publish(channel: &Channel, orders: &[String]) -> Result<()> {
 /// # Errors
 ///
 /// The broker is gone.
-pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<End> {
+pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
             ORDERS.into(),

@@ -1,6 +1,8 @@
 //! A service that is asked through a queue, and who asks it.
 
-use hopline::lapin::{Channel, Delivery, End, PublishError, RequestError, Requests, RunOptions};
+use hopline::lapin::{
+    Channel, Delivery, PublishError, RequestError, Requests, RunOptions, StopReason,
+};
 use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
 
@@ -14,7 +16,7 @@ pub const PRICES: &str = "prices";
 /// # Errors
 ///
 /// The broker is gone.
-pub async fn serve(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<End> {
+pub async fn serve(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
             PRICES.into(),

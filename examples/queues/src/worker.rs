@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hopline::lapin::{Channel, Delivery, End, Outcome, PublishError, RunOptions};
+use hopline::lapin::{Channel, Delivery, Outcome, PublishError, RunOptions, StopReason};
 use hopline::prelude::*;
 use hopline::span;
 use lapin::options::BasicConsumeOptions;
@@ -31,7 +31,7 @@ pub async fn order(channel: &Channel, to: &str) -> Result<(), PublishError> {
 /// # Errors
 ///
 /// The broker is gone.
-pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<End> {
+pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
             MAILS.into(),

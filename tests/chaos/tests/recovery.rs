@@ -8,7 +8,9 @@ use std::time::Duration;
 use hopline_chaos::connect;
 use hopline_chaos::queues::declare;
 use hopline_core::Tracer;
-use hopline_lapin::{Channel, ChannelExt, Delivery, End, PublishError, RequestError, RunOptions};
+use hopline_lapin::{
+    Channel, ChannelExt, Delivery, PublishError, RequestError, RunOptions, StopReason,
+};
 use hopline_restarts::{Kind, Server};
 use hopline_testing::{Spans, tracer};
 use lapin::options::*;
@@ -134,7 +136,10 @@ async fn with_recovery_all_go_on() {
     };
     in_time(all_handled).await;
     done.notify_one();
-    assert_eq!(in_time(running).await.unwrap().unwrap(), End::Shutdown);
+    assert_eq!(
+        in_time(running).await.unwrap().unwrap(),
+        StopReason::Shutdown
+    );
 
     assert_eq!(
         begun.load(SeqCst),
@@ -232,7 +237,7 @@ async fn without_recovery_all_end() {
         }
     };
     let running = consumer.run(handler, RunOptions::default(), shutdown);
-    assert_eq!(in_time(running).await.unwrap(), End::Shutdown);
+    assert_eq!(in_time(running).await.unwrap(), StopReason::Shutdown);
     assert_eq!(process_spans(&spans), 4, "none is lost, and one came twice");
     connection.close(200, "bye".into()).await.unwrap();
 }

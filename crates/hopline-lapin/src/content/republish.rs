@@ -1,6 +1,6 @@
 //! Copies that the runner publishes: one more attempt, and a dead letter. The crate's front page lists what each keeps.
 
-use hopline_core::{BAGGAGE, TRACEPARENT, TRACESTATE};
+use hopline_core::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 

@@ -1,96 +1,79 @@
-//! Where messages go, and how that is named.
+//! `messaging.destination.name`, and the part of it that span names have.
 
-use std::borrow::Cow;
-
-/// What the reply queues of this crate begin with.
+/// Prefix of the reply queues that this crate declares.
 pub(crate) const REPLIES: &str = "hopline.reply-";
-/// What queues begin with that are named by RabbitMQ, or by this crate.
-const MADE_UP: [&str; 3] = ["amq.gen-", "amq.rabbitmq.reply-to", REPLIES];
+/// Prefixes of queue names that RabbitMQ or this crate generates.
+const GENERATED: [&str; 3] = ["amq.gen-", "amq.rabbitmq.reply-to", REPLIES];
+/// Longest joined name in bytes that needs no allocation.
+const INLINE: usize = 64;
 
-/// `messaging.destination.name`: exchange, routing key and queue, without those that are empty or say nothing new.
-pub(crate) fn destination<'a>(
-    exchange: &'a str,
-    key: &'a str,
-    queue: Option<&'a str>,
-) -> Cow<'a, str> {
-    let queue = queue.filter(|queue| *queue != key).unwrap_or_default();
-    let parts = [exchange, key, queue].into_iter();
-    joined(parts.filter(|part| !part.is_empty())).unwrap_or(Cow::Borrowed("amq.default"))
+/// A destination name: one part as it is, or several joined by colons.
+///
+/// Joined names are short mostly, and each publish has one: those up to [`INLINE`] bytes are on the stack.
+#[derive(Clone, Debug)]
+pub(crate) enum Destination<'a> {
+    Part(&'a str),
+    Inline([u8; INLINE], usize),
+    Heap(String),
 }
 
-/// The destination in a span's name: without queues whose names nobody chose, of which there would be no end.
-pub(crate) fn lasting(destination: &str) -> Option<Cow<'_, str>> {
-    let parts = destination.split(':');
-    if parts.clone().any(is_made_up) {
-        joined(parts.filter(|part| !is_made_up(part)))
-    } else {
-        Some(Cow::Borrowed(destination))
+impl<'a> Destination<'a> {
+    /// Joins exchange, routing key and queue. Leaves out empty parts, and a queue that is named like the key.
+    pub(crate) fn new(exchange: &'a str, key: &'a str, queue: Option<&'a str>) -> Self {
+        let queue = queue.filter(|queue| *queue != key).unwrap_or_default();
+        Self::joined([exchange, key, queue].into_iter()).unwrap_or(Self::Part("amq.default"))
     }
-}
 
-/// With colons between them. One alone, as mostly, needs no memory.
-fn joined<'a>(parts: impl Iterator<Item = &'a str> + Clone) -> Option<Cow<'a, str>> {
-    let mut rest = parts.clone();
-    let first = rest.next()?;
-    if rest.clone().next().is_none() {
-        return Some(Cow::Borrowed(first));
-    }
-    let mut all = String::with_capacity(parts.map(|part| part.len() + 1).sum());
-    all.push_str(first);
-    for part in rest {
-        all.push(':');
-        all.push_str(part);
-    }
-    Some(Cow::Owned(all))
-}
-
-/// True for a queue whose name nobody chose: without meaning, and gone with its connection.
-pub(crate) fn is_made_up(queue: &str) -> bool {
-    MADE_UP.iter().any(|prefix| queue.starts_with(prefix))
-}
-
-/// What a span is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Publish,
-    PublishBatch,
-    Request,
-    Receive,
-    Process,
-    ProcessBatch,
-}
-
-impl Operation {
-    /// The span's name, where it is this crate's.
-    pub(crate) fn own_name(self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
-            Self::Publish => "publish.message",
-            Self::PublishBatch => "publish.batch",
-            Self::Request => "request.message",
-            Self::Receive => "receive.message",
-            Self::Process => "process.message",
-            Self::ProcessBatch => "process.batch",
+            Self::Part(part) => part,
+            // whole parts of text, so always UTF-8
+            Self::Inline(bytes, len) => std::str::from_utf8(&bytes[..*len]).unwrap_or_default(),
+            Self::Heap(text) => text,
         }
     }
 
-    /// `messaging.operation.name`.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Publish | Self::PublishBatch => "publish",
-            Self::Request => "request",
-            Self::Receive => "receive",
-            Self::Process | Self::ProcessBatch => "process",
+    /// Returns the name without generated queue names, whose number has no bound; `None` if nothing is left.
+    pub(crate) fn for_span_name(&self) -> Option<Destination<'_>> {
+        let name = self.as_str();
+        let parts = name.split(':');
+        if parts.clone().any(is_generated) {
+            Destination::joined(parts.filter(|part| !is_generated(part)))
+        } else {
+            Some(Destination::Part(name))
         }
     }
 
-    /// `messaging.operation.type`, of the conventions' few.
-    pub(crate) fn kind(self) -> &'static str {
-        match self {
-            Self::Publish | Self::PublishBatch | Self::Request => "send",
-            Self::Receive => "receive",
-            Self::Process | Self::ProcessBatch => "process",
+    fn joined(parts: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+        let parts = parts.filter(|part| !part.is_empty());
+        let mut rest = parts.clone();
+        let first = rest.next()?;
+        if rest.next().is_none() {
+            return Some(Self::Part(first));
         }
+        let len = parts.clone().map(|part| part.len() + 1).sum::<usize>() - 1;
+        if len > INLINE {
+            let mut text = String::with_capacity(len);
+            for part in parts {
+                if !text.is_empty() {
+                    text.push(':');
+                }
+                text.push_str(part);
+            }
+            return Some(Self::Heap(text));
+        }
+        let (mut bytes, mut at) = ([b':'; INLINE], 0);
+        for part in parts {
+            bytes[at..at + part.len()].copy_from_slice(part.as_bytes());
+            at += part.len() + 1;
+        }
+        Some(Self::Inline(bytes, len))
     }
+}
+
+/// Returns true for a queue name that the broker or this crate generated.
+pub(crate) fn is_generated(queue: &str) -> bool {
+    GENERATED.iter().any(|prefix| queue.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -98,24 +81,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn destinations_have_no_empty_and_no_double_parts() {
-        assert_eq!(destination("", "orders", None), "orders");
-        assert_eq!(
-            destination("shop", "order.placed", Some("mails")),
-            "shop:order.placed:mails"
-        );
-        assert_eq!(destination("", "orders", Some("orders")), "orders");
-        assert_eq!(destination("", "", None), "amq.default");
+    fn destinations_have_no_empty_and_no_repeated_parts() {
+        for (exchange, key, queue, expected) in [
+            ("", "orders", None, "orders"),
+            (
+                "shop",
+                "order.placed",
+                Some("mails"),
+                "shop:order.placed:mails",
+            ),
+            ("shop", "order.placed", None, "shop:order.placed"),
+            ("", "orders", Some("orders"), "orders"),
+            ("", "", None, "amq.default"),
+        ] {
+            assert_eq!(Destination::new(exchange, key, queue).as_str(), expected);
+        }
     }
 
     #[test]
-    fn made_up_names_are_not_in_span_names() {
-        assert_eq!(lasting("shop:order.placed").unwrap(), "shop:order.placed");
+    fn joined_names_of_each_length_are_whole() {
+        for len in [1, 31, 32, 61, 62, 63, 200] {
+            let (exchange, key) = ("ä".repeat(len), "k");
+            let expected = format!("{exchange}:{key}");
+            assert_eq!(Destination::new(&exchange, key, None).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn generated_names_are_not_in_span_names() {
+        let name = |exchange, key, queue| {
+            let name = Destination::new(exchange, key, queue);
+            name.for_span_name().map(|name| name.as_str().to_owned())
+        };
         assert_eq!(
-            lasting("shop:order.placed:amq.gen-JzTY20BRgKO").unwrap(),
+            name("shop", "order.placed", None).unwrap(),
             "shop:order.placed"
         );
-        assert_eq!(lasting("amq.gen-JzTY20BRgKO"), None);
-        assert_eq!(lasting("amq.rabbitmq.reply-to.g1h2.k"), None);
+        assert_eq!(
+            name("shop", "order.placed", Some("amq.gen-JzTY20BRgKO")).unwrap(),
+            "shop:order.placed"
+        );
+        assert_eq!(name("", "amq.gen-JzTY20BRgKO", None), None);
+        assert_eq!(name("", "amq.rabbitmq.reply-to.g1h2.k", None), None);
     }
 }

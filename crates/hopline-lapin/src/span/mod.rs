@@ -1,7 +1,15 @@
 //! Spans of this crate: names, attributes, and the settings of a channel that decide them.
 //!
-//! Each operation on a message starts its span by a [`Subject`](subject::Subject).
+//! Each operation on a message starts its span from a [`Subject`]. Publishing, consuming and requests call it.
 
-pub(crate) mod destination;
-pub(crate) mod settings;
-pub(crate) mod subject;
+mod destination;
+mod in_flight;
+mod operation;
+mod settings;
+mod subject;
+
+pub(crate) use destination::{Destination, REPLIES};
+pub(crate) use in_flight::InFlight;
+pub(crate) use operation::Operation;
+pub(crate) use settings::Settings;
+pub(crate) use subject::Subject;

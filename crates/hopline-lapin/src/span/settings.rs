@@ -1,6 +1,4 @@
-//! What a channel's publishes and deliveries share.
-
-use std::time::Duration;
+//! Settings of a channel that its publishes and deliveries share.
 
 use hopline_core::{Incoming, OlderNames, SpanContext, SpanNames, Tracer, Trust};
 use lapin::types::FieldTable;
@@ -8,10 +6,7 @@ use lapin::types::FieldTable;
 use crate::content::TableExtractor;
 use crate::content::headers;
 
-/// Longer than a broker takes to start again, and than lapin waits between its first tries; shorter than anybody
-/// should go without messages and not know.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(120);
-
+/// Settings of a channel; its methods document them.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) tracer: Option<Tracer>,
@@ -22,7 +17,6 @@ pub(crate) struct Settings {
     pub(crate) body_sizes: bool,
     pub(crate) timestamps: bool,
     pub(crate) server: Option<(String, u16)>,
-    pub(crate) recovery_limit: Duration,
 }
 
 impl Settings {
@@ -36,11 +30,10 @@ impl Settings {
             body_sizes: false,
             timestamps: false,
             server: None,
-            recovery_limit: RECOVERY_LIMIT,
         }
     }
 
-    /// What counts of a message's context, and the span that published it, where that may be known.
+    /// Reads the trusted part of a message's context, and its publish span where [`Trust`] lets it be known.
     pub(crate) fn incoming(&self, headers: Option<&FieldTable>) -> (Incoming, Option<SpanContext>) {
         let Some(headers) = headers else {
             return Default::default();

@@ -1,16 +1,20 @@
-//! What all spans of this crate say from their start.
+//! The start of each span, with the attributes that all have.
 
 use hopline_core::{
-    Attr, Context, Incoming, Kind, Literal, Name, Scope, Span, SpanBuilder, SpanContext, SpanNames,
-    attr, semconv,
+    Attr, Incoming, InstrumentationScope, Literal, Name, Span, SpanBuilder, SpanContext, SpanKind,
+    SpanNames, attr, semconv,
 };
+use lapin::BasicProperties;
 
-use crate::span::settings::Settings;
-use crate::span::destination::{Operation, destination, is_made_up, lasting};
+use super::destination::{Destination, is_generated};
+use super::operation::Operation;
+use super::settings::Settings;
+use crate::content::properties::{conversation_id, message_id};
 
-static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+static SCOPE: InstrumentationScope =
+    InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
-/// What a span is about.
+/// The operation and message that a span describes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) operation: Operation,
@@ -18,36 +22,36 @@ pub(crate) struct Subject<'a> {
     pub(crate) key: &'a str,
     pub(crate) queue: Option<&'a str>,
     pub(crate) links: &'a [SpanContext],
+    /// Properties and body, if it is about one message.
+    pub(crate) content: Option<(&'a BasicProperties, &'a [u8])>,
 }
 
 impl Subject<'_> {
-    /// Starts it under what is current: for what the application does.
-    pub(crate) fn start(&self, kind: Kind, settings: &Settings) -> Span {
+    /// Starts a span under the current one: for operations of the application.
+    pub(crate) fn start(&self, kind: SpanKind, settings: &Settings) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder
-                .child_of(&Context::current())
-                .tracer(settings.tracer.as_ref())
-                .attributes(attrs)
-                .start()
+            builder.attributes(attrs).start()
         })
     }
 
-    /// Starts it as a local root: for what comes in.
-    pub(crate) fn start_root(&self, kind: Kind, settings: &Settings, incoming: Incoming) -> Span {
+    /// Starts a local root: for delivered messages.
+    pub(crate) fn start_root(
+        &self,
+        kind: SpanKind,
+        settings: &Settings,
+        incoming: Incoming,
+    ) -> Span {
         self.with(kind, settings, |builder, attrs| {
-            builder
-                .tracer(settings.tracer.as_ref())
-                .parent(incoming)
-                .attributes(attrs)
-                .start()
+            builder.parent(incoming).attributes(attrs).start()
         })
     }
 
+    #[inline]
     fn with(
         &self,
-        kind: Kind,
+        kind: SpanKind,
         settings: &Settings,
-        start: impl for<'s> FnOnce(SpanBuilder<'s>, &'s dyn Fn() -> [Attr<'s>; 11]) -> Span,
+        start: impl for<'s> FnOnce(SpanBuilder<'s>, &'s dyn Fn() -> [Attr<'s>; 14]) -> Span,
     ) -> Span {
         let Self {
             operation,
@@ -55,27 +59,33 @@ impl Subject<'_> {
             key,
             queue,
             links,
+            content,
         } = *self;
-        let to = destination(exchange, key, queue);
-        let lasting = match settings.names {
+        let to = Destination::new(exchange, key, queue);
+        let to_name = match settings.names {
             SpanNames::Hopline => None,
-            _ => Some(lasting(&to)),
+            _ => Some(to.for_span_name()),
         };
-        let builder = match &lasting {
+        let builder = match &to_name {
             None => SpanBuilder::new(operation.own_name()),
             Some(None) => SpanBuilder::new(operation.label()),
-            Some(Some(name)) => SpanBuilder::new(Name::dynamic(name)).prefix(operation.label()),
+            Some(Some(name)) => {
+                SpanBuilder::new(Name::dynamic(name.as_str())).prefix(operation.label())
+            }
         };
+        let to = to.as_str();
+        // in one go: attributes of a second call would be appended under a second lock
         let attrs = || {
-            let made_up = is_made_up(queue.unwrap_or(key)).then_some(true);
+            let generated = is_generated(queue.unwrap_or(key)).then_some(true);
             let older = |value| Some(value).filter(|_| settings.older_names.messaging);
+            let properties = content.map(|(properties, _)| properties);
             [
                 attr(semconv::MESSAGING_SYSTEM, Literal("rabbitmq")),
                 attr("messaging.operation.name", Literal(operation.label())),
                 attr("messaging.operation.type", Literal(operation.kind())),
-                attr(semconv::MESSAGING_DESTINATION_NAME, &*to),
-                attr("messaging.destination.anonymous", made_up),
-                attr("messaging.destination.temporary", made_up),
+                attr(semconv::MESSAGING_DESTINATION_NAME, to),
+                attr("messaging.destination.anonymous", generated),
+                attr("messaging.destination.temporary", generated),
                 attr(
                     "messaging.rabbitmq.destination.routing_key",
                     (!key.is_empty()).then_some(key),
@@ -84,54 +94,21 @@ impl Subject<'_> {
                 attr(semconv::SERVER_PORT, settings.server_port()),
                 attr("messaging.operation", older(operation.label())),
                 attr("messaging.rabbitmq.routing_key", older(key)),
+                attr("messaging.message.id", properties.and_then(message_id)),
+                attr(
+                    "messaging.message.conversation_id",
+                    properties.and_then(conversation_id),
+                ),
+                attr(
+                    "messaging.message.body.size",
+                    content.and_then(|(_, body)| settings.body_size(body)),
+                ),
             ]
         };
         let builder = builder.kind(kind).scope(&SCOPE).links(links);
-        start(builder.destination(&to), &attrs)
-    }
-}
-
-/// The span of something that the caller waits for: dropped before its end, it says so.
-#[derive(Debug)]
-pub(crate) struct InFlight(Option<Span>);
-
-impl InFlight {
-    pub(crate) fn new(span: Span) -> Self {
-        Self(Some(span))
-    }
-
-    /// Failed by what went wrong, if something did, and at its end.
-    pub(crate) fn ended<T, E>(
-        self,
-        result: Result<T, E>,
-        error_type: impl FnOnce(&E) -> String,
-    ) -> Result<T, E> {
-        self.done_with(result.as_ref().err().map(error_type));
-        result
-    }
-
-    /// At its end.
-    pub(crate) fn done(self) {
-        self.done_with(None);
-    }
-
-    /// At its end, and failed if there is an error's type.
-    pub(crate) fn done_with(mut self, error_type: Option<String>) {
-        if let (Some(span), Some(error_type)) = (self.0.take(), error_type) {
-            span.fail(Name::dynamic(&error_type));
-        }
-    }
-
-    pub(crate) fn context(&self) -> Context {
-        self.0.as_ref().map(Span::context).unwrap_or_default()
-    }
-}
-
-/// Nobody waits any more.
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if let Some(span) = &self.0 {
-            span.cancel();
-        }
+        start(
+            builder.destination(to).tracer(settings.tracer.as_ref()),
+            &attrs,
+        )
     }
 }

@@ -184,7 +184,7 @@ async fn frames_without_a_limit_are_limited_by_the_uri() {
     assert_eq!(connection.configuration().frame_max(), 131_072);
     let setup = Setup::new(
         &std::env::var("HOPLINE_TEST_AMQP_URL").unwrap(),
-        Kind::Classic,
+        QueueType::Classic,
     )
     .await;
     let channel = confirming(&connection).await;

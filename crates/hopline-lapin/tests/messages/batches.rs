@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use futures_util::StreamExt;
-use hopline_core::{Kind as SpanKind, SpanContext};
+use hopline_core::{SpanContext, SpanKind};
 use hopline_lapin::{Batch, Outcome, RunOptions};
 
 use crate::support::*;

@@ -301,7 +301,7 @@ async fn deep_headers_are_refused(setup: Setup) {
 #[tokio::test]
 async fn a_broker_that_answers_nobody_is_written_to() {
     let broker = Broker::start().unwrap();
-    let setup = Setup::new(&broker.url(), Kind::Classic).await;
+    let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     let stalled = broker.stall();
     let send = || {
         send(
@@ -329,7 +329,7 @@ fn without_tokio_what_needs_it_is_an_error() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let broker = Broker::start().unwrap();
     let (setup, consumer) = runtime.block_on(async {
-        let setup = Setup::new(&broker.url(), Kind::Classic).await;
+        let setup = Setup::new(&broker.url(), QueueType::Classic).await;
         let consumer = setup.consume().await;
         (setup, consumer)
     });

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 
 use futures_util::StreamExt;
 use hopline_core::{
-    Baggage, Context, FutureExt, Incoming, Kind, OwnedValue, SpanBuilder, SpanNames, span,
+    Baggage, Context, FutureExt, Incoming, OwnedValue, SpanBuilder, SpanKind, SpanNames, span,
 };
-use hopline_lapin::{Channel, Delivery, End, Outcome, RunOptions};
+use hopline_lapin::{Channel, Delivery, Outcome, RunOptions, StopReason};
 use hopline_testing::{assert_tree, tracer};
 use lapin::options::*;
 use lapin::types::FieldTable;
@@ -58,9 +58,9 @@ async fn a_message_is_one_trace_from_publish_to_settled(setup: Setup) {
     };
     assert_eq!(
         run_until(&setup, 1, RunOptions::default(), handler).await,
-        End::Shutdown
+        StopReason::Shutdown
     );
-    let publish = setup.spans.one("publish.message").kind(Kind::Producer);
+    let publish = setup.spans.one("publish.message").kind(SpanKind::Producer);
     assert_eq!(
         (publish.trace_id, publish.parent),
         (sent.trace_id(), Some(sent.span_id()))
@@ -75,7 +75,7 @@ async fn a_message_is_one_trace_from_publish_to_settled(setup: Setup) {
     let process = setup
         .spans
         .one("process.message")
-        .kind(Kind::Consumer)
+        .kind(SpanKind::Consumer)
         .child_of("publish.message")
         .succeeded();
     assert!(process.parent_is_remote);
@@ -130,7 +130,7 @@ async fn get_is_a_receive_span_also_when_empty(setup: Setup) {
     setup
         .spans
         .one("receive.message")
-        .kind(Kind::Client)
+        .kind(SpanKind::Client)
         .attribute("messaging.operation.type", "receive")
         .succeeded();
     setup.publish(b"x").await;

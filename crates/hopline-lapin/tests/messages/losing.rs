@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hopline_core::SpanData;
-use hopline_lapin::{ChannelExt, Delivery, End, Outcome, PublishError, RequestError, RunOptions};
+use hopline_lapin::{
+    ChannelExt, Delivery, Outcome, PublishError, RequestError, RunOptions, StopReason,
+};
 use hopline_testing::amqp::Broker;
 use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -18,12 +20,12 @@ use tokio::sync::{Barrier, Notify};
 use crate::support::*;
 
 async fn setup(broker: &Broker) -> Setup {
-    Setup::new(&broker.url(), Kind::Classic).await
+    Setup::new(&broker.url(), QueueType::Classic).await
 }
 
 async fn recovering(broker: &Broker) -> Setup {
     let properties = ConnectionProperties::default().enable_auto_recover();
-    Setup::with(&broker.url(), Kind::Classic, properties).await
+    Setup::with(&broker.url(), QueueType::Classic, properties).await
 }
 
 #[tokio::test]
@@ -137,7 +139,7 @@ async fn a_runner_continues_after_recovery() {
     let consumer = setup.consume().await;
     let options = RunOptions::default().concurrency(1);
     let end = in_time(consumer.run(handler, options, cut)).await.unwrap();
-    assert_eq!(end, End::Shutdown);
+    assert_eq!(end, StopReason::Shutdown);
     let process = setup.spans.named("process.message");
     assert_eq!(process.len(), 5, "{}", setup.spans.tree());
     let (lost, settled): (Vec<_>, Vec<_>) = process
@@ -318,7 +320,7 @@ async fn who_waits_for_recovery_gives_up_at_the_limit() {
     let patient = ConnectionProperties::default()
         .configure_backoff(|backoff| backoff.with_max_times(10_000))
         .enable_auto_recover();
-    let setup = Setup::with(&broker.url(), Kind::Classic, patient).await;
+    let setup = Setup::with(&broker.url(), QueueType::Classic, patient).await;
     let setup = setup.over(|channel| channel.recovery_limit(LIMIT));
     let requests = setup.channel.requests().await.unwrap();
     let consumer = setup.consume().await;
@@ -402,7 +404,7 @@ async fn a_return_without_its_confirm_is_nobodys() {
     tokio::spawn(cut_behind_the_first_return(listener, broker.addr()));
     let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
     let properties = ConnectionProperties::default().enable_auto_recover();
-    let setup = Setup::with(&url, Kind::Classic, properties).await;
+    let setup = Setup::with(&url, QueueType::Classic, properties).await;
     let lost = setup.channel.publish("", NOWHERE, b"x").mandatory().await;
     setup
         .channel

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use hopline_core::{FutureExt, Kind, SpanBuilder};
+use hopline_core::{FutureExt, SpanBuilder, SpanKind};
 use hopline_lapin::{ChannelExt, Outcome, Publish, PublishError};
 use hopline_testing::amqp::Broker;
 use hopline_testing::tracer;
@@ -321,7 +321,7 @@ async fn many_are_published_at_once(setup: Setup) {
     assert!(matches!(results[42], Err(PublishError::Unroutable { .. })));
     let batch = setup.spans.one("publish.batch");
     let batch = batch
-        .kind(Kind::Client)
+        .kind(SpanKind::Client)
         .child_of("import")
         .failed("unroutable");
     batch.attribute("messaging.batch.message_count", 100);
@@ -427,7 +427,7 @@ async fn a_dead_letter_that_is_published_again_starts_anew(setup: Setup) {
 #[tokio::test]
 async fn a_publish_that_is_dropped_says_so() {
     let broker = Broker::start().unwrap();
-    let setup = Setup::new(&broker.url(), support::Kind::Classic).await;
+    let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     for mandatory in [true, false] {
         let stalled = broker.stall();
         let message = setup.channel.publish("", &setup.queue, b"x");
@@ -462,7 +462,7 @@ async fn a_publish_that_is_dropped_says_so() {
 #[tokio::test]
 async fn a_batch_waits_once() {
     let broker = Broker::start().unwrap();
-    let setup = Setup::new(&broker.url(), support::Kind::Classic).await;
+    let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     let stalled = broker.stall();
     let messages = (0..50).map(|_| setup.channel.publish("", &setup.queue, b"x").mandatory());
     let mut publishing = Box::pin(setup.channel.publish_all(messages));

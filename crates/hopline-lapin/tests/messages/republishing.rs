@@ -231,7 +231,7 @@ async fn a_user_is_kept_in_a_header(setup: Setup) {
         headers(&letter).inner()["hopline-dead-letter-user-id"],
         text("guest")
     );
-    if setup.kind == Kind::Classic {
+    if setup.queue_type == QueueType::Classic {
         // a copy: the broker does not vouch for it, so the property is not made up
         let last = seen.lock().unwrap().pop().unwrap();
         assert_eq!(last.properties.user_id(), &None);
@@ -249,7 +249,7 @@ async fn a_user_is_kept_in_a_header(setup: Setup) {
 #[tokio::test]
 async fn a_message_of_another_user_is_handed_over() {
     let broker = Broker::start().unwrap();
-    let setup = Setup::new(&broker.url(), Kind::Classic).await;
+    let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     let letters = setup.declare(FieldTable::default()).await;
     let url = broker.url().replace("guest:guest", "publisher:publisher");
     let theirs = Connection::connect(&url, ConnectionProperties::default())

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hopline_core::{Kind as SpanKind, SpanNames};
-use hopline_lapin::{Delivery, End, Outcome, PublishError, RequestError, RunOptions};
+use hopline_core::{SpanKind, SpanNames};
+use hopline_lapin::{Delivery, Outcome, PublishError, RequestError, RunOptions, StopReason};
 use lapin::options::*;
 use lapin::types::FieldTable;
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ rows!(
 );
 
 /// Answers every request by its body in capitals, until told to stop.
-async fn answering(setup: &Setup) -> (oneshot::Sender<()>, JoinHandle<lapin::Result<End>>) {
+async fn answering(setup: &Setup) -> (oneshot::Sender<()>, JoinHandle<lapin::Result<StopReason>>) {
     let channel = setup.channel.clone();
     let handler = move |request: Delivery| {
         let channel = channel.clone();

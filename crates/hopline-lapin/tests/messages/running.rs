@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use hopline_core::span;
-use hopline_lapin::{ChannelExt, Delivery, End, Outcome, RunOptions};
+use hopline_lapin::{ChannelExt, Delivery, Outcome, RunOptions, StopReason};
 use lapin::options::*;
 use tokio::sync::{Barrier, Notify};
 use tower::{BoxError, Service, ServiceBuilder};
@@ -135,7 +135,7 @@ async fn shutdown_hands_back_what_waits_and_finishes_what_runs(setup: Setup) {
         .run(handler, RunOptions::default().concurrency(1), shutdown)
         .await
         .unwrap();
-    assert_eq!(end, End::Shutdown);
+    assert_eq!(end, StopReason::Shutdown);
     assert_eq!(
         setup.finished(1).await.len(),
         1,
@@ -217,7 +217,10 @@ async fn a_deleted_queue_ends_the_runner(setup: Setup) {
     let running = consumer.run(handler, RunOptions::default(), std::future::pending());
     let running = tokio::spawn(running);
     setup.delete(&setup.queue).await;
-    assert_eq!(in_time(running).await.unwrap().unwrap(), End::Cancelled);
+    assert_eq!(
+        in_time(running).await.unwrap().unwrap(),
+        StopReason::Cancelled
+    );
     setup.connection.close(200, "bye".into()).await.unwrap();
 }
 
@@ -301,7 +304,7 @@ async fn what_takes_longer_than_the_drain_is_abandoned(setup: Setup) {
     let consumer = setup.consume().await;
     let options = RunOptions::default().drain(Duration::from_millis(200));
     let end = in_time(consumer.run(handler, options, begun.notified())).await;
-    assert_eq!(end.unwrap(), End::Shutdown);
+    assert_eq!(end.unwrap(), StopReason::Shutdown);
     setup.named("process.message", 1).await;
     let process = setup.spans.one("process.message");
     assert!(!process.is_error());

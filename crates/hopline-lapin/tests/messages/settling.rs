@@ -51,7 +51,7 @@ async fn retries_end_at_their_limit(setup: Setup) {
         .iter()
         .map(|span| span.attribute("hopline.messaging.redelivered").is_some());
     assert_eq!(redelivered.collect::<Vec<_>>(), [false, true, true, true]);
-    if setup.kind == Kind::Quorum {
+    if setup.queue_type == QueueType::Quorum {
         let last = &spans[3];
         assert_eq!(
             last.attribute("hopline.messaging.delivery_count"),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hopline_core::{SpanData, Tracer};
-use hopline_lapin::{Channel, ChannelExt, Consumer, Delivery, End, Outcome, RunOptions};
+use hopline_lapin::{Channel, ChannelExt, Consumer, Delivery, Outcome, RunOptions, StopReason};
 use hopline_testing::{Spans, tracer};
 use lapin::options::*;
 use lapin::types::{AMQPValue, FieldTable};
@@ -16,18 +16,18 @@ macro_rules! rows {
         mod in_process {
             $(#[tokio::test] async fn $name() {
                 let broker = hopline_testing::amqp::Broker::start().unwrap();
-                let setup = $crate::support::Setup::new(&broker.url(), $crate::support::Kind::Classic).await;
+                let setup = $crate::support::Setup::new(&broker.url(), $crate::support::QueueType::Classic).await;
                 super::$name(setup).await;
             })*
         }
         mod classic {
             $(#[tokio::test] async fn $name() {
-                super::$name($crate::support::Setup::rabbitmq($crate::support::Kind::Classic).await).await;
+                super::$name($crate::support::Setup::rabbitmq($crate::support::QueueType::Classic).await).await;
             })*
         }
         mod quorum {
             $(#[tokio::test] async fn $name() {
-                super::$name($crate::support::Setup::rabbitmq($crate::support::Kind::Quorum).await).await;
+                super::$name($crate::support::Setup::rabbitmq($crate::support::QueueType::Quorum).await).await;
             })*
         }
     };
@@ -37,7 +37,7 @@ macro_rules! rows {
 pub(crate) const OWN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum QueueType {
     Classic,
     Quorum,
 }
@@ -49,22 +49,26 @@ pub(crate) struct Setup {
     pub(crate) spans: Spans,
     pub(crate) queue: String,
     pub(crate) url: String,
-    pub(crate) kind: Kind,
+    pub(crate) queue_type: QueueType,
 }
 
 impl Setup {
-    pub(crate) async fn rabbitmq(kind: Kind) -> Self {
+    pub(crate) async fn rabbitmq(queue_type: QueueType) -> Self {
         let url = std::env::var("HOPLINE_TEST_AMQP_URL").expect(
             "HOPLINE_TEST_AMQP_URL is not set: run `cargo xtask services` and export what it prints",
         );
-        Self::new(&url, kind).await
+        Self::new(&url, queue_type).await
     }
 
-    pub(crate) async fn new(url: &str, kind: Kind) -> Self {
-        Self::with(url, kind, ConnectionProperties::default()).await
+    pub(crate) async fn new(url: &str, queue_type: QueueType) -> Self {
+        Self::with(url, queue_type, ConnectionProperties::default()).await
     }
 
-    pub(crate) async fn with(url: &str, kind: Kind, properties: ConnectionProperties) -> Self {
+    pub(crate) async fn with(
+        url: &str,
+        queue_type: QueueType,
+        properties: ConnectionProperties,
+    ) -> Self {
         let (tracer, spans) = tracer("svc");
         let connection = Connection::connect(url, properties).await.unwrap();
         let mut setup = Self {
@@ -77,7 +81,7 @@ impl Setup {
             spans,
             queue: String::new(),
             url: url.to_owned(),
-            kind,
+            queue_type,
         };
         setup.queue = setup.declare(FieldTable::default()).await;
         setup
@@ -89,7 +93,7 @@ impl Setup {
         Self { channel, ..self }
     }
 
-    /// One more queue of this kind.
+    /// Declares another queue of this type.
     pub(crate) async fn declare(&self, arguments: FieldTable) -> String {
         let name = name();
         self.declare_as(&name, arguments).await;
@@ -97,9 +101,9 @@ impl Setup {
     }
 
     pub(crate) async fn declare_as(&self, name: &str, mut arguments: FieldTable) {
-        let quorum = self.kind == Kind::Quorum;
-        let kind = if quorum { "quorum" } else { "classic" };
-        arguments.insert("x-queue-type".into(), text(kind));
+        let quorum = self.queue_type == QueueType::Quorum;
+        let name = if quorum { "quorum" } else { "classic" };
+        arguments.insert("x-queue-type".into(), text(name));
         let options = QueueDeclareOptions {
             durable: quorum,
             ..QueueDeclareOptions::default()
@@ -240,7 +244,7 @@ pub(crate) async fn run_until<F, Fut, R, E>(
     count: usize,
     options: RunOptions,
     handler: F,
-) -> End
+) -> StopReason
 where
     F: FnMut(Delivery) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = Result<R, E>> + Send + 'static,

@@ -1,40 +1,40 @@
-//! The span in which a message is handled.
+//! The process span of a message, which is with the message or with its handler.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hopline_core::{Context, Literal, Name, Span, notify};
 
-/// The outcome of a message that could not be settled because its channel was gone: it is delivered again.
+/// `hopline.messaging.outcome` of a message whose channel was gone before it was settled: it is delivered again.
 pub(crate) const LOST: &str = "lost";
-/// The `error.type` of work that was done and could not be settled.
+/// `error.type` of a handled message that could not be settled.
 pub(crate) const SETTLE_LOST: &str = "settle_lost";
 
-/// The span of one message, which may be with the message, or with who asked for it.
+/// The process span of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Processing(
-    // A plain lock, held to look at it and to put a span in or out; nothing else runs under it.
-    Mutex<Slot>,
+    // A plain lock, held to put a span in or out; nothing else runs under it.
+    Mutex<SpanSlot>,
 );
 
 #[derive(Debug, Default)]
-enum Slot {
+enum SpanSlot {
     #[default]
     None,
     /// It ends when the message is settled or dropped.
     Open {
         span: Span,
-        /// Something ran in it, as far as that can be known.
+        /// The context was taken, so the handler may run in it.
         used: bool,
     },
-    /// Another one ends it, or it is at its end.
+    /// A handler has it, or it has ended.
     Elsewhere(Context),
 }
 
 impl Processing {
     pub(crate) fn begin(&self, start: impl FnOnce() -> Span) {
         let span = start();
-        *self.lock() = Slot::Open { span, used: false };
+        *self.lock() = SpanSlot::Open { span, used: false };
     }
 
     pub(crate) fn context(&self, start: impl FnOnce() -> Span) -> Context {
@@ -43,21 +43,21 @@ impl Processing {
         }
         let span = start();
         let context = span.context();
-        *self.lock() = Slot::Open { span, used: true };
+        *self.lock() = SpanSlot::Open { span, used: true };
         context
     }
 
     pub(crate) fn take(&self, start: impl FnOnce() -> Span) -> Span {
         let open = match &mut *self.lock() {
-            slot @ Slot::Open { .. } => std::mem::take(slot).open(),
+            slot @ SpanSlot::Open { .. } => std::mem::take(slot).open(),
             _ => None,
         };
         let span = open.unwrap_or_else(start);
-        *self.lock() = Slot::Elsewhere(span.context());
+        *self.lock() = SpanSlot::Elsewhere(span.context());
         span
     }
 
-    /// Ends it by what became of the message, or by why that is not known.
+    /// Ends the span with the message's outcome, or with the `error.type` of an unknown one.
     pub(crate) fn end(&self, outcome: Result<&'static str, String>) {
         let Some(span) = self.close() else { return };
         let outcome = match outcome {
@@ -72,35 +72,35 @@ impl Processing {
 
     fn known(&self) -> Option<Context> {
         match &mut *self.lock() {
-            Slot::None => None,
-            Slot::Open { span, used } => {
+            SpanSlot::None => None,
+            SpanSlot::Open { span, used } => {
                 *used = true;
                 Some(span.context())
             }
-            Slot::Elsewhere(context) => Some(context.clone()),
+            SpanSlot::Elsewhere(context) => Some(context.clone()),
         }
     }
 
     fn close(&self) -> Option<Span> {
         let mut slot = self.lock();
-        let Slot::Open { span, used } = &*slot else {
+        let SpanSlot::Open { span, used } = &*slot else {
             return None;
         };
         let (used, context) = (*used, span.context());
-        let span = std::mem::replace(&mut *slot, Slot::Elsewhere(context)).open();
+        let span = std::mem::replace(&mut *slot, SpanSlot::Elsewhere(context)).open();
         drop(slot);
         if !used {
-            nothing_ran_in_it();
+            notify_of_unused_context();
         }
         span
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slot> {
+    fn lock(&self) -> MutexGuard<'_, SpanSlot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Slot {
+impl SpanSlot {
     fn open(self) -> Option<Span> {
         match self {
             Self::Open { span, .. } => Some(span),
@@ -109,8 +109,8 @@ impl Slot {
     }
 }
 
-/// The last clone of the message is gone, and none of them was settled by this crate: it may have been by its acker,
-/// by a later `multiple`, or not at all, so the span does not record it. Nothing blocks.
+/// Ends the span when the last clone of an unsettled message is dropped. It has no outcome: lapin's acker or a later
+/// `multiple` may have settled the message. Does not block.
 impl Drop for Processing {
     fn drop(&mut self) {
         if let Some(span) = self.close()
@@ -121,13 +121,13 @@ impl Drop for Processing {
     }
 }
 
-/// One word in a process: handlers that query and call nothing lose nothing.
-fn nothing_ran_in_it() {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    if !TOLD.swap(true, Relaxed) {
+/// Notifies once in a process: handlers without queries and calls lose nothing.
+fn notify_of_unused_context() {
+    static NOTIFIED: AtomicBool = AtomicBool::new(false);
+    if !NOTIFIED.swap(true, Relaxed) {
         notify("stream", || {
-            "a message of a consumer used as a stream was handled outside of its span: what its handler queries, calls \
-             and publishes begins traces of its own; use Consumer::run, or .in_context(delivery.context())"
+            "a message of a consumer used as a stream was handled outside of its span: queries, calls and publishes of \
+             its handler begin new traces; use Consumer::run, or .in_context(delivery.context())"
                 .to_owned()
         });
     }

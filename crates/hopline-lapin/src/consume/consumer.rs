@@ -1,4 +1,4 @@
-//! The consumer.
+//! Consumers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,83 +8,114 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use hopline_core::Trust;
 use lapin::ConsumerDelegate;
-use lapin::types::ShortString;
+use lapin::options::BasicConsumeOptions;
+use lapin::types::{FieldTable, ShortString};
 
-use crate::batch::Batch;
+use super::batch::Batch;
+use super::delegate::Delegate;
+use super::delivery::Delivery;
 use crate::channel::Channel;
-use crate::delegate::Delegate;
-use crate::delivery::Delivery;
 
-/// The messages of a queue, as a stream or for a [handler](Consumer::run).
+/// A consumer of a queue: a stream of deliveries, or the input of a [handler](Consumer::run).
 ///
-/// As a stream it gives each message with its process span begun, which ends when the message is settled. Nothing can make
-/// that span current in the body of a loop but the loop itself: run what queries, calls or publishes in
-/// [`Delivery::context`], or its spans begin traces of their own, which one notice reports.
+/// As a stream it yields each message with its process span, which ends when the message is settled. Only code that polls
+/// a future can make a span current in it, so the body of a loop is outside of that span: run queries, calls and
+/// publishes in [`Delivery::context`], or they begin new traces. One notice reports this.
 ///
-/// ```no_run
-/// # async fn ship(_: &hopline_lapin::Delivery) {}
-/// # async fn run(mut consumer: hopline_lapin::Consumer) -> lapin::Result<()> {
+/// The stream ends when the queue or the consumer is gone, after the channel's error if there is one. It skips messages
+/// fetched from a lost connection: they cannot be settled, and are delivered again.
+///
+/// Clones are the same consumer: each message is delivered to one of them.
+///
+/// # Examples
+///
+/// ```
+/// # let broker = hopline_testing::amqp::Broker::start()?;
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # let connection = lapin::Connection::connect(&broker.url(), lapin::ConnectionProperties::default()).await?;
+/// # use hopline_lapin::{ChannelExt, Delivery};
+/// # use lapin::options::{BasicConsumeOptions, ConfirmSelectOptions, QueueDeclareOptions};
+/// # use lapin::types::FieldTable;
+/// # let channel = connection.create_channel().await?.traced();
+/// # channel.confirm_select(ConfirmSelectOptions::default()).await?;
+/// # channel.queue_declare("orders".into(), QueueDeclareOptions::default(), FieldTable::default()).await?;
 /// use futures_util::StreamExt;
 /// use hopline_core::FutureExt;
 /// use lapin::options::BasicAckOptions;
 ///
-/// while let Some(delivery) = consumer.next().await {
-///     let delivery = delivery?;
-///     ship(&delivery).in_context(delivery.context()).await;
-///     delivery.ack(BasicAckOptions::default()).await?;
+/// async fn ship(order: &Delivery) {
+///     assert_eq!(order.body(), b"7");
 /// }
-/// # Ok(())
-/// # }
+///
+/// channel.publish("", "orders", b"7").await?;
+/// let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+/// let mut consumer = channel.basic_consume("orders".into(), "".into(), options, arguments).await?;
+/// while let Some(order) = consumer.next().await {
+///     let order = order?;
+///     ship(&order).in_context(order.context()).await;
+///     assert!(order.ack(BasicAckOptions::default()).await?);
+/// #   break;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// It ends when the queue or the consumer is gone; an error of the channel comes before its end. What was fetched from
-/// a connection that is gone is passed over: it could not be settled, and will be delivered again.
-///
-/// Its clones are the same consumer: each message is delivered to one of them.
 #[derive(Clone, Debug)]
 pub struct Consumer {
     inner: lapin::Consumer,
     pub(crate) channel: Channel,
     queue: Arc<str>,
     pub(crate) no_ack: bool,
-    /// An error or the end that came behind the messages of a batch: lapin gives each once.
+    /// An error or the end that followed the messages of a batch: lapin yields each once.
     held: Option<Option<lapin::Result<Delivery>>>,
 }
 
-impl Consumer {
-    pub(crate) fn new(
-        inner: lapin::Consumer,
-        channel: Channel,
-        queue: &ShortString,
-        no_ack: bool,
-    ) -> Self {
-        Self {
+impl Channel {
+    /// Starts a consumer of a queue. Set [`basic_qos`](Channel::basic_qos) first, or the broker sends the whole queue.
+    ///
+    /// # Errors
+    ///
+    /// Returns lapin's errors.
+    pub async fn basic_consume(
+        &self,
+        queue: ShortString,
+        tag: ShortString,
+        options: BasicConsumeOptions,
+        arguments: FieldTable,
+    ) -> lapin::Result<Consumer> {
+        let inner = self
+            .inner
+            .basic_consume(queue.clone(), tag, options, arguments)
+            .await?;
+        Ok(Consumer {
             inner,
-            channel,
+            channel: self.clone(),
             queue: queue.as_str().into(),
-            no_ack,
+            no_ack: options.no_ack,
             held: None,
-        }
+        })
     }
+}
 
-    /// The tag by which the broker knows it.
+impl Consumer {
+    /// Returns the tag that identifies it on its channel.
     pub fn tag(&self) -> ShortString {
         self.inner.tag()
     }
 
-    /// The queue that it consumes.
+    /// Returns the queue that it consumes.
     pub fn queue(&self) -> ShortString {
         self.inner.queue()
     }
 
-    /// Sets the use of the trace context of its messages; see [`Channel::trust`].
+    /// Sets the use of the trace context of its messages. Defaults to that of its channel; see [`Channel::trust`].
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.channel = self.channel.trust(trust);
         self
     }
 
-    /// Has lapin run this for each message, on its executor and without a limit, as lapin's own: the process span is
+    /// Sets a function that lapin calls for each message, on its executor and without a limit. The process span is
     /// current in it, and ends with it.
     ///
     /// # Examples
@@ -110,34 +141,16 @@ impl Consumer {
         });
     }
 
-    /// The messages in batches, each of what is there and at most so many, at least one.
+    /// Returns a stream of batches. Each has the messages that have arrived: at least one, and up to `max`.
     ///
-    /// An error of the channel comes after the messages that came before it. The channel's prefetch should be as
-    /// many at least: a batch grows no larger than that.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// # async fn store(_: &[hopline_lapin::Delivery]) {}
-    /// # async fn run(consumer: hopline_lapin::Consumer) -> Result<(), lapin::Error> {
-    /// use futures_util::StreamExt;
-    /// use hopline_core::FutureExt;
-    /// use hopline_lapin::Outcome;
-    ///
-    /// let mut batches = consumer.batches(100);
-    /// while let Some(batch) = batches.next().await {
-    ///     let batch = batch?;
-    ///     store(batch.deliveries()).in_span(batch.process_span()).await;
-    ///     batch.settle(Outcome::Ack).await?;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// An error of the channel follows the messages before it. The prefetch limits a batch too, so set it to at least
+    /// `max`. Run the handler [in](hopline_core::FutureExt::in_span) the batch's
+    /// [`process_span`](Batch::process_span); [`Batch`] has an example.
     pub fn batches(mut self, max: usize) -> impl Stream<Item = lapin::Result<Batch>> + Unpin {
         futures_util::stream::poll_fn(move |cx| self.poll_batch(max, cx))
     }
 
-    /// Takes what is there, in one go, so that nothing is lost if nobody polls again.
+    /// Takes all messages that have arrived in one poll, so that none is lost if it is not polled again.
     pub(crate) fn poll_batch(
         &mut self,
         max: usize,
@@ -165,7 +178,7 @@ impl Consumer {
         Poll::Ready(Some(Ok(Batch::new(deliveries, settings))))
     }
 
-    /// The next message, without a span.
+    /// Polls for the next message, without a span.
     pub(crate) fn poll_delivery(
         &mut self,
         cx: &mut Context<'_>,
@@ -176,7 +189,7 @@ impl Consumer {
         loop {
             let item = std::task::ready!(self.inner.poll_next_unpin(cx));
             return Poll::Ready(match item {
-                // its connection is gone: it cannot be settled, and will be delivered again
+                // its connection is lost: it cannot be settled, and is delivered again
                 Some(Ok(delivery)) if !self.no_ack && !delivery.usable() => continue,
                 Some(Ok(delivery)) => {
                     let settings = &self.channel.settings;

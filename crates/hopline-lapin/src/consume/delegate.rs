@@ -1,4 +1,4 @@
-//! Messages that lapin hands to a function.
+//! lapin's consumer delegates, with a process span around each call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use hopline_core::{Context, FutureExt};
 use lapin::ConsumerDelegate;
 use lapin::message::DeliveryResult;
 
-use crate::delivery::Delivery;
-use crate::span::settings::Settings;
+use super::delivery::Delivery;
+use crate::span::Settings;
 
-/// A delegate in the process span of each message.
-pub(crate) struct Delegate<D> {
-    pub(crate) inner: D,
-    pub(crate) queue: Arc<str>,
-    pub(crate) no_ack: bool,
-    pub(crate) settings: Arc<Settings>,
+/// The application's delegate, called in the process span of each message.
+pub(super) struct Delegate<D> {
+    pub(super) inner: D,
+    pub(super) queue: Arc<str>,
+    pub(super) no_ack: bool,
+    pub(super) settings: Arc<Settings>,
 }
 
 impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
@@ -30,7 +30,7 @@ impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
         };
         let span = delivery.process_span();
         let context = span.context();
-        // also what the delegate does before its future is polled
+        // the call itself too, before its future is polled
         let work = context.scope(|| self.inner.on_new_delivery(Ok(Some(delivery.into()))));
         let panicked = Panicked(span.context_ref().clone());
         let work = async move {
@@ -45,7 +45,7 @@ impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
     }
 }
 
-/// Marks the span where the delegate panics: lapin's task ends by it, and the message stays unsettled.
+/// Fails the span if the delegate panics: lapin's task ends, and the message stays unsettled. Does not block.
 struct Panicked(Context);
 
 impl Drop for Panicked {

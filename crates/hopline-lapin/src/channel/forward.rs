@@ -1,4 +1,4 @@
-//! What a traced channel hands to lapin's as it is.
+//! Methods that a traced channel forwards to lapin's unchanged.
 
 use lapin::options::{
     AccessRequestOptions, BasicAckOptions, BasicCancelOptions, BasicNackOptions, BasicQosOptions,
@@ -12,13 +12,13 @@ use lapin::{ChannelStatus, ExchangeKind, Queue};
 
 use crate::channel::Channel;
 
-/// What is forwarded as it is; see lapin.
+/// Methods of lapin's channel, forwarded unchanged.
 impl Channel {
     /// Declares a queue.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn queue_declare(
         &self,
         queue: ShortString,
@@ -32,7 +32,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn queue_bind(
         &self,
         queue: ShortString,
@@ -50,7 +50,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn queue_unbind(
         &self,
         queue: ShortString,
@@ -63,11 +63,11 @@ impl Channel {
             .await
     }
 
-    /// Drops the messages of a queue; gives how many there were.
+    /// Purges a queue. Returns the number of messages it had.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn queue_purge(
         &self,
         queue: ShortString,
@@ -76,11 +76,11 @@ impl Channel {
         self.inner.queue_purge(queue, options).await
     }
 
-    /// Deletes a queue; gives how many messages it had.
+    /// Deletes a queue. Returns the number of messages it had.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn queue_delete(
         &self,
         queue: ShortString,
@@ -93,7 +93,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn exchange_declare(
         &self,
         exchange: ShortString,
@@ -110,7 +110,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn exchange_delete(
         &self,
         exchange: ShortString,
@@ -119,11 +119,11 @@ impl Channel {
         self.inner.exchange_delete(exchange, options).await
     }
 
-    /// Has an exchange pass on to another one what matches.
+    /// Binds an exchange to another one.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn exchange_bind(
         &self,
         destination: ShortString,
@@ -141,7 +141,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn exchange_unbind(
         &self,
         destination: ShortString,
@@ -155,11 +155,11 @@ impl Channel {
             .await
     }
 
-    /// Limits how many messages may be under way.
+    /// Sets the prefetch: the number of messages that may be unacknowledged.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_qos(
         &self,
         prefetch_count: u16,
@@ -168,11 +168,11 @@ impl Channel {
         self.inner.basic_qos(prefetch_count, options).await
     }
 
-    /// Stops a consumer.
+    /// Cancels a consumer.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_cancel(
         &self,
         tag: ShortString,
@@ -181,20 +181,20 @@ impl Channel {
         self.inner.basic_cancel(tag, options).await
     }
 
-    /// Has the broker deliver again what is not settled.
+    /// Makes the broker deliver unacknowledged messages again.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_recover(&self, options: BasicRecoverOptions) -> lapin::Result<()> {
         self.inner.basic_recover(options).await
     }
 
-    /// The same without waiting for its answer.
+    /// As [`basic_recover`](Channel::basic_recover), without waiting for the broker's answer.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_recover_async(
         &self,
         options: BasicRecoverAsyncOptions,
@@ -202,48 +202,48 @@ impl Channel {
         self.inner.basic_recover_async(options).await
     }
 
-    /// Begins transactions: what is published and acknowledged counts from [`tx_commit`](Channel::tx_commit) on. Spans
-    /// end before that.
+    /// Makes the channel transactional: publishes and acknowledgements take effect at [`tx_commit`](Channel::tx_commit).
+    /// Their spans end before that.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn tx_select(&self) -> lapin::Result<()> {
         self.inner.tx_select().await
     }
 
-    /// Commits a transaction.
+    /// Commits the current transaction.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn tx_commit(&self) -> lapin::Result<()> {
         self.inner.tx_commit().await
     }
 
-    /// Drops what a transaction published and acknowledged.
+    /// Rolls back the current transaction.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn tx_rollback(&self) -> lapin::Result<()> {
         self.inner.tx_rollback().await
     }
 
-    /// Has the broker pause or go on with deliveries; gives what it does.
+    /// Pauses or resumes deliveries. Returns true if they are active.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn channel_flow(&self, options: ChannelFlowOptions) -> lapin::Result<bool> {
         self.inner.channel_flow(options).await
     }
 
-    /// Asks for access to a realm, which brokers of AMQP 0-9-1 pass over.
+    /// Requests access to a realm, which AMQP 0-9-1 brokers ignore.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn access_request(
         &self,
         realm: ShortString,
@@ -252,48 +252,48 @@ impl Channel {
         self.inner.access_request(realm, options).await
     }
 
-    /// Has the broker confirm what is published.
+    /// Enables publisher confirms.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn confirm_select(&self, options: ConfirmSelectOptions) -> lapin::Result<()> {
         self.inner.confirm_select(options).await
     }
 
-    /// Acknowledges by delivery tag; [`Delivery::ack`](crate::Delivery::ack) knows its own.
+    /// Acknowledges by delivery tag. [`Delivery::ack`](crate::Delivery::ack) ends the message's span too.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_ack(&self, tag: u64, options: BasicAckOptions) -> lapin::Result<()> {
         self.inner.basic_ack(tag, options).await
     }
 
-    /// Hands back or drops by delivery tag.
+    /// Rejects or requeues by delivery tag, several if `multiple` is set.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_nack(&self, tag: u64, options: BasicNackOptions) -> lapin::Result<()> {
         self.inner.basic_nack(tag, options).await
     }
 
-    /// Hands back or drops one message by delivery tag.
+    /// Rejects or requeues one message by delivery tag.
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn basic_reject(&self, tag: u64, options: BasicRejectOptions) -> lapin::Result<()> {
         self.inner.basic_reject(tag, options).await
     }
 
-    /// The channel's number on its connection.
+    /// Returns the channel's number on its connection.
     pub fn id(&self) -> ChannelId {
         self.inner.id()
     }
 
-    /// The channel's state.
+    /// Returns the channel's state.
     pub fn status(&self) -> &ChannelStatus {
         self.inner.status()
     }
@@ -302,7 +302,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As lapin's own.
+    /// Returns lapin's errors.
     pub async fn close(&self, code: u16, text: ShortString) -> lapin::Result<()> {
         self.inner.close(code, text).await
     }

@@ -1,0 +1,135 @@
+//! Outgoing messages: the publish span, and the headers that carry its context.
+
+use std::time::SystemTime;
+
+use hopline_core::propagation::BAGGAGE;
+use hopline_core::{Extract, Incoming, Inject, Span, SpanContext, SpanKind};
+use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+
+use crate::content::headers::{self, MAX_HEADERS};
+use crate::content::{TableExtractor, TableInjector};
+use crate::error::PublishError;
+use crate::span::{Operation, Settings, Subject};
+
+/// A message whose names have valid lengths.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) exchange: ShortString,
+    pub(crate) key: ShortString,
+    pub(crate) body: &'a [u8],
+    pub(crate) options: BasicPublishOptions,
+    pub(crate) properties: BasicProperties,
+    pub(crate) carry: Carry,
+}
+
+/// The additions of this crate to a message.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Carry {
+    /// The current context, unless the message has one; and a timestamp, if the channel sets it.
+    New,
+    /// The current context, and no timestamp. The span links to that of the first publish, if known.
+    DeadLetter(Option<SpanContext>),
+    /// None: a copy has the context of its original.
+    Copy,
+}
+
+/// Starts the publish span of a message, and completes its properties.
+pub(crate) fn start(
+    settings: &Settings,
+    message: &mut Message<'_>,
+) -> (Span, Result<(), PublishError>) {
+    let given = message.properties.headers().as_ref();
+    let own = match (&message.carry, given) {
+        (Carry::DeadLetter(first), _) => first.clone(),
+        (_, Some(headers)) => {
+            Incoming::extract(&TableExtractor(headers))
+                .without_baggage()
+                .parent
+        }
+        (_, None) => None,
+    };
+    let subject = Subject {
+        operation: Operation::Publish,
+        exchange: message.exchange.as_str(),
+        key: message.key.as_str(),
+        queue: None,
+        links: own.as_slice(),
+        content: Some((&message.properties, message.body)),
+    };
+    let span = subject.start(SpanKind::Producer, settings);
+    let headers = match headers_of(&span, given, &message.carry, own.is_some()) {
+        Ok(headers) => headers,
+        Err(error) => return (span, Err(error)),
+    };
+    let unstamped = settings.timestamps
+        && message.carry == Carry::New
+        && message.properties.timestamp().is_none();
+    if headers.is_some() || unstamped {
+        let mut properties = std::mem::take(&mut message.properties);
+        if let Some(headers) = headers {
+            properties = properties.with_headers(headers);
+        }
+        if unstamped {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            properties = properties.with_timestamp(now.unwrap_or_default().as_secs());
+        }
+        message.properties = properties;
+    }
+    (span, Ok(()))
+}
+
+/// Returns the headers to send, if there are any.
+fn headers_of(
+    span: &Span,
+    given: Option<&FieldTable>,
+    carry: &Carry,
+    has_context: bool,
+) -> Result<Option<FieldTable>, PublishError> {
+    if *carry == Carry::New && given.is_some_and(headers::are_too_deep) {
+        return Err(PublishError::HeadersTooDeep);
+    }
+    let mut headers = match given {
+        Some(given) => headers::without_short_strings(given.clone()),
+        None => FieldTable::default(),
+    };
+    match carry {
+        // a dead letter that is published again has the context of its first publish, and starts another one
+        Carry::New if !has_context || headers::are_of_a_dead_letter(&headers) => {
+            let baggage = given.and_then(baggage_of).filter(|_| !has_context);
+            span.context_ref().inject(&mut TableInjector(&mut headers));
+            join_baggage(&mut headers, baggage);
+        }
+        Carry::DeadLetter(_) => span.context_ref().inject(&mut TableInjector(&mut headers)),
+        Carry::New | Carry::Copy => {}
+    }
+    if headers.inner().is_empty() && given.is_none() {
+        return Ok(None);
+    }
+    if headers::encoded_len(&headers) > MAX_HEADERS {
+        return Err(PublishError::HeadersTooLarge);
+    }
+    Ok(Some(headers))
+}
+
+/// Returns the application's own baggage header.
+fn baggage_of(headers: &FieldTable) -> Option<String> {
+    let mut all: Vec<String> = Vec::new();
+    TableExtractor(headers).each_value(BAGGAGE, &mut |value| {
+        let value = String::from_utf8_lossy(value);
+        all.extend(Some(value.into_owned()).filter(|value| !value.is_empty()));
+    });
+    (!all.is_empty()).then(|| all.join(","))
+}
+
+/// Puts the application's baggage before that of the context, so that its member wins where both have one.
+fn join_baggage(headers: &mut FieldTable, own: Option<String>) {
+    let Some(mut own) = own else { return };
+    if let Some(current) = baggage_of(headers).filter(|current| *current != own) {
+        own.push(',');
+        own.push_str(&current);
+    }
+    TableInjector(headers).remove(BAGGAGE);
+    headers.insert(BAGGAGE.into(), AMQPValue::LongString(own.into()));
+}

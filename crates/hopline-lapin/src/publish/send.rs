@@ -1,0 +1,109 @@
+//! The publish that awaits the broker's answer, through recoveries if wanted.
+
+use lapin::{BasicProperties, Confirmation};
+
+use super::message::{Message, start};
+use crate::channel::Channel;
+use crate::error::PublishError;
+use crate::returns::ConfirmGuard;
+use crate::span::InFlight;
+
+/// Most publishes of one message after a lost connection: the message may be the reason why the broker closes it.
+const MAX_RESENDS: u32 = 16;
+
+/// A message whose frames are written.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// The channel has no confirms.
+    Unconfirmed,
+    Confirming(ConfirmGuard),
+}
+
+/// Writes the frames of a message.
+pub(super) async fn write(channel: &Channel, message: Message<'_>) -> lapin::Result<Written> {
+    let Message {
+        exchange,
+        key,
+        body,
+        options,
+        properties,
+        ..
+    } = message;
+    if channel.inner.status().confirm() {
+        let guard = channel
+            .returns
+            .publish(exchange, key, options, body, properties);
+        guard.written().await?;
+        return Ok(Written::Confirming(guard));
+    }
+    channel
+        .inner
+        .basic_publish(exchange, key, options, body, properties)
+        .await?;
+    Ok(Written::Unconfirmed)
+}
+
+/// Publishes a message and awaits the broker's answer; the span lasts for all of it.
+pub(crate) async fn publish(
+    channel: &Channel,
+    mut message: Message<'_>,
+    resend: bool,
+) -> Result<Confirmation, PublishError> {
+    let (span, started) = start(&channel.settings, &mut message);
+    let in_flight = InFlight::new(span);
+    if let Err(error) = started {
+        return in_flight.ended(Err(error), PublishError::error_type);
+    }
+    let mut resent = 0_u32;
+    let result = loop {
+        // a message that is published once needs no copy
+        let copy = (resend && resent < MAX_RESENDS).then(|| message.copy());
+        let answered = channel.recovery.over(answer(channel, message)).await;
+        let error = match answered.and_then(|answer| answer) {
+            Err(PublishError::Lapin(error)) => error,
+            other => break other,
+        };
+        let Some(copy) = copy else {
+            break Err(error.into());
+        };
+        message = copy;
+        if let Err(error) = channel.recovery.wait(&channel.inner, error).await {
+            break Err(error);
+        }
+        resent += 1;
+        let span = in_flight.context();
+        span.set("hopline.messaging.resend_count", resent);
+    };
+    in_flight.ended(result, PublishError::error_type)
+}
+
+async fn answer(channel: &Channel, message: Message<'_>) -> Result<Confirmation, PublishError> {
+    let confirmation = match write(channel, message).await? {
+        Written::Unconfirmed => Confirmation::NotRequested,
+        Written::Confirming(guard) => guard.answer().await?,
+    };
+    match confirmation {
+        Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) => {
+            Err(PublishError::Unroutable {
+                code: message.reply_code,
+                text: message.reply_text.to_string(),
+                body: message.delivery.data,
+            })
+        }
+        Confirmation::Nack(None) => Err(PublishError::Nacked),
+        other => Ok(other),
+    }
+}
+
+impl Message<'_> {
+    fn copy(&self) -> Self {
+        Self {
+            exchange: self.exchange.clone(),
+            key: self.key.clone(),
+            body: self.body,
+            options: self.options,
+            properties: BasicProperties::clone(&self.properties),
+            carry: self.carry.clone(),
+        }
+    }
+}

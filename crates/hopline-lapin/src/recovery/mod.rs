@@ -1,0 +1,127 @@
+//! Bounded waits for lapin's recovery of a lost connection.
+//!
+//! Publishing, the runner and requests wait here. Time limits need tokio's clock: without it each wait lasts as long as
+//! lapin's own.
+
+mod waiters;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use lapin::ChannelStatus;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::error::PublishError;
+pub(crate) use waiters::Waiter;
+use waiters::Waiters;
+
+/// Default limit: longer than a broker's restart and lapin's first attempts.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
+/// Interval of checks whether lapin gave up, for which it has no event.
+const GIVEN_UP_EVERY: Duration = Duration::from_millis(200);
+/// Checks of a channel's state within its limit.
+const CHECKS: u32 = 8;
+/// Shortest interval of those checks.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The limit of waits for a channel's recovery. Clones share one timer.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovery {
+    status: ChannelStatus,
+    limit: Duration,
+    waiters: Waiters,
+}
+
+impl Recovery {
+    pub(crate) fn new(channel: &lapin::Channel) -> Self {
+        Self {
+            status: channel.status().clone(),
+            limit: DEFAULT_LIMIT,
+            waiters: Waiters::default(),
+        }
+    }
+
+    pub(crate) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    /// Awaits `work`.
+    ///
+    /// # Errors
+    ///
+    /// The channel had no connection for longer than the limit.
+    pub(crate) async fn over<T>(&self, work: impl Future<Output = T>) -> Result<T, PublishError> {
+        let mut work = pin!(work);
+        let mut waiter = Waiter::new(self);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => waiter.poll_overdue(cx).map(Err),
+        })
+        .await
+    }
+
+    /// Ready when lapin has recovered `channel`.
+    ///
+    /// # Errors
+    ///
+    /// `error` itself if it cannot be recovered from, or lapin gave up; [`PublishError::NotRecovered`] after the limit.
+    pub(crate) async fn wait(
+        &self,
+        channel: &lapin::Channel,
+        error: lapin::Error,
+    ) -> Result<(), PublishError> {
+        let recovered = channel.wait_for_recovery(error.clone());
+        if Handle::try_current().is_err() {
+            return Ok(recovered.await?);
+        }
+        let given_up = async {
+            while self.status.reconnecting() || self.status.connected() {
+                tokio::time::sleep(GIVEN_UP_EVERY).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            recovered = recovered => Ok(recovered?),
+            () = given_up => Err(error.into()),
+            overdue = self.overdue() => Err(overdue),
+        }
+    }
+
+    /// Ready once the channel had no connection for longer than the limit; never without tokio.
+    ///
+    /// lapin may be stuck then: it does not retry in each case when a connection breaks during a write or a reconnect.
+    pub(crate) async fn overdue(&self) -> PublishError {
+        if Handle::try_current().is_err() {
+            return std::future::pending().await;
+        }
+        let interval = check_interval(self.limit);
+        let mut since = Instant::now();
+        loop {
+            if !self.status.reconnecting() {
+                since = Instant::now();
+            } else if since.elapsed() >= self.limit {
+                return PublishError::NotRecovered(self.limit);
+            }
+            tokio::time::sleep(interval).await;
+        }
+    }
+}
+
+fn check_interval(limit: Duration) -> Duration {
+    (limit / CHECKS).max(MIN_INTERVAL)
+}
+
+/// Returns an error if there is no tokio runtime, whose tasks and clock `what` needs.
+pub(crate) fn needs_tokio(what: &str) -> lapin::Result<()> {
+    if Handle::try_current().is_ok() {
+        return Ok(());
+    }
+    let text = format!(
+        "{what} needs a tokio runtime, and there is none here: call it from one, or use the consumer as a stream"
+    );
+    Err(io::Error::new(io::ErrorKind::Unsupported, text).into())
+}

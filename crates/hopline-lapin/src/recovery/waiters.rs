@@ -1,0 +1,134 @@
+//! One timer for all futures that wait on a channel: a timer for each publish would cost as much as the publish.
+
+use std::borrow::Borrow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use lapin::ChannelStatus;
+use tokio::runtime::Handle;
+
+use super::{Recovery, check_interval};
+use crate::error::PublishError;
+
+/// The futures that wait on a channel. lapin completes those of a lost connection when it has another one, and may be
+/// stuck before that, so a timer wakes them to look at the limit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiters(
+    // A plain lock, held to put a waker in or out.
+    Arc<Mutex<Registry>>,
+);
+
+#[derive(Debug, Default)]
+struct Registry {
+    /// Wakers by slot. Bounded by the futures that wait at a time; a free slot is used again, without allocating.
+    wakers: Vec<Option<Waker>>,
+    free: Vec<usize>,
+    /// The timer task runs.
+    timed: bool,
+    /// The time of the first check that found no connection.
+    lost: Option<Instant>,
+}
+
+impl Waiters {
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.0)
+    }
+}
+
+fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A future's slot among the waiters, from its first pending poll until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiter<R: Borrow<Recovery>> {
+    recovery: R,
+    slot: Option<usize>,
+}
+
+impl<R: Borrow<Recovery>> Waiter<R> {
+    pub(crate) fn new(recovery: R) -> Self {
+        Self {
+            recovery,
+            slot: None,
+        }
+    }
+
+    /// Ready after the limit; else registers the waker for the next check.
+    pub(crate) fn poll_overdue(&mut self, cx: &Context<'_>) -> Poll<PublishError> {
+        let recovery = self.recovery.borrow();
+        let mut registry = recovery.waiters.lock();
+        let lost = registry.lost;
+        let overdue = lost.is_some_and(|since| since.elapsed() >= recovery.limit);
+        // checked again: `lost` is as old as the last check
+        if overdue && recovery.status.reconnecting() {
+            return Poll::Ready(PublishError::NotRecovered(recovery.limit));
+        }
+        let slot = *self.slot.get_or_insert_with(|| {
+            registry.free.pop().unwrap_or_else(|| {
+                registry.wakers.push(None);
+                registry.wakers.len() - 1
+            })
+        });
+        match &mut registry.wakers[slot] {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        if !registry.timed
+            && let Ok(runtime) = Handle::try_current()
+        {
+            registry.timed = true;
+            let timed = Timed(Arc::downgrade(&recovery.waiters.0));
+            let interval = check_interval(recovery.limit);
+            // one task for a channel, which ends when nothing waits; it holds no handle of the channel
+            runtime.spawn(check(timed, recovery.status.clone(), interval));
+        }
+        Poll::Pending
+    }
+}
+
+/// Frees the slot. Does not block: the lock is held to take the waker out.
+impl<R: Borrow<Recovery>> Drop for Waiter<R> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            let mut registry = self.recovery.borrow().waiters.lock();
+            registry.wakers[slot] = None;
+            registry.free.push(slot);
+        }
+    }
+}
+
+async fn check(timed: Timed, status: ChannelStatus, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(registry) = timed.0.upgrade() else {
+            return;
+        };
+        let mut registry = lock(&registry);
+        if registry.free.len() == registry.wakers.len() {
+            return;
+        }
+        if status.reconnecting() {
+            registry.lost.get_or_insert_with(Instant::now);
+            let wakers: Vec<Waker> = registry.wakers.iter().flatten().cloned().collect();
+            drop(registry);
+            wakers.into_iter().for_each(Waker::wake);
+        } else {
+            registry.lost = None;
+        }
+    }
+}
+
+/// Marks the timer task as running, until it or its runtime ends: then the next wait starts another one.
+struct Timed(Weak<Mutex<Registry>>);
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        if let Some(registry) = self.0.upgrade() {
+            let mut registry = lock(&registry);
+            registry.timed = false;
+            registry.lost = None;
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Correlation ids.
+
+use std::sync::{Mutex, PoisonError};
+
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng};
+
+/// A generator of ids of 128 random bits, which cannot be predicted from earlier ones.
+#[derive(Debug)]
+pub(super) struct Ids(
+    // A plain lock, held for two numbers.
+    Mutex<StdRng>,
+);
+
+impl Ids {
+    pub(super) fn new() -> lapin::Result<Self> {
+        let random = StdRng::try_from_rng(&mut SysRng).map_err(std::io::Error::other)?;
+        Ok(Self(Mutex::new(random)))
+    }
+
+    pub(super) fn next(&self) -> String {
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{:016x}{:016x}", random.next_u64(), random.next_u64())
+    }
+}

@@ -1,0 +1,80 @@
+//! The input of handlers: a message or a batch.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hopline_core::Span;
+use tower_service::Service;
+
+use crate::consume::{Arrival, Batch, Delivery};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A message or a batch, which its handler may take apart.
+pub(super) trait Job: Send + 'static {
+    fn process_span(&self) -> Span;
+    /// Returns what settling needs; with a copy of the message if it may be published again.
+    fn kept(&self, copy: bool) -> Kept;
+}
+
+/// The part of a job that is settled after its handler.
+pub(super) enum Kept {
+    Message(Arc<Arrival>, Option<Box<Delivery>>),
+    Batch(Batch),
+}
+
+impl Kept {
+    pub(super) fn each(&self) -> impl Iterator<Item = (&Arrival, Option<&Delivery>)> {
+        let (one, all) = match self {
+            Self::Message(arrival, copy) => (Some((&**arrival, copy.as_deref())), None),
+            Self::Batch(batch) => (None, Some(batch.deliveries())),
+        };
+        let all = all.into_iter().flatten();
+        one.into_iter()
+            .chain(all.map(|one| (&*one.arrival, Some(one))))
+    }
+}
+
+impl Job for Delivery {
+    fn process_span(&self) -> Span {
+        Self::process_span(self)
+    }
+
+    fn kept(&self, copy: bool) -> Kept {
+        let message = copy.then(|| Box::new(self.clone()));
+        Kept::Message(Arc::clone(&self.arrival), message)
+    }
+}
+
+impl Job for Batch {
+    fn process_span(&self) -> Span {
+        Self::process_span(self)
+    }
+
+    fn kept(&self, _: bool) -> Kept {
+        Kept::Batch(self.clone())
+    }
+}
+
+/// An async function as a tower service.
+#[derive(Clone)]
+pub(super) struct HandlerFn<F>(pub(super) F);
+
+impl<J, F, Fut, R, E> Service<J> for HandlerFn<F>
+where
+    F: FnMut(J) -> Fut,
+    Fut: Future<Output = Result<R, E>>,
+{
+    type Response = R;
+    type Error = E;
+    type Future = Fut;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, job: J) -> Fut {
+        (self.0)(job)
+    }
+}

@@ -1,0 +1,45 @@
+//! Messaging operations, as the semantic conventions name them.
+
+/// An operation that has a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Publish,
+    PublishBatch,
+    Request,
+    Receive,
+    Process,
+    ProcessBatch,
+}
+
+impl Operation {
+    /// The span's name, unless names are those of the conventions.
+    pub(crate) fn own_name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish.message",
+            Self::PublishBatch => "publish.batch",
+            Self::Request => "request.message",
+            Self::Receive => "receive.message",
+            Self::Process => "process.message",
+            Self::ProcessBatch => "process.batch",
+        }
+    }
+
+    /// `messaging.operation.name`.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Publish | Self::PublishBatch => "publish",
+            Self::Request => "request",
+            Self::Receive => "receive",
+            Self::Process | Self::ProcessBatch => "process",
+        }
+    }
+
+    /// `messaging.operation.type`, which has a fixed set of values.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Publish | Self::PublishBatch | Self::Request => "send",
+            Self::Receive => "receive",
+            Self::Process | Self::ProcessBatch => "process",
+        }
+    }
+}
