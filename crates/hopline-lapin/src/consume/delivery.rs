@@ -157,11 +157,18 @@ impl Delivery {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::{Context, Tracer};
+    /// use hopline_core::FutureExt;
     /// use hopline_lapin::Delivery;
     ///
+    /// async fn ship(order: &Delivery) -> usize {
+    ///     order.body().len()
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
     /// let order = Delivery::mock(1, "".into(), "orders".into(), false, b"7".to_vec());
-    /// assert_eq!(order.context().trace_id(), order.context().trace_id());
+    /// assert_eq!(ship(&order).in_context(order.context()).await, 1);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn context(&self) -> Context {
         self.arrival.processing.context(|| self.start())
@@ -256,7 +263,7 @@ impl Delivery {
         let properties = &self.properties;
         span.set_all(|| {
             [
-                attr(semconv::MESSAGING_DESTINATION_NAME, from.as_str()),
+                attr(semconv::MESSAGING_DESTINATION_NAME, &*from),
                 attr("messaging.rabbitmq.destination.routing_key", key),
                 attr("messaging.message.id", message_id(properties)),
                 attr(

@@ -79,6 +79,18 @@ impl Inject for TableInjector<'_> {
     }
 }
 
+/// Writes into a new table, which has no header to replace.
+pub(crate) struct NewTable<'a>(pub(crate) &'a mut FieldTable);
+
+impl Inject for NewTable<'_> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.0
+            .insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+
+    fn remove(&mut self, _: &'static str) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

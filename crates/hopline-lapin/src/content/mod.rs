@@ -7,4 +7,5 @@ pub(crate) mod headers;
 pub(crate) mod properties;
 pub(crate) mod republish;
 
+pub(crate) use carrier::NewTable;
 pub use carrier::{TableExtractor, TableInjector};

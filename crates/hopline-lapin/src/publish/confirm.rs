@@ -9,7 +9,6 @@ use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation, ErrorKind};
 
 use super::message::{Carry, Message, start};
-use super::send::{Written, write};
 use crate::channel::Channel;
 use crate::content::republish;
 use crate::error::{PublishError, error_type};
@@ -109,7 +108,7 @@ impl Channel {
         properties: BasicProperties,
     ) -> lapin::Result<PublisherConfirm> {
         let without_headers = properties.headers().is_none();
-        let mut message = Message {
+        let message = Message {
             exchange,
             key: routing_key,
             body: payload,
@@ -117,19 +116,39 @@ impl Channel {
             properties,
             carry: Carry::New,
         };
-        let (span, started) = start(&self.settings, &mut message);
+        let (span, added) = start(&self.settings, &message);
         let span = InFlight::new(span);
-        if let Err(error) = started {
-            return Ok(span.ended(Err(error), PublishError::error_type)?);
-        }
-        let written = self.recovery.over(write(self, message)).await;
+        let added = match added {
+            Ok(added) => added,
+            Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
+        };
+        let Message {
+            exchange,
+            key,
+            properties,
+            ..
+        } = message;
+        let properties = added.to(properties);
+        let written = if self.inner.status().confirm() {
+            let guard = self
+                .returns
+                .publish(exchange, key, options, payload, properties);
+            let written = self.recovery.over(guard.written()).await;
+            written.map(|written| written.map(|()| Some(guard)))
+        } else {
+            let publish = self
+                .inner
+                .basic_publish(exchange, key, options, payload, properties);
+            let written = self.recovery.over(publish).await;
+            written.map(|written| written.map(|_| None))
+        };
         let state = match written.and_then(|written| Ok(written?)) {
             Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
-            Ok(Written::Unconfirmed) => {
+            Ok(None) => {
                 span.done();
                 State::NotRequested
             }
-            Ok(Written::Confirming(guard)) => State::Waiting(Waiting {
+            Ok(Some(guard)) => State::Waiting(Waiting {
                 guard,
                 waiter: Waiter::new(self.recovery.clone()),
                 span,

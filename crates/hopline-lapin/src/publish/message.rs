@@ -9,7 +9,7 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::content::headers::{self, MAX_HEADERS};
-use crate::content::{TableExtractor, TableInjector};
+use crate::content::{NewTable, TableExtractor, TableInjector};
 use crate::error::PublishError;
 use crate::span::{Operation, Settings, Subject};
 
@@ -35,18 +35,37 @@ pub(crate) enum Carry {
     Copy,
 }
 
-/// Starts the publish span of a message, and completes its properties.
+/// The properties that this crate adds to a message.
+#[derive(Debug)]
+pub(crate) struct Added {
+    headers: Option<FieldTable>,
+    timestamp: Option<u64>,
+}
+
+impl Added {
+    /// Returns the properties to send. By value, since each copy of them costs as much as an attribute.
+    pub(crate) fn to(self, mut properties: BasicProperties) -> BasicProperties {
+        if let Some(timestamp) = self.timestamp {
+            properties = properties.with_timestamp(timestamp);
+        }
+        match self.headers {
+            Some(headers) => properties.with_headers(headers),
+            None => properties,
+        }
+    }
+}
+
+/// Starts the publish span of a message.
 pub(crate) fn start(
     settings: &Settings,
-    message: &mut Message<'_>,
-) -> (Span, Result<(), PublishError>) {
+    message: &Message<'_>,
+) -> (Span, Result<Added, PublishError>) {
     let given = message.properties.headers().as_ref();
     let own = match (&message.carry, given) {
         (Carry::DeadLetter(first), _) => first.clone(),
         (_, Some(headers)) => {
-            Incoming::extract(&TableExtractor(headers))
-                .without_baggage()
-                .parent
+            let incoming = Incoming::extract(&TableExtractor(headers));
+            incoming.without_baggage().parent
         }
         (_, None) => None,
     };
@@ -59,58 +78,53 @@ pub(crate) fn start(
         content: Some((&message.properties, message.body)),
     };
     let span = subject.start(SpanKind::Producer, settings);
-    let headers = match headers_of(&span, given, &message.carry, own.is_some()) {
-        Ok(headers) => headers,
-        Err(error) => return (span, Err(error)),
+    let headers = match given {
+        None if message.carry != Carry::Copy => Ok(context_of(&span)),
+        None => Ok(None),
+        Some(given) => headers_of(&span, given, &message.carry, own.is_some()).map(Some),
     };
     let unstamped = settings.timestamps
         && message.carry == Carry::New
         && message.properties.timestamp().is_none();
-    if headers.is_some() || unstamped {
-        let mut properties = std::mem::take(&mut message.properties);
-        if let Some(headers) = headers {
-            properties = properties.with_headers(headers);
-        }
-        if unstamped {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            properties = properties.with_timestamp(now.unwrap_or_default().as_secs());
-        }
-        message.properties = properties;
-    }
-    (span, Ok(()))
+    let timestamp = unstamped.then(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.unwrap_or_default().as_secs()
+    });
+    (span, headers.map(|headers| Added { headers, timestamp }))
 }
 
-/// Returns the headers to send, if there are any.
+/// Returns the headers of a message that has none of its own: its length needs no check.
+fn context_of(span: &Span) -> Option<FieldTable> {
+    let mut headers = FieldTable::default();
+    span.context_ref().inject(&mut NewTable(&mut headers));
+    (!headers.inner().is_empty()).then_some(headers)
+}
+
+/// Adds the context to the application's headers.
 fn headers_of(
     span: &Span,
-    given: Option<&FieldTable>,
+    given: &FieldTable,
     carry: &Carry,
     has_context: bool,
-) -> Result<Option<FieldTable>, PublishError> {
-    if *carry == Carry::New && given.is_some_and(headers::are_too_deep) {
+) -> Result<FieldTable, PublishError> {
+    if *carry == Carry::New && headers::are_too_deep(given) {
         return Err(PublishError::HeadersTooDeep);
     }
-    let mut headers = match given {
-        Some(given) => headers::without_short_strings(given.clone()),
-        None => FieldTable::default(),
-    };
+    let mut headers = headers::without_short_strings(given.clone());
     match carry {
         // a dead letter that is published again has the context of its first publish, and starts another one
         Carry::New if !has_context || headers::are_of_a_dead_letter(&headers) => {
-            let baggage = given.and_then(baggage_of).filter(|_| !has_context);
+            let baggage = baggage_of(given).filter(|_| !has_context);
             span.context_ref().inject(&mut TableInjector(&mut headers));
             join_baggage(&mut headers, baggage);
         }
         Carry::DeadLetter(_) => span.context_ref().inject(&mut TableInjector(&mut headers)),
         Carry::New | Carry::Copy => {}
     }
-    if headers.inner().is_empty() && given.is_none() {
-        return Ok(None);
-    }
     if headers::encoded_len(&headers) > MAX_HEADERS {
         return Err(PublishError::HeadersTooLarge);
     }
-    Ok(Some(headers))
+    Ok(headers)
 }
 
 /// Returns the application's own baggage header.

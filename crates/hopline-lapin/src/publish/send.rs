@@ -5,43 +5,10 @@ use lapin::{BasicProperties, Confirmation};
 use super::message::{Message, start};
 use crate::channel::Channel;
 use crate::error::PublishError;
-use crate::returns::ConfirmGuard;
 use crate::span::InFlight;
 
 /// Most publishes of one message after a lost connection: the message may be the reason why the broker closes it.
 const MAX_RESENDS: u32 = 16;
-
-/// A message whose frames are written.
-#[derive(Debug)]
-pub(super) enum Written {
-    /// The channel has no confirms.
-    Unconfirmed,
-    Confirming(ConfirmGuard),
-}
-
-/// Writes the frames of a message.
-pub(super) async fn write(channel: &Channel, message: Message<'_>) -> lapin::Result<Written> {
-    let Message {
-        exchange,
-        key,
-        body,
-        options,
-        properties,
-        ..
-    } = message;
-    if channel.inner.status().confirm() {
-        let guard = channel
-            .returns
-            .publish(exchange, key, options, body, properties);
-        guard.written().await?;
-        return Ok(Written::Confirming(guard));
-    }
-    channel
-        .inner
-        .basic_publish(exchange, key, options, body, properties)
-        .await?;
-    Ok(Written::Unconfirmed)
-}
 
 /// Publishes a message and awaits the broker's answer; the span lasts for all of it.
 pub(crate) async fn publish(
@@ -49,10 +16,11 @@ pub(crate) async fn publish(
     mut message: Message<'_>,
     resend: bool,
 ) -> Result<Confirmation, PublishError> {
-    let (span, started) = start(&channel.settings, &mut message);
+    let (span, added) = start(&channel.settings, &message);
     let in_flight = InFlight::new(span);
-    if let Err(error) = started {
-        return in_flight.ended(Err(error), PublishError::error_type);
+    match added {
+        Ok(added) => message.properties = added.to(message.properties),
+        Err(error) => return in_flight.ended(Err(error), PublishError::error_type),
     }
     let mut resent = 0_u32;
     let result = loop {
@@ -78,9 +46,26 @@ pub(crate) async fn publish(
 }
 
 async fn answer(channel: &Channel, message: Message<'_>) -> Result<Confirmation, PublishError> {
-    let confirmation = match write(channel, message).await? {
-        Written::Unconfirmed => Confirmation::NotRequested,
-        Written::Confirming(guard) => guard.answer().await?,
+    let Message {
+        exchange,
+        key,
+        body,
+        options,
+        properties,
+        ..
+    } = message;
+    let confirmation = if channel.inner.status().confirm() {
+        let guard = channel
+            .returns
+            .publish(exchange, key, options, body, properties);
+        guard.written().await?;
+        guard.answer().await?
+    } else {
+        let publish = channel
+            .inner
+            .basic_publish(exchange, key, options, body, properties);
+        publish.await?;
+        Confirmation::NotRequested
     };
     match confirmation {
         Confirmation::Ack(Some(message)) | Confirmation::Nack(Some(message)) => {

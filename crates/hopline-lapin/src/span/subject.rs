@@ -6,7 +6,7 @@ use hopline_core::{
 };
 use lapin::BasicProperties;
 
-use super::destination::{Destination, is_generated};
+use super::destination::{Destination, for_span_name, is_generated};
 use super::operation::Operation;
 use super::settings::Settings;
 use crate::content::properties::{conversation_id, message_id};
@@ -64,16 +64,14 @@ impl Subject<'_> {
         let to = Destination::new(exchange, key, queue);
         let to_name = match settings.names {
             SpanNames::Hopline => None,
-            _ => Some(to.for_span_name()),
+            _ => Some(for_span_name(&to)),
         };
         let builder = match &to_name {
             None => SpanBuilder::new(operation.own_name()),
             Some(None) => SpanBuilder::new(operation.label()),
-            Some(Some(name)) => {
-                SpanBuilder::new(Name::dynamic(name.as_str())).prefix(operation.label())
-            }
+            Some(Some(name)) => SpanBuilder::new(Name::dynamic(name)).prefix(operation.label()),
         };
-        let to = to.as_str();
+        let to = &*to;
         // in one go: attributes of a second call would be appended under a second lock
         let attrs = || {
             let generated = is_generated(queue.unwrap_or(key)).then_some(true);

@@ -14,7 +14,7 @@ use lapin::options::*;
 use lapin::types::{AMQPValue, DecimalValue, FieldTable};
 use lapin::{BasicProperties, Confirmation};
 
-use crate::support::{self, *};
+use crate::support::*;
 
 const NOWHERE: &str = "nowhere-at-all";
 

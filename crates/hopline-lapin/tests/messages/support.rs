@@ -102,8 +102,8 @@ impl Setup {
 
     pub(crate) async fn declare_as(&self, name: &str, mut arguments: FieldTable) {
         let quorum = self.queue_type == QueueType::Quorum;
-        let name = if quorum { "quorum" } else { "classic" };
-        arguments.insert("x-queue-type".into(), text(name));
+        let queue_type = if quorum { "quorum" } else { "classic" };
+        arguments.insert("x-queue-type".into(), text(queue_type));
         let options = QueueDeclareOptions {
             durable: quorum,
             ..QueueDeclareOptions::default()
