@@ -1,4 +1,4 @@
-//! A plain client follows redirects unseen, so lists of hosts would not hold; `builder()` has them.
+//! A plain client follows redirects unseen, so lists of hosts would not hold; `ClientBuilder` has them.
 //! error: no method named `no_headers_to` found for struct `TraceMiddleware`
 //! error: no method named `baggage_to` found for struct `TraceMiddleware`
 

@@ -3,5 +3,5 @@
 //! error: `hopline::reqwest::redirect::Policy` is defined in crate `hopline_reqwest`
 
 fn main() {
-    hopline::reqwest::builder().redirect(reqwest::redirect::Policy::none());
+    hopline::reqwest::ClientBuilder::new().redirect(reqwest::redirect::Policy::none());
 }

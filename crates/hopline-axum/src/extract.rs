@@ -1,4 +1,4 @@
-//! What handlers take.
+//! Extractors for handlers: the request's context and its span.
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -10,37 +10,66 @@ use http::request::Parts;
 
 use crate::layer::matched_path;
 
-/// The request's context, to hand on: to a task, a thread, a client of one's own.
+/// Extracts the request's context, to pass it to a task, a thread or another client.
 ///
-/// Without a layer it is empty; taking it never fails.
+/// Never rejects a request. Without a layer the context is empty.
 ///
 /// # Examples
 ///
 /// ```
-/// use hopline_axum::TraceContext;
-/// use hopline_core::FutureExt;
+/// use axum::{Router, routing::post};
+/// use hopline_axum::{TraceContext, TraceLayer};
+/// use hopline_core::{FutureExt, span};
 ///
-/// async fn handle(TraceContext(context): TraceContext) {
-///     tokio::spawn(async { /* … */ }.in_context(context));
+/// async fn order(TraceContext(context): TraceContext) {
+///     let mail = async { span("mail.send").end() };
+///     tokio::spawn(mail.in_context(context)).await.unwrap();
 /// }
-/// # fn is<T>(_: impl axum::handler::Handler<T, ()>) {} is(handle);
+///
+/// let layer = TraceLayer::new();
+/// # let (tracer, spans) = hopline_testing::tracer("orders");
+/// # let layer = layer.tracer(tracer);
+/// let app: Router = Router::new().route("/orders", post(order)).layer(layer);
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// #     let request = http::Request::post("/orders").body(axum::body::Body::empty()).unwrap();
+/// #     tower::ServiceExt::oneshot(app, request).await.unwrap();
+/// # });
+/// # hopline_testing::assert_tree(&spans.all(), "POST /orders ▸ orders  200\n└─ mail.send");
 /// ```
+///
+/// ```text
+/// POST /orders ▸ orders  200
+/// └─ mail.send
+/// ```
+// exhaustive: an extractor is destructured in the handler's signature
 #[derive(Clone, Debug)]
 pub struct TraceContext(pub Context);
 
-/// The request's span, to add to. Derefs to [`Context`], whose methods act on it.
+/// Extracts the request's span, to add attributes and outcomes to it. Dereferences to [`Context`], whose methods change
+/// the span.
 ///
-/// Without a layer they do nothing; taking it never fails.
+/// Never rejects a request. Without a layer its methods have no effect.
 ///
 /// # Examples
 ///
 /// ```
-/// use hopline_axum::CurrentSpan;
+/// use axum::{Router, routing::get};
+/// use hopline_axum::{CurrentSpan, TraceLayer};
 ///
-/// async fn handle(span: CurrentSpan) {
-///     span.set("enduser.tier", "gold");
+/// async fn order(span: CurrentSpan) {
+///     span.set("user.tier", "gold");
 /// }
-/// # fn is<T>(_: impl axum::handler::Handler<T, ()>) {} is(handle);
+///
+/// let layer = TraceLayer::new();
+/// # let (tracer, spans) = hopline_testing::tracer("orders");
+/// # let layer = layer.tracer(tracer);
+/// let app: Router = Router::new().route("/order", get(order)).layer(layer);
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// #     let request = http::Request::get("/order").body(axum::body::Body::empty()).unwrap();
+/// #     tower::ServiceExt::oneshot(app, request).await.unwrap();
+/// # });
+/// // after GET /order
+/// spans.one("GET /order").attribute("user.tier", "gold");
 /// ```
 #[derive(Clone, Debug)]
 pub struct CurrentSpan(Context);
@@ -69,7 +98,7 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentSpan {
     }
 }
 
-/// A handler knows its route, so a layer that does not learns it here.
+/// Returns the context, and passes the handler's route to a layer outside that could not see it.
 fn current(parts: &Parts) -> Context {
     if let Some(route) = matched_path(&parts.extensions) {
         RouteCell::fill(&parts.extensions, route);

@@ -1,19 +1,16 @@
 //! Distributed tracing for axum: one root span per request, named by its route.
 //!
+//! # Examples
+//!
+//! One layer on the router:
+//!
 //! ```
 //! use axum::{Router, extract::Path, routing::get};
-//! use hopline_axum::CurrentSpan;
 //!
-//! async fn order(Path(id): Path<u64>, span: CurrentSpan) -> String {
-//!     span.set("order.id", id); // an attribute of the request's span
-//!     hopline_core::span("db.query").end(); // whatever is done inside is a child of it
-//!     format!("order {id}")
-//! }
-//!
-//! let layer = hopline_axum::TraceLayer::public(); // strangers call: their trace headers are not trusted
+//! let layer = hopline_axum::TraceLayer::public(); // the callers are strangers: their trace headers are not trusted
 //! # let (tracer, spans) = hopline_testing::tracer("orders");
 //! # let layer = layer.tracer(tracer);
-//! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(layer);
+//! let app: Router = Router::new().route("/orders/{id}", get(|| async { "order" })).layer(layer);
 //! # async fn run(app: Router) -> std::io::Result<()> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //! axum::serve(listener, app).await
@@ -24,9 +21,37 @@
 //! #     tokio::spawn(async move { axum::serve(listener, app).await });
 //! #     let client = reqwest::Client::builder().no_proxy().build().unwrap();
 //! #     client.get(url).send().await.unwrap();
-//! #     hopline_testing::assert_tree(&spans.wait(2).await, "GET /orders/{id} ▸ orders  200\n└─ db.query");
-//! #     spans.one("GET /orders/{id}").attribute("order.id", 7);
+//! #     hopline_testing::assert_tree(&spans.wait(1).await, "GET /orders/{id} ▸ orders  200");
 //! # });
+//! ```
+//!
+//! ```text
+//! GET /orders/{id} ▸ orders  200
+//! ```
+//!
+//! Child spans, and attributes of the request's span:
+//!
+//! ```
+//! use axum::{Router, extract::Path, routing::get};
+//! use hopline_axum::{CurrentSpan, TraceLayer};
+//!
+//! async fn order(Path(id): Path<u64>, span: CurrentSpan) -> String {
+//!     span.set("order.id", id);
+//!     hopline_core::span("db.query").end();
+//!     format!("order {id}")
+//! }
+//!
+//! let layer = TraceLayer::new(); // behind the edge: the callers are services of ours
+//! # let (tracer, spans) = hopline_testing::tracer("orders");
+//! # let layer = layer.tracer(tracer);
+//! let app: Router = Router::new().route("/orders/{id}", get(order)).layer(layer);
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! #     let request = http::Request::get("/orders/7").body(axum::body::Body::empty()).unwrap();
+//! #     let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+//! #     axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+//! # });
+//! # hopline_testing::assert_tree(&spans.all(), "GET /orders/{id} ▸ orders  200\n└─ db.query");
+//! # spans.one("GET /orders/{id}").attribute("order.id", 7);
 //! ```
 //!
 //! ```text
@@ -34,29 +59,70 @@
 //! └─ db.query
 //! ```
 //!
-//! Behind the edge, where only your own services call, `TraceLayer::new()` continues their traces. At the edge it would
-//! let anybody decide what is recorded and join any trace: see [trust](hopline_tower#trust).
+//! The error behind a failed response, in `IntoResponse` of the application's error type:
 //!
-//! What is recorded, and how each outcome shows, is said by [`hopline_tower`]: its tables of attributes and outcomes
-//! hold here. What axum adds is the route:
+//! ```
+//! use axum::http::StatusCode;
+//! use axum::response::{IntoResponse, Response};
+//! use axum::{Router, routing::get};
+//! use hopline_axum::{CausedBy, TraceLayer};
 //!
-//! | the layer is applied | the span's name |
+//! struct AppError(std::io::Error);
+//!
+//! impl IntoResponse for AppError {
+//!     fn into_response(self) -> Response {
+//!         (StatusCode::BAD_GATEWAY, "try later").caused_by(&self.0)
+//!     }
+//! }
+//!
+//! async fn order() -> Result<(), AppError> {
+//!     Err(AppError(std::io::Error::other("no route to host")))
+//! }
+//!
+//! let layer = TraceLayer::new();
+//! # let (tracer, spans) = hopline_testing::tracer("orders");
+//! # let layer = layer.tracer(tracer);
+//! let app: Router = Router::new().route("/order", get(order)).layer(layer);
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! #     let request = http::Request::get("/order").body(axum::body::Body::empty()).unwrap();
+//! #     let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+//! #     axum::body::to_bytes(response.into_body(), 100).await.unwrap();
+//! # });
+//! # hopline_testing::assert_tree(&spans.all(), "GET /order ▸ orders  502  ✗ std::io::error::Error");
+//! ```
+//!
+//! ```text
+//! GET /order ▸ orders  502  ✗ std::io::error::Error
+//! ```
+//!
+//! Elsewhere, [`Context::record_error`](hopline_core::Context::record_error) records an error on the current span.
+//!
+//! [`TraceLayer::public`] is for the edge that strangers reach, [`TraceLayer::new`] for services behind it: see
+//! [trust](hopline_tower#trust).
+//!
+//! # Names
+//!
+//! Attributes and outcomes are those of [`hopline_tower`]; its front page lists them. This crate adds the route:
+//!
+//! | position of the layer | name of the span |
 //! |---|---|
-//! | with `Router::layer`, routes, `nest` and `merge` inside, also where the method does not fit (405) | `GET /api/orders/{id}` |
-//! | with `Router::layer`, the route in a `nest_service` | `GET`, or `GET /api/orders/{id}` with a [`RouteLayer`], an extractor or a `TraceLayer` inside |
-//! | outside the router | as before |
-//! | inside a nest, on its router | `GET /api/orders/{id}`; path, filter and plan see the request's own path |
-//! | to a request that no route fits, and to fallbacks | `GET` |
+//! | `Router::layer`; routes, `nest` and `merge` inside, also for a method that does not fit (405) | `GET /api/orders/{id}` |
+//! | `Router::layer`; the route is in a `nest_service` | `GET`, or `GET /api/orders/{id}` with a [`RouteLayer`], an extractor or a `TraceLayer` inside |
+//! | outside the router | as for `nest_service` |
+//! | on the router inside a nest | `GET /api/orders/{id}`; path, filter and plan use the original path |
+//! | no route fits, or a fallback responds | `GET` |
 //!
-//! It is never the path, which callers could make up without end. And it adds the client: `client.address` and
-//! `network.peer.*` are there where the router is served by
+//! The name is never the path: callers could create any number of names.
+//!
+//! `client.address` and `network.peer.*` are recorded if the router is served by
 //! [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info), or of
-//! another type with [`TraceLayer::peer`].
+//! another type with [`TraceLayer::peer`](hopline_tower::server::ServerLayer::peer).
 //!
-//! # How to change it
+//! # Options
 //!
-//! [`TraceLayer`] has the methods of [`hopline_tower::TraceLayer`]. Handlers use [`CurrentSpan`] to add to the request's span and [`TraceContext`] to hand the
-//! context on: to a task, or to a connection that outlives its request:
+//! The methods of [`ServerLayer`](hopline_tower::server::ServerLayer) are those of [`TraceLayer`]. Handlers use
+//! [`CurrentSpan`] to add to the request's span, and [`TraceContext`] to pass the context to a task, or to a connection
+//! that outlives its request:
 //!
 //! ```
 //! use axum::extract::ws::{WebSocket, WebSocketUpgrade};
@@ -76,45 +142,27 @@
 //! # fn is<T>(_: impl axum::handler::Handler<T, ()>) {} is(chat);
 //! ```
 //!
-//! In `IntoResponse` of an application's error type, one line puts the error on the request's span, if the answer is a
-//! failure of the service:
-//!
-//! ```
-//! # use axum::{http::StatusCode, response::{IntoResponse, Response}};
-//! use hopline_axum::CausedBy;
-//! # struct AppError(std::io::Error);
-//! # impl IntoResponse for AppError {
-//! #     fn into_response(self) -> Response {
-//!
-//! (StatusCode::BAD_GATEWAY, "try later").caused_by(&self.0)
-//! #     }
-//! # }
-//! # assert_eq!(AppError(std::io::Error::other("x")).into_response().status(), 502);
-//! ```
-//!
-//! For any span and status there is [`Context::record_error`](hopline_core::Context::record_error):
-//! `Context::current().record_error(&error)`.
-//!
 //! # Beside tower-http
 //!
 //! tower-http has a `TraceLayer` too, and two imports of one name do not compile (E0252). Write the path,
 //! `.layer(hopline_axum::TraceLayer::new())`, or import [`HoplineLayer`], which is the same type. Both layers may be
-//! applied: hopline's outside, with the later call of `Router::layer`, so that it sees the whole request.
+//! applied. Apply hopline's with the later call of `Router::layer`, so that it is outside and covers the whole request.
 //!
-//! # When something is missing
+//! # Troubleshooting
 //!
-//! | what you see | cause | remedy |
+//! | symptom | cause | remedy |
 //! |---|---|---|
-//! | E0252: `TraceLayer` is defined multiple times | tower-http's is imported as well | [`HoplineLayer`], or the path |
+//! | E0252: `TraceLayer` is defined multiple times | tower-http's is imported too | [`HoplineLayer`], or the path |
 //! | E0277: `Trace<…>` is no `Service<Request<…>>` | axum 0.6 or older, with http 0.2 | axum 0.8 |
 //! | E0277: a handler with [`CurrentSpan`] or [`TraceContext`] is no `Handler` | the router is of another version of axum | one version: `cargo tree -d -i axum` |
 //! | spans are named `GET`, and a notice reports requests without a route | the layer is outside the router, or the router is of another version of axum | `Router::layer`, a [`RouteLayer`] inside, or one version of axum |
-//! | no `client.address` | the server does not keep addresses | `into_make_service_with_connect_info`, [`TraceLayer::peer`] |
-//! | the child of a request is in a trace of its own | it runs in a task that was spawned without the context | [`TraceContext`], or `in_current_context` |
+//! | no `client.address` | the server does not keep addresses | `into_make_service_with_connect_info`, [`peer`](hopline_tower::server::ServerLayer::peer) |
+//! | a child of the request is in a trace of its own | it runs in a task that was spawned without the context | [`TraceContext`], or `in_current_context` |
 //!
-//! # What it will not do
+//! # Limits
 //!
-//! See [`hopline_tower`]; spans end with the answer or the upgrade, so the work of a WebSocket is not the request's.
+//! Those of [`hopline_tower`]. A span ends with the response or the upgrade, so the traffic of a WebSocket is not part of
+//! the request.
 
 mod caused_by;
 mod extract;
@@ -127,7 +175,7 @@ pub use extract::{CurrentSpan, TraceContext};
 pub use hopline_core::Trust;
 #[doc(no_inline)]
 pub use hopline_http::Redaction;
-pub use layer::{HoplineLayer, TraceLayer};
+pub use layer::{Axum, HoplineLayer, TraceLayer};
 pub use route::{RouteLayer, RouteService};
 
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! Routes that are known only further inside.
+//! Routes that only an inner router knows.
 
 use std::task::{Context, Poll};
 
@@ -9,10 +9,10 @@ use tower_service::Service;
 
 use crate::layer::matched_path;
 
-/// Tells a [`TraceLayer`](crate::TraceLayer) outside which route a request took.
+/// Passes the route of a request to a [`TraceLayer`](crate::TraceLayer) outside.
 ///
-/// Needed where the outer layer cannot see it: inside a `nest_service`, and inside a router that is
-/// wrapped as a whole. Costs one look into the request's extensions.
+/// Needed where that layer cannot see the route: inside a `nest_service`, and inside a router that is wrapped as a whole.
+/// Costs one lookup in the request's extensions.
 ///
 /// # Examples
 ///
@@ -21,13 +21,25 @@ use crate::layer::matched_path;
 /// use hopline_axum::{RouteLayer, TraceLayer};
 ///
 /// let inner = Router::new().route("/{id}", get(|| async { "order" })).layer(RouteLayer::new());
-/// let app: Router = Router::new().nest_service("/orders", inner).layer(TraceLayer::new());
+/// let layer = TraceLayer::new();
+/// # let (tracer, spans) = hopline_testing::tracer("orders");
+/// # let layer = layer.tracer(tracer);
+/// let app: Router = Router::new().nest_service("/orders", inner).layer(layer);
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// #     let request = http::Request::get("/orders/7").body(axum::body::Body::empty()).unwrap();
+/// #     tower::ServiceExt::oneshot(app, request).await.unwrap();
+/// # });
+/// # hopline_testing::assert_tree(&spans.all(), "GET /orders/{id} ▸ orders  200");
+/// ```
+///
+/// ```text
+/// GET /orders/{id} ▸ orders  200
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RouteLayer(());
 
 impl RouteLayer {
-    /// Makes the layer.
+    /// Creates the layer.
     pub fn new() -> Self {
         Self(())
     }
@@ -41,7 +53,7 @@ impl<S> Layer<S> for RouteLayer {
     }
 }
 
-/// See [`RouteLayer`].
+/// Passes on the route of each request; made by [`RouteLayer`].
 #[derive(Clone, Copy, Debug)]
 pub struct RouteService<S>(S);
 

@@ -32,7 +32,7 @@ async fn chain() -> (String, Spans) {
     let call = |State((client, url)): State<(ClientWithMiddleware, String)>| async move {
         client.get(url).send().await.unwrap().text().await.unwrap()
     };
-    let client = hopline_reqwest::builder()
+    let client = hopline_reqwest::ClientBuilder::new()
         .configure(|client| Version::Http1.configure(client))
         .build()
         .unwrap();

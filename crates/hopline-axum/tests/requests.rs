@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures_util::{StreamExt, stream};
 use hopline_axum::{CurrentSpan, RouteLayer, TraceContext, TraceLayer};
-use hopline_core::{Context, FutureExt, Kind, OlderNames, span};
+use hopline_core::{Context, FutureExt, OlderNames, SpanKind, span};
 use hopline_testing::{assert_tree, tracer};
 use support::{PARENT, integer, layer, one, serve, spans};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +37,7 @@ async fn a_request_is_one_server_span_with_its_attributes() {
     let span = one(&all).await;
     assert_eq!(
         (span.name.as_str(), span.kind, span.is_error(), span.parent),
-        ("GET /orders/{id}", Kind::Server, false, None)
+        ("GET /orders/{id}", SpanKind::Server, false, None)
     );
     let texts = [
         "http.request.method",

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use hopline_axum::{CurrentSpan, Redaction, RouteLayer, TraceLayer};
-use hopline_core::Kind;
+use hopline_core::SpanKind;
 use hopline_test_support::http::{BOTH, Is, Version};
 use hopline_testing::tracer;
 use reqwest::{Client, Method, RequestBuilder};
@@ -427,7 +427,7 @@ async fn check(row: &Row, version: Version) {
     let row_is = format!("{}, {version:?}: {span:#?}", row.rule);
     assert_eq!(
         (span.name.as_str(), span.kind),
-        (row.name, Kind::Server),
+        (row.name, SpanKind::Server),
         "{row_is}"
     );
     assert_eq!(span.is_error(), row.error.is_some(), "{row_is}");

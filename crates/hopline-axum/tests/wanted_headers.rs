@@ -6,7 +6,7 @@ use std::process::Command;
 
 use axum::Router;
 use axum::routing::get;
-use hopline_core::{OwnedValue, SpanData};
+use hopline_core::export::{OwnedValue, SpanData};
 use hopline_reqwest::TraceMiddleware;
 use http::HeaderName;
 use reqwest_middleware::ClientBuilder;

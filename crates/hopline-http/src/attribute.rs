@@ -1,8 +1,12 @@
-//! Attribute names of HTTP spans; those of other spans are in `hopline_core::semconv`.
+//! Attribute names of HTTP spans, and the values of `network.protocol.version`.
+//!
+//! The names that other spans share are in [`hopline_core::semconv`].
 
-/// The method as the client sent it, where it is not a known one.
+use http::Version;
+
+/// The method as the client sent it, if it is not a known one.
 pub const METHOD_ORIGINAL: &str = "http.request.method_original";
-/// How often a request was sent before this time.
+/// The number of times that the request was sent before.
 pub const RESEND_COUNT: &str = "http.request.resend_count";
 /// The path.
 pub const URL_PATH: &str = "url.path";
@@ -14,28 +18,48 @@ pub const URL_SCHEME: &str = "url.scheme";
 pub const URL_FULL: &str = "url.full";
 /// The template of the URL's path.
 pub const URL_TEMPLATE: &str = "url.template";
-/// What the client says it is.
+/// The `User-Agent` header.
 pub const USER_AGENT: &str = "user_agent.original";
-/// `1.1`, `2` and so on.
+/// The version of HTTP, from [`protocol_version`].
 pub const PROTOCOL_VERSION: &str = "network.protocol.version";
-/// The client's address, behind proxies too, as far as they are trusted.
+/// The client's address: the peer's, or the one that trusted proxies report.
 pub const CLIENT_ADDRESS: &str = "client.address";
-/// The address of the connection's other end.
+/// The address of the connection's peer.
 pub const PEER_ADDRESS: &str = "network.peer.address";
-/// The port of the connection's other end.
+/// The port of the connection's peer.
 pub const PEER_PORT: &str = "network.peer.port";
 /// `grpc`.
 pub const RPC_SYSTEM: &str = "rpc.system.name";
-/// The method of a gRPC call, such as `shop.Orders/Get`; `_OTHER` if the server has not shown that it knows it.
+/// The method of a gRPC call, such as `shop.Orders/Get`. `_OTHER` if the method is not known to exist.
 pub const RPC_METHOD: &str = "rpc.method";
-/// The method of a gRPC call as the client sent it, where `rpc.method` is `_OTHER`.
+/// The method of a gRPC call as the client sent it, if `rpc.method` is `_OTHER`.
 pub const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
-/// The status of a gRPC call by name.
+/// The name of a gRPC call's status.
 pub const RPC_STATUS: &str = "rpc.response.status_code";
-/// `sse` for an answer of server-sent events, which lasts as long as the client listens.
+/// `sse` for a response of server-sent events, whose span lasts as long as the client listens.
 pub const STREAM: &str = "hopline.http.stream";
-/// Seconds until the first byte of a body that did not come at once.
+/// Seconds from the start of the span to the first byte of the body, if the body has more than one part.
 pub const TIME_TO_FIRST_BYTE: &str = "hopline.http.time_to_first_byte";
+
+/// Returns the value of [`PROTOCOL_VERSION`] for a version. `None` for versions that have no name yet.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::attribute::protocol_version;
+///
+/// assert_eq!(protocol_version(http::Version::HTTP_2), Some("2"));
+/// ```
+pub fn protocol_version(version: Version) -> Option<&'static str> {
+    Some(match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_11 => "1.1",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => return None,
+    })
+}
 
 /// Names that instrumentations used before the conventions became stable.
 pub mod older {

@@ -1,26 +1,46 @@
-//! Hosts: what a request names, and whose they are.
+//! Hosts of requests: parsing, and the test for hosts of the internal network.
 
 use std::net::IpAddr;
 
-/// A host and its port, as the `Host` header or a URI's authority has them.
+/// The host and port of a `Host` header or a URI's authority.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::Host;
+///
+/// let host = Host::parse("[fd00::1]:8080").unwrap();
+/// assert_eq!((host.address, host.port), ("fd00::1", Some(8080)));
+/// assert!(host.is_internal());
+/// assert_eq!(Host::parse("a b"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Host<'a> {
     /// A name, or an address without brackets.
     pub address: &'a str,
-    /// The port, if one is named.
+    /// The port, if the text has one.
     pub port: Option<u16>,
 }
 
 impl<'a> Host<'a> {
-    /// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; `None` for anything else.
+    /// Parses `host`, `host:port`, `[v6]` or `[v6]:port`. A user before `@` is skipped. Returns `None` for any other text.
     pub fn parse(text: &'a str) -> Option<Self> {
-        // in one pass, since every request has one of these
+        // one pass for the common form, since every request has a host
         let name = text.bytes().position(|byte| !NAME[usize::from(byte)]);
         let (address, port) = text.split_at_checked(name.unwrap_or(text.len()))?;
         Self::checked(address, port).or_else(|| Self::parse_any(text))
     }
 
-    /// The same where there is more than a name and a port.
+    /// Returns true for hosts of the internal network: loopback, private and link-local addresses, names without a dot,
+    /// and names that end with `.internal`, `.local`, `.localhost` or `.svc`.
+    ///
+    /// Clients send baggage to these hosts by default.
+    pub fn is_internal(&self) -> bool {
+        is_internal(self.address)
+    }
+
+    /// Parses texts with a user or an address in brackets.
     #[cold]
     fn parse_any(text: &'a str) -> Option<Self> {
         let place = |wanted: u8| move |byte: &u8| *byte == wanted;
@@ -40,7 +60,7 @@ impl<'a> Host<'a> {
             .then(|| Self::checked(address, port))?
     }
 
-    /// Of an address without characters that no host has, and what stands behind it.
+    /// Checks the length of a name, and parses the port behind it.
     #[inline]
     fn checked(address: &'a str, port: &str) -> Option<Self> {
         let port = match port {
@@ -53,7 +73,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// The bytes that a name may be of.
+/// True for the bytes that are valid in a name.
 static NAME: [bool; 256] = {
     let mut name = [false; 256];
     let mut byte = b'!';
@@ -67,11 +87,8 @@ static NAME: [bool; 256] = {
     name
 };
 
-/// True for hosts that are surely one's own: loopback, private and link-local addresses, names without a
-/// dot, and names that end with `.internal`, `.local`, `.svc` or `.svc.cluster.local`.
-///
-/// Baggage is sent to these without being told to.
-pub fn is_internal_host(host: &str) -> bool {
+/// [`Host::is_internal`] for a host with or without brackets and a final dot.
+pub(crate) fn is_internal(host: &str) -> bool {
     let host = host
         .trim_start_matches('[')
         .trim_end_matches(']')
@@ -128,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn ones_own_hosts_are_known() {
+    fn internal_hosts_are_recognized() {
         for own in [
             "localhost",
             "orders",
@@ -142,7 +159,7 @@ mod tests {
             "x.svc",
             "Printer.LOCAL.",
         ] {
-            assert!(is_internal_host(own), "{own}");
+            assert!(is_internal(own), "{own}");
         }
         for foreign in [
             "example.com",
@@ -152,7 +169,7 @@ mod tests {
             "",
             "evil.local.example",
         ] {
-            assert!(!is_internal_host(foreign), "{foreign}");
+            assert!(!is_internal(foreign), "{foreign}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Request methods, of which there are few.
+//! Bounded request methods: a known one, or `_OTHER` for the rest.
 
 use std::sync::OnceLock;
 
@@ -9,10 +9,22 @@ const KNOWN: [&str; 10] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
 ];
 
-/// A request's method as spans show it: a known one, or `_OTHER`, so that callers cannot invent names.
+/// A request method as spans record it: a known method, or `_OTHER`, so that callers cannot create span names.
 ///
-/// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, a list separated by commas, replaces the known ones. It is
-/// read once in a process.
+/// The known methods are those of RFC 9110, `PATCH` and `QUERY`. `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, a list
+/// separated by commas, replaces them; it is read once in a process.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::RequestMethod;
+/// use http::Method;
+///
+/// assert_eq!(RequestMethod::new(&Method::PUT).attribute(), "PUT");
+/// let brew = Method::from_bytes(b"BREW").unwrap();
+/// let brew = RequestMethod::new(&brew);
+/// assert_eq!((brew.attribute(), brew.in_name(), brew.original()), ("_OTHER", "HTTP", Some("BREW")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestMethod<'a> {
     known: Option<&'static str>,
@@ -20,22 +32,22 @@ pub struct RequestMethod<'a> {
 }
 
 impl<'a> RequestMethod<'a> {
-    /// Looks a method up among the known ones, case-sensitively.
+    /// Looks up a method among the known ones. Case-sensitive, as methods are (RFC 9110, section 9.1).
     pub fn new(method: &'a Method) -> Self {
         Self::among(known(), method.as_str())
     }
 
-    /// The value of `http.request.method`.
+    /// Returns the value of `http.request.method`: the method or `_OTHER`.
     pub fn attribute(&self) -> &'static str {
         self.known.unwrap_or("_OTHER")
     }
 
-    /// The method in a span's name.
+    /// Returns the method for a span's name: the method or `HTTP`.
     pub fn in_name(&self) -> &'static str {
         self.known.unwrap_or("HTTP")
     }
 
-    /// The value of `http.request.method_original`, where the method is not a known one; at most 32 bytes.
+    /// Returns the value of `http.request.method_original` if the method is not known. Cut to 32 bytes.
     pub fn original(&self) -> Option<&'a str> {
         // methods are ASCII, so every byte is a character
         let short = self.sent.get(..32).unwrap_or(self.sent);
@@ -51,6 +63,7 @@ impl<'a> RequestMethod<'a> {
 }
 
 fn known() -> &'static [&'static str] {
+    // `OnceLock`: all threads read the list, and the first request writes it
     static LIST: OnceLock<Vec<&'static str>> = OnceLock::new();
     LIST.get_or_init(
         || match std::env::var("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS") {
@@ -60,7 +73,7 @@ fn known() -> &'static [&'static str] {
     )
 }
 
-/// The list lives as long as the process, so that span names can point into it.
+/// Parses the variable. The text is leaked once, so that span names can borrow from it.
 fn parse(list: String) -> Vec<&'static str> {
     let list: &'static str = list.leak();
     list.split(',')
@@ -74,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_methods_are_one() {
+    fn an_unknown_method_is_other() {
         let method = Method::from_bytes(b"get").unwrap();
         let read = RequestMethod::new(&method);
         assert_eq!(

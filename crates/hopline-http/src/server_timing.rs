@@ -1,19 +1,21 @@
-//! What a response says of its trace: `Server-Timing: trace;desc=…`, Trace Context Level 3 (draft).
+//! Trace ids in responses: `Server-Timing: trace;desc=…`, from the draft of Trace Context Level 3.
+//!
+//! Server layers write the header; clients read it to keep their part of a trace that failed in the callee.
 
 use hopline_core::{SpanContext, TraceFlags, TraceId};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::quoted::split;
+use crate::headers::split;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const METRIC: &str = "trace";
 
-/// Says in a response that this service keeps the trace, whatever the request's sampled flag was.
+/// Adds a header that announces that this service keeps the trace: the span context with the sampled flag set.
 ///
 /// # Examples
 ///
 /// ```
-/// use hopline_http::{announce_kept, is_kept};
+/// use hopline_http::server_timing::{announce_kept, is_kept};
 ///
 /// let span = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".parse()?;
 /// let mut headers = http::HeaderMap::new();
@@ -23,7 +25,7 @@ const METRIC: &str = "trace";
 ///     "trace;desc=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 /// );
 /// assert!(is_kept(&headers, span.trace_id()));
-/// # Ok::<(), hopline_core::ParseTraceParentError>(())
+/// # Ok::<(), hopline_core::propagation::ParseTraceParentError>(())
 /// ```
 pub fn announce_kept(headers: &mut HeaderMap, span: &SpanContext) {
     let flags = span.flags() | TraceFlags::SAMPLED;
@@ -33,17 +35,30 @@ pub fn announce_kept(headers: &mut HeaderMap, span: &SpanContext) {
     );
 }
 
-/// Says in a response which trace its request is a part of, and whether that is sampled.
+/// Adds a header with the span context of the request: trace id, span id, and the sampled flag as it is.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_http::server_timing::{announce_trace, is_kept};
+///
+/// let span = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".parse()?;
+/// let mut headers = http::HeaderMap::new();
+/// announce_trace(&mut headers, &span);
+/// assert!(headers.contains_key("server-timing"));
+/// assert!(!is_kept(&headers, span.trace_id()), "it is not sampled");
+/// # Ok::<(), hopline_core::propagation::ParseTraceParentError>(())
+/// ```
 pub fn announce_trace(headers: &mut HeaderMap, span: &SpanContext) {
-    // it is of hexadecimal digits and dashes, so this cannot fail
+    // cannot fail: the value has only hexadecimal digits and dashes
     if let Ok(value) = HeaderValue::try_from(format!("{METRIC};desc={span}")) {
         headers.append(SERVER_TIMING, value);
     }
 }
 
-/// True if a response says that its service keeps this trace.
+/// Returns true if the response announces that its service keeps this trace.
 ///
-/// What is malformed, or of another trace, does not count.
+/// Malformed metrics and those of other traces are ignored.
 pub fn is_kept(headers: &HeaderMap, trace_id: TraceId) -> bool {
     let lines = headers.get_all(SERVER_TIMING).iter();
     let texts = lines.filter_map(|line| line.to_str().ok());
@@ -53,7 +68,7 @@ pub fn is_kept(headers: &HeaderMap, trace_id: TraceId) -> bool {
     })
 }
 
-/// What the metric named `trace` describes.
+/// Parses the span context in the description of the metric `trace`.
 fn described(metric: &str) -> Option<SpanContext> {
     let mut parts = split(metric, ';').map(str::trim);
     parts
@@ -83,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metric_is_found_among_others() {
+    fn the_metric_is_found_among_other_metrics() {
         let desc = format!("00-{TRACE}-00f067aa0ba902b7-01");
         for line in [
             format!("trace;desc={desc}"),
@@ -98,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_say_it_of_this_trace_does_not_count() {
+    fn a_malformed_metric_or_one_of_another_trace_is_ignored() {
         for line in [
             String::new(),
             "trace".to_owned(),

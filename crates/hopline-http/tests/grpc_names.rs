@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hopline_core::Scope;
+use hopline_core::InstrumentationScope;
 use hopline_http::client::{Call, ClientSpans};
 use hopline_testing::tracer;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Version};
 
-static SCOPE: Scope = Scope::new("proxy", "1");
+static SCOPE: InstrumentationScope = InstrumentationScope::new("proxy", "1");
 
 #[test]
 fn a_proxy_s_callers_cannot_make_up_names_of_spans_without_end() {

@@ -1,4 +1,4 @@
-//! Answers whose span lasts as long as their body.
+//! Responses whose span ends with their body.
 
 use hopline_core::Span;
 use hopline_http::client::CallBody;
@@ -6,7 +6,7 @@ use reqwest::{Body, Response, ResponseBuilderExt};
 
 use crate::class;
 
-/// The same answer with the span in its body.
+/// Moves the span into the response's body.
 pub(crate) fn with_span(response: Response, span: Span) -> Response {
     let url = response.url().clone();
     let (parts, body) = http::Response::from(response).into_parts();
@@ -16,11 +16,11 @@ pub(crate) fn with_span(response: Response, span: Span) -> Response {
     *whole.version_mut() = parts.version;
     *whole.headers_mut() = parts.headers;
     whole.extensions_mut().extend(parts.extensions);
-    // reqwest looks for the URL where only this builder can put it; a head of nothing else is always a good one
-    if let Ok(head) = http::Response::builder().url(url).body(()) {
+    // reqwest reads the URL from an extension that only its builder can insert; cannot fail without other parts
+    if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         whole
             .extensions_mut()
-            .extend(head.into_parts().0.extensions);
+            .extend(with_url.into_parts().0.extensions);
     }
     whole.into()
 }

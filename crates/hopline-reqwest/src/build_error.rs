@@ -3,17 +3,32 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A client could not be built.
+/// The error of [`ClientBuilder::build`](crate::ClientBuilder::build).
 ///
-/// Its `Debug` prints what `Display` prints, for a `main` that returns it.
+/// `Debug` prints the same text as `Display`, for a `main` that returns the error.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use hopline_reqwest::{BuildError, ClientBuilder};
+///
+/// let built = ClientBuilder::new()
+///     .configure(|client| client.timeout(Duration::from_secs(5))) // would limit each hop, not the call
+///     .build();
+/// assert!(matches!(built, Err(BuildError::Setting("timeout"))));
+///
+/// ClientBuilder::new().timeout(Duration::from_secs(5)).build()?;
+/// # Ok::<(), BuildError>(())
+/// ```
 #[non_exhaustive]
 pub enum BuildError {
-    /// reqwest could not make the client.
+    /// reqwest cannot build the client.
     Client(reqwest::Error),
-    /// A setting of whole calls was made in [`configure`](crate::Builder::configure), where it would hold for single
-    /// hops; the name is that of the method of [`Builder`](crate::Builder) to use.
+    /// [`configure`](crate::ClientBuilder::configure) made a setting that would hold for single hops instead of the call.
+    /// Use the method of [`ClientBuilder`](crate::ClientBuilder) with this name.
     Setting(&'static str),
-    /// The settings that were made in [`configure`](crate::Builder::configure) cannot be checked with this version of
+    /// The settings that [`configure`](crate::ClientBuilder::configure) made cannot be checked with this version of
     /// reqwest.
     Unreadable,
 }
@@ -25,7 +40,7 @@ impl fmt::Display for BuildError {
             Self::Setting(name) => write!(
                 f,
                 "`{name}` is set in `configure`, where it does not hold across redirects: call \
-                 `hopline_reqwest::Builder::{name}` instead"
+                 `hopline_reqwest::ClientBuilder::{name}` instead"
             ),
             Self::Unreadable => f.write_str(
                 "the default headers that are set in `configure` cannot be checked with this version of reqwest, and \
@@ -41,7 +56,7 @@ hopline_core::debug_as_display!(BuildError);
 impl StdError for BuildError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // its own text is in this error's
+            // the text of the error itself is part of this error's text
             Self::Client(error) => error.source(),
             Self::Setting(_) | Self::Unreadable => None,
         }

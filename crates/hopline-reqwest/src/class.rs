@@ -1,11 +1,11 @@
-//! Classes of errors: `error.type`.
+//! Classes of failed calls: the values of `error.type`.
 
 use std::error::Error as StdError;
 use std::io;
 
 use reqwest_middleware::Error;
 
-/// The first of reqwest's own classes that fits, the most telling first.
+/// Returns the class of a failed call.
 pub(crate) fn of(error: &Error) -> &'static str {
     match error {
         Error::Reqwest(error) => of_reqwest(error),
@@ -13,6 +13,7 @@ pub(crate) fn of(error: &Error) -> &'static str {
     }
 }
 
+/// Returns the first of reqwest's classes that applies, the most specific first.
 pub(crate) fn of_reqwest(error: &reqwest::Error) -> &'static str {
     let classes = [
         (error.is_timeout(), "timeout"),
@@ -33,7 +34,7 @@ pub(crate) fn of_reqwest(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// What the operating system said, where that is among the sources.
+/// Returns the class of an operating system error among the sources.
 fn of_source(error: &reqwest::Error) -> Option<&'static str> {
     let sources = std::iter::successors(error.source(), |source| StdError::source(*source));
     let kinds = sources.filter_map(|source| Some(source.downcast_ref::<io::Error>()?.kind()));

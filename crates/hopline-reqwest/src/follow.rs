@@ -1,9 +1,9 @@
-//! Follows redirects where the middleware sees each hop.
+//! The middleware that follows redirects, outside the one that records hops.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use hopline_core::BAGGAGE;
+use hopline_core::propagation::BAGGAGE;
 use hopline_http::client::UrlTemplate;
 use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, Entry, HeaderMap,
@@ -15,7 +15,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::hop;
 
-/// Removed where a redirect leads to another origin, as reqwest does it.
+/// Headers removed from a request to another origin, as in reqwest.
 const CREDENTIALS: [HeaderName; 5] = [
     AUTHORIZATION,
     COOKIE,
@@ -24,7 +24,7 @@ const CREDENTIALS: [HeaderName; 5] = [
     WWW_AUTHENTICATE,
 ];
 
-/// Removed together with the body.
+/// Headers removed together with the body.
 const OF_BODY: [HeaderName; 4] = [
     CONTENT_TYPE,
     CONTENT_LENGTH,
@@ -32,22 +32,21 @@ const OF_BODY: [HeaderName; 4] = [
     TRANSFER_ENCODING,
 ];
 
-/// True for headers that reqwest must not add to each hop, as it does with default headers: those that a redirect
-/// removes, and baggage, which the context's is joined to before.
+/// Returns true for default headers that reqwest must not add to each hop: those that a redirect removes, and `baggage`,
+/// which the context's baggage is appended to first.
 pub(crate) fn is_for_first_hop(name: &HeaderName) -> bool {
     CREDENTIALS.contains(name) || OF_BODY.contains(name) || name == BAGGAGE
 }
 
-/// Follows the redirects that the [policy](hop::policy) lets through, by reqwest's rules for methods, bodies and
-/// credentials.
+/// Follows the redirects that the [policy](hop::policy) allows, by reqwest's rules for methods, bodies and credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Follow {
-    /// False if no redirect is ever followed; no copy of a request is kept then.
+    /// False if the policy follows no redirects, so that requests need not be copied.
     pub(crate) is_on: bool,
     pub(crate) referer: bool,
-    /// Of calls that have none of their own.
+    /// The time-out of calls that have none.
     pub(crate) timeout: Option<Duration>,
-    /// The default headers that are [for the first hop](is_for_first_hop) alone.
+    /// The default headers that are added [only to the first hop](is_for_first_hop).
     pub(crate) headers: HeaderMap,
 }
 
@@ -59,8 +58,8 @@ impl Middleware for Follow {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let whole = request.timeout().copied().or(self.timeout);
-        *request.timeout_mut() = whole;
+        let timeout = request.timeout().copied().or(self.timeout);
+        *request.timeout_mut() = timeout;
         for (name, value) in &self.headers {
             if let Entry::Vacant(entry) = request.headers_mut().entry(name) {
                 entry.insert(value.clone());
@@ -69,7 +68,7 @@ impl Middleware for Follow {
         if !self.is_on {
             return next.run(request, extensions).await;
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut previous = Vec::new();
         loop {
             let sent = Copy::of(&request);
@@ -88,20 +87,18 @@ impl Middleware for Follow {
                     request.headers_mut().insert(REFERER, referer);
                 }
             }
-            // the time-out is one for the whole call
-            if let Some(whole) = whole {
-                *request.timeout_mut() = Some(whole.saturating_sub(begun.elapsed()));
+            // the time-out limits the call, not the hop
+            if let Some(timeout) = timeout {
+                *request.timeout_mut() = Some(timeout.saturating_sub(started.elapsed()));
             }
             *request.url_mut() = url;
-            // the URL that a redirect leads to has another template
+            // the next URL has another template, which is not known
             extensions.remove::<UrlTemplate>();
         }
     }
 }
 
-/// The error of a hop with the URL of the call, which is the one that reqwest puts there.
-///
-/// Errors about a redirect itself have a URL of their own.
+/// Sets the URL of a hop's error to that of the call, as reqwest does. Errors about a redirect keep the redirect's URL.
 fn with_call(error: Error, previous: &[Url]) -> Error {
     match previous.first() {
         Some(call) if !(error.is_redirect() || error.is_builder()) => error.with_url(call.clone()),
@@ -109,13 +106,13 @@ fn with_call(error: Error, previous: &[Url]) -> Error {
     }
 }
 
-/// A request to send again, as it was before headers were added to it.
+/// A copy of a request, made before the middleware inside adds headers.
 struct Copy(Request);
 
 impl Copy {
     fn of(request: &Request) -> Self {
         Self(request.try_clone().unwrap_or_else(|| {
-            // a body that is a stream: reqwest follows only where the next request has none
+            // the body is a stream: reqwest follows only redirects after which the request has no body
             let mut copy = Request::new(request.method().clone(), request.url().clone());
             *copy.headers_mut() = request.headers().clone();
             *copy.version_mut() = request.version();
@@ -136,7 +133,7 @@ impl Copy {
     }
 }
 
-/// True if the next request has no body (RFC 9110, section 15.4).
+/// Returns true if the next request has no body (RFC 9110, section 15.4).
 fn becomes_get(method: &Method, status: StatusCode) -> bool {
     match status {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
@@ -156,7 +153,7 @@ fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
     }
 }
 
-/// The previous URL without its user; none where the next connection is without TLS and the previous one was not.
+/// Returns the previous URL without user and fragment. The Referer is not sent from https to http.
 fn referer(next: &Url, previous: &Url) -> Option<HeaderValue> {
     if next.scheme() == "http" && previous.scheme() == "https" {
         return None;

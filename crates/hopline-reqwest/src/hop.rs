@@ -1,8 +1,8 @@
-//! One hop of a call: the policy is asked by reqwest's own redirect code, and reqwest does not follow.
+//! One hop of a call: reqwest evaluates a redirect, and the next hop is a call of its own.
 //!
-//! reqwest decides whether a response is a redirect that can be followed, resolves its `Location` and asks the
-//! policy. The policy given to it here notes the URL and answers "stop", so that the next hop is a call of its own.
-//! Where the answer is an error it is reqwest that makes it, of reqwest's kind and with the URL.
+//! reqwest checks whether a response is a redirect, resolves its `Location` and calls the policy. The policy that
+//! [`policy`] gives to reqwest stores the URL and returns "stop". If it returns an error, reqwest makes the call's error
+//! from it, of its own kind and with the URL.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -16,43 +16,44 @@ use reqwest::redirect as plain;
 use crate::redirect::{Attempt, Decision, Policy};
 
 thread_local! {
-    /// The hop whose future is polled on this thread. A cell, since it is only moved in and out.
+    /// The hop whose future is polled on this thread. A cell: the hop is only moved in and out.
     static POLLED: Cell<Option<Hop>> = const { Cell::new(None) };
 }
 
-/// A hop on its way.
+/// A hop in progress.
 #[derive(Debug, Default)]
 struct Hop {
-    /// The URLs of the call so far, without this hop's.
+    /// The URLs of the call before this hop.
     previous: Vec<Url>,
+    /// The URL of the next hop, once the policy follows a redirect.
     next: Option<Url>,
 }
 
-/// A policy and what it needs of the client that asks it.
+/// The policy, and the setting of the client that it depends on.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct HopPolicy {
     pub(crate) policy: Policy,
-    /// Set once the client is built.
+    /// True if the client refuses `http`. Set once the client is built; a `OnceLock`, since the client owns the policy.
     pub(crate) https_only: OnceLock<bool>,
 }
 
-/// The policy for reqwest's builder.
-pub(crate) fn policy(asked: Arc<Asked>) -> plain::Policy {
+/// Makes the policy for reqwest's builder.
+pub(crate) fn policy(policy: Arc<HopPolicy>) -> plain::Policy {
     plain::Policy::custom(move |attempt| match POLLED.try_with(Cell::take) {
         Ok(Some(mut hop)) => {
             hop.previous.extend_from_slice(attempt.previous());
-            let action = asked.decide(attempt, &mut hop);
+            let action = policy.decide(attempt, &mut hop);
             POLLED.set(Some(hop));
             action
         }
-        // a call of the plain client inside, which follows by itself
-        Ok(None) => asked.decide_plain(attempt),
-        // nothing is known of a call on a thread that ends
+        // a call of the plain client inside, which follows redirects itself
+        Ok(None) => policy.decide_plain(attempt),
+        // the thread ends, and the hop is not known
         Err(_) => attempt.stop(),
     })
 }
 
-impl Asked {
+impl HopPolicy {
     fn decide(&self, attempt: plain::Attempt<'_>, hop: &mut Hop) -> plain::Action {
         let (status, url) = (attempt.status(), attempt.url());
         let previous = &hop.previous;
@@ -62,7 +63,7 @@ impl Asked {
             previous,
         });
         match action.0 {
-            // reqwest refuses these, by errors of its own
+            // reqwest refuses these with an error of its own
             Decision::Follow if self.is_refused(url) => attempt.follow(),
             Decision::Follow => {
                 hop.next = Some(url.clone());
@@ -95,9 +96,9 @@ impl Asked {
     }
 }
 
-/// Runs one hop; returns its outcome and the URL to go on with, if there is one.
+/// Runs one hop. Returns its outcome, and the next URL if the response is a redirect that is followed.
 ///
-/// `previous` holds the URLs of the hops before, and this one's afterwards if it redirects.
+/// `previous` has the URLs of the hops before; this hop's URL is added if it redirects.
 pub(crate) async fn run<T>(
     previous: &mut Vec<Url>,
     hop: impl Future<Output = T>,
@@ -117,7 +118,7 @@ pub(crate) async fn run<T>(
     (outcome, hop.next)
 }
 
-/// Makes a hop the polled one, and the one before again when dropped, also by a panic.
+/// Makes a hop the polled one. Dropping it, also by a panic, restores the one before.
 struct Polled<'a>(&'a mut Option<Hop>);
 
 impl<'a> Polled<'a> {
@@ -130,7 +131,7 @@ impl<'a> Polled<'a> {
 
 impl Polled<'_> {
     fn swap(&mut self) {
-        // on a thread that ends there is no place for it, and the policy answers "stop"
+        // no effect on a thread that ends; the policy then returns "stop"
         let _ = POLLED.try_with(|polled| *self.0 = polled.replace(self.0.take()));
     }
 }

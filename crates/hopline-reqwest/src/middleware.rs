@@ -1,23 +1,23 @@
-//! The middleware.
+//! The middleware that records calls and sends trace headers.
 
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use hopline_core::{Context, FutureExt, OlderNames, Scope, Tracer};
-use hopline_http::client::{Answer, Call, ClientSpans, ResendCount, Untraced};
-use hopline_http::{HeaderInjector, Redaction};
-use http::{Extensions, HeaderMap, HeaderName};
+use hopline_core::{Context, FutureExt, InstrumentationScope};
+use hopline_http::HeaderInjector;
+use hopline_http::client::{Call, ClientSpans, ResendCount, ResponseInfo, Untraced};
+use http::{Extensions, HeaderMap};
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
 use crate::body;
 use crate::class;
 
-/// Records each call as a client span and sends trace headers along. See the [crate](crate).
+/// Records each call as a client span and sends trace headers. See the front page of the [crate](crate).
 ///
-/// Goes around any client. It sends no baggage there, and trace headers to every host: a client that follows redirects
-/// itself takes the headers of the first request to the hosts that they lead to. Baggage, and hosts that get no
-/// headers, are settings of [`builder`](crate::builder), whose clients decide anew for each hop.
+/// Wraps any client. It sends trace headers to every host, and no baggage: a client that follows redirects itself sends
+/// the headers of the first request to each host on the way. Baggage, and hosts that get no headers, are options of
+/// [`ClientBuilder`](crate::ClientBuilder), whose clients decide for each hop.
 ///
 /// # Examples
 ///
@@ -27,18 +27,27 @@ use crate::class;
 ///
 /// let trace = TraceMiddleware::new().until_body_end();
 /// let client = ClientBuilder::new(reqwest::Client::new()).with(trace).build();
+/// # let url = client.get("http://inventory:4002/").build()?;
+/// # Ok::<(), reqwest::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct TraceMiddleware {
     spans: ClientSpans,
-    /// True if each hop of a redirect passes through here, so that headers are decided for the host that gets them.
+    /// True if each hop of a redirect is a call of this middleware, so that headers are decided for its host.
     sees_hops: bool,
 }
 
-static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+hopline_http::client_options!(
+    TraceMiddleware,
+    spans,
+    "hopline_reqwest::TraceMiddleware::new()"
+);
+
+static SCOPE: InstrumentationScope =
+    InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 impl TraceMiddleware {
-    /// Records with the tracer of the current context, else with the installed one.
+    /// Creates a middleware with the options of the environment.
     pub fn new() -> Self {
         Self {
             spans: ClientSpans::new(&SCOPE),
@@ -46,76 +55,33 @@ impl TraceMiddleware {
         }
     }
 
-    /// Records with this tracer.
-    #[must_use]
-    pub fn tracer(self, tracer: Tracer) -> Self {
-        self.with(|spans| spans.tracer(tracer))
-    }
-
-    /// Records older attribute names beside the current ones. Defaults to what the environment asks for.
-    #[must_use]
-    pub fn older_names(self, names: OlderNames) -> Self {
-        self.with(|spans| spans.older_names(names))
-    }
-
-    /// Keeps the caller's part of a trace, too, when one of these hosts says that it keeps its part.
+    /// Returns the trace headers of the [current context](Context::current), for calls with a plain
+    /// [`reqwest::Client`].
     ///
-    /// It says so where a trace that was not sampled has failed there
-    /// ([`announce_kept`](https://docs.rs/hopline-tower) of its layer), and counts for the trace that was sent and no
-    /// other. The caller's plan must have a keep rule, or its part is not recorded in the first place.
+    /// Records nothing: start a span for the work, as the [crate](crate#plain-clients) shows. Baggage is left out, because
+    /// a redirect would send it to another host.
     ///
     /// # Examples
     ///
     /// ```
+    /// use hopline_core::{FutureExt, SpanBuilder};
     /// use hopline_reqwest::TraceMiddleware;
     ///
-    /// let trace = TraceMiddleware::new().keep_with(["payments.internal"]);
+    /// # let (tracer, _spans) = hopline_testing::tracer("orders");
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let span = SpanBuilder::new("search");
+    /// # let span = span.tracer(&tracer);
+    /// let headers = async { TraceMiddleware::new().headers() }.in_span(span.start()).await;
+    /// assert!(headers.contains_key("traceparent"));
+    /// # });
     /// ```
-    #[must_use]
-    pub fn keep_with<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        self.with(|spans| spans.keep_with(hosts))
-    }
-
-    /// Redacts URLs by these rules instead of the [default ones](Redaction).
-    #[must_use]
-    pub fn redaction(self, redaction: Redaction) -> Self {
-        self.with(|spans| spans.redaction(redaction))
-    }
-
-    /// Records these headers of requests, each as `http.request.header.<name>`, beside those that variables name;
-    /// credentials stay redacted.
-    #[must_use]
-    pub fn request_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.with(|spans| spans.request_headers(names))
-    }
-
-    /// Records these headers of responses, each as `http.response.header.<name>`, beside those that variables name;
-    /// credentials stay redacted.
-    #[must_use]
-    pub fn response_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.with(|spans| spans.response_headers(names))
-    }
-
-    /// Spans end with the last byte of the answer's body instead of its head, and fail if the body does.
-    ///
-    /// A body that is dropped before its end ends its span without an error.
-    #[must_use]
-    pub fn until_body_end(self) -> Self {
-        self.with(ClientSpans::until_body_end)
-    }
-
-    /// The trace headers of the [current context](Context::current), for code that makes its calls with a plain
-    /// [`reqwest::Client`].
-    ///
-    /// Nothing is recorded: give the work a span of its own, as the [crate](crate#a-plain-client) shows. Baggage is not
-    /// among them, since a redirect would take it to another host.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         Context::current().inject_trace(&mut HeaderInjector(&mut headers));
         headers
     }
 
-    /// The same for a client that shows it each hop.
+    /// Decides about headers for each hop, by these lists.
     pub(crate) fn for_hops<'a>(
         self,
         baggage_to: impl Iterator<Item = &'a str>,
@@ -126,11 +92,6 @@ impl TraceMiddleware {
             spans: spans.no_headers_to(no_headers_to),
             sees_hops: true,
         }
-    }
-
-    fn with(mut self, change: impl FnOnce(ClientSpans) -> ClientSpans) -> Self {
-        self.spans = change(self.spans);
-        self
     }
 }
 
@@ -144,7 +105,7 @@ impl Default for TraceMiddleware {
 impl Middleware for TraceMiddleware {
     /// # Cancellation
     ///
-    /// If the call is dropped its span ends, without an error: to stop waiting is the caller's right.
+    /// Dropping the call ends its span without an error.
     async fn handle(
         &self,
         mut request: Request,
@@ -166,10 +127,10 @@ impl Middleware for TraceMiddleware {
             extensions,
         };
         let span = self.spans.start(&call, || Cow::Borrowed(url.as_str()));
-        // a middleware outside may send the request again, with the same extensions
+        // a middleware outside may send the request again with the same extensions
         let sent = extensions.get().map_or(0, |ResendCount(before)| *before);
         extensions.insert(ResendCount(sent.saturating_add(1)));
-        // out of the request, whose headers are written while the host is read
+        // taken out, so that the host can be borrowed from the request while they are written
         let mut headers = std::mem::take(request.headers_mut());
         let host = request.url().host_str().unwrap_or_default();
         match self.sees_hops {
@@ -186,17 +147,16 @@ impl Middleware for TraceMiddleware {
             .await;
         match result {
             Ok(response) => {
-                let answer = Answer {
+                let host = response.url().host_str().unwrap_or_default();
+                let info = ResponseInfo {
                     status: response.status(),
                     version: response.version(),
                     peer: response.remote_addr(),
-                    heard: self
-                        .spans
-                        .hears(response.url().host_str().unwrap_or_default()),
+                    keeps_with: self.spans.keeps_with(host),
                     headers: response.headers(),
                 };
-                self.spans.answered(&span, &answer);
-                Ok(if self.spans.lasts(&span, &answer) {
+                self.spans.record_response(&span, &info);
+                Ok(if self.spans.ends_with_body(&span, &info) {
                     body::with_span(response, span)
                 } else {
                     response

@@ -1,8 +1,8 @@
 //! Policies for redirects, under the names of [`reqwest::redirect`].
 //!
-//! A policy of reqwest's own cannot be asked from outside: what it decides on can only be made inside reqwest. So
-//! [`Builder::redirect`](crate::Builder::redirect) takes a policy of this module, whose functions have the same names
-//! and meanings. Code that makes one changes its import and nothing else.
+//! Code outside reqwest cannot evaluate a policy of reqwest, because only reqwest can make an attempt. So
+//! [`ClientBuilder::redirect`](crate::ClientBuilder::redirect) takes a policy of this module, with the same functions and
+//! meanings. Only the import changes.
 //!
 //! # Examples
 //!
@@ -20,7 +20,7 @@
 //!         attempt.stop()
 //!     }
 //! });
-//! let client = hopline_reqwest::builder().redirect(policy).build()?;
+//! let client = hopline_reqwest::ClientBuilder::new().redirect(policy).build()?;
 //! # Ok::<(), hopline_reqwest::BuildError>(())
 //! ```
 
@@ -33,6 +33,14 @@ use reqwest::Url;
 type CustomFn = dyn Fn(Attempt<'_>) -> Action + Send + Sync;
 
 /// Decides whether a redirect is followed. Defaults to [`limited(10)`](Self::limited).
+///
+/// # Examples
+///
+/// ```
+/// use hopline_reqwest::redirect::Policy;
+///
+/// assert_eq!(format!("{:?}", Policy::default()), "Policy::limited(10)");
+/// ```
 pub struct Policy(Kind);
 
 enum Kind {
@@ -42,20 +50,20 @@ enum Kind {
 }
 
 impl Policy {
-    /// Follows up to `max` redirects of one call; one more is an error of which
-    /// [`is_redirect`](reqwest::Error::is_redirect) is true.
+    /// Follows up to `max` redirects of a call. One more fails the call with an error for which
+    /// [`is_redirect`](reqwest::Error::is_redirect) returns true.
     pub fn limited(max: usize) -> Self {
         Self(Kind::Limited(max))
     }
 
-    /// Follows no redirect: the redirect is the response.
+    /// Follows no redirects: the redirect is the response.
     pub fn none() -> Self {
         Self(Kind::None)
     }
 
-    /// Asks this function about each redirect.
+    /// Calls this function for each redirect.
     ///
-    /// It bounds nothing by itself: a policy that always follows runs in a loop for ever.
+    /// The number of redirects is not limited: a policy that always follows can loop for ever.
     pub fn custom(policy: impl Fn(Attempt<'_>) -> Action + Send + Sync + 'static) -> Self {
         Self(Kind::Custom(Box::new(policy)))
     }
@@ -64,11 +72,11 @@ impl Policy {
         matches!(self.0, Kind::None)
     }
 
-    /// Decides on one redirect; for a [custom](Self::custom) policy that builds on another one.
+    /// Evaluates the policy, for a [custom](Self::custom) policy that builds on another one.
     pub fn redirect(&self, attempt: Attempt<'_>) -> Action {
         match &self.0 {
             Kind::Custom(policy) => policy(attempt),
-            // the first URL is the call's own
+            // the first URL is that of the call
             Kind::Limited(max) if attempt.previous.len() > *max => attempt.error(TooManyRedirects),
             Kind::Limited(_) => attempt.follow(),
             Kind::None => attempt.stop(),
@@ -92,7 +100,7 @@ impl fmt::Debug for Policy {
     }
 }
 
-/// A redirect that a [`Policy`] decides on.
+/// A redirect, as a [`Policy`] gets it.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     pub(crate) status: StatusCode,
@@ -101,17 +109,17 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// The status of the response that redirects.
+    /// Returns the status of the response that redirects.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The URL that is requested next.
+    /// Returns the URL of the next request.
     pub fn url(&self) -> &Url {
         self.url
     }
 
-    /// The URLs that were requested so far, the call's own first.
+    /// Returns the URLs that were requested so far, that of the call first.
     pub fn previous(&self) -> &[Url] {
         self.previous
     }
@@ -126,14 +134,13 @@ impl Attempt<'_> {
         Action(Decision::Stop)
     }
 
-    /// Fails the call with this error, as the source of one of which [`is_redirect`](reqwest::Error::is_redirect) is
-    /// true.
+    /// Fails the call. The error is the source of one for which [`is_redirect`](reqwest::Error::is_redirect) returns true.
     pub fn error(self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Action {
         Action(Decision::Error(error.into()))
     }
 }
 
-/// The decision on a redirect; made by the methods of [`Attempt`].
+/// The decision about a redirect; made by the methods of [`Attempt`].
 #[derive(Debug)]
 pub struct Action(pub(crate) Decision);
 

@@ -1,7 +1,7 @@
-//! Settings of a `reqwest::ClientBuilder` that hold for single hops and are meant for whole calls.
+//! Detects settings of a `reqwest::ClientBuilder` that would hold for single hops instead of calls.
 //!
-//! reqwest's builder has no getters, so they are read from its `Debug` text. Where that text does not show what it
-//! shows today, the builder is refused: credentials in its default headers would reach other hosts unseen.
+//! reqwest's builder has no getters, so the settings are read from its `Debug` text. If the text has another form, the
+//! builder is refused: credentials in its default headers would be sent to other hosts.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use reqwest::{Client, ClientBuilder, Request, Url, redirect};
 use crate::build_error::BuildError;
 use crate::follow::is_for_first_hop;
 
-/// Stays in a builder as its redirect policy until the code that configures it sets another.
+/// A redirect policy in a builder. It is dropped if the application sets another one.
 #[derive(Debug)]
 pub(crate) struct Marker(Arc<()>);
 
@@ -37,12 +37,12 @@ impl Marker {
     }
 }
 
-/// The same by the text of the builder, and that of one without settings.
+/// Checks the text of a builder against that of one without settings.
 fn check(text: &str, default: &str) -> Result<(), BuildError> {
     let settings = fields(text);
     let value = |name: &str| Some(settings.iter().find(|(key, _)| *key == name)?.1);
     let headers = value("default_headers").map(fields).unwrap_or_default();
-    // there is always one, which is how the headers are known to be shown
+    // each builder has this one, so its absence means that the text has another form
     if !headers.iter().any(|(name, _)| *name == "\"accept\"") {
         return Err(BuildError::Unreadable);
     }
@@ -62,12 +62,12 @@ fn check(text: &str, default: &str) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// True if the client refuses URLs of `http`: it then refuses one that is no URI for its scheme, before all else.
+/// Returns true if the client refuses `http`: the scheme is then the first error of a URL that is no valid URI.
 pub(crate) fn is_https_only(client: &Client) -> bool {
     let Ok(url) = Url::parse("http://{}/") else {
         return false;
     };
-    // the call must end here: there may be no runtime that could go on with it
+    // the call must fail at once: there may be no runtime to continue it
     if url.as_str().parse::<Uri>().is_ok() {
         return false;
     }
@@ -79,7 +79,7 @@ pub(crate) fn is_https_only(client: &Client) -> bool {
     }
 }
 
-/// The fields of a struct or the entries of a map in `Debug` text.
+/// Splits `Debug` text into the fields of a struct or the entries of a map.
 fn fields(text: &str) -> Vec<(&str, &str)> {
     let Some((_, text)) = text.split_once('{') else {
         return Vec::new();
@@ -110,10 +110,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_takes_tls_alone_is_known() {
+    fn a_client_with_https_only_is_detected() {
         for only in [false, true] {
             let client = Client::builder().no_proxy().https_only(only);
-            // would need a runtime if the call went on
+            // would need a runtime if the call continued
             let second = std::time::Duration::from_secs(1);
             let client = client.read_timeout(second).timeout(second).build();
             assert_eq!(is_https_only(&client.unwrap()), only);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_builder_that_does_not_show_its_headers_is_refused() {
+    fn a_builder_whose_text_lacks_its_headers_is_refused() {
         let default = format!("{:?}", Client::builder());
         assert!(check(&default, &default).is_ok());
         for text in [

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
-use hopline_core::{Baggage, Context, FutureExt, Incoming, Kind, SpanBuilder};
-use hopline_reqwest::{TraceMiddleware, UrlTemplate, builder};
+use hopline_core::{Baggage, Context, FutureExt, Incoming, SpanBuilder, SpanKind};
+use hopline_reqwest::{TraceMiddleware, UrlTemplate};
 use hopline_testing::tracer;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
@@ -52,7 +52,7 @@ async fn a_call_is_a_client_span_and_its_id_is_what_is_sent() {
     let sent = answer.text().await.unwrap();
     let span = spans
         .one("GET /echo")
-        .kind(Kind::Client)
+        .kind(SpanKind::Client)
         .child_of("request")
         .succeeded();
     assert!(
@@ -132,7 +132,7 @@ async fn baggage_goes_to_internal_hosts_and_to_those_that_are_named() {
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
     let sent = async |url: &str, named: &[&'static str]| {
-        let client = builder()
+        let client = hopline_reqwest::ClientBuilder::new()
             .configure(|client| client.resolve("shop.example.com", address))
             .trace(TraceMiddleware::new().tracer(tracer.clone()))
             .baggage_to(named.iter().copied())
@@ -164,7 +164,7 @@ async fn headers_that_the_application_sets_arrive() {
     let (tracer, _spans) = tracer("gateway");
     let context =
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
-    let client = builder()
+    let client = hopline_reqwest::ClientBuilder::new()
         .configure(|client| client.resolve("shop.example.com", address))
         .trace(TraceMiddleware::new().tracer(tracer))
         .build()
@@ -193,7 +193,7 @@ async fn headers_that_the_application_sets_arrive() {
     let mut defaults = HeaderMap::new();
     defaults.insert("baggage", "user=7".parse().unwrap());
     let (tracer, _spans) = hopline_testing::tracer("gateway");
-    let client = builder()
+    let client = hopline_reqwest::ClientBuilder::new()
         .default_headers(defaults)
         .trace(TraceMiddleware::new().tracer(tracer))
         .build()
@@ -207,7 +207,7 @@ async fn headers_that_the_application_sets_arrive() {
 #[tokio::test]
 async fn trace_headers_that_the_application_sets_stay_where_there_is_no_span() {
     let url = serve().await;
-    let client = builder().build().unwrap();
+    let client = hopline_reqwest::ClientBuilder::new().build().unwrap();
     let call = client
         .get(format!("{url}/echo"))
         .header("baggage", "user=7");
@@ -232,7 +232,7 @@ async fn headers_of_a_plain_call_are_those_of_the_current_span_without_baggage()
         Context::EMPTY.with_baggage(Baggage::default().with("tenant_id", "acme").unwrap());
     let trace = TraceMiddleware::new();
     let mut span = SpanBuilder::new("search")
-        .kind(Kind::Client)
+        .kind(SpanKind::Client)
         .child_of(&context)
         .tracer(&tracer)
         .start();

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::any;
 use hopline_core::{Baggage, Context, FutureExt};
 use hopline_reqwest::redirect::Policy;
-use hopline_reqwest::{BuildError, Builder, ClientExt, builder};
+use hopline_reqwest::{BuildError, ClientExt};
 use hopline_testing::tracer;
 use http::Extensions;
 use reqwest::header::{
@@ -117,13 +117,14 @@ async fn text(client: &ClientWithMiddleware, url: &str) -> String {
 /// What a client of reqwest and one of ours send, each made from the same default headers and middleware.
 fn pair(
     hosts: &Hosts,
-    with: fn(Builder) -> Builder,
+    with: fn(hopline_reqwest::ClientBuilder) -> hopline_reqwest::ClientBuilder,
     plain: ClientBuilder,
 ) -> [ClientWithMiddleware; 2] {
     let (tracer, _spans) = tracer("gateway");
-    let ours = with(builder().configure(|client| hosts.resolve(client)))
-        .trace(trace(&tracer))
-        .no_headers_to(["own.example", "other.example", "127.0.0.1"]);
+    let ours =
+        with(hopline_reqwest::ClientBuilder::new().configure(|client| hosts.resolve(client)))
+            .trace(trace(&tracer))
+            .no_headers_to(["own.example", "other.example", "127.0.0.1"]);
     [plain.build(), ours.build().unwrap()]
 }
 
@@ -243,7 +244,7 @@ async fn crossed(hosts: &Hosts, clients: &[ClientWithMiddleware; 2], secret: &st
 async fn cookies_are_those_of_the_host() {
     let hosts = Hosts::serve().await;
     let (tracer, _spans) = tracer("gateway");
-    let ours = builder()
+    let ours = hopline_reqwest::ClientBuilder::new()
         .configure(|client| hosts.resolve(client).cookie_store(true))
         .trace(trace(&tracer))
         .build()
@@ -276,7 +277,7 @@ async fn a_proxy_s_credentials_go_to_the_proxy_alone() {
         (url.host_str() == Some("behind.example")).then(|| own.clone())
     })
     .basic_auth("u", "proxy-secret");
-    let ours = builder()
+    let ours = hopline_reqwest::ClientBuilder::new()
         .configure(|client| client.proxy(via).resolve("other.example", hosts.other))
         .trace(trace(&tracer))
         .build()
@@ -292,12 +293,14 @@ async fn a_proxy_s_credentials_go_to_the_proxy_alone() {
 
 #[test]
 fn settings_that_do_not_hold_across_redirects_are_refused() {
-    let refused = |change: fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder| match builder()
-        .configure(change)
-        .build()
-    {
-        Err(BuildError::Setting(name)) => Some(name),
-        other => other.map(|_| None).unwrap(),
+    let refused = |change: fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder| {
+        match hopline_reqwest::ClientBuilder::new()
+            .configure(change)
+            .build()
+        {
+            Err(BuildError::Setting(name)) => Some(name),
+            other => other.map(|_| None).unwrap(),
+        }
     };
     let headers = |name: HeaderName, value: &'static str| {
         let mut value = HeaderValue::from_static(value);
@@ -335,8 +338,8 @@ fn settings_that_do_not_hold_across_redirects_are_refused() {
         (USER_AGENT, "authorization: {\"", None),
         (HeaderName::from_static("x-authorization"), "plain", None),
     ] {
-        let build =
-            builder().configure(|client| client.default_headers(headers(name.clone(), value)));
+        let build = hopline_reqwest::ClientBuilder::new()
+            .configure(|client| client.default_headers(headers(name.clone(), value)));
         let refused = match build.build() {
             Err(BuildError::Setting(name)) => Some(name),
             other => other.map(|_| None).unwrap(),
@@ -347,7 +350,7 @@ fn settings_that_do_not_hold_across_redirects_are_refused() {
     assert_eq!(
         format!("{error:?}"),
         "`redirect` is set in `configure`, where it does not hold across redirects: call \
-         `hopline_reqwest::Builder::redirect` instead"
+         `hopline_reqwest::ClientBuilder::redirect` instead"
     );
 }
 
@@ -376,7 +379,7 @@ async fn a_stranger_behind_a_redirect_gets_no_baggage() {
     assert!(!seen.contains("baggage"), "redirects are not seen: {seen}");
 
     let ours = || {
-        let ours = builder().configure(|client| hosts.resolve(client));
+        let ours = hopline_reqwest::ClientBuilder::new().configure(|client| hosts.resolve(client));
         ours.trace(trace(&tracer))
     };
     let client = ours().build().unwrap();

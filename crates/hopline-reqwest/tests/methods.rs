@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::any;
-use hopline_reqwest::{ClientWithMiddleware, RequestBuilder, TraceMiddleware, builder};
+use hopline_reqwest::{ClientBuilder, ClientWithMiddleware, RequestBuilder, TraceMiddleware};
 use hopline_testing::tracer;
 use reqwest::multipart::{Form, Part};
 use support::outcome::outcome;
@@ -20,7 +20,7 @@ async fn shown(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Str
 }
 
 fn client(trace: TraceMiddleware) -> ClientWithMiddleware {
-    let builder = builder().configure(|client| client.no_proxy());
+    let builder = ClientBuilder::new().configure(|client| client.no_proxy());
     let builder = builder.trace(trace).no_headers_to(["127.0.0.1"]);
     builder.build().unwrap()
 }

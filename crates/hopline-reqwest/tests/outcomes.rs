@@ -1,4 +1,4 @@
-//! Calls through `builder()` have the outcomes that they have through reqwest: answers, errors and their URLs.
+//! Calls through `ClientBuilder` have the outcomes that they have through reqwest: answers, errors and their URLs.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use futures_util::stream;
-use hopline_reqwest::{Builder, ClientExt, builder, redirect};
+use hopline_reqwest::{ClientExt, redirect};
 use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::tracer;
 use reqwest::ClientBuilder;
@@ -19,7 +19,7 @@ use support::{serve, trace};
 struct Row {
     what: &'static str,
     plain: fn(ClientBuilder) -> ClientBuilder,
-    ours: fn(Builder) -> Builder,
+    ours: fn(hopline_reqwest::ClientBuilder) -> hopline_reqwest::ClientBuilder,
     call: fn(&ClientWithMiddleware, &str) -> RequestBuilder,
     /// A part of the outcome, so that the row shows what it is about.
     has: &'static str,
@@ -42,7 +42,7 @@ const fn get(
 const fn policy(
     what: &'static str,
     plain: fn(ClientBuilder) -> ClientBuilder,
-    ours: fn(Builder) -> Builder,
+    ours: fn(hopline_reqwest::ClientBuilder) -> hopline_reqwest::ClientBuilder,
     has: &'static str,
 ) -> Row {
     Row {
@@ -518,7 +518,8 @@ async fn every_outcome_is_that_of_reqwest() {
                 let client = version.configure(reqwest::Client::builder());
                 plain(client).build().unwrap()
             };
-            let client = builder().configure(|client| version.configure(client));
+            let client =
+                hopline_reqwest::ClientBuilder::new().configure(|client| version.configure(client));
             let client = ours(client).trace(trace(&tracer)).no_headers_to(denied);
             let clients = [
                 ("builder", client.build().unwrap()),
@@ -542,7 +543,7 @@ async fn every_outcome_is_that_of_reqwest() {
 async fn redirects_of_calls_at_once_do_not_mix() {
     let url = serve(router()).await;
     let (tracer, _spans) = tracer("gateway");
-    let client = builder()
+    let client = hopline_reqwest::ClientBuilder::new()
         .configure(|client| client.no_proxy())
         .trace(trace(&tracer))
         .build()
@@ -574,7 +575,7 @@ async fn the_plain_client_inside_follows_by_the_same_policy() {
             _ => attempt.follow(),
         }
     });
-    let client = builder()
+    let client = hopline_reqwest::ClientBuilder::new()
         .configure(|client| client.no_proxy())
         .redirect(policy)
         .build()

@@ -1,4 +1,4 @@
-//! The usage patterns of reqwest's own documentation and examples, with a client of `builder()` in the place of
+//! The usage patterns of reqwest's own documentation and examples, with a client of `ClientBuilder` in the place of
 //! `reqwest::Client`: each compiles, runs against a real server, and is one span.
 //!
 //! Making requests, response bodies (text, JSON, bytes, chunks, stream), POST of text, forms, JSON and multipart,
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::any;
 use futures_util::{TryStreamExt, stream};
 use hopline_reqwest::redirect::Policy;
-use hopline_reqwest::{ClientWithMiddleware, TraceMiddleware, builder};
+use hopline_reqwest::{ClientBuilder, ClientWithMiddleware, TraceMiddleware};
 use hopline_testing::tracer;
 use reqwest::{Method, Request, Url, header, multipart};
 use tower_service::Service;
@@ -241,7 +241,7 @@ async fn every_pattern_of_reqwest_s_guides_is_a_span() {
     let (tracer, spans) = tracer("shop");
     let mut defaults = HeaderMap::new();
     defaults.insert("x-own", header::HeaderValue::from_static("0"));
-    let client = builder()
+    let client = ClientBuilder::new()
         .configure(|client| {
             let client = client.no_proxy().user_agent("shop/1").cookie_store(true);
             client

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::routing::any;
 use hopline_core::{Baggage, Context, FutureExt};
 use hopline_reqwest::redirect::Policy;
-use hopline_reqwest::{Builder, UrlTemplate, builder};
+use hopline_reqwest::{ClientBuilder, UrlTemplate};
 use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::{Spans, tracer};
 use reqwest_middleware::ClientWithMiddleware;
@@ -54,10 +54,10 @@ fn app() -> Router {
 fn client(
     version: Version,
     url: &str,
-    change: impl FnOnce(Builder) -> Builder,
+    change: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> ClientWithMiddleware {
     let address: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
-    let builder = builder().configure(|client| {
+    let builder = ClientBuilder::new().configure(|client| {
         let client = version.configure(client);
         client
             .resolve("shop.example", address)
@@ -68,7 +68,7 @@ fn client(
 
 fn counts(spans: &Spans) -> Vec<(String, i64, Option<i64>)> {
     let spans = spans.take();
-    let shown = |span: &hopline_core::SpanData| {
+    let shown = |span: &hopline_core::export::SpanData| {
         let integer = |key| span.attribute(key).and_then(|value| value.as_i64());
         (
             span.name.clone(),
@@ -220,7 +220,7 @@ async fn a_time_out_is_one_for_all_hops() {
     let (tracer, spans) = tracer("gateway");
     let (short, none) = (Some(Duration::from_millis(100)), None);
     for (of_client, of_request) in [(none, short), (short, none), (Some(LONG), short)] {
-        let mut client = builder()
+        let mut client = ClientBuilder::new()
             .configure(|client| client.no_proxy())
             .trace(trace(&tracer));
         if let Some(timeout) = of_client {
@@ -242,7 +242,7 @@ async fn a_call_that_follows_nothing_has_its_time_out_too() {
     let hangs = || std::future::pending::<()>();
     let url = serve(Router::new().route("/hangs", any(hangs))).await;
     let (tracer, _spans) = tracer("gateway");
-    let client = builder()
+    let client = ClientBuilder::new()
         .configure(|client| client.no_proxy())
         .trace(trace(&tracer))
         .redirect(Policy::none())
@@ -259,7 +259,7 @@ async fn a_retry_repeats_the_call_with_all_its_hops() {
     let policy = reqwest_retry::policies::ExponentialBackoff::builder()
         .retry_bounds(Duration::from_millis(1), Duration::from_millis(2))
         .build_with_max_retries(1);
-    let client = builder()
+    let client = ClientBuilder::new()
         .configure(|client| client.no_proxy())
         .with(reqwest_retry::RetryTransientMiddleware::new_with_policy(
             policy,

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::any;
 use futures_util::{StreamExt, stream};
-use hopline_core::{FutureExt, Kind};
+use hopline_core::{FutureExt, SpanKind};
 use hopline_reqwest::{Redaction, TraceMiddleware, Untraced, UrlTemplate};
 use hopline_test_support::http::{BOTH, Is, Version};
 use hopline_testing::{Spans, tracer};
@@ -300,7 +300,7 @@ async fn every_rule_holds_in_both_versions() {
 fn check(row: &Row, version: Version, url: &str, spans: &Spans, took: Duration) {
     let span = spans.one(row.name);
     let is = format!("{}, {version:?}: {:#?}", row.rule, *span);
-    assert_eq!(span.kind, Kind::Client, "{is}");
+    assert_eq!(span.kind, SpanKind::Client, "{is}");
     assert_eq!(
         (span.is_error(), span.text("error.type")),
         (row.error.is_some(), row.error),
@@ -451,7 +451,7 @@ async fn hosts_can_be_denied() {
     let url = serve(support::echo()).await;
     let (tracer, spans) = tracer("gateway");
     let call = async |denied: &str| {
-        let client = hopline_reqwest::builder()
+        let client = hopline_reqwest::ClientBuilder::new()
             .configure(|client| Version::Http1.configure(client))
             .trace(trace(&tracer))
             .no_headers_to([denied])

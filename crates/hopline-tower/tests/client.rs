@@ -9,11 +9,11 @@ use axum::routing::{any, post};
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use hopline_core::{
-    Baggage, Context, FutureExt, Kind, OlderNames, SpanBuilder, SpanData, Tracer, span,
-};
+use hopline_core::export::SpanData;
+use hopline_core::{Baggage, Context, FutureExt, OlderNames, SpanBuilder, SpanKind, Tracer, span};
 use hopline_testing::{assert_tree, tracer};
-use hopline_tower::{ClientLayer, ContextLayer, ResendCount, TraceClient, Untraced, UrlTemplate};
+use hopline_tower::client::TraceClient;
+use hopline_tower::{ClientLayer, ContextLayer, ResendCount, Untraced, UrlTemplate};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{HeaderName, Request, Response, StatusCode, Uri};
 use http_body::Frame;
@@ -125,7 +125,10 @@ async fn a_call_is_a_client_span_with_its_attributes_and_headers() {
         call.extensions_mut().insert(UrlTemplate("/stock/{id}"));
         call.extensions_mut().insert(ResendCount(2));
         let sent = text(client.oneshot(call).await.unwrap()).await;
-        let span = spans.one("GET /stock/{id}").kind(Kind::Client).succeeded();
+        let span = spans
+            .one("GET /stock/{id}")
+            .kind(SpanKind::Client)
+            .succeeded();
         let parent = format!("traceparent: 00-{}-{}-01\n", span.trace_id, span.span_id);
         assert!(sent.contains(&parent), "{sent}");
         let full = format!("http://{address}/stock/7?token=REDACTED&page=2");
@@ -329,7 +332,7 @@ async fn calls_of_tonic_are_named_by_their_method_and_end_with_the_trailers() {
     );
     spans
         .one("shop.Orders/Get")
-        .kind(Kind::Client)
+        .kind(SpanKind::Client)
         .succeeded()
         .attribute("rpc.system.name", "grpc")
         .attribute("rpc.method", "shop.Orders/Get")

@@ -3,8 +3,9 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use hopline_core::{Context, TraceState, Tracer};
-use hopline_http::is_kept;
+use hopline_core::propagation::TraceState;
+use hopline_core::{Context, Tracer};
+use hopline_http::server_timing::is_kept;
 use hopline_testing::{Spans, tracer_with};
 use hopline_tower::{TraceLayer, Trust};
 use http::{Request, Response};

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context as Cx, Poll};
 
 use bytes::Bytes;
-use hopline_core::{Kind, OlderNames, Tracer, span};
+use hopline_core::{OlderNames, SpanKind, Tracer, span};
 use hopline_testing::{Spans, assert_tree, tracer};
 use hopline_tower::{RouteCell, TraceLayer};
 use http::{Method, Request, Response, StatusCode};
@@ -46,7 +46,7 @@ async fn the_span_ends_with_the_body() {
     );
     spans
         .one("GET")
-        .kind(Kind::Server)
+        .kind(SpanKind::Server)
         .succeeded()
         .attribute("url.scheme", "https")
         .attribute("server.address", "shop.example")

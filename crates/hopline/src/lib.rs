@@ -73,7 +73,7 @@
 //! |---|---|---|
 //! | `axum` | `hopline::axum` | `.layer(TraceLayer::new())`: a root span for each request, named by its route. At the edge of the system use `TraceLayer::public()`, which does not trust the trace headers of callers |
 //! | `tower` | `hopline::tower` | the same for any tower HTTP service |
-//! | `reqwest` | `hopline::reqwest` | `builder().build()?`: a client with a span for each call and trace headers on it |
+//! | `reqwest` | `hopline::reqwest` | `ClientBuilder::new().build()?`: a client with a span for each call and trace headers on it |
 //! | `sqlx-postgres`, `sqlx-sqlite`, `sqlx-mysql`, `sqlx-any` | `hopline::sqlx` | `pool.traced()`: a span for each statement, with redacted text |
 //! | `sqlx-migrate` | | `pool.migrate(…)`: a span for each migration |
 //! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |

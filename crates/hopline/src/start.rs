@@ -27,7 +27,7 @@ impl Builder {
         let limits = limits(&mut variables, self.limits);
         variables.notify("variables");
         #[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
-        hopline_http::Capture::read_variables();
+        hopline_http::HeaderCapture::read_variables();
         if disabled {
             let summary = "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on";
             let telemetry = Telemetry::new(None, self.shutdown_timeout);

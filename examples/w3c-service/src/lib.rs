@@ -1,7 +1,7 @@
 //! The service that the W3C Trace Context test suite drives.
 //!
-//! It is told by a request whom to call, and the suite looks at the headers of those calls. All that concerns tracing
-//! is one layer on the router and the builder of the client.
+//! A request lists calls to make, and the suite checks the headers of those calls. Tracing takes one layer on the router
+//! and the builder of the client.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,14 +14,15 @@ use hopline::reqwest::{BuildError, ClientWithMiddleware};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// `POST /test` with a list of [`Call`]s: makes them one after the other, and answers 200 when all were answered.
+/// Makes the router: `POST /test` takes a list of [`Call`]s, makes them in order, and responds with 200 when all have a
+/// response.
 ///
 /// # Errors
 ///
-/// A client that cannot be built.
+/// Returns an error if the client cannot be built.
 pub fn router(tracer: &Tracer) -> Result<Router, BuildError> {
-    // what the environment or a callee says about proxies and redirects is no part of the test
-    let client = hopline::reqwest::builder()
+    // proxies of the environment and redirects of callees are not part of the test
+    let client = hopline::reqwest::ClientBuilder::new()
         .configure(|client| client.no_proxy())
         .redirect(Policy::none())
         .build()?;
@@ -31,12 +32,12 @@ pub fn router(tracer: &Tracer) -> Result<Router, BuildError> {
         .with_state(client))
 }
 
-/// Whom to call, and with what.
+/// A call to make.
 #[derive(Debug, Deserialize)]
 pub struct Call {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// The body of the call. The suite lets the service call itself with a list of further calls.
+    /// The body of the call: for calls of the service to itself, a list of further calls.
     #[serde(default)]
     pub arguments: Value,
 }

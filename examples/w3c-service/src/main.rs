@@ -17,13 +17,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let port = port(std::env::args().skip(1))?;
-    // the headers are all that is looked at, so the spans go nowhere
+    // the suite checks only headers, so the spans are not exported
     let telemetry = hopline::builder("w3c-service").without_otlp().init()?;
     let tracer = telemetry
         .tracer()
         .ok_or("tracing is turned off by OTEL_SDK_DISABLED")?;
     let app = w3c_service::router(tracer)?;
-    // on loopback only: it calls whomever a request names
+    // on loopback only: requests make it call any URL
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     writeln!(std::io::stdout(), "http://{address}/test")?;
@@ -34,7 +34,7 @@ async fn run() -> Result<()> {
     Ok(())
 }
 
-/// `--port N`, or any free one.
+/// Reads `--port N`. Defaults to any free port.
 fn port(arguments: impl Iterator<Item = String>) -> Result<u16> {
     let arguments: Vec<String> = arguments.collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -1,7 +1,7 @@
 //! `Server-Timing` of a response: the input's lines are its field lines.
 
 use hopline_core::SpanContext;
-use hopline_http::{announce_kept, is_kept};
+use hopline_http::server_timing::{announce_kept, is_kept};
 use http::{HeaderMap, HeaderValue};
 
 const SPAN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";

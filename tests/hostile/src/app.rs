@@ -42,7 +42,7 @@ impl App {
         let pool = pool.connect("sqlite::memory:").await?;
         let plain = reqwest::Client::builder().no_proxy();
         let http = if traced {
-            hopline::reqwest::builder()
+            hopline::reqwest::ClientBuilder::new()
                 .configure(|client| client.no_proxy())
                 .build()?
         } else {

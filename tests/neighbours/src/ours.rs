@@ -32,7 +32,7 @@ impl Ours {
     pub(crate) async fn start(name: &'static str) -> Result<Self> {
         let spans = Spans::new();
         let tracer = Tracer::builder().service(name).sink(spans.sink()).build();
-        let client = hopline_reqwest::builder()
+        let client = hopline_reqwest::ClientBuilder::new()
             .configure(|client| client.no_proxy())
             .build()?;
         let relay = |State(client), Query(relay), headers| relay_to(client, relay, headers);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::Router;
 use hopline_axum::TraceLayer;
-use hopline_core::{OlderNames, SpanData, Tracer};
+use hopline_core::export::SpanData;
+use hopline_core::{OlderNames, Tracer};
 use hopline_testing::Spans;
 use tokio::net::TcpListener;
 

@@ -26,7 +26,7 @@ struct Gateway {
 ///
 /// Returns an error if the client cannot be built.
 pub fn router(tracer: &Tracer, urls: Urls) -> Result<Router, BuildError> {
-    let http = hopline::reqwest::builder().build()?;
+    let http = hopline::reqwest::ClientBuilder::new().build()?;
     Ok(Router::new()
         .route("/checkout", post(checkout))
         .route("/products", get(products))

@@ -35,7 +35,7 @@ pub fn router(
     queue: Channel,
     urls: Urls,
 ) -> Result<Router, BuildError> {
-    let http = hopline::reqwest::builder().build()?;
+    let http = hopline::reqwest::ClientBuilder::new().build()?;
     let traced = Router::new()
         .route("/orders", post(place))
         .layer(TraceLayer::new().tracer(tracer.clone()));

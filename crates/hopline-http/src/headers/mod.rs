@@ -1,0 +1,13 @@
+//! Header maps: carriers of a context, and headers that are recorded as attributes.
+//!
+//! Called by [`client`](crate::client) and by the layers of hopline-tower.
+
+mod capture;
+mod carrier;
+mod quoted;
+mod wanted;
+
+pub use capture::HeaderCapture;
+pub(crate) use carrier::CallInjector;
+pub use carrier::{HeaderExtractor, HeaderInjector};
+pub(crate) use quoted::split;

@@ -1,0 +1,55 @@
+//! The service that records calls.
+
+use std::sync::Arc;
+use std::task::{Context as Cx, Poll};
+
+use hopline_http::client::{CallBody, Untraced};
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::future::{CallFuture, RecordedCall};
+use super::layer::ClientLayer;
+
+/// Records each call that passes through it; made by [`ClientLayer`].
+#[derive(Clone, Debug)]
+pub struct TraceClient<S> {
+    inner: S,
+    // shared, so that a clone, which clients make for each call, changes one reference count
+    layer: Arc<ClientLayer>,
+}
+
+impl<S> TraceClient<S> {
+    pub(crate) fn new(inner: S, layer: Arc<ClientLayer>) -> Self {
+        Self { inner, layer }
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for TraceClient<S>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    B: Body,
+{
+    type Response = Response<CallBody<B>>;
+    type Error = S::Error;
+    type Future = CallFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        if request.extensions().get::<Untraced>().is_some() {
+            return CallFuture::new(self.inner.call(request), None);
+        }
+        let mut span = self.layer.start(&request);
+        let keeps_with = self.layer.inject(&span, &mut request);
+        let inner = span.in_scope(|| self.inner.call(request));
+        let recorded = RecordedCall {
+            layer: self.layer.clone(),
+            keeps_with,
+            span,
+        };
+        CallFuture::new(inner, Some(recorded))
+    }
+}

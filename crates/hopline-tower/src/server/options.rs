@@ -1,0 +1,73 @@
+//! Optional behaviour of the server layer.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hopline_core::{Context, Trust};
+use hopline_http::{HeaderCapture, Redaction};
+use http::{Extensions, HeaderMap, Method, Uri, request, response};
+
+use super::framework::{PeerFn, RouteFn, SchemeFn, UriFn};
+
+type TrustFn = dyn Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync;
+type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
+type Proxies = dyn Fn(IpAddr) -> bool + Send + Sync;
+type OnRequest = dyn Fn(&Context, &request::Parts) + Send + Sync;
+type OnResponse = dyn Fn(&Context, &response::Parts) + Send + Sync;
+
+/// Options that few layers set. They are behind one pointer, so that a layer without them is small and cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) route: Option<RouteFn>,
+    pub(crate) original_uri: Option<UriFn>,
+    pub(crate) peer: Option<PeerFn>,
+    pub(crate) trust: Option<Arc<TrustFn>>,
+    pub(crate) filter: Option<Arc<Filter>>,
+    pub(crate) proxies: Option<Arc<Proxies>>,
+    pub(crate) scheme: Option<SchemeFn>,
+    pub(crate) redaction: Redaction,
+    pub(crate) request_headers: HeaderCapture,
+    pub(crate) response_headers: HeaderCapture,
+    pub(crate) on_request: Option<Arc<OnRequest>>,
+    pub(crate) on_response: Option<Arc<OnResponse>>,
+}
+
+impl Options {
+    /// Reads the operator's lists of headers. Returns none if they are empty.
+    pub(crate) fn from_env() -> Option<Arc<Self>> {
+        let options = Self {
+            request_headers: HeaderCapture::from_server_requests([]),
+            response_headers: HeaderCapture::from_server_responses([]),
+            ..Self::default()
+        };
+        let has_headers =
+            !(options.request_headers.is_empty() && options.response_headers.is_empty());
+        has_headers.then(|| Arc::new(options))
+    }
+
+    /// Returns true if an option uses the head of the response.
+    pub(crate) fn use_response(&self) -> bool {
+        self.on_response.is_some() || !self.response_headers.is_empty()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut options = f.debug_struct("Options");
+        options
+            .field("route", &self.route.is_some())
+            .field("original_uri", &self.original_uri.is_some())
+            .field("peer", &self.peer.is_some())
+            .field("trust_by", &self.trust.is_some())
+            .field("filter", &self.filter.is_some())
+            .field("trusted_proxies", &self.proxies.is_some())
+            .field("scheme", &self.scheme.is_some())
+            .field("redaction", &self.redaction)
+            .field("request_headers", &self.request_headers)
+            .field("response_headers", &self.response_headers)
+            .field("on_request", &self.on_request.is_some())
+            .field("on_response", &self.on_response.is_some());
+        options.finish()
+    }
+}

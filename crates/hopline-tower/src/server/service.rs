@@ -1,0 +1,146 @@
+//! The service that records requests.
+
+use std::task::{Context as Cx, Poll};
+
+use hopline_core::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
+use hopline_core::{Incoming, Inject, Span, Trust};
+use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::body::ResponseBody;
+use super::framework::{Framework, Tower};
+use super::future::ResponseFuture;
+use super::grpc::is_call;
+use super::pooled_span::PooledSpan;
+use super::request_span::RequestSpan;
+use super::route_cell::RouteCell;
+use super::settings::Settings;
+use super::start;
+use super::trace_headers::TraceHeaders;
+
+/// Records each request that passes through it; made by [`ServerLayer`](super::ServerLayer).
+#[derive(Clone, Debug)]
+pub struct Trace<S, F = Tower> {
+    inner: S,
+    settings: Settings<F>,
+}
+
+/// Marks a request as recorded, so that a layer inside does not record it again. Zero-sized: the extension needs no box.
+#[derive(Clone, Copy, Debug)]
+struct Recorded;
+
+impl<S, F: Framework> Trace<S, F> {
+    pub(crate) fn new(inner: S, settings: Settings<F>) -> Self {
+        Self { inner, settings }
+    }
+
+    /// Starts the request's span. Returns none if a layer outside has done so.
+    fn start<Q>(&self, request: &mut Request<Q>) -> PooledSpan {
+        let settings = &self.settings;
+        let extensions = request.extensions();
+        let uri = settings.original_uri(request.uri(), extensions);
+        let route = settings.route(uri, extensions);
+        if extensions.get::<Recorded>().is_some() {
+            if let Some(route) = route {
+                RouteCell::fill(extensions, route);
+            }
+            return PooledSpan::default();
+        }
+        let trust = settings.trust(request.headers(), extensions);
+        let incoming = Incoming::extract_with(&HeaderExtractor(request.headers()), trust);
+        let is_wanted = trust != Trust::Ignore && settings.is_wanted(request.method(), uri);
+        let method = RequestMethod::new(request.method());
+        let span = match is_wanted {
+            true => start::span(settings, request, uri, method, route, incoming),
+            false => Span::unrecorded(incoming),
+        };
+        let is_recording = span.is_recording();
+        let is_grpc = is_recording && is_call(request);
+        let cell = (is_recording && route.is_none()).then(RouteCell::default);
+        // a router that left its original URI has seen the request, and has no route for it
+        let is_unrouted = cell.is_some() && std::ptr::eq(uri, request.uri());
+        let slot = PooledSpan::new(|own| {
+            own.span = Some(span);
+            own.method = method.in_name();
+            own.is_head_method = request.method() == Method::HEAD;
+            own.is_connect_method = request.method() == Method::CONNECT;
+            own.older_names = settings.older_names;
+            // the trace id of a request that is not recorded is the caller's, and is not disclosed
+            own.headers = match is_wanted {
+                true => settings.headers,
+                false => TraceHeaders::default(),
+            };
+            own.route.clone_from(&cell);
+            own.unrouted_notice = F::UNROUTED_NOTICE.filter(|_| is_unrouted);
+            if is_grpc {
+                own.start_grpc(request.uri().path());
+            }
+            if is_recording {
+                own.options = settings.response_options();
+            }
+        });
+        if trust != Trust::Continue {
+            remove_trace_headers(request.headers_mut());
+        }
+        let extensions = request.extensions_mut();
+        extensions.insert(Recorded);
+        if let Some(cell) = cell {
+            extensions.insert(cell);
+        }
+        slot
+    }
+
+    /// Runs the request hook, if there is one.
+    fn run_request_hook<Q>(&self, span: &RequestSpan, request: Request<Q>) -> Request<Q> {
+        let options = self.settings.options();
+        let Some(hook) = options.and_then(|options| options.on_request.as_deref()) else {
+            return request;
+        };
+        let (mut parts, body) = request.into_parts();
+        let uri = self.settings.original_uri(&parts.uri, &parts.extensions);
+        // the hook gets the original URI; the service gets the one that arrived
+        let original = (!std::ptr::eq(uri, &parts.uri)).then(|| uri.clone());
+        let arrived = original.map(|uri| std::mem::replace(&mut parts.uri, uri));
+        span.run_hook(|context| hook(context, &parts));
+        if let Some(arrived) = arrived {
+            parts.uri = arrived;
+        }
+        Request::from_parts(parts, body)
+    }
+}
+
+impl<S, F, Q, B> Service<Request<Q>> for Trace<S, F>
+where
+    S: Service<Request<Q>, Response = Response<B>>,
+    F: Framework,
+    B: Body,
+{
+    type Response = Response<ResponseBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
+        let mut pooled = self.start(&mut request);
+        let Some(span) = pooled.get() else {
+            return ResponseFuture::new(self.inner.call(request), pooled);
+        };
+        let request = self.run_request_hook(span, request);
+        // the inner `call` may work, and panic, before it returns its future
+        let inner = span.in_scope(|| self.inner.call(request));
+        ResponseFuture::new(inner, pooled)
+    }
+}
+
+/// Removes the headers of a caller that is not continued, so that a proxy that copies headers passes none of them on.
+fn remove_trace_headers(headers: &mut HeaderMap) {
+    let mut headers = HeaderInjector(headers);
+    for name in [TRACEPARENT, TRACESTATE, BAGGAGE] {
+        headers.remove(name);
+    }
+}

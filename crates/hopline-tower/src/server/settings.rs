@@ -1,0 +1,94 @@
+//! Settings of a server layer, shared by the layer, its service and the start of spans.
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hopline_core::{OlderNames, Tracer, Trust};
+use http::{Extensions, HeaderMap, Method, Uri};
+
+use super::framework::Framework;
+use super::options::Options;
+use super::trace_headers::TraceHeaders;
+
+/// The settings that most layers have, and a pointer to the others.
+///
+/// axum clones the service for each request, and the settings with it, so they are small: without rare options and
+/// without a tracer of its own, a clone changes no reference count.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings<F> {
+    pub(crate) tracer: Option<Tracer>,
+    pub(crate) older_names: bool,
+    pub(crate) trust: Trust,
+    pub(crate) headers: TraceHeaders,
+    options: Option<Arc<Options>>,
+    framework: PhantomData<fn() -> F>,
+}
+
+impl<F: Framework> Settings<F> {
+    pub(crate) fn from_env() -> Self {
+        Self {
+            tracer: None,
+            older_names: OlderNames::from_env().http,
+            trust: Trust::Continue,
+            headers: TraceHeaders::default(),
+            options: Options::from_env(),
+            framework: PhantomData,
+        }
+    }
+
+    pub(crate) fn options(&self) -> Option<&Options> {
+        self.options.as_deref()
+    }
+
+    /// The rare options, if something depends on the response.
+    pub(crate) fn response_options(&self) -> Option<Arc<Options>> {
+        let options = self.options.as_ref()?;
+        options.use_response().then(|| Arc::clone(options))
+    }
+
+    pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
+        change(Arc::make_mut(self.options.get_or_insert_default()));
+    }
+
+    pub(crate) fn set_trust(&mut self, trust: Trust) {
+        self.trust = trust;
+        if self.options.is_some() {
+            self.change_options(|options| options.trust = None);
+        }
+    }
+
+    pub(crate) fn trust(&self, headers: &HeaderMap, extensions: &Extensions) -> Trust {
+        match self.options().and_then(|options| options.trust.as_deref()) {
+            Some(choose) => choose(headers, extensions),
+            None => self.trust,
+        }
+    }
+
+    /// Returns false for requests that the filter leaves out.
+    pub(crate) fn is_wanted(&self, method: &Method, uri: &Uri) -> bool {
+        let filter = self.options().and_then(|options| options.filter.as_deref());
+        filter.is_none_or(|filter| filter(method, uri))
+    }
+
+    pub(crate) fn route<'a>(&self, uri: &'a Uri, extensions: &'a Extensions) -> Option<&'a str> {
+        match self.options().and_then(|options| options.route) {
+            Some(route) => route(uri, extensions),
+            None => F::route(uri, extensions),
+        }
+    }
+
+    pub(crate) fn original_uri<'a>(&self, uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
+        match self.options().and_then(|options| options.original_uri) {
+            Some(original) => original(uri, extensions),
+            None => F::original_uri(uri, extensions),
+        }
+    }
+
+    pub(crate) fn peer(&self, extensions: &Extensions) -> Option<SocketAddr> {
+        match self.options().and_then(|options| options.peer) {
+            Some(peer) => peer(extensions),
+            None => F::peer(extensions),
+        }
+    }
+}
