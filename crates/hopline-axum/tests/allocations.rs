@@ -16,11 +16,11 @@ use tower::util::MapResponseLayer;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
 
-/// Stands for what hyper leaves in the extensions of each request.
+/// An extension like those that hyper inserts in the extensions of each request.
 #[derive(Clone, Copy)]
 struct FromServer;
 
-/// Stands for what a layer outside leaves there: the peer's address, a request id.
+/// An extension like those of a layer outside: the peer's address, a request id.
 #[derive(Clone, Copy)]
 struct FromApplication;
 
@@ -91,7 +91,7 @@ impl Requests {
     }
 }
 
-/// How many of 200 requests in the layer allocate more than in one that does nothing, by caller.
+/// Counts the requests, of 200, that allocate more in the layer than in an empty one, for a caller with these flags.
 fn beyond_axum(plan: &SamplingPlan, flags: Option<&str>) -> usize {
     let traceparent = flags.map(|flags| format!("{PARENT}-{flags}"));
     let axum = Requests::to(in_empty_layer(), traceparent.clone()).allocations();

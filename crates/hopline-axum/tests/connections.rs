@@ -1,4 +1,4 @@
-//! What a service knows of its connections: their other end, and whether they are encrypted.
+//! Connections: the peer's address, and the scheme of encrypted ones.
 
 mod support;
 
@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// What the application wants to know of a connection.
+/// The application's data of a connection.
 #[derive(Clone)]
 struct Connection {
     address: SocketAddr,

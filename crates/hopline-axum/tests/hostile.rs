@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 
-/// What may not grow with what callers make up.
+/// Counts that must not grow with the callers' input.
 #[derive(Debug, Default)]
 struct Seen {
     spans: usize,
@@ -58,7 +58,7 @@ impl Sink for Labels {
 }
 
 #[tokio::test]
-async fn names_and_memory_do_not_grow_with_what_callers_make_up() {
+async fn names_and_memory_do_not_grow_with_the_callers_input() {
     const REQUESTS: usize = 100_000;
     let labels = Labels::default();
     let tracer = Tracer::builder().sink(labels.clone()).build();

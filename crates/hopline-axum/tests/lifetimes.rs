@@ -1,4 +1,4 @@
-//! How requests end: one row for each way, over real sockets of both versions of HTTP.
+//! The outcomes of requests: one row for each, over real sockets of both versions of HTTP.
 
 mod support;
 
@@ -31,10 +31,10 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::normalize_path::NormalizePathLayer;
 use tower_http::timeout::TimeoutLayer;
 
-/// Says that a handler was entered.
+/// Reports that a handler was entered.
 type Entered = UnboundedSender<()>;
 
-/// How much of an answer the client takes.
+/// The part of a response that the client reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takes {
     All,
@@ -55,13 +55,13 @@ struct Row {
     /// `error.type`.
     error_type: Option<&'static str>,
     is_error: bool,
-    /// The span lasts at least so many milliseconds.
+    /// The minimum duration of the span in milliseconds.
     least_ms: u64,
     has: &'static [&'static str],
     has_not: &'static [&'static str],
 }
 
-/// A request that goes well; rows say what is different.
+/// A request that succeeds; each row changes a part of it.
 fn fine(case: &'static str, app: fn(TraceLayer, Entered) -> Router) -> Row {
     Row {
         case,
@@ -394,7 +394,7 @@ fn time_out() -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_millis(30))
 }
 
-/// Takes as much of the answer as the row says.
+/// Reads the part of the response that the row names.
 async fn call(row: &Row, version: Version, url: String, mut entered: UnboundedReceiver<()>) {
     let call = version.client().request(row.method.clone(), url).send();
     if row.takes == Takes::Nothing {
@@ -467,7 +467,7 @@ async fn every_end_of_a_request_has_one_outcome_in_both_versions() {
     }
 }
 
-/// Whatever runs while the answer's body is made is a child of the request.
+/// Spans that start while the response's body is made are children of the request.
 #[tokio::test]
 async fn work_of_a_body_belongs_to_its_request() {
     for version in BOTH {

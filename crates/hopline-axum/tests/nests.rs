@@ -78,7 +78,7 @@ async fn filters_routes_and_hooks_see_the_request_s_own_path_in_a_nest() {
     assert_eq!(
         ask(&address, "/api/v1/orders/7?a=1").await,
         "7",
-        "the request goes on as it came"
+        "the service gets the URI that arrived"
     );
     assert_eq!(one(&all).await.name, "GET /own/route");
     assert_eq!(*seen.lock().unwrap(), ["/api/v1/orders/7?a=1"]);

@@ -1,4 +1,4 @@
-//! What a layer does when it is asked to: trust, hooks, and headers of responses.
+//! Options of the layer: trust, hooks, and trace headers in responses.
 
 mod support;
 
@@ -14,7 +14,7 @@ use hopline_test_support::http::{BOTH, Version};
 use hopline_testing::{Spans, tracer, tracer_with};
 use support::{PARENT, layer, one, serve, spans};
 
-/// Answers with what it would send on: traceparent, tracestate, baggage.
+/// Responds with the headers that a call would have: traceparent, tracestate, baggage.
 async fn passed_on(TraceContext(context): TraceContext) -> String {
     let mut headers = std::collections::BTreeMap::<String, String>::new();
     context.inject(&mut headers);
@@ -86,7 +86,7 @@ async fn trust_is_a_choice_of_each_request() {
 }
 
 #[tokio::test]
-async fn what_was_said_last_of_trust_counts() {
+async fn the_last_setting_of_trust_is_used() {
     let (tracer, all) = tracer("orders");
     let layer = layer(&tracer)
         .trust_by(|_, _| Trust::Ignore)
@@ -97,7 +97,7 @@ async fn what_was_said_last_of_trust_counts() {
 }
 
 #[tokio::test]
-async fn hooks_add_to_the_span_and_their_panics_harm_nobody() {
+async fn hooks_add_to_the_span_and_their_panics_are_contained() {
     for version in BOTH {
         let (tracer, all) = tracer("orders");
         let layer = layer(&tracer)
@@ -144,7 +144,7 @@ async fn hooks_add_to_the_span_and_their_panics_harm_nobody() {
 }
 
 #[tokio::test]
-async fn hooks_are_not_run_for_what_is_not_recorded() {
+async fn hooks_are_not_run_for_unrecorded_requests() {
     let (tracer, _all) = tracer_with(|tracer| tracer.plan(SamplingPlan::always().others(0.0)));
     let runs = Arc::new(AtomicU32::new(0));
     let (one, two) = (runs.clone(), runs.clone());
@@ -168,7 +168,7 @@ async fn answer_headers(layer: TraceLayer, path: &str) -> HeaderMap {
     call.send().await.unwrap().headers().clone()
 }
 
-/// The only span, as `Server-Timing` says it.
+/// The value of `Server-Timing` for the only span.
 async fn timing(all: &Spans) -> String {
     let span = one(all).await;
     let context = SpanContext::new(span.trace_id, span.span_id, span.flags);
@@ -176,7 +176,7 @@ async fn timing(all: &Spans) -> String {
 }
 
 #[tokio::test]
-async fn a_response_says_its_trace_only_where_that_is_asked_for() {
+async fn a_response_names_its_trace_only_with_the_option() {
     let (tracer, all) = tracer("orders");
     let headers = answer_headers(layer(&tracer), "").await;
     for name in ["server-timing", "x-trace-id", "traceparent", "tracestate"] {
@@ -196,7 +196,7 @@ async fn a_response_says_its_trace_only_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_trace_that_is_not_sampled_is_said_as_such_and_kept_once() {
+async fn the_header_of_an_unsampled_trace_is_unsampled_and_that_of_a_kept_one_sampled() {
     let never = SamplingPlan::always().others(0.0);
     let (tracer, _all) = tracer_with(|tracer| tracer.plan(never.clone()));
     let headers = answer_headers(layer(&tracer).server_timing().trace_id_header(), "").await;
@@ -209,14 +209,15 @@ async fn a_trace_that_is_not_sampled_is_said_as_such_and_kept_once() {
 
     let (tracer, all) = tracer_with(|tracer| tracer.plan(never.keep_errors()));
     let headers = answer_headers(layer(&tracer).server_timing().announce_kept(), "503").await;
-    let said: Vec<&HeaderValue> = headers.get_all("server-timing").iter().collect();
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].to_str().unwrap().ends_with("-01"), "{said:?}");
+    let announced: Vec<&HeaderValue> = headers.get_all("server-timing").iter().collect();
+    assert_eq!(announced.len(), 1, "{announced:?}");
+    let value = announced[0].to_str().unwrap();
+    assert!(value.ends_with("-01"), "{value}");
     one(&all).await;
 }
 
 #[tokio::test]
-async fn the_caller_s_own_id_is_not_said_for_what_is_filtered() {
+async fn the_callers_id_is_not_returned_for_filtered_requests() {
     let (tracer, all) = tracer("orders");
     let layer = layer(&tracer)
         .server_timing()

@@ -1,5 +1,5 @@
-//! What other libraries were seen to get wrong, asked of this one: headers of every kind through a service and out
-//! again, and requests that end in every way.
+//! Faults seen in other libraries, as tests of this one: headers of every kind on their way through a service, and
+//! requests with every outcome.
 
 mod support;
 
@@ -59,7 +59,7 @@ async fn through(address: &str, lines: &[&[u8]]) -> String {
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-/// What is sent on of one header.
+/// The value of one header of the call.
 fn line<'a>(sent: &'a str, name: &str) -> Option<&'a str> {
     let mut lines = sent
         .lines()
@@ -318,10 +318,10 @@ async fn baggage_counts_as_the_specification_has_it() {
     );
 }
 
-/// A dropped request, a failed one, an answer of 503 and a panic, all of a method that nobody knows: four spans with
-/// their outcomes, of one name.
+/// A dropped request, a failed one, a response of 503 and a panic, all with an unknown method: four spans with their
+/// outcomes and one name.
 #[tokio::test]
-async fn every_request_is_recorded_whatever_becomes_of_it() {
+async fn every_request_is_recorded_with_its_outcome() {
     for version in BOTH {
         let (tracer, all) = tracer("orders");
         let (enter, mut entered) = tokio::sync::mpsc::unbounded_channel();
@@ -390,7 +390,7 @@ async fn every_request_is_recorded_whatever_becomes_of_it() {
     }
 }
 
-/// Where others had empty texts, ports in addresses, quotes left in place, or nothing.
+/// Other libraries recorded empty texts, addresses with ports or quotes, or nothing.
 #[tokio::test]
 async fn addresses_are_understood_in_every_form() {
     let (tracer, all) = tracer("orders");
@@ -423,7 +423,7 @@ async fn addresses_are_understood_in_every_form() {
     }
 }
 
-/// The layer says which service it is of once, whoever else says so.
+/// A request in two layers has one span.
 #[tokio::test]
 async fn a_layer_that_is_applied_to_routes_and_to_all_records_once() {
     for version in BOTH {

@@ -1,4 +1,4 @@
-//! What other protocols make of a request: connections that are upgraded, and calls of gRPC.
+//! Other protocols: upgraded connections, and gRPC calls.
 
 mod support;
 
@@ -22,7 +22,7 @@ use http_body_util::StreamBody;
 use support::{integer, layer, one, serve, spans};
 use tokio_tungstenite::tungstenite;
 
-/// A chat that says what it hears, on a span of its own that is linked to its request's.
+/// A chat that echoes messages. Its connection has a span that is linked to the request's.
 async fn talk(mut socket: WebSocket, tracer: Tracer, request: Option<SpanContext>) {
     let connection = SpanBuilder::new("chat.connection")
         .links(request.as_slice())
@@ -73,7 +73,7 @@ async fn an_upgrade_ends_the_request_and_the_connection_is_linked_to_it() {
     assert_eq!(connection.links[0].span_context.span_id(), request.span_id);
 }
 
-/// A server of gRPC by hand: it knows one method, and says how calls end in trailers.
+/// A hand-written gRPC server with one method, which sends the status in trailers.
 fn grpc(layer: TraceLayer) -> Router {
     let get = |status: &'static str| {
         move || async move {

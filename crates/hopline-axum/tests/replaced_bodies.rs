@@ -22,7 +22,7 @@ async fn with_other_body(request: Request, next: middleware::Next) -> Response {
 }
 
 #[tokio::test]
-async fn a_body_that_a_layer_outside_replaces_says_nothing_of_the_client() {
+async fn a_body_that_a_layer_outside_replaces_is_not_cancelled() {
     let (tracer, all) = tracer("orders");
     let streamed = || async {
         let chunks = stream::iter(["a", "b"].map(Ok::<_, Infallible>));

@@ -72,7 +72,7 @@ async fn a_request_is_one_server_span_with_its_attributes() {
 }
 
 #[tokio::test]
-async fn older_names_stand_beside_on_request() {
+async fn older_names_are_recorded_beside_on_request() {
     let (tracer, all) = tracer("orders");
     let names = OlderNames {
         http: true,
@@ -189,7 +189,7 @@ async fn names_come_from_routes_and_never_from_paths() {
     let app = Router::new()
         .nest("/nested", leaf())
         .nest_service("/service", leaf())
-        .nest_service("/told", leaf().layer(RouteLayer::new()))
+        .nest_service("/late", leaf().layer(RouteLayer::new()))
         .nest_service(
             "/taken",
             Router::new().route("/{id}", get(|_: CurrentSpan| async {})),
@@ -201,7 +201,7 @@ async fn names_come_from_routes_and_never_from_paths() {
     for path in [
         "nested/1",
         "service/1",
-        "told/1",
+        "late/1",
         "taken/1",
         "merged",
         "nowhere/4111",
@@ -237,7 +237,7 @@ async fn names_come_from_routes_and_never_from_paths() {
         [
             ("GET /nested/{id}", 200),
             ("GET", 200),
-            ("GET /told/{id}", 200),
+            ("GET /late/{id}", 200),
             ("GET /taken/{id}", 200),
             ("GET /merged", 405),
             ("GET", 404),
@@ -252,8 +252,8 @@ async fn names_come_from_routes_and_never_from_paths() {
         ),
         (Some("_OTHER"), Some("BREW"))
     );
-    let told = all.named("GET /told/{id}").remove(0);
-    assert_eq!(told.text("http.route"), Some("/told/{id}"));
+    let late = all.named("GET /late/{id}").remove(0);
+    assert_eq!(late.text("http.route"), Some("/late/{id}"));
 }
 
 #[tokio::test]
@@ -265,7 +265,7 @@ async fn server_errors_are_errors_and_callers_errors_are_not() {
         .route(
             "/cause",
             get(|span: CurrentSpan| async move {
-                span.fail_with("card_declined", "the bank said no");
+                span.fail_with("card_declined", "the bank refused");
                 StatusCode::BAD_GATEWAY
             }),
         )

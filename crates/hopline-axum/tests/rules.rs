@@ -59,10 +59,10 @@ const ROWS: &[Row] = &[
     Row {
         rule: "a layer outside the routing learns the route late",
         layer: as_it_is,
-        request: |client, url| client.get(format!("{url}/told/7")),
-        name: "GET /told/{id}",
+        request: |client, url| client.get(format!("{url}/late/7")),
+        name: "GET /late/{id}",
         error: None,
-        attributes: &[("http.route", Text("/told/{id}"))],
+        attributes: &[("http.route", Text("/late/{id}"))],
     },
     Row {
         rule: "a route function sets the route",
@@ -398,7 +398,7 @@ fn app(layer: TraceLayer) -> Router {
         (StatusCode::BAD_GATEWAY, Json(()))
     };
     let items = Router::new().route("/items/{id}", get(|| async {}));
-    let told = Router::new().route("/{id}", get(|| async {}));
+    let late = Router::new().route("/{id}", get(|| async {}));
     let shards = || async {
         let mut answer = [("x-shard", "1"), ("x-other", "3")].into_response();
         let second = HeaderValue::from_static("2");
@@ -412,7 +412,7 @@ fn app(layer: TraceLayer) -> Router {
         .route("/shards", get(shards))
         .merge(Router::new().route("/cause", get(cause)))
         .nest("/nested", items)
-        .nest_service("/told", told.layer(RouteLayer::new()))
+        .nest_service("/late", late.layer(RouteLayer::new()))
         .layer(layer)
 }
 

@@ -44,10 +44,10 @@ fn the_operator_s_headers_are_recorded_beside_those_of_the_code() {
         .env(INSIDE, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let output_text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{output_text}");
     let wrong = format!(r#"headers: {}: "not a name""#, SAID[3].0);
-    assert_eq!(said.matches(&wrong).count(), 1, "{said}");
+    assert_eq!(output_text.matches(&wrong).count(), 1, "{output_text}");
 }
 
 async fn inside() {

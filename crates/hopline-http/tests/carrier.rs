@@ -73,7 +73,7 @@ fn two_traceparents_are_none_and_states_are_joined() {
 }
 
 #[test]
-fn bytes_that_are_no_text_spoil_only_what_they_stand_in() {
+fn invalid_bytes_invalidate_only_their_own_part() {
     let with = |bytes: &[u8]| [PARENT.as_bytes(), bytes].concat();
     assert_eq!(incoming(&[("traceparent", &with(b"\xe9"))]).parent, None);
     let came = incoming(&[
@@ -90,7 +90,7 @@ fn bytes_that_are_no_text_spoil_only_what_they_stand_in() {
 }
 
 #[test]
-fn what_is_sent_replaces_every_line_of_another_trace() {
+fn a_sent_context_replaces_every_line_of_another_trace() {
     let context = Context::remote(incoming(&[("traceparent", PARENT.as_bytes())]));
     let stale: &[(&str, &[u8])] = &[
         ("TraceParent", b"old"),

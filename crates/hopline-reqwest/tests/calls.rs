@@ -124,7 +124,7 @@ async fn a_call_that_is_dropped_ends_without_an_error() {
 }
 
 #[tokio::test]
-async fn baggage_goes_to_internal_hosts_and_to_those_that_are_named() {
+async fn baggage_is_sent_to_internal_and_listed_hosts() {
     let url = serve().await;
     let foreign = url.replacen("127.0.0.1", "shop.example.com", 1);
     let address = url.trim_start_matches("http://").parse().unwrap();

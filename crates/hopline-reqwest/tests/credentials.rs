@@ -114,7 +114,7 @@ async fn text(client: &ClientWithMiddleware, url: &str) -> String {
     call.send().await.unwrap().text().await.unwrap()
 }
 
-/// What a client of reqwest and one of ours send, each made from the same default headers and middleware.
+/// The headers that a client of reqwest and one of `ClientBuilder` send, each made from the same default headers and middleware.
 fn pair(
     hosts: &Hosts,
     with: fn(hopline_reqwest::ClientBuilder) -> hopline_reqwest::ClientBuilder,
@@ -143,7 +143,7 @@ async fn default_headers_stay_within_the_origin() {
 }
 
 #[tokio::test]
-async fn what_a_request_has_stays_within_the_origin() {
+async fn credentials_of_a_request_stay_within_the_origin() {
     let hosts = Hosts::serve().await;
     let plain = hosts.resolve(reqwest::Client::builder()).build().unwrap();
     let [plain, ours] = pair(&hosts, |builder| builder, ClientBuilder::new(plain));
@@ -172,7 +172,7 @@ async fn what_a_request_has_stays_within_the_origin() {
 }
 
 #[tokio::test]
-async fn what_a_middleware_adds_stays_within_the_origin() {
+async fn credentials_of_a_middleware_stay_within_the_origin() {
     let hosts = Hosts::serve().await;
     let plain = hosts.resolve(reqwest::Client::builder()).build().unwrap();
     let clients = pair(

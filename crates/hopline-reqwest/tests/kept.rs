@@ -1,4 +1,4 @@
-//! Whose word counts when a service says that it keeps a trace.
+//! Announcements of kept traces: followed for listed hosts, and for the caller's trace only.
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -8,7 +8,7 @@ use hopline_reqwest::TraceMiddleware;
 use hopline_testing::tracer_with;
 use reqwest_middleware::ClientBuilder;
 
-/// Says of the caller's trace, or of another one, that it is kept.
+/// Announces that the caller's trace, or another one, is kept.
 async fn serve() -> String {
     let say = |sent: HeaderMap, other: bool| async move {
         let sent = sent["traceparent"].to_str().unwrap();

@@ -538,7 +538,7 @@ async fn every_outcome_is_that_of_reqwest() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Hops are told to their calls by the thread that polls them.
+/// The thread that polls a hop connects it with its call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn redirects_of_calls_at_once_do_not_mix() {
     let url = serve(router()).await;

@@ -21,7 +21,7 @@ use support::{lines, serve, sorted, trace};
 /// Nothing here takes longer, unless it is broken.
 const LONG: Duration = Duration::from_secs(20);
 
-/// `/to/{code}/{rest}` redirects to the rest by this code; anything else says how it was asked.
+/// `/to/{code}/{rest}` redirects to the rest with this code; other paths echo the request.
 fn app() -> Router {
     let to = |Path((code, rest)): Path<(u16, String)>, uri: Uri| async move {
         let query = uri

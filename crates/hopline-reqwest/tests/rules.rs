@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
     Row {
         rule: "a server that refuses the connection",
         trace: as_it_is,
-        // the discard port, where nobody listens
+        // the discard port, which is closed
         request: |client, _| client.get("http://127.0.0.1:9/?token=hunter2"),
         name: "GET",
         error: Some("connection_refused"),
@@ -319,7 +319,7 @@ fn check(row: &Row, version: Version, url: &str, spans: &Spans, took: Duration) 
     }
 }
 
-/// H9: to stop waiting is the caller's right.
+/// H9: a dropped call is not an error.
 #[tokio::test]
 async fn a_call_or_a_body_that_is_dropped_ends_without_an_error() {
     for version in BOTH {
@@ -348,7 +348,7 @@ async fn a_call_or_a_body_that_is_dropped_ends_without_an_error() {
         spans.take();
         let mut answer = client.get(format!("{url}/endless")).send().await.unwrap();
         answer.chunk().await.unwrap();
-        assert_eq!(spans.all().len(), 0, "the body goes on");
+        assert_eq!(spans.all().len(), 0, "the body has not ended");
         drop(answer);
         spans
             .one("GET")

@@ -1,4 +1,4 @@
-//! The layer for clients, around hyper's and tonic's, over real sockets of both versions of HTTP.
+//! The layer for clients, around those of hyper and tonic, over real sockets of both versions of HTTP.
 
 use std::convert::Infallible;
 use std::task::Poll;
@@ -27,7 +27,7 @@ use tower_http::follow_redirect::FollowRedirectLayer;
 
 type Hyper = Client<HttpConnector, Empty<Bytes>>;
 
-/// A client of hyper for each version, as spans say it.
+/// A client of hyper for each version, with its `network.protocol.version`.
 fn clients() -> [(&'static str, Hyper); 2] {
     let one = Client::builder(TokioExecutor::new()).build_http();
     let two = Client::builder(TokioExecutor::new())
@@ -146,7 +146,7 @@ async fn a_call_is_a_client_span_with_its_attributes_and_headers() {
 }
 
 #[tokio::test]
-async fn outcomes_are_told_by_status_failure_and_body() {
+async fn outcomes_depend_on_status_failure_and_body() {
     let address = serve().await;
     for (_, client) in clients() {
         let (tracer, spans) = tracer("gateway");
@@ -167,7 +167,7 @@ async fn outcomes_are_told_by_status_failure_and_body() {
         spans.take();
         answer.into_body().collect().await.unwrap_err();
         let answer = lasting.clone().oneshot(call("broken")).await.unwrap();
-        assert_eq!(spans.all().len(), 0, "the body goes on");
+        assert_eq!(spans.all().len(), 0, "the body has not ended");
         answer.into_body().collect().await.unwrap_err();
         spans.one("GET").failed("body");
         spans.take();
@@ -180,7 +180,7 @@ async fn outcomes_are_told_by_status_failure_and_body() {
 }
 
 #[tokio::test]
-async fn baggage_and_headers_go_where_they_may() {
+async fn baggage_and_headers_are_sent_by_the_lists() {
     let address = serve().await;
     let [(_, client), _] = clients();
     let (tracer, spans) = tracer("gateway");
@@ -215,9 +215,9 @@ async fn baggage_and_headers_go_where_they_may() {
     );
 }
 
-/// A connection that was made for one host: the request says it in a header alone.
+/// A connection to one host: the request names it only in a header.
 #[tokio::test]
-async fn a_host_header_says_who_is_asked_where_the_uri_does_not() {
+async fn a_host_header_names_the_server_if_the_uri_does_not() {
     let (tracer, spans) = tracer("gateway");
     let inside = tower::service_fn(|request: Request<Empty<Bytes>>| async move {
         span("inside").end();
@@ -347,7 +347,7 @@ async fn calls_of_tonic_are_named_by_their_method_and_end_with_the_trailers() {
     spans.one("shop.Orders/Put").failed("UNAVAILABLE");
 }
 
-/// Says that it is ready when it was asked so often.
+/// Is ready after `poll_ready` was called this many times.
 #[derive(Clone)]
 struct Busy(u32);
 

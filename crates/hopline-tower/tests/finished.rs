@@ -11,7 +11,7 @@ use hopline_tower::{ClientLayer, TraceLayer, Trust};
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
 
-/// Polls a future that is ready at once a second time; gives what its panic says.
+/// Polls a future that is ready at once a second time; returns the message of its panic.
 fn poll_twice<F: Future>(future: F) -> String {
     let mut future = pin!(future);
     let cx = &mut Context::from_waker(Waker::noop());

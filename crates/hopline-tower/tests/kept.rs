@@ -1,4 +1,4 @@
-//! What a caller's context counts for, and what is said back.
+//! The use of a caller's context, and announcements of kept traces.
 
 use std::convert::Infallible;
 
@@ -100,27 +100,27 @@ async fn a_strangers_flag_neither_forces_nor_forbids() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_kept_is_kept() {
+async fn an_announced_trace_is_kept() {
     let trace = TRACE.parse().unwrap();
     let fail_inside = || hopline_core::span("step").fail("broken");
     let keep = || Context::current().keep();
     let (layer, _, spans) = service("* 100%; keep errors");
     let layer = layer.announce_kept();
-    for (name, status, handler, said) in [
+    for (name, status, handler, announced) in [
         ("fine", 200, &nothing as &dyn Fn(), false),
         ("not found", 404, &nothing, false),
         ("status", 503, &nothing, true),
         ("a span inside", 200, &fail_inside, true),
-        ("asked for", 200, &keep, true),
+        ("forced", 200, &keep, true),
     ] {
         let response = call(&layer, "00", status, handler).await;
-        assert_eq!(is_kept(response.headers(), trace), said, "{name}");
-        assert_eq!(!spans.take().is_empty(), said, "{name}: as it said");
+        assert_eq!(is_kept(response.headers(), trace), announced, "{name}");
+        assert_eq!(!spans.take().is_empty(), announced, "{name}: as announced");
     }
 }
 
 #[tokio::test]
-async fn nothing_is_said_unasked_and_nothing_that_will_not_be() {
+async fn nothing_is_announced_without_the_option_or_without_being_kept() {
     let (layer, _, spans) = service("* 100%; keep errors");
     let response = call(&layer, "00", 503, nothing).await;
     assert!(response.headers().is_empty());
@@ -128,16 +128,16 @@ async fn nothing_is_said_unasked_and_nothing_that_will_not_be() {
 
     let (layer, tracer, spans) = service("* 100%; keep errors 1/s");
     let layer = layer.announce_kept();
-    let said = |response: Response<()>| !response.headers().is_empty();
-    assert!(said(call(&layer, "00", 503, nothing).await));
+    let announced = |response: Response<()>| !response.headers().is_empty();
+    assert!(announced(call(&layer, "00", 503, nothing).await));
     assert!(
-        !said(call(&layer, "00", 503, nothing).await),
+        !announced(call(&layer, "00", 503, nothing).await),
         "one a second"
     );
     assert_eq!((spans.take().len(), tracer.stats().errors_let_go), (1, 1));
 
     let (layer, _, spans) = service("* 100%");
-    assert!(!said(
+    assert!(!announced(
         call(&layer.announce_kept(), "00", 503, nothing).await
     ));
     assert_eq!(spans.take(), [], "the plan keeps no errors");

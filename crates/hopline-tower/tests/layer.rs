@@ -107,7 +107,7 @@ async fn a_service_that_fails_is_an_error_without_its_text() {
 }
 
 #[tokio::test]
-async fn a_route_is_told_early_by_a_function_or_late_by_the_cell() {
+async fn a_route_is_known_early_by_a_function_or_late_by_the_cell() {
     #[derive(Clone)]
     struct Route(&'static str);
     let (layer, _, spans) = layer();

@@ -1,4 +1,4 @@
-//! Strangers' headers at an edge, and what goes out of requests that are not recorded.
+//! Headers of strangers at the public edge, and headers of calls in requests that are not recorded.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -130,7 +130,7 @@ async fn a_proxy_that_copies_headers_passes_none_of_a_stranger_on() {
     }
 }
 
-/// As a flood from the internet: whatever it forges, a public layer samples one in a hundred of it.
+/// A flood from the internet: a public layer samples one request in a hundred, with any forged headers.
 #[tokio::test]
 async fn forged_headers_neither_fill_nor_empty_a_public_edge() {
     for flags in ["-01", "-00"] {

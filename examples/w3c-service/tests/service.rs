@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 const TRACE: &str = "12345678901234567890123456789012";
 const SPAN: &str = "1234567890123456";
 
-/// The service, and one whom it calls.
+/// The service, and one that it calls.
 struct Pair {
     service: String,
     callee: String,
@@ -95,7 +95,7 @@ impl Pair {
         self.send(lines, 1).await.remove(0)
     }
 
-    /// What is sent as `tracestate` for these lines of it, under a valid parent.
+    /// The `tracestate` that is sent for these received lines, with a valid parent.
     async fn state(&mut self, lines: &[&str]) -> Option<String> {
         let parent = format!("00-{TRACE}-{SPAN}-00");
         let mut all = vec![("traceparent", parent.as_bytes())];
@@ -202,7 +202,7 @@ async fn a_trace_is_continued_with_one_client_span_per_callback() {
 }
 
 #[tokio::test]
-async fn a_new_trace_is_begun_where_none_came_or_an_invalid_one() {
+async fn a_new_trace_starts_without_a_valid_parent() {
     let mut pair = Pair::start().await;
     for lines in [
         vec![],
@@ -300,7 +300,7 @@ async fn control_characters_are_refused_before_they_are_read() {
 }
 
 #[tokio::test]
-async fn an_unsampled_trace_goes_on_and_an_orphaned_tracestate_does_not() {
+async fn an_unsampled_trace_continues_and_an_orphaned_tracestate_does_not() {
     let mut pair = Pair::start_with("* 0%").await;
     let call = pair
         .one(&[("traceparent", &parent("00")), ("tracestate", b"foo=1")])
@@ -330,7 +330,7 @@ async fn hostile_baggage_does_not_harm_the_request() {
 }
 
 #[tokio::test]
-async fn what_is_no_list_of_calls_and_a_callee_that_is_not_there_are_told() {
+async fn an_invalid_list_and_an_unreachable_callee_are_errors() {
     let pair = Pair::start().await;
     assert_eq!(pair.post(&[], r#"{"url": 7}"#).await, 422);
     assert_eq!(pair.post(&[], "no JSON").await, 400);

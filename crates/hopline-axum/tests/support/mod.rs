@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a server on a real socket, clients of both versions, spans that are awaited.
+//! Support of this crate's tests: a server on a real socket, clients of both versions, spans that are awaited.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -24,7 +24,7 @@ pub(crate) async fn serve(app: Router) -> String {
     address
 }
 
-/// The next so many spans, which must come within seconds.
+/// Awaits `count` spans, for up to 20 s.
 pub(crate) async fn spans(spans: &Spans, count: usize) -> Vec<SpanData> {
     let waited = tokio::time::timeout(Duration::from_secs(20), spans.wait(count)).await;
     waited.unwrap_or_else(|_| panic!("waited for {count} spans, there are:\n{}", spans.tree()))

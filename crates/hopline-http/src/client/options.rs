@@ -25,7 +25,7 @@ pub struct ClientOptions {
     pub request_headers: HeaderCapture,
     /// Response headers to record.
     pub response_headers: HeaderCapture,
-    /// Whether spans end with the body.
+    /// True if spans end with the body.
     pub until_body_end: bool,
 }
 

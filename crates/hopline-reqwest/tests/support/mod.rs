@@ -1,4 +1,4 @@
-//! What the tests of this crate share: servers on real sockets, and clients of both versions of HTTP.
+//! Support of this crate's tests: servers on real sockets, and clients of both versions of HTTP.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -35,7 +35,7 @@ pub(crate) fn echo() -> Router {
     Router::new().fallback(|headers: HeaderMap| async move { lines(&headers) })
 }
 
-/// The lines of a text, to compare headers whatever their order is.
+/// The sorted lines of a text, to compare headers in any order.
 pub(crate) fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<_> = text.lines().collect();
     lines.sort_unstable();

@@ -31,7 +31,7 @@ use crate::server::PeerFn;
 /// use http::{Request, Response};
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
-/// // stands for a connection
+/// // in place of a connection
 /// let connection = service_fn(|request: Request<String>| async move {
 ///     assert!(request.headers().contains_key("traceparent"));
 ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
