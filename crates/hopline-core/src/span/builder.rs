@@ -40,7 +40,7 @@ use crate::span::tracer::Tracer;
 ///
 /// # Examples
 ///
-/// A call out, child of the current span:
+/// An outgoing call, child of the current span:
 ///
 /// ```
 /// use hopline_core::{SpanBuilder, SpanKind, attr};
@@ -49,7 +49,7 @@ use crate::span::tracer::Tracer;
 /// assert!(!call.is_recording(), "no tracer is installed");
 /// ```
 ///
-/// A request that comes in, root of a local trace:
+/// An incoming request, root of a local trace:
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -80,7 +80,7 @@ pub struct SpanBuilder<'a, P = (), A = NoAttributes> {
 }
 
 impl<'a> SpanBuilder<'a> {
-    /// Begins with the span's name.
+    /// Starts a builder with the name of the span.
     #[inline]
     pub fn new(name: impl Into<Name<'a>>) -> Self {
         Self {
@@ -285,8 +285,8 @@ impl<'a, P, A> SpanBuilder<'a, P, A> {
 }
 
 impl<A> SpanBuilder<'_, (), A> {
-    /// Starts it as a child of the current span. If there is no tracer, nothing is recorded, and the current context
-    /// goes on.
+    /// Starts it as a child of the current span. If there is no tracer, nothing is recorded, and the current context is
+    /// propagated unchanged.
     #[inline]
     pub fn start<'v>(self) -> Span
     where
@@ -335,8 +335,8 @@ impl<P: fmt::Debug, A> fmt::Debug for SpanBuilder<'_, P, A> {
 
 /// Starts a span under the current one.
 ///
-/// Where nothing is current it begins a trace of the installed tracer. For a kind, a start time or links
-/// there is [`SpanBuilder`].
+/// Without a current span it starts a trace of the installed tracer. Use [`SpanBuilder`] to set a kind, a start time or
+/// links.
 ///
 /// # Examples
 ///
@@ -346,6 +346,9 @@ impl<P: fmt::Debug, A> fmt::Debug for SpanBuilder<'_, P, A> {
 /// async fn verify() -> bool {
 ///     async { true }.in_span(span("auth.verify")).await
 /// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert!(verify().await);
+/// # });
 /// ```
 #[inline]
 pub fn span<'a>(name: impl Into<Name<'a>>) -> Span {
@@ -392,7 +395,7 @@ impl<'a> SpanFacts<'a> {
         }
     }
 
-    /// Makes a context that of a span under its span.
+    /// Starts a span under a context, and turns the context into that of the new span.
     #[inline(always)] // so that the context is made where the caller wants it
     fn begin_under<'v, A: AsRef<[Attr<'v>]>>(
         self,
@@ -402,7 +405,7 @@ impl<'a> SpanFacts<'a> {
     ) -> Span {
         let recorded = match context.standing(tracer.map(Tracer::number)) {
             Standing::Recording => {
-                // before the lock: it is the caller's code
+                // before the lock, because it is code of the caller
                 let attrs = closure::evaluate(attrs);
                 if attrs.is_none() {
                     context.count_panic();
@@ -433,7 +436,7 @@ impl<'a> SpanFacts<'a> {
         Span { context, recorded }
     }
 
-    /// Where nobody has decided, or another tracer has.
+    /// Starts a local trace, because no tracer or another one has decided on the context.
     fn begin_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
         self,
         mut context: Context,
@@ -601,7 +604,7 @@ fn report_lost_context(kind: SpanKind, name: &Name<'_>) {
     }
 }
 
-/// The installed tracer; its absence is said once where somebody seems to expect one.
+/// The installed tracer. Its absence is reported once, for kinds of spans that suggest that one is expected.
 fn installed(kind: SpanKind) -> Option<&'static Tracer> {
     static SAID: Once = Once::new();
     let tracer = Tracer::installed();

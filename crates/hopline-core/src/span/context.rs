@@ -1,4 +1,5 @@
-//! What is current: a span, recorded or not, and what travels with it.
+//! The context: a span, recorded or not, and the baggage that is sent with it.
+//! `current` makes one current; `propagation` defines what is sent.
 
 use std::error::Error;
 use std::fmt;
@@ -30,15 +31,14 @@ pub(crate) struct SpanIds {
     pub(crate) span_id: SpanId,
 }
 
-/// What is current in a task: a span, recorded or not, and the baggage.
+/// The context of a task: its current span, recorded or not, and its baggage.
 ///
-/// An ordinary value, cheap to clone, that may be kept and used anywhere. It is current only while a
-/// future is polled ([`FutureExt`](crate::FutureExt)) or a closure runs ([`Context::scope`]), so it
-/// cannot leak into another task.
+/// An ordinary value, cheap to clone, that may be kept and used anywhere. It is current only while a future is polled
+/// ([`FutureExt`](crate::FutureExt)) or a closure runs ([`Context::scope`]), so it cannot leak into another task.
 ///
-/// Its methods act on its span, wherever the span's handle is: a handler adds an attribute to its
-/// request's span this way. On a span that is not recorded they do nothing, on one that has ended the
-/// loss is counted.
+/// Its methods act on its span without the span's handle: a handler adds an attribute to the span of its request this
+/// way. They do nothing if the span is not recorded; after the span's end, the loss is counted in
+/// [`Stats`](crate::Stats).
 ///
 /// # Examples
 ///
@@ -50,26 +50,26 @@ pub(crate) struct SpanIds {
 /// request.in_scope(|| {
 ///     let context = Context::current();
 ///     context.set("enduser.tier", "gold");
-///     // work on another thread belongs to the request as well
+///     // work on another thread is part of the request too
 ///     std::thread::spawn(move || context.scope(|| hopline_core::span("resize").end())).join().unwrap();
 /// });
 /// assert!(!Context::current().is_recording());
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    /// There if spans of this trace are recorded in this process.
+    /// The local trace, if spans of this trace are recorded in this process.
     pub(crate) trace: TraceRef,
-    /// Of the current span; of the nearest recorded one above it if it was lost to a limit.
+    /// The index of the span in the trace; of its nearest recorded ancestor if a limit dropped it.
     pub(crate) span: u32,
     /// The tracer that decided on this trace.
     pub(crate) tracer: u32,
     pub(crate) flags: TraceFlags,
-    /// The ids are another process's: no span was started here yet.
+    /// True if the ids are those of another process: no span has started here yet.
     pub(crate) remote: bool,
-    /// What is not to be recorded in it, though no tracer decided so.
+    /// The spans that it suppresses without a decision of a tracer.
     pub(crate) mute: Mute,
     pub(crate) ids: Option<SpanIds>,
-    /// Where spans are recorded only if there is baggage: the local trace has the tracestate.
+    /// Tracestate and baggage. `None` in a recorded trace without baggage, whose buffer has the tracestate.
     pub(crate) extras: Option<Arc<Extras>>,
 }
 
@@ -77,9 +77,9 @@ pub struct Context {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mute {
     Nothing,
-    /// What is started under it.
+    /// Children of it.
     Children,
-    /// Whatever is started while it is current, local roots too.
+    /// All spans that start while it is current, local roots included.
     All,
 }
 
@@ -98,11 +98,11 @@ impl Context {
         extras: None,
     };
 
-    /// A context in which nothing is recorded, whatever starts it: spans, and local roots of any tracer.
+    /// A context in which nothing is recorded: neither spans nor local roots, of any tracer.
     ///
-    /// For work that telemetry itself causes, such as that of an exporter or of a bridge from another tracing
-    /// library: were it traced, it would feed itself. As every context it is current while a closure runs or a
-    /// future is polled, and tasks take it along. Calls made in it carry a trace that is not sampled.
+    /// For work that telemetry itself causes, such as that of an exporter or of a bridge from another tracing library,
+    /// which would otherwise trace itself without end. Like every context it is current while a closure runs or a future
+    /// is polled, and tasks can inherit it. Calls made in it send a trace that is not sampled.
     ///
     /// # Examples
     ///
@@ -125,7 +125,7 @@ impl Context {
         self.mute == Mute::All
     }
 
-    /// What another process sent, to be passed on unchanged: no span is started.
+    /// The context that another process sent, to be forwarded unchanged. Starts no span.
     pub fn remote(incoming: Incoming) -> Self {
         let Incoming {
             parent, baggage, ..
@@ -154,7 +154,7 @@ impl Context {
         self.trace.is_some()
     }
 
-    /// What travels of its span.
+    /// The identity of its span that is sent to other services; `None` without a span.
     pub fn span_context(&self) -> Option<SpanContext> {
         let ids = self.ids?;
         let context = SpanContext::new(ids.trace_id, ids.span_id, self.flags);
@@ -166,14 +166,27 @@ impl Context {
         })
     }
 
-    /// The application's key-value pairs.
+    /// The baggage: key-value pairs of the application that calls send along.
     pub fn baggage(&self) -> &Baggage {
         self.extras
             .as_deref()
             .map_or(&NO_BAGGAGE, |extras| &extras.baggage)
     }
 
-    /// The same with other baggage, which spans and calls from here on carry.
+    /// Returns the context with other baggage. Spans and calls under it send that baggage.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use hopline_core::{Baggage, Context};
+    ///
+    /// let baggage = Baggage::EMPTY.with("tenant_id", "acme")?;
+    /// let mut headers = HashMap::new();
+    /// Context::current().with_baggage(baggage).inject(&mut headers);
+    /// assert_eq!(headers["baggage"], "tenant_id=acme");
+    /// # Ok::<(), hopline_core::propagation::BaggageError>(())
+    /// ```
     #[must_use]
     pub fn with_baggage(mut self, baggage: Baggage) -> Self {
         self.extras = Extras {
@@ -184,7 +197,9 @@ impl Context {
         self
     }
 
-    /// Writes the W3C trace headers and the baggage.
+    /// Writes `traceparent`, `tracestate` and `baggage`.
+    ///
+    /// Replaces such headers in the carrier, and removes those that would be empty.
     pub fn inject(&self, carrier: &mut (impl Inject + ?Sized)) {
         self.inject_trace(carrier);
         if !Propagators::chosen().baggage {
@@ -197,11 +212,10 @@ impl Context {
         }
     }
 
-    /// Writes the W3C trace headers, for a receiver that is not to see the baggage.
+    /// Writes `traceparent` and `tracestate`, for receivers that must not see the baggage.
     ///
-    /// Headers of another trace that stand in the carrier are replaced; an empty `tracestate` is not sent.
-    /// A context without a span writes and removes nothing. What the process's [`Propagators`] leave out is
-    /// not touched.
+    /// Replaces the headers of another trace in the carrier; an empty `tracestate` is removed. A context without a span
+    /// changes nothing. Headers that the process's [`Propagators`] exclude are left as they are.
     pub fn inject_trace(&self, carrier: &mut (impl Inject + ?Sized)) {
         let Some(ids) = self.ids.filter(|_| Propagators::chosen().trace_context) else {
             return;
@@ -216,7 +230,7 @@ impl Context {
         }
     }
 
-    /// Sets an attribute.
+    /// Sets an attribute of its span.
     #[inline]
     pub fn set<'v>(&self, key: impl Into<Name<'v>>, value: impl Into<Value<'v>>) {
         if self.is_recording() {
@@ -224,11 +238,11 @@ impl Context {
         }
     }
 
-    /// Sets several attributes; `attrs` only runs if they are recorded.
+    /// Sets several attributes; `attrs` runs only if the span is recorded.
     #[inline]
     pub fn set_all<'v, A: AsRef<[Attr<'v>]>>(&self, attrs: impl FnOnce() -> A) {
         if self.is_recording() {
-            // before the lock: it is the caller's code
+            // before the lock, because it is code of the caller
             match closure::evaluate(attrs) {
                 Some(attrs) => self.state(|state| state.set(self.span, attrs.as_ref())),
                 None => self.count_panic(),
@@ -236,7 +250,7 @@ impl Context {
         }
     }
 
-    /// Records that something happened now; `attrs` only runs if it is recorded.
+    /// Records an event at the current time; `attrs` runs only if the span is recorded.
     pub fn event<'v, A: AsRef<[Attr<'v>]>>(
         &self,
         name: impl Into<Name<'v>>,
@@ -252,25 +266,25 @@ impl Context {
         }
     }
 
-    /// Relates the span to another one.
+    /// Links the span to another one.
     pub fn link(&self, to: &SpanContext) {
         self.state(|state| state.link(self.span, to));
     }
 
-    /// Gives the span another name.
+    /// Renames the span.
     pub fn rename<'v>(&self, name: impl Into<Name<'v>>) {
         let name = name.into();
         self.state(|state| state.rename(self.span, name));
     }
 
-    /// Marks the span as failed, by a reason of low cardinality (`error.type`).
+    /// Marks the span as failed: status error, and `error.type` with a reason of low cardinality.
     ///
-    /// The first failure of a span stays, being nearest to the cause.
+    /// The first failure of a span stays, because it is nearest to the cause.
     pub fn fail<'v>(&self, error_type: impl Into<Name<'v>>) {
         self.fail_with(error_type, "");
     }
 
-    /// The same with a message, which must hold nothing secret: it is exported as it is.
+    /// Marks the span as failed with a message. The message is exported unchanged: it must contain nothing secret.
     pub fn fail_with<'v>(&self, error_type: impl Into<Name<'v>>, message: &str) {
         let error_type = error_type.into();
         self.state(|state| state.fail(self.span, error_type, message));
@@ -278,8 +292,8 @@ impl Context {
 
     /// Marks the span as failed by this error: `error.type` is the name of its type, `_OTHER` for a `dyn Error`.
     ///
-    /// Error messages often hold values of a request, so the message is only recorded by tracers built
-    /// with [`error_messages`](crate::TracerBuilder::error_messages).
+    /// Error messages often contain values of a request, so the message is recorded only by tracers built with
+    /// [`error_messages`](crate::TracerBuilder::error_messages).
     pub fn record_error<E: Error + ?Sized>(&self, error: &E) {
         if !self.is_recording() {
             return;
@@ -308,7 +322,9 @@ impl Context {
         self.fail_with(error_type, &message);
     }
 
-    /// How long its span has been going on; nothing if it is not recorded, or has ended.
+    /// The time since the start of its span; `None` if the span is not recorded, or has ended.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
@@ -323,28 +339,31 @@ impl Context {
         self.state(|state| state.elapsed(self.span))?
     }
 
-    /// Says that nobody waited for the span's end; see [`Span::cancel`](crate::Span::cancel).
+    /// Marks the span as cancelled; see [`Span::cancel`](crate::Span::cancel).
     pub fn cancel(&self) {
         self.state(|state| state.cancel(self.span));
     }
 
-    /// Keeps the whole local trace, whatever its outcome.
+    /// Keeps the whole local trace, regardless of its outcome and of the sampling decision.
     pub fn keep(&self) {
         self.state(|state| state.force(Kept::Forced));
     }
 
-    /// Keeps the whole local trace because a service behind this one said that it keeps its part.
+    /// Keeps the whole local trace because a downstream service announced that it keeps its part.
     pub fn keep_downstream(&self) {
         self.state(|state| state.force(Kept::Downstream));
     }
 
-    /// True if the local trace will be kept because one of its spans has failed already, or because it was asked
-    /// for. What is said here holds: others may be told. False where a plan keeps no more errors in this second.
+    /// True if the local trace is certain to be kept, because one of its spans has failed or [`keep`](Self::keep) was
+    /// called.
+    ///
+    /// The answer is final, so it may be announced to callers. False once the plan's `keep errors N/s` of this second is
+    /// used up.
     pub fn promise_keep(&self) -> bool {
         self.state(State::promise).unwrap_or(false)
     }
 
-    /// What a span under it is to the tracer of this number, or to the tracer of this context.
+    /// The state of a new span under it, for the tracer of this number or for the tracer of this context.
     #[inline]
     pub(crate) fn standing(&self, tracer: Option<u32>) -> Standing {
         let same = tracer.is_none_or(|tracer| tracer == self.tracer);
@@ -408,23 +427,23 @@ impl Context {
         recorded.unwrap_or_default()
     }
 
-    /// Runs code of ours with the local trace, if there is one, under its lock.
+    /// Runs code of this crate with the buffer of the local trace, if there is one, under its lock.
     #[inline]
     fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
         self.trace.lock().map(|mut state| f(&mut state))
     }
 }
 
-/// What a span to be started under a context is.
+/// The recording decision that a new span inherits from its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// A child in a local trace that is recorded.
     Recording,
-    /// Not recorded, as was decided above it.
+    /// Not recorded, as decided for an ancestor.
     Decided,
-    /// Not recorded, and what came in goes out unchanged.
+    /// Not recorded; the incoming context is forwarded unchanged.
     Muted,
-    /// Whatever is decided now.
+    /// Undecided: a new local trace starts.
     Free,
 }
 
@@ -444,7 +463,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// True if the tracer of the context's trace records the messages of errors.
+/// True if the tracer of the context records messages of errors. For bridges.
 pub fn records_error_messages(context: &Context) -> bool {
     let asked = |state: &mut State| {
         let shared = state.shared.as_deref();
@@ -453,7 +472,7 @@ pub fn records_error_messages(context: &Context) -> bool {
     context.state(asked).unwrap_or(false)
 }
 
-/// Changes the kind of the context's span, which bridges may learn late.
+/// Changes the kind of the context's span. For bridges, which may learn it late.
 pub fn set_kind(context: &Context, kind: SpanKind) {
     context.state(|state| state.set_kind(context.span, kind));
 }

@@ -8,7 +8,7 @@ use crate::propagation::id::{SpanId, TraceId};
 use crate::propagation::span_context::TraceParentText;
 use crate::span::context::Context;
 
-/// Entries that a thread's stack takes. Guards that are leaked in a loop must not grow it without end.
+/// The most entries of a thread. Bounds the stack when guards are leaked in a loop.
 const MAX_ENTERED: usize = 1024;
 
 /// A thread's current context, and the contexts that were entered and not yet exited.
@@ -27,7 +27,7 @@ struct Current {
 /// A context that was entered without a scope.
 struct Entered {
     key: u64,
-    /// The context to put back at its exit.
+    /// The context to restore at its exit.
     before: Context,
     exited: bool,
 }
@@ -44,7 +44,7 @@ thread_local! {
     };
 }
 
-// Here and not beside the others: what is current is this file's thread-local.
+// Here and not in context.rs, because the thread-local is private to this file.
 impl Context {
     /// True if what is current here is muted.
     #[inline]
@@ -52,13 +52,25 @@ impl Context {
         is_muted()
     }
 
-    /// What is current here; empty where nothing is, and while the thread is being torn down.
+    /// The current context of this thread; empty if there is none, and while the thread is torn down.
     #[inline]
     pub fn current() -> Self {
         current()
     }
 
-    /// Runs synchronous code with this context current, and puts back what was, even if it panics.
+    /// Runs synchronous code with this context current, and restores the previous one, also after a panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{Baggage, Context};
+    ///
+    /// let context = Context::EMPTY.with_baggage(Baggage::EMPTY.with("tenant_id", "acme")?);
+    /// let tenant = context.scope(|| Context::current().baggage().get("tenant_id").map(str::to_owned));
+    /// assert_eq!(tenant.as_deref(), Some("acme"));
+    /// assert!(Context::current().baggage().is_empty());
+    /// # Ok::<(), hopline_core::propagation::BaggageError>(())
+    /// ```
     #[inline]
     pub fn scope<R>(&self, f: impl FnOnce() -> R) -> R {
         scope(&mut self.clone(), f)
@@ -92,7 +104,7 @@ pub fn current_ids() -> Option<(TraceId, SpanId)> {
     ids.ok()?.map(|ids| (ids.trace_id, ids.span_id))
 }
 
-/// The ids of the current span as text, made in one piece.
+/// The ids of the current span as text. For log lines, which need both: one pass of formatting.
 pub fn current_ids_text() -> Option<IdsText> {
     let (trace_id, span_id) = current_ids()?;
     let text = TraceParentText::new(trace_id, span_id, TraceFlags::NONE);
@@ -193,7 +205,7 @@ pub fn exit_all(key: u64) {
 impl Current {
     #[inline]
     fn swap(&self, context: &mut Context) {
-        // cannot fail: nothing runs while it is borrowed but a swap, a replacement and a clone
+        // cannot panic: only a swap, a replacement and a clone run while it is borrowed
         mem::swap(&mut *self.context.borrow_mut(), context);
     }
 
@@ -212,7 +224,7 @@ impl Current {
         true
     }
 
-    /// Takes away exited entries at the top, down to the base.
+    /// Removes exited entries at the top, down to the base.
     fn settle(&self) {
         loop {
             let mut entered = self.entered.borrow_mut();
@@ -231,7 +243,7 @@ impl Current {
         }
     }
 
-    /// Takes away all entries of the scope that ends.
+    /// Removes all entries of the scope that ends.
     #[cold]
     fn unwind(&self) {
         for entry in self.entered.borrow_mut().iter_mut().skip(self.base.get()) {

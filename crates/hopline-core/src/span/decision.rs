@@ -1,4 +1,5 @@
-//! The decision at the start of a local trace, and what it makes of what travels.
+//! Head sampling: the decision at the start of a local trace, and the trace flags and tracestate that result.
+//! Called by `builder` for each local root.
 
 use std::sync::{Arc, Once};
 
@@ -17,12 +18,12 @@ use crate::sampling::ot_member::Said;
 use crate::sampling::sampler::SamplingInput;
 use crate::span::facts::SpanFacts;
 
-/// What is decided before a local root starts.
+/// The decision for a local root, made before it starts.
 pub(crate) struct Head<'p> {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
     pub(crate) choice: Choice<'p>,
-    /// What the parent's tracestate says of sampling, and what this trace's is to say.
+    /// The `ot` member of the parent's tracestate, and that of this trace.
     came: Said,
     goes: Said,
 }
@@ -43,7 +44,7 @@ impl<'p> Head<'p> {
         Self::of(span, shared, plan, parent)
     }
 
-    /// Of a new trace of which there is nothing to tell but its share.
+    /// Fast path: a new trace under a plan of one probability.
     #[inline]
     fn plain(trace_id: TraceId, choice: Choice<'p>) -> Self {
         let goes = Said {
@@ -59,7 +60,7 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// Of any trace.
+    /// The general case: a parent, a custom sampler, rules, a budget, or ids that are not random.
     fn of(
         span: &SpanFacts<'_>,
         shared: &Shared,
@@ -78,10 +79,10 @@ impl<'p> Head<'p> {
                 Said::default(),
             ),
         };
-        // only who begins a trace may say what its randomness is, and only if its id has none
+        // only the service that starts a trace may set its randomness, and only if its id is not random
         let own = (!random && parent.is_none()).then(|| randomness_of(trace_id));
         let asked = shared.sampler.is_some() || plan.by_name;
-        // nobody looks at the whole name where neither is so
+        // the joined name is read only by a sampler or by rules on names
         let joined = span.prefix.filter(|_| asked).map(|prefix| {
             let name = span.name.as_str();
             format!("{prefix} {name}")
@@ -120,7 +121,7 @@ impl<'p> Head<'p> {
             randomness: (choice.randomness)
                 .or(came.randomness)
                 .or(own.filter(|_| choice.by_chance)),
-            // who decides leaves nothing behind that somebody else might read as a share
+            // a new decision removes members that were not understood: another service could read them as a probability
             unread: came.unread && choice.follows,
         };
         Self {
@@ -132,8 +133,8 @@ impl<'p> Head<'p> {
         }
     }
 
-    /// The tracestate of this trace, and what its context carries: the baggage, and the tracestate where no local
-    /// trace is `recorded` that has it.
+    /// The tracestate of this trace, and the extras of its context: the baggage, and the tracestate unless the trace is
+    /// `recorded`, since its buffer has the tracestate then.
     #[inline]
     pub(crate) fn carry(
         &self,
@@ -169,7 +170,7 @@ impl<'p> Head<'p> {
     }
 }
 
-/// The baggage on its way into a context: in a pointer already, or not yet.
+/// The source of the baggage of a new context: a new value, or the extras of the parent context.
 pub(crate) enum Carried {
     New(Baggage),
     Shared(Option<Arc<Extras>>),
@@ -198,7 +199,7 @@ impl Carried {
         }
     }
 
-    /// A context's own extras hold its tracestate already, unless it has changed.
+    /// The extras with this tracestate. Extras of a context are reused if their tracestate has not `changed`.
     fn with_tracestate(
         self,
         tracestate: &TraceState,
@@ -224,13 +225,14 @@ impl Carried {
     }
 }
 
-/// Once: most callers that are not of hopline do not set the flag, and most of their ids are random all the same.
+/// Reports it once per process: many tracing libraries do not set the flag although their ids are random.
 #[cold]
 fn warn_of_presumption() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         notify("randomness", || {
-            "a trace whose id is not marked as random is sampled by a share; it is taken for random"
+            "a trace without the W3C random flag was sampled by probability; its id is assumed to be random, so rates \
+             may be off if it is not"
                 .to_owned()
         });
     });

@@ -1,4 +1,4 @@
-//! A context that is current exactly while a future is polled.
+//! Futures with a context: it is current exactly while the future is polled.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,12 +10,14 @@ use crate::span::context::Context;
 use crate::span::current;
 use crate::span::handle::Span;
 
-/// Poll-scoped tracing for any future.
+/// Extension of futures: a span or a context is current while the future is polled.
+///
+/// Between polls another task runs on the thread, so a guard held across an `.await` would leak into it; this cannot.
 ///
 /// # Cancellation
 ///
-/// A future that is dropped before it is ready is dropped with its context current, so what its
-/// destructors do (roll back, release) belongs to the trace; then its span ends.
+/// A future that is dropped before it is ready is dropped with its context current, so the work of its destructors
+/// (roll back, release) is part of the trace. Then its span ends.
 ///
 /// # Examples
 ///
@@ -26,12 +28,12 @@ use crate::span::handle::Span;
 /// let work = async { 6 * 7 }.in_span(span("compute"));
 /// assert_eq!(work.await, 42);
 ///
-/// // a task of its own still belongs to the request
+/// // a spawned task stays part of the request
 /// tokio::spawn(async { /* … */ }.in_current_context()).await.unwrap();
 /// # }
 /// ```
 pub trait FutureExt: Future + Sized {
-    /// The span is current while this future is polled, and ends with it: when it is ready, or dropped.
+    /// Makes the span current while this future is polled. The span ends with the future: when it is ready, or dropped.
     fn in_span(self, span: Span) -> InSpan<Self> {
         InSpan {
             future: Some(self),
@@ -39,7 +41,7 @@ pub trait FutureExt: Future + Sized {
         }
     }
 
-    /// The context is current while this future is polled. Nothing ends with it.
+    /// Makes the context current while this future is polled. Ends no span.
     fn in_context(self, context: Context) -> InContext<Self> {
         InContext {
             future: Some(self),
@@ -47,7 +49,7 @@ pub trait FutureExt: Future + Sized {
         }
     }
 
-    /// The context that is current now stays so for this future, wherever it is polled.
+    /// Makes the context that is current now current while this future is polled, on any thread.
     fn in_current_context(self) -> InContext<Self> {
         self.in_context(Context::current())
     }
@@ -56,11 +58,15 @@ pub trait FutureExt: Future + Sized {
 impl<F: Future> FutureExt for F {}
 
 pin_project! {
-    /// See [`FutureExt::in_span`].
+    /// The future of [`FutureExt::in_span`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the inner future with the span current, and ends the span without an error.
     ///
     /// # Panics
     ///
-    /// If polled after it was ready, as most futures.
+    /// Panics if it is polled after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InSpan<F> {
@@ -97,11 +103,15 @@ impl<F: Future> Future for InSpan<F> {
 }
 
 pin_project! {
-    /// See [`FutureExt::in_context`].
+    /// The future of [`FutureExt::in_context`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the inner future with the context current.
     ///
     /// # Panics
     ///
-    /// If polled after it was ready, as most futures.
+    /// Panics if it is polled after it was ready.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InContext<F> {

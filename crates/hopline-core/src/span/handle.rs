@@ -1,4 +1,4 @@
-//! A unit of work.
+//! The span handle, which ends its span when it is dropped.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -12,10 +12,12 @@ use crate::propagation::span_context::SpanContext;
 use crate::span::context::{Context, Mute, SpanIds};
 use crate::span::current;
 
-/// A unit of work: an ordinary value that may be moved, and ended on any thread in any order.
+/// A span: one unit of work, with a start, an end, attributes, events, links and a status.
 ///
-/// It ends when it is dropped. Where nothing is recorded it costs next to nothing, and attribute
-/// closures do not run; its ids still travel.
+/// An ordinary value that may be moved to any thread; spans may end in any order. It ends when it is dropped. If it is
+/// not recorded, its methods do nothing, closures for attributes do not run, and calls still propagate its ids.
+///
+/// Limits apply to names, values and counts ([`Limits`](crate::Limits)); what they drop is counted on the span.
 ///
 /// # Examples
 ///
@@ -37,12 +39,12 @@ use crate::span::current;
 pub struct Span {
     /// The context this span is current in.
     pub(crate) context: Context,
-    /// False where nothing is recorded, and where this one span was lost to a limit.
+    /// False if nothing is recorded, or if a limit dropped this span.
     pub(crate) recorded: bool,
 }
 
 impl Span {
-    /// A span that records nothing, with nothing to propagate.
+    /// A span that is not recorded and propagates nothing.
     pub const fn none() -> Self {
         Self {
             context: Context::EMPTY,
@@ -50,11 +52,10 @@ impl Span {
         }
     }
 
-    /// A span that records nothing, for requests that are not to be recorded: what is started in it records nothing
-    /// either.
+    /// A span for a request that is excluded from recording. Spans that start under it are not recorded either.
     ///
-    /// It passes the incoming parent on, unchanged. Without one it passes on ids of its own that are not sampled, so
-    /// that the services it calls do not begin sampled traces for it.
+    /// It forwards the incoming parent unchanged. Without one it propagates new ids that are not sampled, so that called
+    /// services start no sampled traces for it.
     ///
     /// # Examples
     ///
@@ -79,7 +80,7 @@ impl Span {
         span.not_sampled()
     }
 
-    /// Of what is started where all is muted.
+    /// The span of work in a muted context.
     #[cold]
     pub(crate) fn muted() -> Self {
         let span = Self {
@@ -89,7 +90,7 @@ impl Span {
         span.not_sampled()
     }
 
-    /// With ids of its own that are not sampled: a call without any would begin a sampled trace at its receiver.
+    /// Adds new ids that are not sampled: a call without ids would start a sampled trace at its receiver.
     fn not_sampled(mut self) -> Self {
         let ids = IdSource::Random;
         self.context.ids = Some(SpanIds {
@@ -100,31 +101,31 @@ impl Span {
         self
     }
 
-    /// True if it is recorded. It may still be discarded with its trace.
+    /// True if it is recorded. Its trace may still be discarded at its end.
     #[inline]
     pub fn is_recording(&self) -> bool {
         self.recorded
     }
 
-    /// The context in which it is current, to start children in, on any thread, also after its end.
+    /// The context of this span: start children in it, on any thread, also after its end. A clone counts references.
     #[inline]
     pub fn context(&self) -> Context {
         self.context.clone()
     }
 
-    /// The same without a clone.
+    /// The context of this span, borrowed.
     #[inline]
     pub fn context_ref(&self) -> &Context {
         &self.context
     }
 
-    /// What travels of it.
+    /// The identity that is sent to other services; `None` if there are no ids, as in [`Span::none`].
     pub fn span_context(&self) -> Option<SpanContext> {
         self.context.span_context()
     }
 
-    /// Sets an attribute. The value set last counts, unless the span has reached its limit of attributes:
-    /// then it takes no more.
+    /// Sets an attribute. Of a key that is set twice the last value counts. A span at its limit of attributes drops
+    /// further ones, and counts them.
     #[inline]
     pub fn set<'v>(&self, key: impl Into<Name<'v>>, value: impl Into<Value<'v>>) {
         if self.recorded {
@@ -132,7 +133,7 @@ impl Span {
         }
     }
 
-    /// Sets several attributes at once; `attrs` only runs if they are recorded.
+    /// Sets several attributes at once; `attrs` runs only if the span is recorded.
     #[inline]
     pub fn set_all<'v, A: AsRef<[Attr<'v>]>>(&self, attrs: impl FnOnce() -> A) {
         if self.recorded {
@@ -140,7 +141,7 @@ impl Span {
         }
     }
 
-    /// Records that something happened now; `attrs` only runs if it is recorded.
+    /// Records an event at the current time; `attrs` runs only if the span is recorded.
     pub fn event<'v, A: AsRef<[Attr<'v>]>>(
         &self,
         name: impl Into<Name<'v>>,
@@ -151,28 +152,41 @@ impl Span {
         }
     }
 
-    /// Relates it to another span.
+    /// Links it to a span of this or another trace, such as the cause of queued work.
     pub fn link(&self, to: &SpanContext) {
         if self.recorded {
             self.context.link(to);
         }
     }
 
-    /// Gives it another name, where only the end of the work shows which.
+    /// Renames it, for names that are known only later, such as a route.
     pub fn rename<'v>(&self, name: impl Into<Name<'v>>) {
         if self.recorded {
             self.context.rename(name);
         }
     }
 
-    /// Marks it as failed, by a reason of low cardinality (`error.type`).
+    /// Marks it as failed: status error, and `error.type` with a reason of low cardinality.
     ///
-    /// The first failure of a span stays, being nearest to the cause.
+    /// The first failure of a span stays, because it is nearest to the cause.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::span;
+    ///
+    /// fn charge() -> Result<(), &'static str> {
+    ///     Err("card_declined")
+    /// }
+    /// let span = span("charge");
+    /// let charged = charge().inspect_err(|reason| span.fail(*reason));
+    /// assert!(charged.is_err());
+    /// ```
     pub fn fail<'v>(&self, error_type: impl Into<Name<'v>>) {
         self.fail_with(error_type, "");
     }
 
-    /// The same with a message, which must hold nothing secret: it is exported as it is.
+    /// Marks it as failed with a message. The message is exported unchanged: it must contain nothing secret.
     pub fn fail_with<'v>(&self, error_type: impl Into<Name<'v>>, message: &str) {
         if self.recorded {
             self.context.fail_with(error_type, message);
@@ -186,21 +200,21 @@ impl Span {
         }
     }
 
-    /// Says that nobody waited for its end: `error.type` is `cancelled`, and the status stays unset. Nothing
-    /// if it failed, which says more.
+    /// Marks the span as cancelled: sets `error.type` to `cancelled`, and leaves the status unset. No effect on a failed
+    /// span.
     pub fn cancel(&self) {
         if self.recorded {
             self.context.cancel();
         }
     }
 
-    /// Keeps the whole local trace, whatever its outcome.
+    /// Keeps the whole local trace, regardless of its outcome and of the sampling decision.
     pub fn keep(&self) {
         self.context.keep();
     }
 
-    /// Runs synchronous code with this span current.
-    // `&mut`: its own context is swapped in, not a clone
+    /// Runs synchronous code with this span current, and restores the previous context, also after a panic.
+    // `&mut`, because its own context is swapped in instead of a clone
     #[inline]
     pub fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R {
         current::scope(&mut self.context, f)
@@ -210,7 +224,9 @@ impl Span {
     #[inline]
     pub fn end(self) {}
 
-    /// Sets several attributes and ends it, in one go; `attrs` only runs if they are recorded.
+    /// Sets several attributes and ends it, under one lock; `attrs` runs only if the span is recorded.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use hopline_core::{attr, span};
@@ -230,12 +246,12 @@ impl Span {
         }
     }
 
-    /// Ends it as of this time; its start if that is later.
+    /// Ends it with this end time, or with its start time if that is later.
     pub fn end_at(mut self, time: SystemTime) {
         self.finish(Some(time), &[]);
     }
 
-    /// Ends it, and gives its duration if it is recorded. Its context can still be read.
+    /// Ends it, and returns its duration if it is recorded. Its context can still be read.
     pub(crate) fn close(&mut self) -> Option<Duration> {
         let recorded = std::mem::take(&mut self.recorded);
         recorded.then(|| self.context.trace.end_timed(self.context.span))?

@@ -1,4 +1,5 @@
-//! Code of the application that runs with nothing current: sinks, samplers, hooks.
+//! Isolation of application code that telemetry calls (sinks, samplers, meters, hooks): it is not traced, and its panics
+//! are contained.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use crate::notice::line::{Notice, set_hook};
 use crate::sampling::sampler::{Decision, Sampler, SamplingInput};
 use crate::span::context::Context;
 
-/// Runs code of the application on a thread that is not its own: a request's, the exporter's, the shutdown's.
+/// Runs code of the application on a thread of telemetry or of a request, in a muted context.
 ///
-/// Spans that it starts are not recorded, else a sink that uses a traced client would feed itself. A panic of it goes
-/// no further: there is a notice of this kind with this effect, and no result. For the crates of hopline.
+/// Spans that it starts are not recorded, because a sink that uses a traced client would otherwise trace itself without
+/// end. A panic is contained: it causes a notice of this kind with this effect, and the result is `None`. For the crates
+/// of hopline.
 #[doc(hidden)]
 pub fn guarded<R>(
     kind: &'static str,
@@ -26,18 +28,34 @@ pub fn guarded<R>(
     contained(kind, effect, || Context::muted().scope(guest))
 }
 
-/// Replaces what happens to notices; by default each is one line on standard error.
+/// Sets the receiver of notices for the process. Defaults to one line on standard error for each.
 ///
-/// The hook is called on the notices' thread, with nothing current; spans that it starts are not recorded. One
-/// that blocks delays other notices only. Its panics are contained.
+/// The hook runs on the thread of notices, in a muted context: spans that it starts are not recorded. A hook that blocks
+/// delays other notices only. Its panics are contained.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc::{Sender, channel};
+/// use std::sync::{Mutex, OnceLock};
+/// use hopline_core::{notify, set_notice_hook};
+///
+/// static SENDER: OnceLock<Mutex<Sender<String>>> = OnceLock::new();
+///
+/// let (sender, notices) = channel();
+/// SENDER.set(Mutex::new(sender)).unwrap();
+/// set_notice_hook(|notice| SENDER.get().unwrap().lock().unwrap().send(notice.kind.to_owned()).unwrap());
+/// notify("example", || "something happened".to_owned());
+/// assert_eq!(notices.recv().unwrap(), "example");
+/// ```
 pub fn set_notice_hook(hook: fn(&Notice<'_>)) {
     set_hook(Box::new(move |notice| {
         Context::muted().scope(|| hook(notice))
     }));
 }
 
-/// A sink, a sampler or a meter of the application, each of whose calls runs in a [muted](Context::muted) context, its end
-/// too: spans that it starts are not recorded, or a sink that uses a traced client would feed itself.
+/// A sink, a sampler or a meter of the application. Each call runs in a [muted](Context::muted) context, its destructor
+/// too: a sink that uses a traced client would otherwise trace itself without end.
 pub(crate) struct Isolated<T>(Option<T>);
 
 impl<T> Isolated<T> {
@@ -45,7 +63,7 @@ impl<T> Isolated<T> {
         Self(Some(inner))
     }
 
-    /// Nothing where it is dropped already, which no caller can see.
+    /// `None` only while it is being dropped, which no caller can observe.
     fn run<R>(&self, call: impl FnOnce(&T) -> R) -> Option<R> {
         let inner = self.0.as_ref()?;
         Some(Context::muted().scope(|| call(inner)))
@@ -53,7 +71,7 @@ impl<T> Isolated<T> {
 }
 
 impl<T> Drop for Isolated<T> {
-    /// On the thread that drops the tracer's last handle.
+    /// Runs on the thread that drops the last handle of the tracer.
     fn drop(&mut self) {
         let inner = self.0.take();
         Context::muted().scope(|| drop(inner));

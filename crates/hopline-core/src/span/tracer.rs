@@ -1,4 +1,5 @@
-//! Where traces begin: an explicit value. Nothing global is needed.
+//! The tracer and its builder: an explicit value; nothing global is needed.
+//! Created by the facade, or by tests; edges take one by `.tracer(t)`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -30,10 +31,10 @@ use crate::span::isolated::Isolated;
 use crate::time::clock::Clock;
 use crate::time::tick::Ticker;
 
-/// Where traces of a service begin: resource, sampling, limits, clock, ids and sinks in one value.
+/// The tracer of a service: resource, sampling plan, limits, clock, id generator and sinks in one value.
 ///
-/// Cloning it counts a reference. Layers and wrappers take one by `.tracer(t)`; those that were given
-/// none use the installed one. Tests pass their own, so they run in parallel.
+/// Cloning it counts a reference. Layers and wrappers take one by `.tracer(t)`; without one they use the installed
+/// tracer. Tests pass their own, so they run in parallel.
 ///
 /// # Examples
 ///
@@ -51,14 +52,14 @@ use crate::time::tick::Ticker;
 pub struct Tracer(Arc<Shared>);
 
 static INSTALLED: OnceLock<Tracer> = OnceLock::new();
-/// It guards nothing, so no ordering is needed.
+// It guards nothing, so no ordering is needed.
 static WAIVED: AtomicBool = AtomicBool::new(false);
 
 /// Time that a shutdown waits for notices, whose hook may hang.
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Tracer {
-    /// Begins with the defaults: every trace is sampled, nothing receives it.
+    /// Starts a builder with the defaults: every trace is sampled, and no sink receives it.
     pub fn builder() -> TracerBuilder {
         TracerBuilder {
             resource: Resource::default(),
@@ -74,22 +75,33 @@ impl Tracer {
         }
     }
 
-    /// Makes this the tracer of those who were given none, for the life of the process.
+    /// Installs it for the life of the process: layers, wrappers and spans without a tracer use it.
     ///
     /// # Errors
     ///
-    /// If there is one already.
+    /// Returns an error if a tracer is installed already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::Tracer;
+    ///
+    /// let tracer = Tracer::builder().service("orders").build();
+    /// assert!(tracer.install().is_ok());
+    /// assert!(tracer.install().is_err(), "a process has one");
+    /// assert!(hopline_core::SpanBuilder::new("job").parent(Default::default()).start().is_recording());
+    /// ```
     pub fn install(&self) -> Result<(), AlreadyInstalled> {
         INSTALLED.set(self.clone()).map_err(|_| AlreadyInstalled)
     }
 
-    /// The installed tracer.
+    /// The installed tracer, if there is one.
     #[inline]
     pub fn installed() -> Option<&'static Self> {
         INSTALLED.get()
     }
 
-    /// Says that the process does without an installed tracer on purpose, so that its absence is no news.
+    /// Declares that the process has no installed tracer on purpose, so that spans without one cause no notice.
     pub fn waive() {
         WAIVED.store(true, Relaxed);
     }
@@ -98,15 +110,15 @@ impl Tracer {
         WAIVED.load(Relaxed)
     }
 
-    /// The service whose traces these are.
+    /// The resource: the attributes of the service.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.0.resource
     }
 
-    /// Exchanges the plan, for traces that begin from now on.
+    /// Replaces the plan for traces that start from now on.
     ///
-    /// Those that have begun end by the keep rules they began with. A [`sampler`](TracerBuilder::sampler) of
-    /// the application goes on deciding who is sampled.
+    /// Open traces end by the keep rules of their start. A custom [`sampler`](TracerBuilder::sampler) continues to make
+    /// the decision at the start.
     ///
     /// # Examples
     ///
@@ -114,42 +126,56 @@ impl Tracer {
     /// use hopline_core::Tracer;
     ///
     /// let tracer = Tracer::builder().build();
-    /// tracer.set_plan("* 1%; keep errors".parse()?);
+    /// tracer.set_plan("* 0%; keep errors".parse()?);
+    /// let job = hopline_core::SpanBuilder::new("job").tracer(&tracer).parent(Default::default()).start();
+    /// assert!(!job.span_context().unwrap().is_sampled());
     /// # Ok::<(), hopline_core::ParsePlanError>(())
     /// ```
     pub fn set_plan(&self, plan: SamplingPlan) {
         self.0.plan.store(Arc::new(Active::new(plan)));
     }
 
-    /// What it has done and lost.
+    /// Counts of what was recorded, kept and lost since the tracer was built.
     pub fn stats(&self) -> Stats {
         self.0
             .counters
             .read(&self.0.budget, self.0.pool.discarded())
     }
 
-    /// Gives the sinks what has finished and waits until they have written it.
+    /// Hands finished spans to the sinks, and waits until they are written.
     ///
-    /// Blocks the thread for at most about `timeout`. Spans that have not ended are not waited for.
+    /// Blocks the thread for about `timeout` at most, all sinks together. Does not wait for open spans.
     ///
     /// # Errors
     ///
-    /// The first sink's that could not write all in time; the others are flushed all the same.
+    /// Returns the error of the first sink that could not write everything in time. All sinks are flushed.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.0.hand_over();
         self.each_sink(timeout, |sink, left| sink.flush(left))
     }
 
-    /// Flushes, and records nothing any more. Traces that begin later still pass their context on.
+    /// Flushes, and stops recording. Spans that start later still propagate their context.
     ///
-    /// Spans that have not ended are not waited for. What has finished of their traces is written if it is certain that
-    /// they are kept; what is open is counted in [`Stats::unfinished`], and there is a notice of it.
-    ///
-    /// Waits up to a quarter of a second more for [notices](Notice) to be written.
+    /// Does not wait for open spans. The finished spans of their traces are written if the trace is certain to be kept;
+    /// open spans are counted in [`Stats::unfinished`] and reported by a notice. Waits up to 250 ms more for
+    /// [notices](Notice) to be written.
     ///
     /// # Errors
     ///
-    /// As [`flush`](Tracer::flush).
+    /// The same as [`flush`](Tracer::flush).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hopline_core::Tracer;
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// tracer.shutdown(Duration::from_secs(1))?;
+    /// let late = hopline_core::SpanBuilder::new("late").tracer(&tracer).parent(Default::default()).start();
+    /// assert!(!late.is_recording());
+    /// # Ok::<(), hopline_core::export::FlushError>(())
+    /// ```
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         if !self.0.closed.swap(true, Relaxed) {
             finish_open_traces(&self.0);
@@ -160,8 +186,8 @@ impl Tracer {
         result
     }
 
-    /// A shutdown because the application has let go of its telemetry, maybe unawares: where a trace begins much later,
-    /// or where nothing was recorded, there will be a notice. For the crates of hopline.
+    /// Shuts down because the application dropped its telemetry, perhaps by mistake: a trace that starts much later, or a
+    /// process that recorded nothing, causes a notice. For the crates of hopline.
     #[doc(hidden)]
     pub fn shutdown_dropped(&self, timeout: Duration) -> Result<(), FlushError> {
         self.0.drop_telemetry();
@@ -237,7 +263,7 @@ impl Tracer {
         call: impl Fn(&dyn Sink, Duration) -> Result<(), FlushError>,
     ) -> Result<(), FlushError> {
         if Context::is_muted_here() {
-            // a sink that asks its tracer to flush its sinks would never end
+            // a sink that flushes its own tracer would recurse without end
             return Err(FlushError::failed());
         }
         let start = Instant::now();
@@ -261,7 +287,17 @@ impl fmt::Debug for Tracer {
     }
 }
 
-/// A tracer is installed already; there can be one in a process.
+/// The error of [`Tracer::install`]: a process has one installed tracer, and it stays.
+///
+/// # Examples
+///
+/// ```
+/// let tracer = hopline_core::Tracer::builder().build();
+/// tracer.install()?;
+/// let error = tracer.install().unwrap_err();
+/// assert!(error.to_string().starts_with("a tracer is installed already"));
+/// # Ok::<(), hopline_core::AlreadyInstalled>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a tracer is installed already and stays; install one at the start of the process, and give layers that \
@@ -271,7 +307,21 @@ pub struct AlreadyInstalled;
 
 crate::debug_as_display!(AlreadyInstalled);
 
-/// What a tracer is made of.
+/// The builder of a [`Tracer`].
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Limits, Tracer};
+///
+/// let tracer = Tracer::builder()
+///     .service("orders")
+///     .plan("/health never; * 10%; keep errors".parse()?)
+///     .limits(Limits { spans_per_trace: 100, ..Limits::default() })
+///     .build();
+/// assert_eq!(tracer.resource().service_name(), "orders");
+/// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct TracerBuilder {
     resource: Resource,
@@ -287,49 +337,49 @@ pub struct TracerBuilder {
 }
 
 impl TracerBuilder {
-    /// The service's name.
+    /// Sets the name of the service (`service.name`). Defaults to `unknown_service`.
     pub fn service(mut self, name: &str) -> Self {
         self.resource = self.resource.with("service.name", name);
         self
     }
 
-    /// All that describes the service; replaces the name.
+    /// Sets all attributes of the service; replaces the name.
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = resource;
         self
     }
 
-    /// Who is sampled and who is kept; [`SamplingPlan::always`] if not said.
+    /// Sets the plan: what is sampled at the start, and what is kept at the end. Defaults to [`SamplingPlan::always`].
     pub fn plan(mut self, plan: SamplingPlan) -> Self {
         self.plan = plan;
         self
     }
 
-    /// Decides instead of the plan who is sampled at the start; the plan's keep rules stay.
+    /// Sets a custom sampler, which replaces the plan at the start of a trace. The keep rules of the plan still apply.
     pub fn sampler(mut self, sampler: impl Sampler) -> Self {
         self.sampler = Some(Box::new(Isolated::new(sampler)));
         self
     }
 
-    /// Adds a receiver of finished spans.
+    /// Adds a sink, which receives finished spans. Defaults to none.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.sinks.push(Box::new(Isolated::new(sink)));
         self
     }
 
-    /// Where times come from.
+    /// Sets the clock. Defaults to [`Clock::System`].
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Where ids come from.
+    /// Sets the generator of ids. Defaults to [`IdGenerator::Random`].
     pub fn ids(mut self, ids: IdGenerator) -> Self {
         self.ids = ids;
         self
     }
 
-    /// Bounds on what is recorded.
+    /// Sets the limits of what is recorded. Defaults to [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         let trace_bytes = limits.trace_bytes.min(MAX_TRACE_BYTES);
         self.limits = Limits {
@@ -339,13 +389,15 @@ impl TracerBuilder {
         self
     }
 
-    /// Baggage members that become an attribute of every span; no other member does.
+    /// Sets the baggage members that are recorded as attributes of every span. Defaults to none, since baggage may be
+    /// personal and is sent by callers.
     pub fn baggage_attributes<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
         self.baggage_attributes = keys.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Records the messages of errors given to `record_error`, which may hold values of requests.
+    /// Records the messages of errors given to `record_error`. Defaults to their types only, since messages may contain
+    /// values of requests.
     pub fn error_messages(mut self) -> Self {
         self.error_messages = true;
         self
@@ -357,9 +409,9 @@ impl TracerBuilder {
         self
     }
 
-    /// Makes the tracer and starts its sinks.
+    /// Builds the tracer, and starts its sinks.
     pub fn build(self) -> Tracer {
-        /// 0 is the number of contexts that no tracer decided on.
+        // 0 is the number in contexts without a decision of a tracer
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let each_trace = self
             .sinks
@@ -396,7 +448,8 @@ impl TracerBuilder {
         for sink in &tracer.0.sinks {
             let home = Arc::downgrade(&tracer.0);
             let source = Source(home);
-            let effect = || "a sink panicked as it was started; it may receive no spans".to_owned();
+            let effect =
+                || "a sink panicked when it was started; it may receive no spans".to_owned();
             tracer.0.guarded("sink", effect, || sink.start(source));
         }
         tracer
