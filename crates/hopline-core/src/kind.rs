@@ -1,17 +1,30 @@
-//! The role of a span.
+//! The kind of a span.
 
-/// The role of a span between processes, as OpenTelemetry defines it.
+/// The kind of a span: its role between processes
+/// ([OpenTelemetry, SpanKind](https://opentelemetry.io/docs/specs/otel/trace/api/#spankind)).
+///
+/// Backends join a client span and the server span under it into one edge of a service map, so an edge with the wrong kind
+/// is missing there.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{SpanBuilder, SpanKind};
+///
+/// let _call = SpanBuilder::new("GET").kind(SpanKind::Client).start();
+/// assert_eq!(SpanKind::default(), SpanKind::Internal);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SpanKind {
     /// Work inside one process.
     #[default]
     Internal,
-    /// A request that came in.
+    /// Handling of an incoming request.
     Server,
-    /// A call that went out.
+    /// An outgoing call, from its start to its response.
     Client,
-    /// A message that was sent.
+    /// Sending of a message.
     Producer,
-    /// A message that was handled.
+    /// Processing of a message.
     Consumer,
 }

@@ -1,4 +1,4 @@
-//! Who records spans.
+//! Instrumentation scopes: the libraries that record spans.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Once, OnceLock};
@@ -7,14 +7,14 @@ use crate::notice::line::notify;
 
 /// A library that records spans, and its version: OpenTelemetry's instrumentation scope.
 ///
-/// A crate that starts spans keeps one in a `static` and gives it to
-/// [`SpanBuilder::scope`](crate::SpanBuilder::scope), so that whoever receives its spans can tell who made them. Spans
-/// without one, as those of [`span`](crate::span()), are of the scope `hopline`, in this crate's version.
+/// A crate that starts spans has one in a `static`, and passes it to [`SpanBuilder::scope`](crate::SpanBuilder::scope), so
+/// that receivers know the library. Spans without one, such as those of [`span`](crate::span()), have the scope `hopline`
+/// in the version of this crate.
 ///
 /// # Limits
 ///
-/// A process tells 255 scopes apart, those of the same name and version being one. Spans of later ones are of the
-/// scope `hopline`, and that is said once.
+/// A process has up to 255 scopes; equal name and version are one scope. Spans of scopes beyond these are reported as
+/// `hopline`; a notice is given once.
 ///
 /// # Examples
 ///
@@ -26,30 +26,32 @@ use crate::notice::line::notify;
 /// fn lookup() {
 ///     let _span = SpanBuilder::new("cache.lookup").scope(&SCOPE).start();
 /// }
+/// lookup();
+/// assert_eq!(SCOPE.name(), env!("CARGO_PKG_NAME"));
 /// ```
 #[derive(Debug)]
 pub struct InstrumentationScope {
     name: &'static str,
     version: &'static str,
-    /// Its place among the known ones, counted from 1; zero before it is known.
+    /// Its place among the registered scopes, from 1; 0 before it is registered.
     number: AtomicU16,
 }
 
-/// Of spans that are of no other.
+/// The scope of spans without another.
 static HOPLINE: InstrumentationScope =
     InstrumentationScope::new("hopline", env!("CARGO_PKG_VERSION"));
 
-/// So many fit into a record's byte, of which zero is `hopline`.
+/// The most scopes: a record has one byte for them, in which 0 is `hopline`.
 const MOST: usize = u8::MAX as usize;
 
-/// What a scope is for which there was no place; as a byte it is zero.
+/// The number of a scope without a place; as a byte it is 0.
 const TOO_MANY: u16 = 1 << 8;
 
 // Written once for each scope and read without a lock; scopes are statics, so there are a handful.
 static KNOWN: [OnceLock<&InstrumentationScope>; MOST] = [const { OnceLock::new() }; MOST];
 
 impl InstrumentationScope {
-    /// A library of this name and version.
+    /// The scope of a library with this name and version, usually `env!("CARGO_PKG_NAME")` and `env!("CARGO_PKG_VERSION")`.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
         Self {
             name,
@@ -68,7 +70,7 @@ impl InstrumentationScope {
         self.version
     }
 
-    /// What a record says of it.
+    /// Its number in records; registers it at its first use.
     #[inline]
     pub(crate) fn number(&'static self) -> u8 {
         match self.number.load(Ordering::Acquire) {
@@ -93,7 +95,7 @@ impl InstrumentationScope {
         let number = place.map_or(TOO_MANY, |place| place as u16 + 1);
         self.number.store(number, Ordering::Release);
         if place.is_none() {
-            self.say_too_many();
+            self.report_too_many();
         }
         number as u8
     }
@@ -102,12 +104,13 @@ impl InstrumentationScope {
         (self.name, self.version) == (other.name, other.version)
     }
 
-    fn say_too_many(&self) {
-        static SAID: Once = Once::new();
-        SAID.call_once(|| {
+    fn report_too_many(&self) {
+        static REPORTED: Once = Once::new();
+        REPORTED.call_once(|| {
             notify("scopes", || {
                 format!(
-                    "there are more than {MOST} scopes: spans of {} {} and of later ones are told to be of hopline",
+                    "more than {MOST} instrumentation scopes: spans of {} {} and of later scopes are reported under the scope \
+                     hopline; give each library one scope",
                     self.name, self.version
                 )
             });

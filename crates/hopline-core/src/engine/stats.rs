@@ -1,38 +1,54 @@
-//! Counts of what a tracer did and lost.
+//! Counts of what a tracer recorded and lost, and the memory budget of its buffers.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// What a tracer has done and lost since it was built.
+/// Counts of a tracer since it was built, by [`Tracer::stats`](crate::Tracer::stats).
+///
+/// Every started span of a recorded trace is in `handed_over`, `discarded`, `lost_spans` or `unfinished`, once its trace
+/// has ended and a flush has handed over the rest.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder, Tracer};
+///
+/// let tracer = Tracer::builder().plan("* 0%; keep errors".parse()?).build();
+/// SpanBuilder::new("fine").tracer(&tracer).parent(Incoming::default()).start().end();
+/// let failing = SpanBuilder::new("failing").tracer(&tracer).parent(Incoming::default()).start();
+/// failing.fail("refused");
+/// failing.end();
+/// let stats = tracer.stats();
+/// assert_eq!((stats.discarded, stats.lost_spans), (1, 0));
+/// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Finished spans given to the sinks.
+    /// Finished spans handed to the sinks.
     pub handed_over: u64,
-    /// Spans of local traces that were discarded at their end, counted when the last handle to the trace is gone.
-    ///
-    /// What was started is then `handed_over`, `discarded` or in `lost_spans`, once a flush has handed over the rest.
+    /// Spans of local traces that the plan discarded at their end. Counted when the last handle to the trace is dropped.
     pub discarded: u64,
-    /// Local traces that could not be recorded for want of memory.
+    /// Local traces dropped because the memory limit was reached ([`Limits::total_bytes`](crate::Limits)).
     pub lost_traces: u64,
-    /// Spans lost to a limit of their trace or of the process, the roots of `lost_traces` among them.
+    /// Spans dropped by a limit of their trace or of the tracer, including the roots of `lost_traces`.
     pub lost_spans: u64,
-    /// Attributes, events and links lost to a limit, or refused because they have no name.
+    /// Attributes, events and links dropped by a limit, or refused because they have no name.
     pub lost_details: u64,
     /// Names, keys and values that were cut to a limit.
     pub cut_texts: u64,
-    /// Local traces that began after the tracer was shut down.
+    /// Local traces that started after shutdown.
     pub after_shutdown: u64,
-    /// Traces that their share would have taken, but not the plan's budget.
+    /// Traces that their probability would have sampled, but not the budget of the plan.
     pub over_budget: u64,
-    /// Failed traces that were not sampled and not kept, because the rate of the plan's `keep errors` was exceeded.
+    /// Failed traces that were not sampled and not kept, because the rate of `keep errors` was exceeded.
     pub errors_let_go: u64,
     /// Panics of sinks, of the sampler, of closures for attributes and of `Display` of errors. All were contained.
     pub panics: u64,
-    /// Slow traces that were not sampled and not kept, because the rate of the plan's `keep slower` was exceeded.
+    /// Slow traces that were not sampled and not kept, because the rate of `keep slower` was exceeded.
     pub slow_let_go: u64,
     /// Spans of kept traces that had not ended when the tracer was shut down.
     pub unfinished: u64,
-    /// Bytes that buffers hold now.
+    /// Bytes that the buffers of open traces hold now.
     pub buffer_bytes: usize,
 }
 
@@ -72,7 +88,8 @@ impl Counters {
     }
 }
 
-/// Bytes that all buffers may hold together. Touched only when a vector grows or is freed.
+/// The bytes that all buffers may hold together. Updated only when a vector grows or is freed, so an ordinary span does
+/// not touch it.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
@@ -92,7 +109,7 @@ impl Budget {
         self.used.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
-    /// What was taken turned out to be another number: an allocator may round up.
+    /// Corrects a reservation to the bytes that were allocated: an allocator may round up.
     pub(crate) fn correct(&self, taken: usize, used: usize) {
         if used > taken {
             self.used.fetch_add(used - taken, Relaxed);
@@ -101,7 +118,7 @@ impl Budget {
         }
     }
 
-    /// Takes what is there already: a loss must be told when there is nothing left to pay with.
+    /// Adds bytes beyond the limit: the record of a loss must be written when the budget is used up.
     pub(crate) fn owe(&self, bytes: usize) {
         self.used.fetch_add(bytes, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Finished spans as the sinks see them.
+//! Batches: finished spans as sinks receive them, and the views that read them without a copy.
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
@@ -21,7 +21,32 @@ use crate::scope::InstrumentationScope;
 
 /// Finished spans, immutable and shared: several sinks may hold one as long as they need it.
 ///
-/// Its memory returns to the tracer when the last holder lets go.
+/// Its memory returns to the tracer when the last holder drops it.
+///
+/// # Examples
+///
+/// A sink that prints each span:
+///
+/// ```
+/// use std::sync::Arc;
+/// use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer, attr};
+///
+/// struct Print;
+///
+/// impl Sink for Print {
+///     fn accept(&self, batch: &Arc<Batch>) {
+///         for span in batch.spans() {
+///             let attributes: Vec<String> = span.attributes().map(|(key, value)| format!("{key}={value}")).collect();
+///             println!("{} {}", span.name(), attributes.join(" "));
+///             assert_eq!(attributes, ["cart.items=3"]);
+///         }
+///     }
+/// }
+///
+/// let tracer = Tracer::builder().sink(Print).build();
+/// let job = SpanBuilder::new("checkout").tracer(&tracer).parent(Incoming::default());
+/// job.attributes(|| [attr("cart.items", 3)]).start().end();
+/// ```
 #[derive(Debug)]
 pub struct Batch {
     chunk: Chunk,
@@ -47,34 +72,33 @@ impl Batch {
         }
     }
 
-    /// How many spans there are.
+    /// The number of spans.
     pub fn len(&self) -> usize {
         self.chunk.records.spans.len()
     }
 
-    /// True if there is none.
+    /// True if there is no span.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes of memory that are held as long as the batch is: its spans, what they own elsewhere such as their
-    /// tracestates, and room that is not used. For sinks that bound what they hold.
+    /// The bytes of memory that the batch holds: its spans, allocations that they own such as tracestates, and unused
+    /// capacity. For sinks that bound their memory.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The service that made them.
+    /// The resource of the service that recorded the spans.
     pub fn resource(&self) -> &Arc<Resource> {
         &self.resource
     }
 
-    /// From which duration of its local root on the tracer's plan keeps a trace, if it says so: the plan in force when
-    /// the batch was handed over. For those who cannot hold everything, and let go of slow traces last.
+    /// The `keep slower` limit of the plan at hand-over, if it has one. Exporters use it to drop slow traces last.
     pub fn keep_slower(&self) -> Option<Duration> {
         self.keep_slower
     }
 
-    /// The spans, those of one local trace together.
+    /// The spans. Those of one local trace are adjacent.
     pub fn spans(&self) -> impl Iterator<Item = SpanView<'_>> {
         let mut start = Ends::default();
         self.chunk.parts.iter().flat_map(move |part| {
@@ -96,14 +120,14 @@ impl Batch {
         })
     }
 
-    /// The spans as owned values.
+    /// Copies the spans into owned values.
     pub fn to_spans(&self) -> Vec<SpanData> {
         self.spans().map(|span| span.to_data()).collect()
     }
 }
 
 impl Drop for Batch {
-    /// Gives the memory back to the tracer, if it is still there.
+    /// Returns the memory to the tracer, if that still exists.
     fn drop(&mut self) {
         if let Some(home) = self.home.upgrade() {
             home.recycle(std::mem::take(&mut self.chunk));
@@ -111,7 +135,7 @@ impl Drop for Batch {
     }
 }
 
-/// One finished span of a [`Batch`]; copies nothing.
+/// A finished span of a [`Batch`], read without a copy. See [`Batch`] for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanView<'a> {
     batch: &'a Batch,
@@ -122,42 +146,42 @@ pub struct SpanView<'a> {
 }
 
 impl<'a> SpanView<'a> {
-    /// What it is called.
+    /// The name.
     pub fn name(&self) -> &'a str {
         self.record.name.read(self.text())
     }
 
-    /// The trace it belongs to.
+    /// The id of its trace.
     pub fn trace_id(&self) -> TraceId {
         self.part.trace_id
     }
 
-    /// Its id.
+    /// The id of the span.
     pub fn span_id(&self) -> SpanId {
         self.record.id
     }
 
-    /// The span above it.
+    /// The id of its parent, in this process or another; `None` for the root of a trace.
     pub fn parent(&self) -> Option<SpanId> {
         self.record.parent
     }
 
-    /// True if the span above it ran in another process.
+    /// True if the parent ran in another process.
     pub fn parent_is_remote(&self) -> bool {
         self.record.marks.has(Marks::REMOTE_PARENT)
     }
 
-    /// True if it was the first span of its trace in this process.
+    /// True for the local root, the first span of its trace in this process.
     pub fn is_local_root(&self) -> bool {
         self.record.marks.has(Marks::LOCAL_ROOT)
     }
 
-    /// Its flags.
+    /// The trace flags.
     pub fn flags(&self) -> TraceFlags {
         self.part.flags
     }
 
-    /// Its tracestate.
+    /// The tracestate of the trace.
     pub fn tracestate(&self) -> &'a TraceState {
         &self.part.tracestate
     }
@@ -167,12 +191,12 @@ impl<'a> SpanView<'a> {
         adjusted_count(self.flags(), self.tracestate())
     }
 
-    /// Its role.
+    /// The kind.
     pub fn kind(&self) -> SpanKind {
         self.record.marks.kind()
     }
 
-    /// Who recorded it.
+    /// The library that recorded it.
     pub fn scope(&self) -> &'static InstrumentationScope {
         InstrumentationScope::of_number(self.record.scope)
     }
@@ -182,7 +206,7 @@ impl<'a> SpanView<'a> {
         self.record.marks.has(Marks::FAILED)
     }
 
-    /// What its status says; mostly nothing.
+    /// The message of its status; empty if there is none.
     pub fn status_message(&self) -> &'a str {
         let message = |(key, value)| match (key, value) {
             (STATUS_MESSAGE, Stored::Text(message)) => Some(message),
@@ -199,17 +223,17 @@ impl<'a> SpanView<'a> {
         last.last().unwrap_or_default()
     }
 
-    /// Its start, in nanoseconds since the Unix epoch.
+    /// The start, in nanoseconds since the Unix epoch.
     pub fn start_unix_nanos(&self) -> u64 {
         self.part.anchor.unix_nanos(self.record.start)
     }
 
-    /// Its end, in nanoseconds since the Unix epoch; never before its start.
+    /// The end, in nanoseconds since the Unix epoch; never before the start.
     pub fn end_unix_nanos(&self) -> u64 {
         self.part.anchor.unix_nanos(self.record.end)
     }
 
-    /// Its attributes. A key stands once, with the value given last.
+    /// The attributes, each key once with the value set last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.batch.chunk.records.table;
         let shared = if self.record.marks.has(Marks::BAGGAGE) {
@@ -220,7 +244,7 @@ impl<'a> SpanView<'a> {
         AttrIter::new(records, self.from.batches, shared, self.record.first_batch)
     }
 
-    /// Its events.
+    /// The events in order of time.
     pub fn events(&self) -> impl Iterator<Item = EventView<'a>> + use<'a> {
         let view = *self;
         let range = if view.record.events == 0 {
@@ -241,7 +265,7 @@ impl<'a> SpanView<'a> {
         own.map(move |record| EventView { span: view, record })
     }
 
-    /// Its links.
+    /// The links in order of recording.
     pub fn links(&self) -> impl Iterator<Item = LinkView<'a>> + use<'a> {
         let index = self.index;
         let range = if self.record.links == 0 {
@@ -261,22 +285,22 @@ impl<'a> SpanView<'a> {
         own.take_while(move |link| link.span == index).map(LinkView)
     }
 
-    /// Attributes lost to a limit.
+    /// The number of attributes that limits dropped.
     pub fn dropped_attributes(&self) -> u32 {
         self.dropped().attrs
     }
 
-    /// Events lost to a limit.
+    /// The number of events that limits dropped.
     pub fn dropped_events(&self) -> u32 {
         self.dropped().events
     }
 
-    /// Links lost to a limit.
+    /// The number of links that limits dropped.
     pub fn dropped_links(&self) -> u32 {
         self.dropped().links
     }
 
-    /// The span as an owned value.
+    /// Copies the span into an owned value.
     pub fn to_data(&self) -> SpanData {
         let status = if self.is_error() {
             StatusData::Error {
@@ -321,7 +345,7 @@ impl<'a> SpanView<'a> {
         own.map_or_else(|_| Dropped::default(), |own| of_trace[own])
     }
 
-    /// Indices of its batches, following the chain.
+    /// The indices of its attribute batches, along their chain.
     fn batches(&self) -> impl Iterator<Item = usize> + use<'a> {
         let Range { start, end } = self.from.batches..self.part.ends.batches;
         let batches = self
@@ -348,7 +372,7 @@ impl<'a> SpanView<'a> {
     }
 }
 
-/// One event of a finished span.
+/// An event of a finished span, read without a copy.
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {
     span: SpanView<'a>,
@@ -356,23 +380,23 @@ pub struct EventView<'a> {
 }
 
 impl<'a> EventView<'a> {
-    /// What happened.
+    /// The name.
     pub fn name(&self) -> &'a str {
         self.record.name.read(self.span.text())
     }
 
-    /// When, in nanoseconds since the Unix epoch.
+    /// The time, in nanoseconds since the Unix epoch.
     pub fn time_unix_nanos(&self) -> u64 {
         self.span.part.anchor.unix_nanos(self.record.at)
     }
 
-    /// Its attributes. A key stands once, with the value given last.
+    /// The attributes, each key once with the value set last.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.span.batch.chunk.records.table;
         AttrIter::new(records, self.span.from.batches, NONE, self.record.batch)
     }
 
-    /// Attributes lost to a limit.
+    /// The number of attributes that limits dropped.
     pub fn dropped_attributes(&self) -> u32 {
         self.record.dropped_attrs
     }
@@ -387,12 +411,12 @@ impl<'a> EventView<'a> {
     }
 }
 
-/// One link of a finished span.
+/// A link of a finished span, read without a copy.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkView<'a>(&'a LinkRecord);
 
 impl<'a> LinkView<'a> {
-    /// The span it points at.
+    /// The identity of the linked span.
     pub fn span_context(&self) -> &'a SpanContext {
         &self.0.to
     }

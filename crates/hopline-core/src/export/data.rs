@@ -1,4 +1,4 @@
-//! A finished span as an owned value, for analysis, tests and decoding.
+//! Finished spans as owned values, for analysis, tests and decoders.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,10 +14,9 @@ use crate::sampling::ot_member;
 use crate::sampling::threshold::Threshold;
 use crate::scope::InstrumentationScope;
 
-/// A finished span that owns everything it says.
+/// A finished span that owns its data.
 ///
-/// Sinks on the hot path read [`SpanView`](crate::SpanView)s of a [`Batch`](crate::Batch) instead,
-/// which copy nothing.
+/// Exporters read [`SpanView`](crate::export::SpanView)s of a [`Batch`](crate::Batch) instead, which copy nothing.
 ///
 /// # Examples
 ///
@@ -32,33 +31,33 @@ use crate::scope::InstrumentationScope;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanData {
-    /// What the span is called.
+    /// The name.
     pub name: String,
-    /// Its role between processes.
+    /// The kind: its role between processes.
     pub kind: SpanKind,
-    /// The trace it belongs to.
+    /// The id of its trace.
     pub trace_id: TraceId,
-    /// Its own id.
+    /// The id of the span.
     pub span_id: SpanId,
-    /// The span above it, in this process or another.
+    /// The id of its parent, in this process or another; `None` for the root of a trace.
     pub parent: Option<SpanId>,
-    /// True if the span above it ran in another process.
+    /// True if the parent ran in another process.
     pub parent_is_remote: bool,
-    /// The W3C flags it carried.
+    /// The trace flags.
     pub flags: TraceFlags,
-    /// The tracestate it carried.
+    /// The tracestate.
     pub tracestate: TraceState,
     /// Start, in nanoseconds since the Unix epoch.
     pub start_unix_nanos: u64,
     /// End, in nanoseconds since the Unix epoch.
     pub end_unix_nanos: u64,
-    /// Attributes; a key stands once.
+    /// The attributes, each key once.
     pub attributes: Vec<(String, OwnedValue)>,
-    /// What happened while it ran.
+    /// The events.
     pub events: Vec<EventData>,
-    /// Spans it is related to other than by parentage.
+    /// The links to spans that are not its parent.
     pub links: Vec<LinkData>,
-    /// Whether it failed.
+    /// The status.
     pub status: StatusData,
     /// Attributes lost to a limit.
     pub dropped_attributes: u32,
@@ -119,7 +118,7 @@ impl SpanData {
         adjusted_count(self.flags, &self.tracestate)
     }
 
-    /// From start to end, in nanoseconds; zero if a decoded span ends before its start.
+    /// The duration in nanoseconds; zero if a decoded span ends before its start.
     pub fn duration_nanos(&self) -> u64 {
         self.end_unix_nanos.saturating_sub(self.start_unix_nanos)
     }
@@ -129,7 +128,7 @@ impl SpanData {
         matches!(self.status, StatusData::Error { .. })
     }
 
-    /// The `service.name` of the service that made it.
+    /// The `service.name` of the service that recorded it.
     pub fn service(&self) -> &str {
         self.resource.service_name()
     }
@@ -146,30 +145,39 @@ pub(crate) fn adjusted_count(flags: TraceFlags, tracestate: &TraceState) -> Opti
     }
 }
 
-/// Something that happened at one moment of a span.
+/// An event: a named moment of a span, with attributes.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::export::EventData;
+///
+/// let event = EventData { name: "retry".to_owned(), time_unix_nanos: 5, attributes: Vec::new() };
+/// assert_eq!(event.name, "retry");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventData {
-    /// What happened.
+    /// The name.
     pub name: String,
-    /// When, in nanoseconds since the Unix epoch.
+    /// The time, in nanoseconds since the Unix epoch.
     pub time_unix_nanos: u64,
-    /// Its attributes.
+    /// The attributes.
     pub attributes: Vec<(String, OwnedValue)>,
 }
 
-/// A relation to a span that is not the parent.
+/// A link: a relation to a span that is not the parent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkData {
-    /// The span it points at.
+    /// The identity of the linked span.
     pub span_context: SpanContext,
 }
 
-/// The library that recorded a span; empty where that is not known.
+/// The library that recorded a span. Empty if it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeData {
-    /// Its name.
+    /// The name.
     pub name: Cow<'static, str>,
-    /// Its version.
+    /// The version.
     pub version: Cow<'static, str>,
 }
 
@@ -182,15 +190,24 @@ impl From<&InstrumentationScope> for ScopeData {
     }
 }
 
-/// Whether a span failed. There is no "ok": the absence of an error says it.
+/// The status of a span. There is no "ok": OpenTelemetry reserves it for operators, and no error means success.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::export::StatusData;
+///
+/// let failed = StatusData::Error { message: "card declined".to_owned() };
+/// assert_ne!(failed, StatusData::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StatusData {
-    /// Nothing went wrong that the instrumentation knows of.
+    /// No error is known.
     #[default]
     Unset,
     /// The operation failed.
     Error {
-        /// Why, where the application chose to say so; else empty.
+        /// The message that the application recorded; empty if there is none.
         message: String,
     },
 }

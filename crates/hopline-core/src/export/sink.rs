@@ -1,4 +1,5 @@
-//! Where finished spans go.
+//! Sinks: the receivers of finished spans.
+//! Implemented by exporters and tests; the engine hands batches to them.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -6,13 +7,13 @@ use std::time::Duration;
 use crate::export::batch::Batch;
 use crate::export::home::Home;
 
-/// Receives finished spans.
+/// A receiver of finished spans.
 ///
-/// A tracer may have several; all get the same [`Batch`], which each may hold as long as it needs.
+/// A tracer may have several. All receive the same [`Batch`], which each may hold as long as it needs.
 ///
-/// What an implementation owes: [`accept`](Sink::accept) is called on the thread that ended a span,
-/// mostly one that serves a request, so it must neither block nor do more than put the batch somewhere
-/// bounded. What it cannot take it drops, counts and [announces](crate::notify).
+/// Requirements: [`accept`](Sink::accept) is called on the thread that ended a span, mostly one that serves a request, so
+/// it must not block, and only put the batch into a bounded queue. It must drop and count batches that do not fit, and
+/// report the loss by [`notify`](crate::notify). Its panics are contained; spans that it starts are not recorded.
 ///
 /// # Examples
 ///
@@ -35,64 +36,123 @@ use crate::export::home::Home;
 /// assert_eq!(count.load(Ordering::Relaxed), 1);
 /// ```
 pub trait Sink: Send + Sync + 'static {
-    /// Takes finished spans. Called outside all locks, on any thread; must not block.
+    /// Receives finished spans. Called outside all locks, on any thread; must not block.
     fn accept(&self, batch: &Arc<Batch>);
 
-    /// When it wants spans; at each local root's end, if it does not say.
+    /// The moment at which it receives spans. Defaults to [`Batching::EachTrace`].
     fn batching(&self) -> Batching {
         Batching::EachTrace
     }
 
-    /// Called once when the tracer is built, with the means to ask for what waits.
+    /// Called once when the tracer is built, with a handle to request spans that wait. Defaults to nothing.
     fn start(&self, source: Source) {
         let _ = source;
     }
 
-    /// Waits until what was accepted is out.
+    /// Waits until accepted spans are written. Defaults to success.
     ///
     /// # Errors
     ///
-    /// If it is not within `timeout`, or could not be written.
+    /// Returns an error if they are not written within `timeout`, or if spans were lost.
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let _ = timeout;
         Ok(())
     }
 
-    /// Flushes and takes nothing any more.
+    /// Flushes, and drops spans that it receives later. Defaults to [`flush`](Sink::flush).
     ///
     /// # Errors
     ///
-    /// As [`flush`](Sink::flush).
+    /// The same as [`flush`](Sink::flush).
     fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         self.flush(timeout)
     }
 }
 
-/// When a sink wants finished spans.
+/// The moment at which a sink receives finished spans.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use hopline_core::{Batch, Sink};
+/// use hopline_core::export::Batching;
+///
+/// struct Writer;
+///
+/// impl Sink for Writer {
+///     fn accept(&self, _: &Arc<Batch>) {}
+///
+///     fn batching(&self) -> Batching {
+///         Batching::Full
+///     }
+/// }
+/// assert_eq!(Writer.batching(), Batching::Full);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batching {
     /// At the end of each local root that is kept.
     EachTrace,
-    /// When 512 have gathered, or when it asks through its [`Source`].
+    /// When 512 spans have gathered, or when it requests them through its [`Source`].
     Full,
 }
 
-/// A sink's way to ask its tracer for spans that wait; does not keep the tracer alive.
+/// The handle by which a sink requests spans that wait in its tracer. It does not keep the tracer alive.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use hopline_core::export::{Batching, Source};
+/// use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer};
+///
+/// #[derive(Clone, Default)]
+/// struct Patient(Arc<Mutex<(usize, Option<Source>)>>);
+///
+/// impl Sink for Patient {
+///     fn accept(&self, batch: &Arc<Batch>) {
+///         self.0.lock().unwrap().0 += batch.len();
+///     }
+///     fn batching(&self) -> Batching {
+///         Batching::Full
+///     }
+///     fn start(&self, source: Source) {
+///         self.0.lock().unwrap().1 = Some(source);
+///     }
+/// }
+///
+/// let sink = Patient::default();
+/// let tracer = Tracer::builder().sink(sink.clone()).build();
+/// SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start().end();
+/// assert_eq!(sink.0.lock().unwrap().0, 0);
+/// let source = sink.0.lock().unwrap().1.clone().unwrap();
+/// assert!(source.hand_over());
+/// assert_eq!(sink.0.lock().unwrap().0, 1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Source(pub(crate) Weak<dyn Home>);
 
 impl Source {
-    /// Makes the tracer give what waits to all its sinks. False if the tracer is gone.
+    /// Makes the tracer hand the spans that wait to all of its sinks. Returns false if the tracer is dropped.
     pub fn hand_over(&self) -> bool {
         let home = self.0.upgrade();
         home.map(|home| home.hand_over()).is_some()
     }
 }
 
-/// Finished spans could not all be written in time.
+/// The error of a flush: not all finished spans were written in time, or some were lost.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::export::FlushError;
+///
+/// assert!(FlushError::timed_out().is_timeout());
+/// assert!(!FlushError::failed().is_timeout());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match self.0 {
-    Reason::TimedOut => "not all spans were written in time; allow more time, or see the notices for what holds them up",
+    Reason::TimedOut => "not all spans were written in time; allow more time, or see the notices for the cause",
     Reason::Failed => "not all spans could be written; see the notices for the cause",
 })]
 pub struct FlushError(Reason);
@@ -106,17 +166,17 @@ enum Reason {
 }
 
 impl FlushError {
-    /// It took too long; what is left may still be written.
+    /// The error of a timeout. The rest may still be written.
     pub fn timed_out() -> Self {
         Self(Reason::TimedOut)
     }
 
-    /// Spans were lost.
+    /// The error of lost spans.
     pub fn failed() -> Self {
         Self(Reason::Failed)
     }
 
-    /// True if it took too long.
+    /// True if time ran out, false if spans were lost.
     pub fn is_timeout(&self) -> bool {
         self.0 == Reason::TimedOut
     }
