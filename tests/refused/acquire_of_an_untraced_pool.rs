@@ -1,6 +1,6 @@
-//! A function over the traced `Acquire`, given a pool of sqlx.
-//! error: `&sqlx::Pool<sqlx::Postgres>` is not traced by hopline, so it cannot be acquired from
-//! error: give `&pool`, `&mut connection` or `&mut tx`; make a pool of sqlx 0.9 one of hopline by `.traced()`
+//! A pool of sqlx passed to a function over the traced `Acquire`.
+//! error: `&sqlx::Pool<sqlx::Postgres>` is not traced by hopline, so no connection can be acquired from it
+//! error: pass `&pool`, `&mut connection` or `&mut tx`; convert a pool of sqlx 0.9 with `.traced()`
 
 async fn find(_: impl hopline::sqlx::Acquire<'_>) {}
 

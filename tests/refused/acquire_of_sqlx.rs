@@ -1,6 +1,6 @@
-//! A function over sqlx's `Acquire`, given a traced transaction.
+//! A traced transaction passed to a function over sqlx's `Acquire`.
 //! error: sqlx would use an untraced connection here
-//! error: functions of your own: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`
+//! error: your own functions: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`
 
 async fn find(_: impl sqlx::Acquire<'_, Database = sqlx::Postgres>) {}
 

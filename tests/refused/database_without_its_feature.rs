@@ -1,6 +1,6 @@
 //! A pool of a database whose feature is off: here that of `Any`.
 //! error: hopline does not trace the database `sqlx::Any`
-//! error: turn on its feature: `sqlx-postgres`, `sqlx-mysql`, `sqlx-sqlite` or `sqlx-any` of hopline
+//! error: enable its feature: `sqlx-postgres`, `sqlx-mysql`, `sqlx-sqlite` or `sqlx-any` of hopline
 
 use hopline::sqlx::{Acquire, Pool};
 

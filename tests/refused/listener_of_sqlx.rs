@@ -1,4 +1,4 @@
-//! A function of others that takes sqlx's own pool: both types are printed by the paths that users know.
+//! A library function that takes sqlx's pool. The compiler prints both types by the paths that users know.
 //! error: expected `sqlx::Pool<sqlx::Postgres>`, found `hopline::sqlx::Pool<sqlx::Postgres>`
 
 async fn listen(pool: hopline::sqlx::PgPool) {

@@ -1,4 +1,4 @@
-//! The same where the prelude brings several traits with a `.traced()`: the compiler prints the names of what they are for.
+//! The same with several traits with a `.traced()` in scope, by the prelude: the compiler prints the name of the bound.
 //! error: `Pool` doesn't implement
 //! error: `Pool: PoolOfSqlx09`
 

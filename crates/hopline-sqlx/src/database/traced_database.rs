@@ -15,6 +15,22 @@ use crate::redact::Dialect;
 /// An item of a result stream: the summary of a completed statement (`Left`), or a row (`Right`).
 ///
 /// sqlx's own item type, which is `Either<DB::QueryResult, DB::Row>`.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+/// use futures_util::TryStreamExt;
+/// use hopline_sqlx::database::Step;
+/// use sqlx::{Either, Executor, Sqlite};
+///
+/// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// let steps: Vec<Step<Sqlite>> = pool.fetch_many("SELECT 1 UNION SELECT 2").try_collect().await?;
+/// let rows = steps.iter().filter(|step| matches!(step, Either::Right(_))).count();
+/// assert_eq!((rows, steps.len()), (2, 3));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))] fn main() {}
+/// ```
 pub type Step<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
 
 /// The connect options of a database.
@@ -49,8 +65,8 @@ pub(crate) type OptionsOf<DB> = <<DB as Database>::Connection as Connection>::Op
 /// `DB`.
 #[diagnostic::on_unimplemented(
     message = "hopline does not trace the database `{Self}`",
-    note = "turn on its feature: `sqlx-postgres`, `sqlx-mysql`, `sqlx-sqlite` or `sqlx-any` of hopline; the same without \
-            `sqlx-` of hopline-sqlx",
+    note = "enable its feature: `sqlx-postgres`, `sqlx-mysql`, `sqlx-sqlite` or `sqlx-any` of hopline; without the prefix \
+            `sqlx-` for hopline-sqlx",
     note = "in generic code, the bound is `DB: hopline::sqlx::TracedDatabase`"
 )]
 pub trait TracedDatabase: Database {

@@ -39,9 +39,9 @@ use crate::traced::transaction::Transaction;
 /// # #[cfg(not(feature = "sqlite"))] fn main() {}
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not traced by hopline, so it cannot be acquired from",
+    message = "`{Self}` is not traced by hopline, so no connection can be acquired from it",
     label = "expected a pool, connection or transaction of `hopline::sqlx`",
-    note = "give `&pool`, `&mut connection` or `&mut tx`; make a pool of sqlx 0.9 one of hopline by `.traced()`"
+    note = "pass `&pool`, `&mut connection` or `&mut tx`; convert a pool of sqlx 0.9 with `.traced()`"
 )]
 pub trait Acquire<'c>: Sized {
     /// The database product.
@@ -68,6 +68,20 @@ pub trait Acquire<'c>: Sized {
 /// An acquired connection, returned by [`Acquire::acquire`].
 ///
 /// Derefs to [`Connection`]. One from a pool returns to it on drop.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+/// use hopline_sqlx::Acquire;
+///
+/// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?;
+/// let mut acquired = Acquire::acquire(&pool).await?;
+/// let one: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&mut *acquired).await?;
+/// assert_eq!(one, 1);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sqlite"))] fn main() {}
+/// ```
 pub struct Acquired<'c, DB: Database> {
     connection: Connection<'c, DB>,
 }

@@ -249,6 +249,28 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
 
     /// Runs a closure in a transaction. Commits it if the closure returns `Ok`, else rolls it back.
     ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// let (tracer, spans) = hopline_testing::tracer("orders");
+    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?.tracer(tracer);
+    /// let mut connection = pool.acquire().await?;
+    /// let failed: Result<(), sqlx::Error> = connection
+    ///     .transaction(|tx| {
+    ///         Box::pin(async move {
+    ///             sqlx::query("SELECT 1").execute(&mut **tx).await?;
+    ///             Err(sqlx::Error::RowNotFound)
+    ///         })
+    ///     })
+    ///     .await;
+    /// assert!(failed.is_err());
+    /// let names: Vec<String> = spans.all().into_iter().map(|span| span.name).collect();
+    /// assert_eq!(names, ["db.begin", "db.query", "db.rollback"]);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the closure's error, or sqlx's.

@@ -151,6 +151,25 @@ impl<DB: TracedDatabase> Pool<DB> {
     }
 
     /// Records only inside a trace, so that a background loop creates no traces of single statements.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// use hopline_core::{FutureExt, Incoming, SpanBuilder};
+    ///
+    /// let (tracer, spans) = hopline_testing::tracer("orders");
+    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// let pool = pool.tracer(tracer.clone()).only_with_parent();
+    /// sqlx::query("SELECT 1").execute(&pool).await?;
+    /// assert_eq!(spans.all().len(), 0);
+    ///
+    /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+    /// sqlx::query("SELECT 1").execute(&pool).in_span(job).await?;
+    /// spans.one("db.query").child_of("job");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn only_with_parent(self) -> Self {
         self.with(|settings| settings.only_with_parent = true)
@@ -158,6 +177,20 @@ impl<DB: TracedDatabase> Pool<DB> {
 
     /// Also records [`acquire`](Pool::acquire), [`ping`](Connection::ping) and
     /// [`open_connection`](Pool::open_connection) as spans.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// let (tracer, spans) = hopline_testing::tracer("orders");
+    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// let pool = pool.tracer(tracer).connection_spans();
+    /// pool.acquire().await?.ping().await?;
+    /// let names: Vec<String> = spans.all().into_iter().map(|span| span.name).collect();
+    /// assert_eq!(names, ["db.acquire", "db.ping"]);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn connection_spans(self) -> Self {
         self.with(|settings| settings.connection_spans = true)
@@ -246,7 +279,7 @@ impl<DB: TracedDatabase> Pool<DB> {
         }
     }
 
-    /// Acquires an idle connection, if there is one.
+    /// Acquires an idle connection, if there is one. Never waits, so there is no span.
     pub fn try_acquire(&self) -> Option<PoolConnection<DB>> {
         let inner = self.inner.try_acquire()?;
         Some(PoolConnection::new(Connection::pooled(

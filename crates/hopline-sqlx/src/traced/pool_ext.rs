@@ -54,10 +54,10 @@ impl<T: PoolOfSqlx09> PoolExt for T {
 /// A separate trait, so that the compiler's message names the remedy if `.traced()` is called on a pool of another
 /// version. If several traits with a `.traced()` are in scope, the message contains only the name of this trait.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `.traced()`: it is no type, or of no version, that hopline wraps",
+    message = "`{Self}` has no `.traced()`: hopline does not wrap this type, or this version of it",
     label = "cannot be traced",
-    note = "hopline-sqlx wraps the `Pool` and `PoolOptions` of sqlx 0.9; `cargo tree -d -i sqlx-core` shows whether another \
-            version is in the tree as well",
+    note = "hopline-sqlx wraps the `Pool` and `PoolOptions` of sqlx 0.9; `cargo tree -d -i sqlx-core` shows whether the \
+            tree contains another version",
     note = "for a single connection, `use hopline::sqlx::ConnectionExt`"
 )]
 pub trait PoolOfSqlx09: Sized {

@@ -22,9 +22,9 @@ use crate::traced::transaction::Transaction;
 #[diagnostic::on_unimplemented(
     message = "sqlx would use an untraced connection here",
     label = "this is a pool, connection or transaction of `hopline::sqlx`",
-    note = "migrations: `pool.migrate(&sqlx::migrate!()).await` has a span for each (feature `sqlx-migrate`)",
-    note = "functions of your own: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`",
-    note = "others: give them sqlx's own by `pool.raw()` or `connection.raw_mut()`, which is not traced"
+    note = "migrations: `pool.migrate(&sqlx::migrate!()).await` records a span for each (feature `sqlx-migrate`)",
+    note = "your own functions: take `impl hopline::sqlx::Acquire<'_>` instead of `impl sqlx::Acquire<'_>`",
+    note = "other libraries: pass sqlx's type with `pool.raw()` or `connection.raw_mut()`; its statements have no spans"
 )]
 pub trait Untraced {}
 
