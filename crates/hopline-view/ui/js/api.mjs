@@ -16,7 +16,7 @@
  * @property {string} id @property {number} parent @property {number} depth @property {number} below @property {string} name
  * @property {string} label @property {number} service @property {Kind} kind @property {number} start @property {number} duration
  * @property {number} self @property {number} critical @property {boolean} error @property {boolean} open @property {string} [target]
- * @property {number} [status] @property {string} [missingParent] @property {string} [errorText] @property {number} [links]
+ * @property {string} [place] @property {number} [status] @property {string} [missingParent] @property {string} [errorText] @property {number} [links]
  * @property {number} [logs] @property {[offset: number, name: string][]} [events] @property {boolean} [cycle]
  *
  * @typedef {object} Trace

@@ -4,20 +4,32 @@
 /** Hues in OKLCH degrees, away from the red of errors and the amber of the critical path. */
 export const HUES = [250, 155, 310, 195, 115, 280, 340, 220, 135, 265, 175, 325];
 
+/** How many services keep a hue of their own choice; further ones have the one of their name's hash. */
+const MOST = 200;
+
 /** @type {Map<string, number>} */
 const given = new Map();
+/** @type {(given: [string, number][]) => void} */
+let keep = () => {};
+
+/** Continues with the hues of an earlier page, and calls `save` when a service is new.
+ * @param {unknown} earlier @param {(given: [string, number][]) => void} save */
+export function remember(earlier, save) {
+  if (Array.isArray(earlier)) for (const [service, slot] of earlier) if (slot in HUES && given.size < MOST) given.set(String(service), slot);
+  keep = save;
+}
 
 /** The hue of a service; two services share one only where all are taken. @param {string} service */
 export function hue(service) {
-  let slot = given.get(service);
-  if (slot === undefined) {
-    const taken = new Set(given.values());
-    const first = hash(service) % HUES.length;
-    slot = first;
-    for (let moved = 0; moved < HUES.length && taken.has(slot); moved += 1) slot = (slot + 1) % HUES.length;
-    if (taken.has(slot)) slot = first;
-    given.set(service, slot);
-  }
+  const known = given.get(service);
+  if (known !== undefined) return HUES[known];
+  const first = hash(service) % HUES.length;
+  if (given.size >= MOST) return HUES[first];
+  const taken = new Set(given.values());
+  let slot = first;
+  while (taken.size < HUES.length && taken.has(slot)) slot = (slot + 1) % HUES.length;
+  given.set(service, slot);
+  keep([...given]);
   return HUES[slot];
 }
 

@@ -2,7 +2,7 @@
 // A map of callers, services, databases and queues: placed by dagre, drawn as SVG, with a table of the same calls.
 
 import { html, Service, tint, useEffect, useMedia, useState } from "./dom.mjs";
-import { count, duration, percent } from "./format.mjs";
+import { count, duration, percent, plural } from "./format.mjs";
 import { go } from "./state.mjs";
 import { word } from "./words.mjs";
 
@@ -11,12 +11,12 @@ import { word } from "./words.mjs";
 
 const KINDS = { outside: "outside", service: "service", database: "database", queue: "queue" };
 
-/** @param {ApiGraph} graph @param {boolean} upright @param {any} dagre @returns {Placed} */
+/** @param {{ nodes: (ApiGraph["nodes"][number] & { text: string, more: string })[], edges: ApiGraph["edges"] }} graph @param {boolean} upright @param {any} dagre @returns {Placed} */
 function place(graph, upright, dagre) {
   const plan = new dagre.graphlib.Graph({ multigraph: true });
   plan.setGraph({ rankdir: upright ? "TB" : "LR", nodesep: 28, ranksep: upright ? 34 : 26, marginx: 12, marginy: 12 });
   plan.setDefaultEdgeLabel(() => ({}));
-  for (const node of graph.nodes) plan.setNode(String(node.id), { width: Math.max(96, node.name.length * 7.6 + 34), height: 46, node });
+  for (const node of graph.nodes) plan.setNode(String(node.id), { width: Math.max(96, node.text.length * 7.6 + 34, node.more.length * 6.2 + 30), height: 46, node });
   graph.edges.forEach((edge, at) => plan.setEdge(String(edge.from), String(edge.to), { width: upright ? 40 : 76, height: 34, labelpos: "c", edge }, String(at)));
   dagre.layout(plan);
   const { width = 0, height = 0 } = plan.graph();
@@ -30,9 +30,10 @@ export function Graph({ graph }) {
   useEffect(() => { import("@dagrejs/dagre").then((module) => setDagre({ graphlib: module.graphlib, layout: module.layout })); }, []);
   if (graph.nodes.length === 0) return html`<p class="state">No calls yet.</p>`;
   if (!dagre) return html`<p class="state">Placing…</p>`;
-  const named = { ...graph, nodes: graph.nodes.map((node) => (node.name ? node : { ...node, name: "callers" })) };
+  const named = { ...graph, nodes: graph.nodes.map((node) => ({ ...node, text: short(node.name || "callers"),
+    more: `${node.errors ? `✕ ${count(node.errors)} · ` : ""}${node.kind === "service" ? plural(node.spans, "span") : node.kind}` })) };
   const { width, height, nodes, edges } = place(named, upright, dagre);
-  const name = (/** @type {number} */ id) => named.nodes.find((node) => node.id === id)?.name ?? "";
+  const name = (/** @type {number} */ id) => named.nodes.find((node) => node.id === id)?.text ?? "";
   return html`
     <div class="graph">
       <div class="graph-scroll" tabindex="0" role="region" aria-label="Map">
@@ -45,8 +46,8 @@ export function Graph({ graph }) {
               ${node.kind === "database" ? html`<path d=${`M0 7 a${wide / 2} 6 0 0 1 ${wide} 0 v${high - 13} a${wide / 2} 6 0 0 1 ${-wide} 0 z M0 7 a${wide / 2} 6 0 0 0 ${wide} 0`} />`
                 : html`<rect width=${wide} height=${high} rx=${node.kind === "queue" ? high / 2 : 6} />`}
               ${node.kind === "service" && html`<path class="stripe" d=${`M6 0 H4 a4 6 0 0 0 -4 6 v${high - 12} a4 6 0 0 0 4 6 h2 z`} />`}
-              <text class="node-name" x=${wide / 2} y=${node.kind === "database" ? 27 : 20}>${node.name}</text>
-              <text class="node-more" x=${wide / 2} y=${node.kind === "database" ? 40 : 36}>${node.errors ? `✕ ${node.errors} · ` : ""}${node.kind === "service" ? `${count(node.spans)} spans` : node.kind}</text>
+              <text class="node-name" x=${wide / 2} y=${node.kind === "database" ? 27 : 20}>${node.text}</text>
+              <text class="node-more" x=${wide / 2} y=${node.kind === "database" ? 40 : 36}>${node.more}</text>
             </g>`)}
         </svg>
       </div>
@@ -57,6 +58,9 @@ export function Graph({ graph }) {
       </details>
     </div>`;
 }
+
+/** @param {string} name */
+const short = (name) => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
 
 /** One kind of call. @param {{ points: { x: number, y: number }[], x: number, y: number, edge: ApiGraph["edges"][number] }} props */
 function Arrow({ points, x, y, edge }) {

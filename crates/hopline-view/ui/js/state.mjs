@@ -3,6 +3,7 @@
 
 import { effect, signal } from "@preact/signals";
 import { load } from "./api.mjs";
+import { remember } from "./colour.mjs";
 import { format, parse } from "./route.mjs";
 import { useEffect, useRef } from "./dom.mjs";
 
@@ -61,6 +62,16 @@ export function turnTheme() {
   const other = system === "dark" ? "light" : "dark";
   theme.value = theme.value === other ? "system" : other;
 }
+
+/** @returns {unknown} */
+function storedHues() {
+  try {
+    return JSON.parse(localStorage.getItem("hopline.hues") ?? "[]");
+  } catch {
+    return [];
+  }
+}
+remember(storedHues(), (given) => localStorage.setItem("hopline.hues", JSON.stringify(given)));
 
 /** Whether live changes are held back. */
 export const paused = signal(false);

@@ -23,7 +23,7 @@ const DEEPEST = 16;
 export function Waterfall(props) {
   const { model, visible, at, zoom, setZoom, narrow } = props;
   const [from, to] = zoom ?? [model.from, model.to];
-  const marks = ticks(from - model.from, to - model.from, narrow ? 3 : 6);
+  const marks = ticks(from - model.from, to - model.from, narrow ? 3 : 5);
   const grid = marks.at.map((ns) => ({ left: ((ns + model.from - from) / (to - from)) * 100, text: axis(ns, marks.step) }));
   const row = (/** @type {number} */ position) => {
     const span = visible[position];
@@ -55,7 +55,7 @@ function Span({ model, row, position, from, to, collapsed, active, select, fold,
   const folds = model.ends[row] > row + 1;
   const folded = collapsed.has(row);
   const repeat = model.repeats.get(row);
-  const rest = span.label.startsWith(span.name) ? span.label.slice(span.name.length).trim() : span.label;
+  const rest = [span.label.startsWith(span.name) ? span.label.slice(span.name.length).trim() : span.label, span.place].filter(Boolean).join(" ");
   const classes = ["span", row === active && "active", span.error && "bad", matches && !matches.has(row) && "dim"].filter(Boolean).join(" ");
   return html`
     <div class=${classes} role="row" id=${`span-${position}`} data-row=${row} aria-level=${span.depth + 1} aria-rowindex=${position + 1} aria-selected=${String(row === active)}
@@ -68,7 +68,7 @@ function Span({ model, row, position, from, to, collapsed, active, select, fold,
         ${span.depth > DEEPEST && html`<small class="deep">${span.depth}</small>`}
         <i class="dot"></i>
         ${(!parent || parent.service !== span.service) && html`<span class="service bare">${service}</span>`}
-        <span class="span-label" title=${span.label}>${span.name}${rest && html` <span class="muted">${rest}</span>`}</span>
+        <span class="span-label" title=${`${span.name} ${rest}`}>${span.name}${rest && html` <span class="muted">${rest}</span>`}</span>
         ${span.target && html`<span class="muted">▸ ${span.target}</span>`}
         ${span.status !== undefined && html`<span class=${span.status >= 400 ? "code bad" : "code"}>${span.status}</span>`}
         ${span.error && html`<span title=${span.errorText ?? ""}><${Failed} /></span>`}
