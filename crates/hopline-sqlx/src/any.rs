@@ -20,7 +20,9 @@
 
 use sqlx::Any;
 
-use crate::traced::{Connection, Pool, Transaction};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
+use crate::traced::transaction::Transaction;
 
 /// A traced pool of connections whose product the URL names.
 pub type AnyPool = Pool<Any>;

@@ -234,10 +234,13 @@ pub use postgres::PgPool;
 pub use settings::QueryText;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqlitePool;
-pub use traced::{
-    Acquire, ConnectOptionsExt, Connection, ConnectionExt, Pool, PoolConnection, PoolExt,
-    Transaction,
-};
+pub use traced::acquire::Acquire;
+pub use traced::connection::Connection;
+pub use traced::connection_ext::{ConnectOptionsExt, ConnectionExt};
+pub use traced::pool::Pool;
+pub use traced::pool_connection::PoolConnection;
+pub use traced::pool_ext::PoolExt;
+pub use traced::transaction::Transaction;
 
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]

@@ -14,7 +14,9 @@
 
 use sqlx::MySql;
 
-use crate::traced::{Connection, Pool, Transaction};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
+use crate::traced::transaction::Transaction;
 
 /// A traced pool of MySQL or MariaDB connections.
 pub type MySqlPool = Pool<MySql>;

@@ -22,7 +22,9 @@
 
 use sqlx::Sqlite;
 
-use crate::traced::{Connection, Pool, Transaction};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
+use crate::traced::transaction::Transaction;
 
 /// A traced pool of SQLite connections.
 pub type SqlitePool = Pool<Sqlite>;

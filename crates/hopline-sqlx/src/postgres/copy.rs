@@ -13,7 +13,8 @@ use sqlx_core::bytes::Bytes;
 use sqlx_core::io::AsyncRead;
 
 use crate::span::StatementRecord;
-use crate::traced::{Connection, Pool};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
 
 /// A `COPY … FROM STDIN` in progress, as [`sqlx::postgres::PgCopyIn`]. Returned by
 /// [`copy_in_raw`](Pool::copy_in_raw).

@@ -8,7 +8,7 @@ use sqlx::Error;
 use sqlx::postgres::{PgNotification, Postgres};
 
 use crate::span::Spans;
-use crate::traced::Pool;
+use crate::traced::pool::Pool;
 
 /// Receives Postgres notifications, as [`sqlx::postgres::PgListener`], with a span for each LISTEN and UNLISTEN.
 ///

@@ -36,7 +36,9 @@ pub use copy::PgCopyIn;
 pub use listener::PgListener;
 use sqlx::Postgres;
 
-use crate::traced::{Connection, Pool, Transaction};
+use crate::traced::connection::Connection;
+use crate::traced::pool::Pool;
+use crate::traced::transaction::Transaction;
 
 /// A traced pool of PostgreSQL connections.
 pub type PgPool = Pool<Postgres>;
