@@ -1,19 +1,30 @@
-//! Which of two sets of names spans and attributes bear.
+//! Selection of current or older semantic-convention names.
+//! Read by the edges when they are built.
 
 use std::sync::OnceLock;
 
-/// How spans of databases and queues are named.
+/// The naming of database and messaging spans.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SpanNames;
+///
+/// assert_eq!(SpanNames::default(), SpanNames::Hopline);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SpanNames {
-    /// By what is done: `db.query`, `process.message`. The statement's summary and the destination are attributes.
+    /// Names of the operation: `db.query`, `process.message`. The summary of the statement and the destination are
+    /// attributes.
     #[default]
     Hopline,
-    /// As the OpenTelemetry semantic conventions say: `SELECT orders`, `process orders`.
+    /// Names of the OpenTelemetry semantic conventions: `SELECT orders`, `process orders`.
     Conventions,
 }
 
 impl SpanNames {
-    /// What `HOPLINE_SPAN_NAMES` says (`hopline` or `conventions`). Read once in a process.
+    /// Reads `HOPLINE_SPAN_NAMES`: `hopline` (the default) or `conventions`. Read once per process; another value causes
+    /// a notice.
     pub fn from_env() -> Self {
         static READ: OnceLock<SpanNames> = OnceLock::new();
         *READ.get_or_init(|| Self::parse(std::env::var("HOPLINE_SPAN_NAMES").ok().as_deref()))
@@ -27,7 +38,7 @@ impl SpanNames {
             _ => {
                 crate::notice::line::notify("span-names", || {
                     format!(
-                        "HOPLINE_SPAN_NAMES is `{value}`, which is not known: spans have hopline's names; set \
+                        "HOPLINE_SPAN_NAMES is `{value}`, which is not known: spans get hopline's names; set \
                          `hopline` or `conventions`"
                     )
                 });
@@ -37,7 +48,16 @@ impl SpanNames {
     }
 }
 
-/// Which areas write the attribute names of older semantic conventions beside the current ones.
+/// The areas in which the attribute names of older semantic conventions are recorded in addition to the current ones.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::OlderNames;
+///
+/// let older = OlderNames { http: true, ..OlderNames::NONE };
+/// assert!(!older.database);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OlderNames {
     /// `http.method`, `http.status_code` and the like.
@@ -49,16 +69,15 @@ pub struct OlderNames {
 }
 
 impl OlderNames {
-    /// None.
+    /// Current names only.
     pub const NONE: Self = Self {
         http: false,
         database: false,
         messaging: false,
     };
 
-    /// The value of `OTEL_SEMCONV_STABILITY_OPT_IN`: a list of `http/dup`, `database/dup` and `messaging/dup`.
-    /// Read once in a process. Words that OpenTelemetry defines for others are passed over; unknown ones give a
-    /// notice.
+    /// Reads `OTEL_SEMCONV_STABILITY_OPT_IN`: a list of `http/dup`, `database/dup` and `messaging/dup`. Read once per
+    /// process. Words that OpenTelemetry defines for other areas are ignored; unknown words cause a notice.
     pub fn from_env() -> Self {
         static READ: OnceLock<OlderNames> = OnceLock::new();
         *READ.get_or_init(|| {
@@ -74,7 +93,7 @@ impl OlderNames {
         if !unknown.is_empty() {
             crate::notice::line::notify("older-names", || {
                 format!(
-                    "OTEL_SEMCONV_STABILITY_OPT_IN names {}, which is not known and is passed over; hopline knows \
+                    "OTEL_SEMCONV_STABILITY_OPT_IN names {}, which is not known and is ignored; hopline knows \
                      http/dup, database/dup and messaging/dup",
                     unknown.join(", ")
                 )
@@ -88,7 +107,7 @@ impl OlderNames {
     }
 }
 
-/// True for what OpenTelemetry's conventions define: areas, doubled or not, and experiments.
+/// True for words that OpenTelemetry defines: areas, with and without `/dup`, and experiments.
 fn is_opt_in(word: &str) -> bool {
     const AREAS: [&str; 10] = [
         "http",
@@ -122,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn older_names_are_asked_for_area_by_area() {
+    fn older_names_are_selected_by_area() {
         let read = OlderNames::parse("HTTP/DUP, database/dup,gen_ai_latest_experimental,rpc/dup");
         assert_eq!(
             read,

@@ -1,8 +1,7 @@
 //! The trace context that every hopline crate shares.
 //!
-//! A service adopts hopline through the `hopline` crate; this one is for those who write an
-//! integration, a sink or a library that starts spans. It depends on no runtime, no HTTP crate and no
-//! exporter.
+//! A service uses the `hopline` crate; this one is for authors of integrations, of sinks, and of libraries that start
+//! spans. It depends on no runtime, no HTTP crate and no exporter.
 //!
 //! ```
 //! use hopline_core::{Incoming, Literal, SpanBuilder, SpanKind, Tracer, attr, span};
@@ -11,7 +10,7 @@
 //!
 //! let tracer = Tracer::builder().service("orders").build();
 //!
-//! // at the edge: a local root, child of what the caller sent
+//! // at the edge: a local root, child of the caller's span
 //! let mut request = SpanBuilder::new("GET /orders/{id}")
 //!     .kind(SpanKind::Server)
 //!     .tracer(&tracer)
@@ -20,12 +19,12 @@
 //!     .start();
 //!
 //! request.in_scope(|| {
-//!     // inside: children of what is current, no tracer in sight
+//!     // inside: children of the current span, without a tracer
 //!     let lookup = span("cache.lookup");
 //!     lookup.set("cache.hit", false);
 //!     lookup.end();
 //!
-//!     // going out: the next service's parent
+//!     // an outgoing call: the parent of the next service's root
 //!     let call = SpanBuilder::new("GET").kind(SpanKind::Client).start();
 //!     call.context_ref().inject(&mut outgoing);
 //! });
@@ -38,43 +37,44 @@
 //! └─ GET  client
 //! ```
 //!
-//! # The words
+//! # Terms
 //!
-//! | word | is |
+//! | term | meaning |
 //! |---|---|
-//! | [`Context`] | what is current: a span, recorded or not, and the baggage |
+//! | [`Context`] | the current span, recorded or not, and the baggage |
 //! | [`Span`] | a unit of work; an ordinary `Send` value that ends when it is dropped |
 //! | local trace | all spans of one trace in this process, from a local root's start to its end, in one buffer |
-//! | [`Tracer`] | where traces begin: sampling, limits, clock, sinks |
-//! | [`SamplingPlan`] | who is sampled at the start, who is kept at the end |
+//! | [`Tracer`] | sampling, limits, clock, ids and sinks of a service |
+//! | [`SamplingPlan`] | what is sampled at the start, and what is kept at the end |
 //! | [`InstrumentationScope`] | the library that records a span |
 //! | [`Sink`] | receives finished spans in [`Batch`]es |
-//! | [`redact`] | tests for secrets, and URLs and header lines without them |
+//! | [`redact`] | recognition of secrets, and removal from URLs and header lines |
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! * A context is current only while a future is polled or a closure runs. It cannot leak into
-//!   another task, also not through a panic.
-//! * Nothing of the application runs under a lock, and attribute closures run only where a trace is recorded.
-//! * At the local root's end the whole local trace is kept or discarded: sampled, failed, slow or
-//!   [asked for](Span::keep). One kept though not sampled says why in `hopline.kept` on its root.
-//! * Everything is [bounded](Limits); what is lost is counted in [`Stats`] and said in a [`Notice`].
+//! * A context is current only while a future is polled or a closure runs. It cannot leak into another task, not even
+//!   through a panic.
+//! * No code of the application runs under a lock, and closures for attributes run only if a trace is recorded.
+//! * At the end of the local root the whole local trace is kept or discarded. It is kept if it was sampled, failed, was
+//!   slow, or [`keep`](Span::keep) was called. The root of an unsampled trace that is kept has the reason in
+//!   `hopline.kept`.
+//! * Memory is [bounded](Limits); losses are counted in [`Stats`] and reported by a [`Notice`].
 //! * Times are monotonic within a local trace.
 //!
-//! # What it records by itself
+//! # Attributes that it adds
 //!
 //! | attribute | on | when |
 //! |---|---|---|
-//! | `error.type` | any span | it failed |
+//! | `error.type` | any span | the span failed or was cancelled |
 //! | `hopline.kept` = `error`, `slow`, `forced`, `downstream` | local root | kept although not sampled |
-//! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; where none did, `parent`, `sampler` or `downstream` |
-//! | `hopline.dropped_spans` | local root | spans of its trace were lost to a limit |
+//! | `hopline.sampling.rule` | local root | the clause of the [`SamplingPlan`] that kept it; without one, `parent`, `sampler` or `downstream` |
+//! | `hopline.dropped_spans` | local root | limits dropped spans of its trace |
 //! | allowed baggage members, 1 KiB of each | every span | [`TracerBuilder::baggage_attributes`] names them |
 //!
-//! # What it will not do
+//! # Non-goals
 //!
-//! It has no guards that could be held across an `.await`, sets no status "ok", and reads no
-//! environment variable but through functions that say so.
+//! It has no guards that could be held across an `.await`, and sets no status "ok". It reads environment variables only
+//! in functions whose documentation names them.
 
 pub mod attribute;
 mod conventions;

@@ -1,6 +1,6 @@
 //! Attribute names of the OpenTelemetry semantic conventions (v1.44) that more than one hopline crate uses.
 
-/// Why it failed: of low cardinality (stable).
+/// The reason of a failure, of low cardinality (stable).
 pub const ERROR_TYPE: &str = "error.type";
 /// The server's name (stable).
 pub const SERVER_ADDRESS: &str = "server.address";
@@ -18,11 +18,11 @@ pub const DB_SYSTEM_NAME: &str = "db.system.name";
 pub const DB_NAMESPACE: &str = "db.namespace";
 /// The statement, redacted (stable).
 pub const DB_QUERY_TEXT: &str = "db.query.text";
-/// The statement in a few words (stable).
+/// A short summary of the statement (stable).
 pub const DB_QUERY_SUMMARY: &str = "db.query.summary";
-/// The code that the database gave (stable).
+/// The status code of the database (stable).
 pub const DB_RESPONSE_STATUS_CODE: &str = "db.response.status_code";
 /// The messaging product (development).
 pub const MESSAGING_SYSTEM: &str = "messaging.system";
-/// Where messages go (development).
+/// The destination of messages (development).
 pub const MESSAGING_DESTINATION_NAME: &str = "messaging.destination.name";

@@ -1,18 +1,18 @@
-//! Text of strangers, shown to people.
+//! Text from untrusted sources, made safe to print, and cutting of text.
 //!
-//! Names, messages and values of spans come from requests, peers and databases. Whatever prints them for a person
+//! Names, messages and values of spans come from requests, peers and databases. Code that prints them for people
 //! (trees, tables, notices, the console) passes them through [`shown`].
 
 use std::fmt::{self, Display, Write};
 
 /// Makes text safe to print on a terminal or in a log: one line, in reading order, and bounded.
 ///
-/// Escapes as Rust does (`\n`, `\u{1b}`) what could forge a line or hide text: control characters (ESC and the C1
-/// set with it), line and paragraph separators, bidirectional controls, and characters without width, which a
-/// joined emoji loses too. All else stays as it is, backslashes included: the result is for reading, not for
-/// parsing. Takes up to `max` characters, where each of an escape counts; `…` marks what is cut.
+/// Escapes characters that could forge a line or hide text, in the form of Rust (`\n`, `\u{1b}`): control characters
+/// (including ESC and the C1 set), line and paragraph separators, bidirectional controls, and characters without width
+/// (so a joined emoji is shown in parts). Other characters are unchanged, backslashes included: the result is for
+/// reading, not for parsing. Prints up to `max` characters, in which those of an escape count; `…` marks a cut.
 ///
-/// Allocates nothing, and stops asking the value for text once `max` is reached.
+/// Allocates nothing, and stops reading from the value once `max` is reached.
 ///
 /// # Examples
 ///

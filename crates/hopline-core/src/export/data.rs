@@ -97,7 +97,7 @@ impl SpanData {
         }
     }
 
-    /// The value of an attribute.
+    /// The value of an attribute; `None` if it is not recorded.
     pub fn attribute(&self, key: &str) -> Option<&OwnedValue> {
         self.attributes
             .iter()
@@ -105,15 +105,15 @@ impl SpanData {
             .map(|(_, value)| value)
     }
 
-    /// The value of a text attribute.
+    /// The value of a text attribute; `None` if it is not recorded, or no text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.attribute(key)?.as_str()
     }
 
-    /// The number of spans that it represents, itself among them: a sum over sampled spans estimates the number of all.
+    /// The number of spans that it represents, itself included: the sum over sampled spans estimates the number of all.
     ///
-    /// Zero for one that was kept though not sampled: it stands for no other. `None` if the share by which it was
-    /// sampled is unknown, or [not believed](crate::Threshold#trust).
+    /// Zero for a span that was kept although it was not sampled: it represents no other. `None` if the probability is
+    /// unknown, or [not accepted](crate::sampling::Threshold#trust).
     pub fn adjusted_count(&self) -> Option<f64> {
         adjusted_count(self.flags, &self.tracestate)
     }

@@ -1,4 +1,5 @@
-//! A plan at work.
+//! The plan in force: what is computed once for a plan, and the decisions by it.
+//! `span::decision` asks it at the start of each local root.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -21,7 +22,7 @@ use crate::sampling::share::Share;
 use crate::sampling::threshold::{LEAST_SHARE, Threshold};
 use crate::time::tick::Ticker;
 
-/// What is worked out once for a plan, and what it counts while it is in force.
+/// A plan in force: its rules with their thresholds, and the state of its budget.
 #[derive(Debug)]
 pub(crate) struct Active {
     pub(crate) keep: Keep,
@@ -29,45 +30,45 @@ pub(crate) struct Active {
     others: Group,
     parents: Parents,
     branches: [Group; 4],
-    /// True if a rule decides whatever a parent decided.
+    /// True if a rule decides regardless of parents.
     overrules: bool,
-    /// True if a rule looks at names.
+    /// True if a rule has a condition on names.
     pub(crate) by_name: bool,
-    /// True if nothing but one share decides on new traces.
+    /// True if one probability decides on all new traces.
     pub(crate) plain: bool,
     allowance: Option<Allowance>,
 }
 
-/// Traces that are sampled by one share.
+/// The traces of one probability: those of a rule, of a kind of parent, or the others.
 #[derive(Debug)]
 struct Group {
     share: Share,
     threshold: Option<Threshold>,
-    /// As the plan has it; says on a sampled local root why it was.
+    /// The clause of the plan, which is recorded on sampled local roots.
     text: Box<str>,
-    /// What a new trace of this share carries, made once for all of them.
+    /// The extras of a new trace of this probability, shared by all of them.
     extras: Option<Arc<Extras>>,
-    /// Of the allowance; none for those outside the budget.
+    /// The group in the budget; `None` outside the budget.
     index: Option<usize>,
 }
 
-/// What was decided on a local root.
+/// The decision on a local root.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice<'a> {
     pub(crate) sampled: bool,
-    /// The share it was sampled by, where that is known.
+    /// The probability by which it was sampled, if that is known.
     pub(crate) threshold: Option<Threshold>,
-    /// True if the trace's randomness decided.
+    /// True if the randomness of the trace decided.
     pub(crate) by_chance: bool,
-    /// True if the parent did.
+    /// True if the parent decided.
     pub(crate) follows: bool,
-    /// The randomness that decided, where it is not the parent's though there is one.
+    /// The randomness that decided, if it is not that of the parent although there is one.
     pub(crate) randomness: Option<u64>,
-    /// True if the trace is not to be recorded, whatever happens in it.
+    /// True if the trace must not be recorded, regardless of its outcome.
     pub(crate) never: bool,
-    /// The rule's text.
+    /// The text of the clause that decided.
     pub(crate) rule: &'a str,
-    /// What a trace without parent and baggage carries, if that is all there is to say.
+    /// The prepared extras of a trace without parent and baggage, if they fit the decision.
     pub(crate) ready: Option<&'a Arc<Extras>>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct Choice<'a> {
 pub(crate) struct Means<'a> {
     pub(crate) ids: &'a IdSource,
     pub(crate) clock: &'a Ticker,
-    /// Traces that the budget kept out.
+    /// The count of traces that the budget excluded.
     pub(crate) over_budget: &'a AtomicU64,
 }
 
@@ -101,7 +102,7 @@ impl Active {
             OnParent::Share(share) => {
                 group(share, format!("{} parents {share}", branch.words()), true)
             }
-            // what a tracer of this process sampled was counted there
+            // traces sampled by another tracer of this process count in the budget of that tracer
             OnParent::Follow | OnParent::Ignore | OnParent::Resample => {
                 let limited =
                     branch == ParentBranch::RemoteSampled && parents.on(branch) == OnParent::Follow;
@@ -130,15 +131,15 @@ impl Active {
         }
     }
 
-    /// The decision on a new trace by a plan that is `plain`, as most are.
+    /// Fast path: the decision on a new trace by a plan of one probability (`plain`).
     #[inline]
     pub(crate) fn choose_plainly(&self, id: TraceId) -> Choice<'_> {
         let sampled = takes(self.others.threshold, id.randomness());
         Choice::by(&self.others, self.others.threshold, sampled, true)
     }
 
-    /// `said` is what the parent's tracestate says.
-    #[inline(always)] // into the one place that asks, or what is asked is written to memory and read again
+    /// The decision in the general case. `said` is the `ot` member of the parent's tracestate.
+    #[inline(always)] // into its only caller: otherwise the input is written to memory and read again
     pub(crate) fn choose(
         &self,
         input: &SamplingInput<'_>,
@@ -188,7 +189,7 @@ impl Active {
         rule.map_or(&self.others, |(_, group)| group)
     }
 
-    /// By a probability: the group's, no higher than what is known, lowered by the budget.
+    /// Decides by the probability of the group, at most that of an earlier decision, lowered by the budget.
     #[inline]
     fn chance<'a>(&'a self, group: &'a Group, draw: Draw, means: Means<'_>) -> Choice<'a> {
         let mut threshold = group.threshold.map(|own| own.max(draw.known.threshold));
@@ -201,7 +202,8 @@ impl Active {
                     .and_then(|asked| Threshold::of_share((asked.share() * part).max(LEAST_SHARE)));
                 sampled = takes(threshold, draw.randomness);
             } else if part < 1.0 {
-                // the party that chose the trace's randomness would choose the sample; so there is no threshold to pass on
+                // the service that chose the randomness of the trace would choose the sample, so this process draws its own
+                // number, and there is no threshold to forward
                 sampled = asks && unit(means.ids.randomness()) < part;
                 countable = false;
             }
@@ -219,7 +221,7 @@ fn takes(threshold: Option<Threshold>, randomness: u64) -> bool {
     threshold.is_some_and(|threshold| threshold.takes(randomness))
 }
 
-/// From 0 to 1, of 56 random bits.
+/// A number from 0 to 1 of 56 random bits.
 fn unit(randomness: u64) -> f64 {
     randomness as f64 / (1_u64 << 56) as f64
 }
@@ -245,7 +247,7 @@ impl Group {
     }
 }
 
-/// The randomness that a probability is compared with.
+/// The randomness with which a probability is compared.
 #[derive(Clone, Copy)]
 struct Draw {
     randomness: u64,
@@ -271,11 +273,11 @@ impl Draw {
     }
 }
 
-/// What a decision above says of a trace's probability.
+/// The probability of an earlier decision.
 #[derive(Clone, Copy)]
 struct Known {
     threshold: Threshold,
-    /// False where the trace was sampled by nobody knows what share.
+    /// False if the trace was sampled with an unknown probability.
     countable: bool,
 }
 
@@ -301,7 +303,7 @@ impl Known {
 }
 
 impl<'a> Choice<'a> {
-    /// By a probability; `countable` is false where it is not all that decided.
+    /// The decision by a probability. `countable` is false if something else had an influence.
     #[inline]
     fn by(group: &'a Group, threshold: Option<Threshold>, sampled: bool, countable: bool) -> Self {
         let told = threshold.filter(|_| sampled && countable);
@@ -317,7 +319,7 @@ impl<'a> Choice<'a> {
         }
     }
 
-    /// Of a sampler of the application.
+    /// The decision of a custom sampler.
     pub(crate) fn of(decision: Decision, input: &SamplingInput<'_>, said: Said) -> Self {
         const RULE: &str = "sampler";
         let plain = |sampled| Self {
@@ -348,7 +350,7 @@ impl<'a> Choice<'a> {
         }
     }
 
-    /// As the parent says; a share that its flag contradicts is not passed on.
+    /// The decision of the parent. A threshold that its flag contradicts is not forwarded.
     fn follow(parent: &SpanContext, input: &SamplingInput<'_>, said: Said, rule: &'a str) -> Self {
         let sampled = parent.is_sampled();
         Self {

@@ -1,4 +1,4 @@
-//! A budget of traces per second.
+//! The budget of a plan: traces per second, divided among its rules.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -7,52 +7,51 @@ use parking_lot::Mutex;
 
 use crate::time::tick::Tick;
 
-/// Shares a number of traces per second out among the groups of a plan, one for each rule.
+/// Divides a number of traces per second among the groups of a plan, one for each rule.
 ///
-/// Each second it looks at how many traces came in each group, gives every group what it asks for as long as
-/// that is no more than an equal part, and what is left over to the others. A group that asks for more is
-/// sampled with a smaller probability. Within the second a group that outruns its part has its probability
-/// halved again and again once the budget is used up, so that a burst costs about twice the budget at the most.
+/// Each second it counts the traces of each group. A group that needs at most an equal part gets what it needs; the rest
+/// is divided among the others, whose probability is lowered. Within a second, a group that exceeds its part has its
+/// probability halved repeatedly once the budget is used up, so a burst costs about twice the budget at most.
 ///
-/// What is decided by is always a probability that was set before the trace came, so it may be told.
+/// Every decision uses a probability that was set before the trace started, so it can be sent as threshold.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     per_second: f64,
-    /// When the next look is due, as a tick's nanoseconds.
+    /// The time of the next adjustment, in nanoseconds of a tick.
     due: AtomicI64,
-    /// Of all groups, in this second.
+    /// Traces of all groups sampled in this second.
     taken: AtomicU64,
     meters: Box<[Meter]>,
-    /// Held by the one thread that looks, once a second; the others pass by.
+    /// Held by the one thread that adjusts, once a second; the others do not wait for it.
     seen: Mutex<Seen>,
 }
 
 /// Counters are approximate by nature, so no ordering between them is needed.
 #[derive(Debug)]
 struct Meter {
-    /// Of those that come, how many ask to be sampled.
+    /// The probability of the group without a budget.
     share: f64,
     came: AtomicU64,
     taken: AtomicU64,
-    /// Of those that ask, which part is taken: an `f64`'s bits.
+    /// The factor by which the budget lowers the probability: the bits of an `f64`.
     part: AtomicU64,
-    /// At how many taken the part is halved, if the budget is used up.
+    /// The number of sampled traces at which the factor is halved, if the budget is used up.
     brake: AtomicU64,
-    /// How many more until it is halved again.
+    /// The number of further traces until it is halved again.
     step: AtomicU32,
 }
 
 #[derive(Debug)]
 struct Seen {
     since: Option<Tick>,
-    /// Traces per second that ask, by group: quick to rise, slow to fall.
+    /// The needed traces per second of each group: rises at once, falls slowly.
     asking: Box<[f64]>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Allowance {
-    /// `shares` says for each group how many of those that come ask to be sampled.
+    /// `shares` has the probability of each group.
     pub(crate) fn new(per_second: u32, shares: impl Iterator<Item = f64>) -> Self {
         let meter = |share| Meter {
             share,
@@ -79,7 +78,7 @@ impl Allowance {
         allowance
     }
 
-    /// Counts one that came in this group; gives the part of those that ask that is taken now.
+    /// Counts a trace of this group, and returns the factor for its probability.
     #[inline]
     pub(crate) fn part(&self, group: usize, now: Tick) -> f64 {
         if now.nanos() >= self.due.load(Relaxed) {
@@ -90,7 +89,7 @@ impl Allowance {
         f64::from_bits(meter.part.load(Relaxed))
     }
 
-    /// Counts one that was taken.
+    /// Counts a sampled trace of this group.
     #[inline]
     pub(crate) fn took(&self, group: usize) {
         let meter = &self.meters[group];
@@ -101,7 +100,7 @@ impl Allowance {
             return;
         }
         let step = u64::from(meter.step.load(Relaxed) / 2).max(1);
-        // one of several threads brakes
+        // only one of several threads halves it
         let next = meter
             .brake
             .compare_exchange(brake, taken + step, Relaxed, Relaxed);
@@ -146,7 +145,8 @@ impl Allowance {
 }
 
 impl Meter {
-    /// Begins a second in which this many may be taken before the part is halved. Chance alone makes a few more.
+    /// Starts a second in which the group may sample `limit` traces before its factor is halved. The margin (a quarter
+    /// and 2) covers chance.
     fn allow(&self, limit: f64) {
         self.taken.store(0, Relaxed);
         self.brake.store((limit * 1.25).ceil() as u64 + 2, Relaxed);
@@ -154,8 +154,8 @@ impl Meter {
     }
 }
 
-/// The most that a group may have if all together have no more than `total`: those who ask for less get what
-/// they ask for, and leave the rest to the others. Infinite if there is enough for all.
+/// The most that one group may have so that all together have at most `total`: groups that need less leave the rest to
+/// the others. Infinite if there is enough for all.
 fn level(asking: &[f64], total: f64) -> f64 {
     let mut asking = asking.to_vec();
     asking.sort_by(f64::total_cmp);

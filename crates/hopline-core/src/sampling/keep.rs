@@ -1,4 +1,4 @@
-//! Who is kept though not sampled.
+//! Tail rules: they keep unsampled traces that failed or were slow.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use crate::sampling::parents::ParentBranch;
 use crate::sync::Mutex;
 use crate::time::tick::Tick;
 
-/// The keep rules of a plan, small enough for each local trace to take along: it ends by the rules it began with.
+/// The keep rules of a plan. Each local trace has a copy, so it ends by the rules of its start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Keep {
-    /// Failed traces.
+    /// Keeps failed traces.
     pub(crate) errors: Option<KeepRate>,
     pub(crate) slower: Option<KeepSlower>,
-    /// What the application asks for, in traces that nothing else would record.
+    /// Records traces that nothing else records, so that the application can keep them.
     pub(crate) forced: bool,
-    /// Leave alone what another process did not sample.
+    /// Excludes traces that another process did not sample.
     pub(crate) local_roots_only: bool,
 }
 
@@ -25,11 +25,11 @@ pub(crate) struct Keep {
 pub(crate) enum KeepRate {
     All,
     PerSecond(u32),
-    /// All, as the rule is written, in a plan with a budget of this many in a second.
+    /// No limit in the rule, in a plan with a budget of this many per second.
     WithinBudget(u32),
 }
 
-/// Traces whose local root took at least this long.
+/// The rule for traces whose local root lasted at least `limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeepSlower {
     pub(crate) limit: Duration,
@@ -44,7 +44,7 @@ impl KeepRate {
         }
     }
 
-    /// The most in a second.
+    /// The limit per second.
     pub(crate) fn per_second(self) -> Option<u32> {
         match self {
             Self::All => None,
@@ -61,7 +61,7 @@ impl Keep {
         local_roots_only: false,
     };
 
-    /// A budget bounds what a rule without a rate of its own keeps.
+    /// Limits rules without a rate by the budget.
     pub(crate) fn within(mut self, budget: u32) -> Self {
         self.errors = self.errors.map(|rate| rate.within(budget));
         self.slower = self.slower.map(|slower| KeepSlower {
@@ -71,8 +71,8 @@ impl Keep {
         self
     }
 
-    /// The clause that kept a trace, as a plan has it; `downstream` where another service did. None if it was sampled
-    /// at its start.
+    /// The clause that kept a trace, in the text form of a plan; `downstream` if another service did. `None` if it was
+    /// sampled at its start.
     pub(crate) fn clause(&self, kept: Kept) -> Option<Cow<'static, str>> {
         match (kept, self.errors, self.slower) {
             (Kept::Head, ..) => None,
@@ -86,7 +86,7 @@ impl Keep {
         }
     }
 
-    /// The rules that count for a trace with this decision above it.
+    /// The rules for a trace whose parent decided so.
     #[inline]
     pub(crate) fn under(self, parent: Option<ParentBranch>) -> Self {
         if self.local_roots_only && parent == Some(ParentBranch::RemoteUnsampled) {
@@ -106,9 +106,9 @@ impl Keep {
     }
 }
 
-/// Counts traces that a keep rule wants within a second, which begins with the first one.
+/// Counts the traces that a keep rule kept within a second, which begins with the first one.
 ///
-/// A lock: taken only for failed or slow traces under a limit, for the length of two comparisons.
+/// A lock, because time and count change together. Held for two comparisons, only by failed or slow traces under a limit.
 #[derive(Debug, Default)]
 pub(crate) struct KeptPerSecond(Mutex<Option<(Tick, u32)>>);
 

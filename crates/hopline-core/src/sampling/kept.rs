@@ -1,22 +1,22 @@
 //! Reasons for which a local trace is kept.
 
-/// Why a local trace was kept.
+/// The reason for which a local trace is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kept {
     /// It was sampled when it started.
     Head,
-    /// The application asked for it.
+    /// The application called `keep`.
     Forced,
     /// One of its spans failed.
     Error,
-    /// It was slower than the plan's limit.
+    /// Its local root lasted longer than the limit of the plan.
     Slow,
-    /// A service behind this one said that it keeps it.
+    /// A downstream service announced that it keeps it.
     Downstream,
 }
 
 impl Kept {
-    /// What `hopline.kept` says on the local root of a trace that was kept although not sampled.
+    /// The value of `hopline.kept` on the local root of a trace that was kept although it was not sampled.
     pub(crate) fn label(self) -> Option<&'static str> {
         match self {
             Self::Head => None,

@@ -1,4 +1,4 @@
-//! The `ot` member of a tracestate,
+//! The `ot` member of a tracestate: threshold and randomness of OpenTelemetry's probability sampling,
 //! [TraceState handling](https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/).
 
 use crate::propagation::id::hex_word;
@@ -8,20 +8,19 @@ use crate::sampling::threshold::Threshold;
 const KEY: &str = "ot";
 const MAX_BYTES: usize = 256;
 
-/// What the samplers before this one have said. A malformed member says nothing.
+/// The values of an `ot` member. A malformed member has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
-    /// By which share the trace was sampled.
+    /// The probability with which the trace was sampled (`th`).
     pub(crate) threshold: Option<Threshold>,
-    /// The trace's randomness, where it is not that of its id.
+    /// The randomness of the trace (`rv`), if it is not that of its id.
     pub(crate) randomness: Option<u64>,
-    /// True if there is something that was not understood where these two stand.
+    /// True if `th` or `rv` was present and not understood.
     pub(crate) unread: bool,
 }
 
 impl Said {
-    /// The threshold, unless it contradicts the randomness of a trace that it is said to have taken, or is one that no
-    /// plan makes.
+    /// The threshold, unless it contradicts the randomness of its trace, or no plan can produce it.
     pub(crate) fn believed(self, randomness: u64) -> Option<Threshold> {
         (self.threshold).filter(|threshold| threshold.takes(randomness) && threshold.is_plausible())
     }
@@ -54,7 +53,7 @@ pub(crate) fn read(state: &TraceState) -> Said {
     said
 }
 
-/// The same tracestate saying this; what else stands in the member stays, if the member was valid.
+/// Returns the tracestate with these values. Other sub-keys of the member are kept if the member was valid.
 pub(crate) fn write(state: &TraceState, said: Said) -> TraceState {
     let others = state.get(KEY).filter(|member| is_valid(member));
     let others = pairs(others.unwrap_or_default()).filter(|(key, _)| !matches!(*key, "th" | "rv"));
@@ -66,14 +65,14 @@ pub(crate) fn write(state: &TraceState, said: Said) -> TraceState {
     parts.extend(others.map(|(key, value)| format!("{key}:{value}")));
     let mut member = parts.join(";");
     if member.len() > MAX_BYTES {
-        // no room to say it: then nothing untrue may stay either
+        // without room for the threshold an old one must not stay
         parts.retain(|part| !part.starts_with("th:"));
         member = parts.join(";");
     }
     if member.is_empty() {
         return state.without(KEY);
     }
-    // it is of the grammar; if it is still too long, what came was
+    // it matches the grammar; it can only be too long if the received member was
     state
         .with(KEY, &member)
         .unwrap_or_else(|_| state.without(KEY))
@@ -83,7 +82,7 @@ fn pairs(member: &str) -> impl Iterator<Item = (&str, &str)> {
     member.split(';').filter_map(|pair| pair.split_once(':'))
 }
 
-/// Distinct keys of lower-case letters and digits, values of letters, digits, dot, underscore and dash.
+/// True for distinct keys of lower-case letters and digits with values of letters, digits, dot, underscore and dash.
 fn is_valid(member: &str) -> bool {
     let key = |key: &str| {
         key.starts_with(|c: char| c.is_ascii_lowercase())
@@ -101,7 +100,7 @@ fn is_valid(member: &str) -> bool {
     well_formed && are_distinct(member)
 }
 
-/// At most 256 bytes, so at most 128 keys: no set is worth its allocation.
+/// Quadratic, but a member has at most 128 keys: a set would cost an allocation.
 fn are_distinct(member: &str) -> bool {
     let keys = || member.split(';').filter_map(|pair| pair.split(':').next());
     keys()

@@ -1,18 +1,28 @@
-//! What a decision that was made before means.
+//! Treatment of a parent's sampling decision.
 
 use crate::propagation::span_context::SpanContext;
 use crate::sampling::share::Share;
 
-/// A decision that was made before this service's: where, and which.
+/// The sampling decision of a parent: remote or local, sampled or not.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SamplingPlan;
+/// use hopline_core::sampling::ParentBranch;
+///
+/// let plan = SamplingPlan::always().parents(ParentBranch::RemoteSampled, 0.1);
+/// assert_eq!(plan.to_string(), "* 100%; remote sampled parents 10%");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParentBranch {
     /// Another process sampled it.
     RemoteSampled,
-    /// Another process did not.
+    /// Another process did not sample it.
     RemoteUnsampled,
     /// Another tracer of this process sampled it.
     LocalSampled,
-    /// Another tracer of this process did not.
+    /// Another tracer of this process did not sample it.
     LocalUnsampled,
 }
 
@@ -43,17 +53,17 @@ impl ParentBranch {
     }
 }
 
-/// What is done where a parent has decided.
+/// The treatment of traces with a parent.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum OnParent {
-    /// The same.
+    /// Follows the decision of the parent.
     #[default]
     Follow,
-    /// The rules decide as for a new trace, by randomness of this process: the parent has no part in it.
+    /// The rules decide as for a new trace, by randomness of this process, so that the parent has no influence.
     Ignore,
-    /// The rules decide as for a new trace, by the trace's own randomness, so that services sample nested sets.
+    /// The rules decide as for a new trace, by the randomness of the trace, so that services sample nested sets.
     Resample,
-    /// This many are sampled; of sampled ones, those that a lower share takes too.
+    /// Samples with this probability; of traces that were sampled before, a consistent subset.
     Share(Share),
 }
 

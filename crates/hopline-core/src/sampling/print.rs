@@ -1,4 +1,4 @@
-//! A sampling plan as it is written.
+//! The text form of sampling plans.
 
 use std::fmt;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl fmt::Display for SamplingPlan {
     }
 }
 
-/// As printed after a keep rule.
+/// Prints the rate behind a keep rule.
 impl fmt::Display for KeepRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,7 +66,7 @@ impl fmt::Display for KeepSlower {
     }
 }
 
-/// As a plan has it: its conditions, then its share.
+/// Prints the conditions, then the probability.
 impl fmt::Display for SamplingRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(kind) = self.kind {
@@ -125,12 +125,12 @@ fn kind_word(kind: SpanKind) -> &'static str {
     word.map_or("internal", |(word, _)| word)
 }
 
-/// Upper-case letters, so that it is not taken for a word of the plan.
+/// True for upper-case letters: a method that needs no word `method`, since keywords are lower case.
 pub(crate) fn is_bare_method(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// True if it needs no quotes.
+/// True for a word that needs no quotes.
 fn is_bare(word: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !matches!(c, ';' | '"');
     !word.is_empty() && word.chars().all(plain)
@@ -156,7 +156,7 @@ pub(crate) const TIME_UNITS: [(&str, u128); 4] = [
     ("ns", 1),
 ];
 
-/// A time in the largest unit that has no fraction.
+/// Prints a time in the largest unit without a fraction.
 struct Shortest(Duration);
 
 impl fmt::Display for Shortest {

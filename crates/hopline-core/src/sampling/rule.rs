@@ -1,13 +1,13 @@
-//! Which traces a share is for.
+//! Rules: conditions on a new trace (method, path, name, kind, destination) and its probability.
 
 use crate::kind::SpanKind;
 use crate::sampling::sampler::SamplingInput;
 use crate::sampling::share::Share;
 
-/// Which new traces are meant, and how many of them are sampled.
+/// A rule of a plan: conditions on a new trace, and its probability.
 ///
-/// All conditions must fit. In a path `{name}` stands for one segment and a final `*` for all that follow;
-/// in a name and a destination a final `*` stands for any rest.
+/// A trace must meet all conditions. In a path `{name}` matches one segment, and a final `*` all that follow; in a name
+/// and a destination a final `*` matches any rest.
 ///
 /// # Examples
 ///
@@ -33,20 +33,20 @@ pub struct SamplingRule {
 }
 
 impl SamplingRule {
-    /// This share of the traces that fit, from 0 to 1; another number counts as the nearer of the two.
+    /// Samples matching traces with this probability. Values outside 0 to 1 count as the nearer of the two.
     pub fn share(share: f64) -> Self {
         Self::of(Share::nearest(share))
     }
 
-    /// All traces that fit: also where a parent decided otherwise, and outside the budget.
+    /// Samples all matching traces, even if a parent decided otherwise, and outside the budget.
     pub fn always() -> Self {
         Self::of(Share::Always)
     }
 
-    /// No trace that fits, as for health checks: it is not recorded, also where a parent sampled it, and not kept
-    /// though it fails, is slow or is [asked for](crate::Span::keep).
+    /// Excludes matching traces, such as health checks: they are not recorded, even if a parent sampled them, and not
+    /// kept, even if they fail, are slow or [`keep`](crate::Span::keep) is called.
     ///
-    /// With a [`share`](Self::share) of 0, failed and slow ones are still kept by the plan's keep rules.
+    /// With a probability of 0 instead, the keep rules of the plan still keep failed and slow traces.
     pub fn never() -> Self {
         Self::of(Share::Never)
     }
@@ -62,35 +62,35 @@ impl SamplingRule {
         }
     }
 
-    /// Only local roots of this kind.
+    /// Matches only local roots of this kind.
     #[must_use]
     pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// Only local roots that start under this name.
+    /// Matches only local roots that start with this name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Only messages of this destination.
+    /// Matches only messages of this destination.
     #[must_use]
     pub fn destination(mut self, destination: impl Into<String>) -> Self {
         self.destination = Some(destination.into());
         self
     }
 
-    /// Only requests of this method.
+    /// Matches only requests of this method. Case matters.
     #[must_use]
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.method = Some(method.into());
         self
     }
 
-    /// Only requests of this route's template, or whose path fits this pattern.
+    /// Matches only requests with this route template, or with a path that matches this pattern.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
@@ -117,7 +117,7 @@ impl SamplingRule {
     }
 }
 
-/// The same text, or with a final `*` any that begins so.
+/// True if the texts are equal, or with a final `*` if the text begins with the pattern.
 fn begins(pattern: &str, text: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => text.starts_with(start),
@@ -125,7 +125,7 @@ fn begins(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Segment by segment; `{name}` takes any one that is not empty, a final `*` the rest.
+/// Compares segment by segment. `{name}` matches any segment that is not empty, a final `*` the rest.
 fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     let mut wanted = pattern.split('/').peekable();

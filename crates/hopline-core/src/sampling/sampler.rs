@@ -1,37 +1,49 @@
-//! Who is sampled when a trace starts, for those to whom rules are not enough.
+//! Custom samplers: code that decides at the start of a trace.
 
 use crate::kind::SpanKind;
 use crate::propagation::id::TraceId;
 use crate::propagation::span_context::SpanContext;
 use crate::sampling::threshold::Threshold;
 
-/// What is known of a local root before any attribute closure runs.
+/// The facts of a local root that a sampler sees. Attributes are not among them: their closures run only if the span is
+/// recorded.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::TraceId;
+/// use hopline_core::sampling::SamplingInput;
+///
+/// let mut input = SamplingInput::new(TraceId::from_u128(7).unwrap());
+/// input.path = Some("/health");
+/// assert_eq!(input.randomness, 7);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SamplingInput<'a> {
-    /// The span above, in another process or of another tracer, if there is one.
+    /// The parent in another process or of another tracer, if there is one.
     pub parent: Option<&'a SpanContext>,
-    /// The trace: the parent's, or a new one.
+    /// The id of the trace: that of the parent, or a new one.
     pub trace_id: TraceId,
-    /// The trace's 56 random bits, which are the same in all services: what a [`Threshold`] is compared with. Under a
-    /// parent they are chosen by the service that began the trace.
+    /// The 56 random bits of the trace, the same in all services, with which a [`Threshold`] is compared. Under a parent
+    /// the first service of the trace chose them.
     pub randomness: u64,
-    /// Its role.
+    /// The kind.
     pub kind: SpanKind,
-    /// Its name.
+    /// The name, prefix included.
     pub name: &'a str,
     /// The method of an HTTP request.
     pub method: Option<&'a str>,
     /// The path of an HTTP request.
     pub path: Option<&'a str>,
-    /// The route's template, where the router has run already.
+    /// The route template, if the router has run already.
     pub route: Option<&'a str>,
     /// The destination of a message.
     pub destination: Option<&'a str>,
 }
 
 impl SamplingInput<'_> {
-    /// An internal root of this trace without a name, to try samplers on.
+    /// An internal root of this trace without a name, for tests of samplers.
     pub fn new(trace_id: TraceId) -> Self {
         Self {
             parent: None,
@@ -47,32 +59,41 @@ impl SamplingInput<'_> {
     }
 }
 
-/// What a [`Sampler`] says.
+/// The decision of a [`Sampler`].
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::sampling::{Decision, Threshold};
+///
+/// let tenth = Threshold::from_hex("e666").map_or(Decision::Drop, Decision::Share);
+/// assert_ne!(tenth, Decision::Drop);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// What the parent says, and by its share; sampled if there is no parent.
+    /// Follows the parent and its probability. Samples a trace without a parent.
     Parent,
-    /// Sampled if the trace's randomness reaches this. Those who receive the trace learn the share (`ot=th:…`
-    /// in its tracestate), so they can compute how many traces it represents, down to a share of 2^-20: see
-    /// [`Threshold`](Threshold#trust).
+    /// Samples if the randomness of the trace is at least this threshold. Calls send the probability (`ot=th:…` in the
+    /// tracestate), so receivers can compute the number of traces that a sampled one represents, down to a probability
+    /// of 2^-20: see [`Threshold`](Threshold#trust).
     Share(Threshold),
-    /// Sampled for another reason: nobody can count from it.
+    /// Samples for another reason. The trace has no known probability.
     Keep,
-    /// Not sampled.
+    /// Does not sample. Keep rules may still keep the trace.
     Drop,
 }
 
-/// Decides at the start of a local trace whether it is sampled.
+/// A custom sampler: decides at the start of a local trace whether it is sampled.
 ///
-/// A [`SamplingPlan`](crate::SamplingPlan) does without one; write one where rules are not enough. What it
-/// says no to may still be kept by the plan's rules for failed and slow traces.
+/// Write one if the rules of a [`SamplingPlan`](crate::SamplingPlan) are not enough. The keep rules of the plan still
+/// apply to traces that it drops. If it panics, the plan decides.
 ///
 /// # Examples
 ///
 /// ```
 /// use hopline_core::{Decision, Sampler, SamplingInput, Threshold};
 ///
-/// /// One in a hundred, and whatever begins under a name of ours.
+/// /// One in a hundred, and all traces with a certain name.
 /// struct Ours;
 ///
 /// impl Sampler for Ours {
@@ -87,8 +108,10 @@ pub enum Decision {
 ///     }
 /// }
 /// let tracer = hopline_core::Tracer::builder().sampler(Ours).build();
+/// let job = hopline_core::SpanBuilder::new("billing.run").tracer(&tracer).parent(Default::default()).start();
+/// assert!(job.span_context().unwrap().is_sampled());
 /// ```
 pub trait Sampler: Send + Sync + 'static {
-    /// Called on the request's thread, outside all locks.
+    /// Decides. Called on the thread that starts the span, outside all locks; must not block.
     fn sample(&self, input: &SamplingInput<'_>) -> Decision;
 }

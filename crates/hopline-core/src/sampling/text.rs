@@ -1,4 +1,4 @@
-//! A sampling plan read from text.
+//! The parser of sampling plans.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::sampling::share::Share;
 impl FromStr for SamplingPlan {
     type Err = ParsePlanError;
 
-    /// Parses clauses separated by semicolons; empty ones are passed over.
+    /// Parses clauses separated by semicolons. Empty ones are skipped.
     fn from_str(text: &str) -> Result<Self, ParsePlanError> {
         let mut plan = Self::always();
         for clause in clauses(text)? {
@@ -206,7 +206,7 @@ impl SamplingPlan {
     }
 }
 
-/// The rate behind a keep rule; all are kept without one.
+/// Parses the rate of a keep rule. Without one all are kept.
 fn keep_rate(words: &[Word<'_>]) -> Result<KeepRate, ParsePlanError> {
     match words {
         [] => Ok(KeepRate::All),
@@ -215,7 +215,7 @@ fn keep_rate(words: &[Word<'_>]) -> Result<KeepRate, ParsePlanError> {
     }
 }
 
-/// A word, and where it stands, counted in characters from 0.
+/// A word and its position, in characters from 0.
 #[derive(Debug)]
 struct Word<'a> {
     text: Cow<'a, str>,
@@ -224,12 +224,12 @@ struct Word<'a> {
 }
 
 impl Word<'_> {
-    /// The text of a word that is no quoted one, which stands for itself only.
+    /// The text of an unquoted word. A quoted word is never a keyword.
     fn bare(&self) -> Option<&str> {
         (!self.quoted).then_some(&*self.text)
     }
 
-    /// The one word that is to follow this one.
+    /// The only word that follows this one.
     fn one<'w, 'a>(
         &self,
         rest: &'w [Word<'a>],
@@ -266,7 +266,7 @@ impl Word<'_> {
             _ => {}
         }
         let number = self.bare().and_then(|text| text.strip_suffix('%'));
-        // what `f64` parses besides, such as `inf` and `1e1`, nobody would expect here
+        // `f64` also parses `inf` and `1e1`, which a plan does not have
         let number = number.filter(|number| {
             number
                 .bytes()
@@ -306,7 +306,7 @@ impl Word<'_> {
     }
 }
 
-/// Digits only: `parse` would take a sign.
+/// Parses digits only: `parse` would accept a sign.
 fn whole<T: FromStr>(digits: &str) -> Option<T> {
     let digits = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
@@ -325,7 +325,7 @@ fn clauses(text: &str) -> Result<Vec<Vec<Word<'_>>>, ParsePlanError> {
             c if c.is_whitespace() => c.len_utf8(),
             _ => {
                 let (word, length) = word(rest, at)?;
-                // there is always a last one: the list begins with one and only grows
+                // the list is never empty: it starts with one clause and only grows
                 if let Some(clause) = clauses.last_mut() {
                     clause.push(word);
                 }
@@ -339,7 +339,7 @@ fn clauses(text: &str) -> Result<Vec<Vec<Word<'_>>>, ParsePlanError> {
     Ok(clauses)
 }
 
-/// The word at the start of the text, and how many bytes it takes there.
+/// The word at the start of the text, and its length there in bytes.
 fn word(text: &str, at: usize) -> Result<(Word<'_>, usize), ParsePlanError> {
     let Some(inner) = text.strip_prefix('"') else {
         let end = text
@@ -383,7 +383,16 @@ fn word(text: &str, at: usize) -> Result<(Word<'_>, usize), ParsePlanError> {
     .error("expected a closing quotation mark"))
 }
 
-/// The text is not a sampling plan; says which word, and what was expected.
+/// The error of a text that is not a sampling plan: the word, its position, and what was expected.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::SamplingPlan;
+///
+/// let error = "* 5".parse::<SamplingPlan>().unwrap_err();
+/// assert!(error.to_string().starts_with("`5` at 2: expected"));
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` at {at}: {expected}")]
 pub struct ParsePlanError {

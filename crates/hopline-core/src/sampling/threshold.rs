@@ -1,4 +1,4 @@
-//! How much of the 56 random bits of a trace a share of traces leaves out.
+//! Thresholds: the form in which a sampling probability is compared and sent (`th`).
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use crate::propagation::id::hex_word;
 /// 2 to the power of 56: one more than the largest randomness.
 const ALL: u64 = 1 << 56;
 const DIGITS: u32 = 14;
-/// The smallest share that plans and budgets make, and that is believed of others: 2 to the power of -20.
+/// The smallest probability of plans and budgets, and the smallest that is accepted from callers: 2 to the power of -20.
 pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 
-/// The share of traces that is sampled, as OpenTelemetry's consistent probability sampling writes it (`th`).
+/// A sampling probability as a threshold, the `th` of OpenTelemetry's consistent probability sampling.
 ///
-/// A trace is sampled if its 56 random bits reach the threshold, so services that sample different shares
-/// sample nested sets: what the lower share takes, the higher one takes as well
+/// A trace is sampled if its 56 random bits are at least the threshold. All services compare the same bits, so services
+/// with different probabilities sample nested sets: traces sampled by the lower one are sampled by the higher one too
 /// ([Probability sampling in tracestate][spec]).
 ///
 /// # Examples
@@ -24,21 +24,21 @@ pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 /// let tenth = Threshold::of_share(0.1).unwrap();
 /// assert_eq!(tenth.to_string(), "e666");
 /// assert!((tenth.adjusted_count() - 10.0).abs() < 0.01);
-/// assert_eq!(Threshold::of_share(0.0), None, "nothing is no share");
+/// assert_eq!(Threshold::of_share(0.0), None, "a threshold samples something");
 /// ```
 ///
 /// # Trust
 ///
-/// A threshold that comes from another process is believed down to a share of 2^-20, which is less than the smallest
-/// that a [`SamplingPlan`](crate::SamplingPlan) makes: with a forged one a span represents at most 1,048,576 others. A
-/// smaller share counts as unknown, and is not passed on.
+/// A threshold of another process is accepted down to a probability of 2^-20, which is less than the smallest of a
+/// [`SamplingPlan`](crate::SamplingPlan): a forged one gives a span an adjusted count of at most 1,048,576. A smaller
+/// probability counts as unknown, and is not forwarded.
 ///
 /// [spec]: https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Threshold(u64);
 
 impl Threshold {
-    /// Every trace.
+    /// The threshold that samples every trace (probability 1).
     pub const EVERY: Self = Self(0);
 
     /// The threshold of a share from 2^-56 to 1, to four significant digits; `None` for any other number.
@@ -48,7 +48,7 @@ impl Threshold {
             return None;
         }
         let exact = ALL - (share * all).round() as u64;
-        // digits that are all `f` say little: a share of a thousandth begins with two
+        // leading digits `f` carry no precision, so small probabilities get more digits: 1/1000 begins with two
         let exponent = ((share.to_bits() >> 52) & 0x7ff) as i32 - 1022;
         let leading = (-exponent).max(0) as u32 / 4;
         let dropped = 4 * DIGITS.saturating_sub(4 + leading);
@@ -56,7 +56,7 @@ impl Threshold {
         Some(Self(if rounded < ALL { rounded } else { exact }))
     }
 
-    /// Reads 1 to 14 lower-case hexadecimal digits, as `th` has them.
+    /// Parses the value of `th`: 1 to 14 lower-case hexadecimal digits. `None` for other text.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.len() as u32;
         if !(1..=DIGITS).contains(&digits) {
@@ -65,29 +65,29 @@ impl Threshold {
         Some(Self(hex_word(text.as_bytes())? << (4 * (DIGITS - digits))))
     }
 
-    /// True if it takes a trace of this randomness.
+    /// True if it samples a trace of this randomness.
     #[inline]
     pub fn takes(self, randomness: u64) -> bool {
         randomness >= self.0
     }
 
-    /// The share of traces that it takes.
+    /// The probability, from 2^-56 to 1.
     pub fn share(self) -> f64 {
         (ALL - self.0) as f64 / ALL as f64
     }
 
-    /// True if a plan can have made it; see [Trust](Self#trust).
+    /// True if a plan can produce it; see [Trust](Self#trust).
     pub(crate) fn is_plausible(self) -> bool {
         self.0 <= ALL - (ALL >> 20)
     }
 
-    /// The number of traces that one sampled trace represents: 1 / [`share`](Self::share).
+    /// The number of traces that a sampled one represents: the inverse of the probability.
     pub fn adjusted_count(self) -> f64 {
         1.0 / self.share()
     }
 }
 
-/// As `th` has it: without the zeros at its right.
+/// Prints the value of `th`, without trailing zeros.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = format!("{:014x}", self.0);

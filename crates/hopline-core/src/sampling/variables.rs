@@ -1,19 +1,30 @@
-//! Plans that environment variables name.
+//! Plans from environment variables.
 
 use crate::notice::line::notify;
 use crate::sampling::plan::SamplingPlan;
 use crate::sampling::text::ParsePlanError;
 
 impl SamplingPlan {
-    /// The plan of `HOPLINE_SAMPLING`, else of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+    /// Reads the plan of `HOPLINE_SAMPLING`, or else of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
     ///
-    /// `None` if neither says anything. A sampler that OpenTelemetry does not name, or that asks a server
-    /// which share to take, is announced and passed over, as its specification asks. `traceidratio` samples
-    /// consistently, like every share here. `variable` looks a variable up; an empty value counts as unset.
+    /// `None` if all are unset. Samplers that OpenTelemetry does not define, and those that ask a server for the
+    /// probability, are reported by a notice and ignored, as its specification requires. `traceidratio` samples
+    /// consistently, like every probability here. `variable` looks a variable up; an empty value counts as unset.
     ///
     /// # Errors
     ///
-    /// `HOPLINE_SAMPLING` is not a plan.
+    /// Returns an error if the value of `HOPLINE_SAMPLING` is not a plan.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SamplingPlan;
+    ///
+    /// let variable = |name: &str| (name == "HOPLINE_SAMPLING").then(|| "* 5%".to_owned());
+    /// assert_eq!(SamplingPlan::from_variables(variable)?.unwrap().to_string(), "* 5%");
+    /// assert_eq!(SamplingPlan::from_variables(|_| None)?, None);
+    /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
+    /// ```
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, ParsePlanError> {
@@ -25,12 +36,13 @@ impl SamplingPlan {
             return Ok(None);
         };
         let share = || {
-            let said =
-                read("OTEL_TRACES_SAMPLER_ARG").map_or(Some(1.0), |said| said.trim().parse().ok());
-            said.filter(|share| (0.0..=1.0).contains(share))
+            let given = read("OTEL_TRACES_SAMPLER_ARG")
+                .map_or(Some(1.0), |value| value.trim().parse().ok());
+            given
+                .filter(|share| (0.0..=1.0).contains(share))
                 .unwrap_or_else(|| {
                     notify("sampler-arg", || {
-                        "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1; 1 is taken".to_owned()
+                        "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1; 1 is used".to_owned()
                     });
                     1.0
                 })
@@ -56,7 +68,7 @@ impl SamplingPlan {
                 notify("sampler-env", || {
                     let name = name.trim();
                     format!(
-                        "OTEL_TRACES_SAMPLER is `{name}`, which {why}; it is passed over: set always_on, always_off or \
+                        "OTEL_TRACES_SAMPLER is `{name}`, which {why}; it is ignored: set always_on, always_off or \
                          traceidratio, each also with parentbased_ before it, or HOPLINE_SAMPLING"
                     )
                 });
