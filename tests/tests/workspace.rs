@@ -1,11 +1,13 @@
 //! The arrows of the workspace: which member may depend on which, and on what else.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Dependency, DependencyKind, Metadata, MetadataCommand, Package};
+use xtask::arrows::Crate;
 
 /// The drawing. An arrow reaches all that lies behind it: who may depend on `hopline-http` may on `hopline-core`.
-const ARROWS: &[(&str, &[&str])] = &[
+const ARROWS: Drawing = &[
     ("hopline-core", &[]),
     ("hopline-http", &["hopline-core"]),
     ("hopline-tower", &["hopline-http"]),
@@ -16,11 +18,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hopline-otlp", &["hopline-core"]),
     ("hopline-metrics", &["hopline-core"]),
     ("hopline-tracing", &["hopline-core"]),
-    ("hopline-otel", &["hopline-core"]),
     ("hopline-analysis", &["hopline-core"]),
     ("hopline-testing", &["hopline-analysis"]),
     ("hopline-view", &["hopline-analysis", "hopline-otlp"]),
-    ("hopline-cli", &["hopline-view"]),
+    ("hopline-cli", &["hopline-view", "hopline-metrics"]),
     (
         "hopline",
         &[
@@ -31,12 +32,35 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hopline-otlp",
             "hopline-metrics",
             "hopline-tracing",
-            "hopline-otel",
             "hopline-analysis",
             "hopline-view",
         ],
     ),
     ("xtask", &[]),
+];
+
+/// The drawing of the core's folders, and of the files beside them. An arrow reaches all that lies behind it.
+const CORE: Drawing = &[
+    ("error", &[]),
+    ("kind", &[]),
+    ("limits", &[]),
+    ("semconv", &[]),
+    ("sync", &[]),
+    ("text", &[]),
+    ("redact", &[]),
+    ("time", &[]),
+    ("notice", &["text"]),
+    ("conventions", &["notice"]),
+    ("scope", &["notice"]),
+    ("variables", &["notice"]),
+    ("propagation", &["notice", "time"]),
+    ("attribute", &["limits", "notice"]),
+    ("meter", &["attribute", "propagation"]),
+    ("sampling", &["kind", "propagation", "sync"]),
+    ("record", &["attribute", "kind", "propagation"]),
+    ("export", &["record", "sampling", "scope"]),
+    ("engine", &["export", "meter", "semconv"]),
+    ("span", &["engine"]),
 ];
 
 /// All that the core may take from outside: no runtime, no HTTP, no exporter.
@@ -187,6 +211,65 @@ fn a_crate_without_arrows_is_named() {
     );
 }
 
+#[test]
+fn the_core_keeps_the_arrows_between_its_folders() {
+    let core = Crate::read(&folder("hopline-core")).unwrap();
+    assert!(core.folders().len() > 8, "the folders were read");
+    assert_eq!(undrawn_units(&core), [""; 0]);
+}
+
+#[test]
+fn a_forbidden_arrow_between_folders_is_named() {
+    let sources = [
+        (
+            "engine/mod.rs",
+            "use crate::time::Clock; use crate::span::Span;",
+        ),
+        ("span/mod.rs", "pub(crate) struct Span;"),
+        ("time/mod.rs", "pub(crate) struct Clock;"),
+        ("new.rs", ""),
+    ];
+    let sources = sources.map(|(path, text)| (Path::new(path), text));
+    assert_eq!(
+        undrawn_units(&Crate::of_sources(sources).unwrap()),
+        ["engine ─► span is not drawn", "new is not in the drawing"]
+    );
+}
+
+#[test]
+fn no_folders_of_a_crate_import_each_other_in_a_circle() {
+    let metadata = workspace();
+    let names = metadata.workspace_packages();
+    let names = names.iter().map(|package| package.name.as_str());
+    let crates: Vec<&str> = names.filter(|name| folder(name).is_dir()).collect();
+    assert!(crates.len() > 10, "the crates were read");
+    for name in crates {
+        let circles = Crate::read(&folder(name)).unwrap().folder_circles();
+        assert_eq!(circles, [[""; 0]; 0], "{name}; see `cargo xtask arrows`");
+    }
+}
+
+/// The sources of a published crate.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../crates")
+        .join(name)
+        .join("src")
+}
+
+/// The arrows between the core's folders that are not drawn, one sentence each.
+fn undrawn_units(core: &Crate) -> Vec<String> {
+    let mut found = Vec::new();
+    for (from, targets) in core.units() {
+        if arrows(CORE, &from).is_none() {
+            found.push(format!("{from} is not in the drawing"));
+        }
+        let undrawn = targets.iter().filter(|to| !reaches(CORE, &from, to));
+        found.extend(undrawn.map(|to| format!("{from} ─► {to} is not drawn")));
+    }
+    found
+}
+
 /// All that the workspace's manifests say against the rules, one sentence each.
 fn violations(metadata: &Metadata) -> Vec<String> {
     let members = metadata.workspace_packages();
@@ -197,13 +280,13 @@ fn violations(metadata: &Metadata) -> Vec<String> {
     let mut found = Vec::new();
     for package in members {
         let stands_outside = stands_outside(metadata, package);
-        if !stands_outside && arrows(&package.name).is_none() {
+        if !stands_outside && arrows(ARROWS, &package.name).is_none() {
             found.push(format!("{} is not in the drawing", package.name));
         }
         for dependency in &package.dependencies {
             // A member is known by its name; a dependency on one of another origin would be worse still.
-            let to_member =
-                names.contains(dependency.name.as_str()) || arrows(&dependency.name).is_some();
+            let to_member = names.contains(dependency.name.as_str())
+                || arrows(ARROWS, &dependency.name).is_some();
             let complaint = match dependency.kind {
                 DependencyKind::Development if to_member => versioned(dependency),
                 DependencyKind::Development => None,
@@ -237,7 +320,7 @@ fn undrawn(package: &str, dependency: &Dependency, stands_outside: bool) -> Opti
     if stands_outside {
         return None;
     }
-    if !reaches(package, &dependency.name) {
+    if !reaches(ARROWS, package, &dependency.name) {
         return Some(" is not drawn".to_owned());
     }
     let by_feature = package == "hopline" && dependency.name != "hopline-core";
@@ -281,18 +364,20 @@ fn wrong_rust_version(package: &Package, stands_outside: bool) -> Option<String>
     (!right).then(|| format!("{}: rust-version must be 1.{minor}, not {is}", package.name))
 }
 
-fn arrows(from: &str) -> Option<&'static [&'static str]> {
-    ARROWS
+type Drawing = &'static [(&'static str, &'static [&'static str])];
+
+fn arrows(drawing: Drawing, from: &str) -> Option<&'static [&'static str]> {
+    drawing
         .iter()
         .find(|(name, _)| *name == from)
         .map(|(_, to)| *to)
 }
 
-fn reaches(from: &str, to: &str) -> bool {
-    arrows(from)
+fn reaches(drawing: Drawing, from: &str, to: &str) -> bool {
+    arrows(drawing, from)
         .unwrap_or_default()
         .iter()
-        .any(|next| *next == to || reaches(next, to))
+        .any(|next| *next == to || reaches(drawing, next, to))
 }
 
 fn workspace() -> Metadata {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use xtask::arrows::Crate;
+
 mod account;
 mod api;
 mod apt;
@@ -73,6 +75,7 @@ cargo xtask COMMAND
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
+  arrows                for each crate: what its folders and files import, and the circles among them
   audit                 licences, bans and sources of every dependency, by cargo-deny
   help                  this text
 
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         ["server", kind] => lent::serve(kind),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),
+        ["arrows"] => print_arrows(),
         ["audit"] => audit::run(),
         ["fuzz"] => fuzz::run(FUZZ, None),
         ["fuzz", "--seconds", time] => fuzz::seconds(time).and_then(|time| fuzz::run(time, None)),
@@ -134,6 +138,33 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what the folders and files of each crate import, and the circles.
+fn print_arrows() -> Result<()> {
+    let mut crates: Vec<PathBuf> = std::fs::read_dir(root().join("crates"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    crates.sort();
+    let (mut folder_circles, mut files) = (0, 0);
+    for path in crates {
+        let read = Crate::read(&path.join("src"))?;
+        println!("{}", path.file_name().unwrap_or_default().display());
+        for (unit, to) in read.units() {
+            let to: Vec<String> = to.into_iter().collect();
+            println!("  {unit} ─► {}", to.join(", "));
+        }
+        for circle in read.folder_circles() {
+            println!("  circle of folders: {}", circle.join(", "));
+            folder_circles += 1;
+        }
+        for circle in read.file_circles() {
+            println!("  circle of files: {}", circle.join(", "));
+            files += circle.len();
+        }
+    }
+    println!("circles between folders: {folder_circles}; files in circles: {files}");
+    Ok(())
 }
 
 /// The workspace's folder.

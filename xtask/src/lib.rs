@@ -1,0 +1,3 @@
+//! Analyses of the workspace's sources that both the commands and the tests use.
+
+pub mod arrows;
