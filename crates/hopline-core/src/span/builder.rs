@@ -292,8 +292,10 @@ impl<A> SpanBuilder<'_, (), A> {
     where
         A: Attributes<'v>,
     {
-        let (facts, attributes) = (self.facts, self.attributes);
-        facts.begin_under(Context::current(), self.tracer, || attributes.list())
+        let attributes = self.attributes;
+        // by reference: a copy would be made also where nothing is recorded
+        self.facts
+            .begin_under(Context::current(), self.tracer, || attributes.list())
     }
 }
 
@@ -307,8 +309,9 @@ impl<A> SpanBuilder<'_, &Context, A> {
         if Context::is_muted_here() {
             return Span::muted();
         }
-        let (facts, attributes) = (self.facts, self.attributes);
-        facts.begin_under(self.parent.clone(), self.tracer, || attributes.list())
+        let attributes = self.attributes;
+        self.facts
+            .begin_under(self.parent.clone(), self.tracer, || attributes.list())
     }
 }
 
@@ -359,7 +362,7 @@ impl<'a> SpanFacts<'a> {
     /// Starts a local root.
     #[inline]
     fn begin_root<'v, A: AsRef<[Attr<'v>]>>(
-        self,
+        &self,
         tracer: Option<&Tracer>,
         incoming: Incoming,
         attrs: impl FnOnce() -> A,
@@ -377,7 +380,7 @@ impl<'a> SpanFacts<'a> {
                     baggage,
                     link,
                 } = incoming;
-                let mut facts: SpanFacts<'_> = self;
+                let mut facts: SpanFacts<'_> = *self;
                 let with_others = !facts.links.is_empty();
                 if !with_others {
                     facts.links = link.as_slice();
@@ -398,7 +401,7 @@ impl<'a> SpanFacts<'a> {
     /// Starts a span under a context, and turns the context into that of the new span.
     #[inline(always)] // so that the context is made where the caller wants it
     fn begin_under<'v, A: AsRef<[Attr<'v>]>>(
-        self,
+        &self,
         mut context: Context,
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
@@ -438,7 +441,7 @@ impl<'a> SpanFacts<'a> {
 
     /// Starts a local trace, because no tracer or another one has decided on the context.
     fn begin_elsewhere<'v, A: AsRef<[Attr<'v>]>>(
-        self,
+        &self,
         mut context: Context,
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
@@ -460,7 +463,7 @@ impl<'a> SpanFacts<'a> {
     /// A local root of this tracer.
     #[inline]
     fn root<'v, A: AsRef<[Attr<'v>]>>(
-        self,
+        &self,
         tracer: &Tracer,
         parent: Option<SpanContext>,
         carried: Carried,
@@ -468,7 +471,7 @@ impl<'a> SpanFacts<'a> {
     ) -> Span {
         let shared = tracer.shared();
         let plan = shared.plan.load();
-        let head = Head::new(&self, shared, &plan, parent.as_ref());
+        let head = Head::new(self, shared, &plan, parent.as_ref());
         let keep = if head.choice.never {
             Keep::NOTHING
         } else {
@@ -527,7 +530,7 @@ impl<'a> SpanFacts<'a> {
 
     #[inline]
     fn record(
-        self,
+        &self,
         shared: &Arc<Shared>,
         context: &mut Context,
         parent: Option<&SpanContext>,
