@@ -89,6 +89,7 @@ mod app;
 mod attributes;
 mod hosts;
 mod metrics;
+mod names;
 mod observer;
 #[cfg(feature = "otlp")]
 pub mod otlp;

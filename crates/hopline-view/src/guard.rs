@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::api::error::ApiError;
 use crate::assets::Document;
+use crate::error::ApiError;
 
 /// The access rules of one listener or mount.
 #[derive(Clone, Debug)]

@@ -50,6 +50,7 @@
 mod api;
 mod assets;
 pub mod decode;
+mod error;
 pub mod export;
 mod guard;
 mod limits;
@@ -62,6 +63,7 @@ pub mod search;
 mod server;
 mod sink;
 mod store;
+mod value;
 mod view;
 
 pub use limits::ViewLimits;

@@ -11,7 +11,7 @@ use hopline_core::metrics::InstrumentKind;
 use hopline_core::{Resource, notify};
 
 use crate::attributes::Attributes;
-use crate::prometheus::names;
+use crate::names;
 use crate::series::{Reading, Sample};
 use crate::snapshot::Family;
 

@@ -1,7 +1,6 @@
 //! The Prometheus page: OpenMetrics 1.0 with exemplars, or the text format 0.0.4, as the scraper accepts.
 
 mod format;
-pub(crate) mod names;
 mod page;
 #[cfg(feature = "axum")]
 mod router;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::prometheus::names;
+use crate::names;
 use crate::slo::burn::{ALERTS, REQUESTS, WINDOWS};
 use crate::slo::objective::{Slo, Span};
 use hopline_core::metrics::InstrumentKind;

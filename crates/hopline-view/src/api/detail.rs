@@ -8,11 +8,11 @@ use hopline_core::{SpanData, SpanId, SpanKind, TraceId, semconv};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::summary::Summary;
-use super::value;
 use crate::LogData;
 use crate::search::{attribute_contains, contains};
 use crate::store::red::kind_name;
+use crate::store::summary::Summary;
+use crate::value;
 use crate::view::View;
 
 /// A copy of a trace, made under the store's lock and read without it.

@@ -9,12 +9,12 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::Api;
-use super::error::ApiError;
 use super::params::Params;
-use super::summary::Summary;
+use crate::error::ApiError;
 use crate::limits::ViewLimits;
 use crate::store::counts::Counts;
 use crate::store::red::{Services, WINDOW};
+use crate::store::summary::Summary;
 use crate::view::now_nanos;
 
 #[derive(Serialize)]

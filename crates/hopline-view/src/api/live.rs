@@ -14,11 +14,11 @@ use futures_util::stream::unfold;
 use serde::Serialize;
 
 use super::Api;
-use super::error::ApiError;
 use super::params::Params;
-use super::summary::Summary;
 use crate::Search;
+use crate::error::ApiError;
 use crate::store::counts::Counts;
+use crate::store::summary::Summary;
 use crate::view::{Shared, View};
 
 /// Streams at the same time.

@@ -1,14 +1,11 @@
 //! The JSON API and the page, as a router.
 
 pub(crate) mod detail;
-pub(crate) mod error;
 mod lists;
 mod live;
 mod page;
 mod params;
-pub(crate) mod summary;
 mod traces;
-pub(crate) mod value;
 mod whole;
 
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Api;
-use super::error::ApiError;
 use crate::assets::{self, INDEX};
+use crate::error::ApiError;
 
 /// Paths of the page's views, which all have the one document.
 const VIEWS: [&str; 5] = ["", "services", "map", "compare", "about"];

@@ -6,8 +6,8 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use hopline_core::{SpanId, TraceId};
 
-use super::error::ApiError;
 use crate::Search;
+use crate::error::ApiError;
 
 /// The parameters of a query, by name.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::Api;
 use super::detail::{Copied, Detail, Log, SpanDetail, all_logs, rows_with};
-use super::error::ApiError;
 use super::params::{Params, span_id, trace_id};
 use super::whole::{Map, map_of};
+use crate::error::ApiError;
 use crate::export::{otlp_json, perfetto_json};
 
 fn copied(api: &Api, id: &str) -> Result<Copied, ApiError> {

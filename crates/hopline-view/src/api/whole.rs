@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::Api;
 use super::detail::Copied;
-use super::error::ApiError;
 use super::params::Params;
-use super::summary::Summary;
 use super::traces::no_trace;
 use crate::decode;
+use crate::error::ApiError;
+use crate::store::summary::Summary;
 
 #[derive(Serialize)]
 pub(super) struct Map {

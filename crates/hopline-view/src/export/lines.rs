@@ -5,8 +5,8 @@ use hopline_core::{OwnedValue, SpanData, StatusData};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::api::value::json_value;
 use crate::store::red::kind_name;
+use crate::value::json_value;
 
 /// The version of the line's schema. A field may be added; a change of a field's meaning raises it.
 const SCHEMA: u32 = 1;

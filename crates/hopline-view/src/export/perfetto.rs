@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hopline_core::SpanData;
 use serde_json::{Value, json};
 
-use crate::api::value::json_value;
+use crate::value::json_value;
 
 /// Encodes spans as trace events in JSON: one process per service, and an asynchronous pair of events per span, because
 /// spans of one service overlap in ways that nested events cannot show.

@@ -9,7 +9,7 @@ use hopline_core::{SpanData, SpanId, TraceId};
 use super::stored::{StoredLog, StoredSpan};
 use super::text::Text;
 use crate::LogData;
-use crate::api::summary::Summary;
+use crate::store::summary::Summary;
 
 /// The spans and log records of one trace.
 #[derive(Debug)]
