@@ -10,12 +10,21 @@ const SHORTEST: usize = 12;
 /// A field's text without its secrets; nothing if it holds none.
 ///
 /// A structure with a member that names a secret (`Login { password: … }`, `{"token":…}`) is redacted as a whole.
+#[inline]
 pub(crate) fn redacted(text: &str, is_url: bool) -> Option<String> {
+    match longest_word(text) {
+        // most values are short words and paths of them
+        Some(longest) if longest < SHORTEST && !is_url => None,
+        longest => redacted_slowly(text, is_url, longest.is_some()),
+    }
+}
+
+fn redacted_slowly(text: &str, is_url: bool, is_plain: bool) -> Option<String> {
     let usual = Redaction::USUAL;
     let safe = if is_url {
         usual.url(text)
-    } else if text.bytes().all(is_plain) {
-        // words and paths, as most values are: tokens are all that could be in them
+    } else if is_plain {
+        // tokens are all that could be in words and paths
         let is_token = |word: &str| word.len() >= SHORTEST && is_secret_value(word);
         return text.split('/').any(is_token).then(|| REDACTED.to_owned());
     } else {
@@ -28,9 +37,42 @@ pub(crate) fn redacted(text: &str, is_url: bool) -> Option<String> {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/')
+/// The length of the longest word between slashes; nothing for text that is more than words and slashes.
+#[inline]
+fn longest_word(text: &str) -> Option<usize> {
+    let (mut longest, mut word) = (0, 0);
+    for byte in text.bytes() {
+        match BYTES[usize::from(byte)] {
+            Byte::Word => word += 1,
+            Byte::Slash => word = 0,
+            Byte::Other => return None,
+        }
+        longest = longest.max(word);
+    }
+    Some(longest)
 }
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Byte {
+    Word,
+    Slash,
+    Other,
+}
+
+/// A look-up instead of comparisons: each text field of each span is read.
+const BYTES: [Byte; 256] = {
+    let mut bytes = [Byte::Other; 256];
+    let mut at = 0_u8;
+    while at < 128 {
+        bytes[at as usize] = match at {
+            b'/' => Byte::Slash,
+            b'-' | b'_' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Byte::Word,
+            _ => Byte::Other,
+        };
+        at += 1;
+    }
+    bytes
+};
 
 #[cfg(test)]
 mod tests {
