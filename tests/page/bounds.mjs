@@ -138,6 +138,16 @@ export async function many({ browser, hopline }) {
   await page.getByRole("link", { name: /traces? let go/ }).waitFor();
   await until(async () => (await page.locator(".line").count()) > 0, "rows");
   assert.ok((await rows(page)) < 100);
+  // who reads further down is not moved by new traces
+  const shown = () => page.$$eval(".line a", (links) => links.slice(0, 15).map((link) => link.getAttribute("href")));
+  await page.locator(".rows").evaluate((element) => element.scrollTo(0, 8000));
+  await until(async () => (await page.locator('.line[aria-rowindex="201"]').count()) === 1, "rows further down");
+  const before = await shown();
+  await send(view.otlp, invented(20));
+  await page.getByRole("button", { name: /changes? held/ }).waitFor();
+  assert.deepEqual(await shown(), before);
+  await page.getByRole("button", { name: /changes? held/ }).click();
+  await until(async () => (await page.locator('.line[aria-rowindex="1"]').count()) === 1, "the first row");
   const resident = Number(readFileSync(`/proc/${view.pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)?.[1]) / 1024;
   await page.context().close();
   await view.stop();

@@ -104,21 +104,41 @@ export function query(params) {
 }
 
 /**
- * Follows the live stream; the browser connects again by itself and resumes where it was.
+ * Follows the live stream; the browser connects again by itself and resumes where it was. A hidden page does not follow:
+ * a browser has six connections to one host, and each stream holds one.
  * @param {string} q @param {string} last the run and number of the last change that is known, or "" for changes from now on
  * @param {{ trace?: (summary: Summary) => void, gone?: (ids: string[]) => void, stats?: (counts: Counts) => void,
  *   reset?: () => void, state?: (connected: boolean) => void }} on
  * @returns {() => void} ends it
  */
 export function follow(q, last, on) {
-  const stream = new EventSource(`api/live${query({ q, last })}`);
-  const heard = (/** @type {string} */ name, /** @type {(data: any) => void} */ act) =>
-    stream.addEventListener(name, (event) => act(JSON.parse(/** @type {MessageEvent} */ (event).data)));
-  heard("trace", (data) => on.trace?.(data));
-  heard("gone", (data) => on.gone?.(data.ids));
-  heard("stats", (data) => on.stats?.(data));
-  heard("reset", () => on.reset?.());
-  stream.onopen = () => on.state?.(true);
-  stream.onerror = () => on.state?.(false);
-  return () => stream.close();
+  /** @type {EventSource | null} */
+  let stream = null;
+  const open = () => {
+    if (document.hidden || stream) return;
+    const opened = new EventSource(`api/live${query({ q, last })}`);
+    const heard = (/** @type {string} */ name, /** @type {(data: any) => void} */ act) =>
+      opened.addEventListener(name, (event) => {
+        last = event.lastEventId || last;
+        act(JSON.parse(event.data));
+      });
+    heard("trace", (data) => on.trace?.(data));
+    heard("gone", (data) => on.gone?.(data.ids));
+    heard("stats", (data) => on.stats?.(data));
+    heard("reset", () => on.reset?.());
+    opened.onopen = () => on.state?.(true);
+    opened.onerror = () => on.state?.(false);
+    stream = opened;
+  };
+  const close = () => {
+    stream?.close();
+    stream = null;
+  };
+  const turned = () => (document.hidden ? close() : open());
+  document.addEventListener("visibilitychange", turned);
+  open();
+  return () => {
+    document.removeEventListener("visibilitychange", turned);
+    close();
+  };
 }

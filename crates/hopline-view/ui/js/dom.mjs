@@ -41,10 +41,10 @@ export function Copy({ text, children, title = "Copy" }) {
   return html`<button class="copy" title=${title} onClick=${copy}>${done ? "copied" : children ?? "copy"}</button>`;
 }
 
-/** Loads when `key` changes; gives the newest answer, or its error. The load of an older key is stopped.
- * @template T @param {string} key @param {(signal: AbortSignal) => Promise<T>} load
+/** Loads when `key` or `version` changes; gives the newest answer for the key, or its error. An older load is stopped.
+ * @template T @param {string} key @param {(signal: AbortSignal) => Promise<T>} load @param {number} [version]
  * @returns {{ data?: T, error?: Error, again: () => void }} */
-export function useLoad(key, load) {
+export function useLoad(key, load, version = 0) {
   const [state, setState] = useState(/** @type {{ key: string, data?: T, error?: Error }} */ ({ key: "" }));
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -54,7 +54,7 @@ export function useLoad(key, load) {
       (error) => stop.signal.aborted || setState({ key, error }),
     );
     return () => stop.abort();
-  }, [key, round]);
+  }, [key, version, round]);
   const again = () => setRound((at) => at + 1);
   return state.key === key ? { ...state, again } : { again };
 }
@@ -83,17 +83,23 @@ export function useMedia(query) {
 }
 
 /**
- * Rows of one height of which only those on screen are in the document.
+ * Rows of one height of which only those on screen are in the document. The active row scrolls into view when `moved` changes.
  * @param {{ count: number, size: number, active: number, id: string, role: string, label: string, columns: number, behind?: unknown,
- *   row: (at: number) => unknown }} props
+ *   moved?: number, scrolled?: (top: number) => void, row: (at: number) => unknown }} props
  */
-export function Rows({ count, size, active, id, role, label, columns, behind, row }) {
+export function Rows({ count, size, active, id, role, label, columns, behind, row, moved = active, scrolled }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const [view, setView] = useState({ top: 0, height: 800 });
-  const measure = () => box.current && setView({ top: box.current.scrollTop, height: box.current.clientHeight });
+  const measure = () => {
+    if (!box.current) return;
+    setView({ top: box.current.scrollTop, height: box.current.clientHeight });
+    scrolled?.(box.current.scrollTop);
+  };
   useLayoutEffect(() => {
     const watch = new ResizeObserver(measure);
     if (box.current) watch.observe(box.current);
+    // keys of assistive programs reach the rows at once; a reader who types elsewhere stays there
+    if (document.activeElement === document.body) box.current?.focus({ preventScroll: true });
     return () => watch.disconnect();
   }, []);
   useLayoutEffect(() => {
@@ -101,7 +107,7 @@ export function Rows({ count, size, active, id, role, label, columns, behind, ro
     if (!element || active < 0) return;
     element.scrollTop = scrollFor(element.scrollTop, element.clientHeight, size, active);
     measure();
-  }, [active, size, count]);
+  }, [moved, size]);
   const { from, to } = windowOf(view.top, view.height, size, count);
   const shown = [];
   for (let at = from; at < to; at += 1) shown.push(row(at));

@@ -3,7 +3,7 @@
 
 import { follow, load, query } from "./api.mjs";
 import { useEffect, useEvery, useRef, useState } from "./dom.mjs";
-import { connected, counted, paused } from "./state.mjs";
+import { connected, counted } from "./state.mjs";
 
 /** @typedef {import("./api.mjs").Summary} Summary */
 /** @typedef {{ rows: Summary[], total: number, matched: number }} Found */
@@ -40,21 +40,23 @@ async function fetchList(q, sort, signal) {
 }
 
 /**
- * Loads the list and follows it. While it is paused, changes wait; `waiting` is their number.
- * @param {string} q @param {string} sort
+ * Loads the list and follows it. While `held`, changes wait; `waiting` is their number.
+ * @param {string} q @param {string} sort @param {boolean} held
  */
-export function useTraces(q, sort) {
+export function useTraces(q, sort, held) {
   const [state, setState] = useState(/** @type {{ key: string, found: Found | null, error: Error | null }} */ ({ key: "", found: null, error: null }));
   const [waiting, setWaiting] = useState(0);
   const [round, setRound] = useState(0);
   const pending = useRef({ changed: /** @type {Map<string, Summary>} */ (new Map()), gone: /** @type {Set<string>} */ (new Set()), timer: 0 });
   const key = `${sort} ${q}`;
+  const holding = useRef(held);
+  holding.current = held;
 
   /** Applies what has arrived, at most four times a second. */
   const apply = () => {
     const batch = pending.current;
     batch.timer = 0;
-    if (paused.value) {
+    if (holding.current) {
       setWaiting(batch.changed.size);
       return;
     }
@@ -103,9 +105,8 @@ export function useTraces(q, sort) {
   }, [key, round]);
 
   // a trace that matches no longer is not announced by the stream
-  const again = () => fetchList(q, sort).then(({ found }) => setState((old) => (old.key === key && !paused.value ? { ...old, found } : old)), () => undefined);
-  useEvery(again, 5000, q !== "" && !paused.value);
-  const held = paused.value;
+  const again = () => fetchList(q, sort).then(({ found }) => setState((old) => (old.key === key && !holding.current ? { ...old, found } : old)), () => undefined);
+  useEvery(again, 5000, q !== "" && !held);
   useEffect(() => {
     if (!held) apply();
   }, [held]);

@@ -14,7 +14,7 @@ import { word } from "./words.mjs";
 export function Panel({ trace, model, row, close, select }) {
   const { id: traceId, seq } = trace.summary;
   const span = model.rows[row];
-  const { data, error } = useLoad(`${traceId} ${span.id} ${seq}`, (signal) => load(`api/traces/${traceId}/spans/${span.id}`, signal));
+  const { data, error } = useLoad(`${traceId} ${span.id}`, (signal) => load(`api/traces/${traceId}/spans/${span.id}`, signal), seq);
   const detail = /** @type {Detail | undefined} */ (data);
   const parent = span.parent >= 0 ? model.rows[span.parent] : null;
   const exceptions = detail?.events.filter(({ name }) => name === "exception") ?? [];

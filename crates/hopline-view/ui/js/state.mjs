@@ -115,11 +115,14 @@ addEventListener("keydown", (event) => {
   if (typing && event.key !== "Escape") return;
   // a button and a link act on Enter and on the space bar by themselves
   if (target.matches("button, a, summary") && (event.key === "Enter" || event.key === " ")) return;
+  if (typing) {
+    target.blur();
+    return;
+  }
   for (let at = bound.length - 1; at >= 0; at -= 1) {
     const act = bound[at].current[event.key];
     if (!act) continue;
     event.preventDefault();
-    if (typing) target.blur();
     act(event);
     return;
   }

@@ -39,6 +39,7 @@ export function Trace() {
     };
     const end = follow(id, "", {
       trace: changed,
+      reset: again,
       state: (on) => {
         connected.value = on;
         // what changed between the answer and the start of the stream
@@ -67,11 +68,15 @@ function Loaded({ trace, stale, again }) {
   const { summary } = trace;
   const { view = "waterfall", span = "", find = "", critical = "", align = "" } = route.value.params;
   const model = useMemo(() => new Model(trace, align === "1"), [trace, align]);
-  const [collapsed, setCollapsed] = useState(/** @type {ReadonlySet<number>} */ (new Set()));
+  // by span id: a row moves when a late span arrives
+  const [folded, setFolded] = useState(/** @type {ReadonlySet<string>} */ (new Set()));
+  const collapsed = useMemo(() => new Set([...folded].map((one) => model.rowOf.get(one) ?? -1)), [model, folded]);
   const [zoom, setZoom] = useState(/** @type {[number, number] | null} */ (null));
   const visible = useMemo(() => visibleRows(model.ends, collapsed, (row) => model.rows[row].missingParent !== undefined), [model, collapsed]);
   const opened = span === "" ? -1 : model.rowOf.get(span) ?? -1;
-  const [active, setActive] = useState(opened);
+  const [marked, setMarked] = useState(span);
+  const active = marked === "" ? -1 : model.rowOf.get(marked) ?? -1;
+  const setActive = (/** @type {number} */ row) => setMarked(model.rows[row]?.id ?? "");
   const narrow = useMedia("(max-width: 720px)");
   const matches = useFind(summary.id, find, summary.seq);
   useEffect(() => { if (opened >= 0) reveal(opened); }, [opened]);
@@ -80,7 +85,7 @@ function Loaded({ trace, stale, again }) {
   /** Unfolds what hides a row and makes it the active one. @param {number} row */
   const reveal = (row) => {
     const hiding = ancestors(model.parents, row).filter((above) => collapsed.has(above));
-    if (hiding.length > 0) setCollapsed(new Set([...collapsed].filter((above) => !hiding.includes(above))));
+    if (hiding.length > 0) setFolded(new Set([...folded].filter((one) => !hiding.some((above) => model.rows[above].id === one))));
     setActive(row);
   };
   const select = (/** @type {number} */ row) => {
@@ -88,10 +93,10 @@ function Loaded({ trace, stale, again }) {
     set({ span: model.rows[row].id });
   };
   const fold = (/** @type {number} */ row, /** @type {boolean} */ on) => {
-    const changed = new Set(collapsed);
-    if (on) changed.add(row);
-    else changed.delete(row);
-    setCollapsed(changed);
+    const changed = new Set(folded);
+    if (on) changed.add(model.rows[row].id);
+    else changed.delete(model.rows[row].id);
+    setFolded(changed);
   };
   /** @param {number} to position among the visible rows @param {number} step */
   const move = (to, step) => {
@@ -201,21 +206,21 @@ function useFind(id, find, seq) {
     const timer = setTimeout(() => setLate(find), 150);
     return () => clearTimeout(timer);
   }, [find]);
-  const { data } = useLoad(`${id} ${seq} ${late}`, (signal) =>
-    late === "" ? Promise.resolve({ rows: [] }) : load(`api/traces/${id}/search${query({ q: late })}`, signal));
+  const { data } = useLoad(`${id} ${late}`, (signal) =>
+    late === "" ? Promise.resolve({ rows: [] }) : load(`api/traces/${id}/search${query({ q: late })}`, signal), seq);
   return useMemo(() => (late === "" || !data ? null : new Set(/** @type {{ rows: number[] }} */ (data).rows)), [data, late]);
 }
 
 /** @param {{ id: string, seq: number }} props */
 function TraceMap({ id, seq }) {
-  const { data, error } = useLoad(`${id} ${seq}`, (signal) => load(`api/traces/${id}/map`, signal));
+  const { data, error } = useLoad(id, (signal) => load(`api/traces/${id}/map`, signal), seq);
   if (error) return html`<p class="problem">✕ ${error.message}</p>`;
   return data ? html`<${Graph} graph=${data} />` : html`<p class="state">Loading…</p>`;
 }
 
 /** @param {{ id: string, model: Model, active: number, select: (row: number) => void }} props */
 function Logs({ id, model, active, select }) {
-  const { data, error } = useLoad(`${id} ${model.trace.summary.seq}`, (signal) => load(`api/traces/${id}/logs`, signal));
+  const { data, error } = useLoad(id, (signal) => load(`api/traces/${id}/logs`, signal), model.trace.summary.seq);
   if (error) return html`<p class="problem">✕ ${error.message}</p>`;
   const logs = /** @type {import("./api.mjs").Log[]} */ (/** @type {any} */ (data)?.logs ?? []);
   return html`<${Rows} id="log" role="table" label="Log lines" columns=${4} count=${logs.length} size=${28} active=${-1}
@@ -231,7 +236,7 @@ function Logs({ id, model, active, select }) {
 /** @param {{ id: string, seq: number }} props */
 function Json({ id, seq }) {
   const path = `api/traces/${id}/otlp.json`;
-  const { data, error } = useLoad(`${id} ${seq}`, (signal) => loadText(path, signal));
+  const { data, error } = useLoad(id, (signal) => loadText(path, signal), seq);
   if (error) return html`<p class="problem">✕ ${error.message}</p>`;
   if (data === undefined) return html`<p class="state">Loading…</p>`;
   const whole = String(data);

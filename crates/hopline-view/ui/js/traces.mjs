@@ -16,20 +16,25 @@ const FILTERS = [["status:error", "✕ errors"], [">100ms", "slower than 100 ms"
 
 export function Traces() {
   const { q = "", sort = "recent" } = route.value.params;
-  const { found, error, waiting } = useTraces(q, sort);
-  const [active, setActive] = useState(-1);
+  // who scrolls down reads: rows do not move then
+  const [away, setAway] = useState(false);
+  const { found, error, waiting } = useTraces(q, sort, paused.value || away);
+  const [chosen, setChosen] = useState({ id: "", moved: 0 });
   const narrow = useMedia("(max-width: 720px)");
   const search = useRef(/** @type {HTMLInputElement | null} */ (null));
   const rows = found?.rows ?? [];
   const open = (/** @type {string} */ id) => go({ view: "trace", trace: id });
-  const move = (/** @type {number} */ to) => setActive(Math.max(0, Math.min(rows.length - 1, to)));
+  const active = chosen.id === "" ? -1 : rows.findIndex(({ id }) => id === chosen.id);
+  const move = (/** @type {number} */ to) => setChosen({ id: rows[Math.max(0, Math.min(rows.length - 1, to))]?.id ?? "", moved: chosen.moved + 1 });
+  const none = () => setChosen({ id: "", moved: 0 });
+  const top = () => { paused.value = false; document.querySelector(".rows")?.scrollTo(0, 0); };
   useKeys({
     j: () => move(active + 1), ArrowDown: () => move(active + 1), k: () => move(active - 1), ArrowUp: () => move(active - 1),
     g: () => move(0), G: () => move(rows.length - 1),
     Enter: () => rows[active] && open(rows[active].id), l: () => rows[active] && open(rows[active].id),
-    Escape: () => setActive(-1),
+    Escape: none,
   });
-  useEffect(() => setActive(-1), [q, sort]);
+  useEffect(none, [q, sort]);
   useEffect(() => { document.title = q ? `${q} · hopline` : "Traces · hopline"; }, [q]);
   useEffect(() => { if (search.current && search.current !== document.activeElement) search.current.value = q; }, [q]);
 
@@ -58,17 +63,17 @@ export function Traces() {
       </div>
       <${Points} q=${q} rows=${rows} open=${open} height=${narrow ? 96 : 132} />
       ${error && html`<p class="problem" role="alert">✕ ${error.message}</p>`}
-      <${State} found=${found} waiting=${waiting} />
+      <${State} found=${found} waiting=${waiting} resume=${top} />
       ${rows.length > 0
-        ? html`<${Rows} id="trace" role="grid" label="Traces" columns=${narrow ? 3 : 5} count=${rows.length} size=${narrow ? 62 : 40} active=${active}
+        ? html`<${Rows} id="trace" role="grid" label="Traces" columns=${narrow ? 3 : 5} count=${rows.length} size=${narrow ? 62 : 40} active=${active} moved=${chosen.moved} scrolled=${(/** @type {number} */ at) => setAway(at > 40)}
             row=${(/** @type {number} */ at) => html`<${Line} key=${rows[at].id} trace=${rows[at]} at=${at} active=${at === active} />`} />`
         : found && !error && html`<${Nothing} q=${q} />`}
     </section>`;
 }
 
 /** What the list shows of what there is, what waits, and what the store let go.
- * @param {{ found: import("./list.mjs").Found | null, waiting: number }} props */
-function State({ found, waiting }) {
+ * @param {{ found: import("./list.mjs").Found | null, waiting: number, resume: () => void }} props */
+function State({ found, waiting, resume }) {
   const counts = info.value?.counts;
   const limit = info.value?.limits.bytes ?? 0;
   const gone = counts?.evicted.filter(({ reason }) => reason !== "cleared").reduce((sum, one) => sum + one.traces, 0) ?? 0;
@@ -78,7 +83,7 @@ function State({ found, waiting }) {
       ${found && html`<span>${shown < found.matched ? `${count(shown)} of ${plural(found.matched, "trace")}` : plural(found.matched, "trace")}${found.matched < found.total ? ` match, of ${count(found.total)}` : ""}</span>`}
       ${counts && html`<span title="Bytes that the store holds, of its limit">${bytes(counts.bytes)} of ${bytes(limit)}</span>`}
       ${gone > 0 && html`<a href="about" title="The oldest traces leave when a limit of the store is reached">${plural(gone, "trace")} let go</a>`}
-      ${waiting > 0 && html`<button class="chip" onClick=${() => { paused.value = false; }}>▶ ${plural(waiting, "change")} held</button>`}
+      ${waiting > 0 && html`<button class="chip" onClick=${resume}>▶ ${plural(waiting, "change")} held</button>`}
     </p>`;
 }
 
