@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use hopline_view::Search;
 
 /// Looks at traces: in a page, in the terminal, in scripts.
 #[derive(Debug, Parser)]
@@ -11,8 +12,9 @@ use clap::{Parser, Subcommand};
     name = "hopline",
     version,
     about,
-    after_help = "\
-Exit status: 0 done, 1 something was found (a failed assertion, a finding of the check, a difference), 2 wrong usage or unreadable input."
+    after_help = "Files are OTLP JSON or JSON lines; `-` is standard input.\n\
+                  Exit status: 0 nothing found, 1 something found (a failed assertion, a finding, a difference), \
+                  2 wrong usage or unreadable input."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -23,6 +25,23 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Receives OTLP and serves the page; opens files
     View(ViewOptions),
+    /// Prints the traces of files as trees
+    Print(PrintOptions),
+    /// Follows a running `hopline view` and prints each trace once nothing was added for a while
+    Tail(TailOptions),
+    /// Checks that traces are whole and true
+    Check(CheckOptions),
+    /// Checks assertions such as 'POST /checkout has db.query'
+    Assert(AssertOptions),
+    /// Compares two traces: added, missing, slower, faster
+    Diff(DiffOptions),
+    /// Shows which operations make slow traces slower than typical ones
+    Why(WhyOptions),
+    /// Checks and explains the text of a sampling plan
+    Plan {
+        /// Clauses separated by semicolons, such as '* 5%; keep errors'
+        plan: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,4 +75,110 @@ pub(crate) struct ViewOptions {
     /// Number of traces to hold
     #[arg(long, default_value_t = 2000)]
     pub(crate) traces: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Drawing {
+    /// Columns; defaults to the terminal's
+    #[arg(long)]
+    pub(crate) width: Option<usize>,
+    /// Lines of one tree
+    #[arg(long, default_value_t = 60)]
+    pub(crate) lines: usize,
+    /// Attribute to show where a span has it
+    #[arg(long = "attribute")]
+    pub(crate) attributes: Vec<String>,
+    /// One JSON object per trace and line instead of trees
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PrintOptions {
+    /// Files
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Search words, as in the page: 'service:orders status:error >200ms -health'
+    #[arg(short, long, default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: Search,
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TailOptions {
+    /// URL of the page
+    #[arg(long, default_value = "http://localhost:4319")]
+    pub(crate) url: String,
+    /// Token of the viewer; defaults to the variable HOPLINE_VIEW_TOKEN
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// Search words, as in the page: 'service:orders status:error >200ms -health'
+    #[arg(short, long, default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: Search,
+    /// Ends after this number of traces
+    #[arg(short = 'n', long)]
+    pub(crate) count: Option<usize>,
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckOptions {
+    /// Files
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Number of traces that there must be
+    #[arg(long)]
+    pub(crate) traces: Option<usize>,
+    /// Spans that a trace may have
+    #[arg(long, default_value_t = 50)]
+    pub(crate) max_spans: usize,
+    /// Times that a span may send one statement
+    #[arg(long, default_value_t = 20)]
+    pub(crate) max_repeats: usize,
+    /// Attribute that each span must have
+    #[arg(long = "attribute")]
+    pub(crate) attributes: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AssertOptions {
+    /// File
+    pub(crate) file: PathBuf,
+    /// Assertions, each one argument: SPAN has [not] SPAN; SPAN count SPAN OP NUMBER; SPAN duration OP TIME;
+    /// SPAN status ok|error|CODE; SPAN attribute KEY[=VALUE]. SPAN is a name or label, `*` stands for any text, and
+    /// `@service` may follow. OP is one of = != < <= > >=
+    #[arg(required = true)]
+    pub(crate) assertions: Vec<crate::assertion::Assertion>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffOptions {
+    /// File of the first trace
+    pub(crate) a: PathBuf,
+    /// File of the second trace
+    pub(crate) b: PathBuf,
+    /// Trace of the first file, by the start of its id; defaults to the first trace
+    #[arg(long)]
+    pub(crate) trace_a: Option<String>,
+    /// Trace of the second file, by the start of its id; defaults to the first one with the same root
+    #[arg(long)]
+    pub(crate) trace_b: Option<String>,
+    /// Shows spans without a difference, too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhyOptions {
+    /// Files
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Search words, as in the page: 'service:orders status:error >200ms -health'
+    #[arg(short, long, default_value = "", allow_hyphen_values = true)]
+    pub(crate) query: Search,
+    /// Operations to list
+    #[arg(short = 'n', long, default_value_t = 10)]
+    pub(crate) count: usize,
 }

@@ -1,7 +1,16 @@
 //! The command `hopline`; `hopline help` lists what it does.
 
 mod args;
+mod assert;
+mod assertion;
+mod diff;
+mod draw;
+mod input;
+mod plan;
+mod print;
+mod tail;
 mod view;
+mod why;
 
 use std::process::ExitCode;
 
@@ -9,7 +18,7 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
-/// Exit status of a command that ran and found something: a failed assertion, a finding of the self-check.
+/// Exit status of a command that found something: a failed assertion, a finding of the check, a difference.
 const FOUND: u8 = 1;
 /// Exit status of wrong usage, a file that cannot be read, a viewer that cannot be reached.
 const FAILED: u8 = 2;
@@ -20,13 +29,28 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Command::View(options) => view::run(options),
+        Command::Print(options) => print::run(&options),
+        Command::Tail(options) => tail::run(&options),
+        Command::Check(options) => print::check(&options),
+        Command::Assert(options) => assert::run(&options),
+        Command::Diff(options) => diff::run(&options),
+        Command::Why(options) => why::run(&options),
+        Command::Plan { plan } => plan::run(&plan),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FOUND),
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("hopline: {error}");
+            // a standard error that is closed has no reader
+            let _ = draw::error_line(&format!("hopline: {error}"));
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// True if the reader has seen enough, as `head` has.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,9 +1,10 @@
 //! `hopline view`: receivers and page on ports of their own.
 
-use hopline_view::{ServerOptions, View, ViewLimits, decode};
+use hopline_view::{ServerOptions, View, ViewLimits};
 
-use crate::Result;
 use crate::args::ViewOptions;
+use crate::draw::{self, Mark};
+use crate::{Result, input};
 
 pub(crate) fn run(options: ViewOptions) -> Result<bool> {
     let limits = ViewLimits::default()
@@ -11,11 +12,11 @@ pub(crate) fn run(options: ViewOptions) -> Result<bool> {
         .traces(options.traces);
     let view = View::with_limits(limits);
     for file in &options.files {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-        let decoded =
-            decode::file(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        anstream::println!("{}: {} spans", file.display(), decoded.spans.len());
+        let decoded = input::decoded(file)?;
+        draw::line(
+            Mark::Plain,
+            &format!("{}: {} spans", file.display(), decoded.spans.len()),
+        )?;
         view.add(&decoded.spans, &decoded.logs);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -43,10 +44,13 @@ async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
         server = server.token(token);
     }
     let server = server.start(view).await?;
-    anstream::println!("page       {}", server.page_url());
-    anstream::println!("OTLP/HTTP  http://{}", server.otlp_http());
+    draw::line(Mark::Plain, &format!("page       {}", server.page_url()))?;
+    draw::line(
+        Mark::Plain,
+        &format!("OTLP/HTTP  http://{}", server.otlp_http()),
+    )?;
     if let Some(address) = server.otlp_grpc() {
-        anstream::println!("OTLP/gRPC  http://{address}");
+        draw::line(Mark::Plain, &format!("OTLP/gRPC  http://{address}"))?;
     }
     tokio::signal::ctrl_c().await?;
     Ok(true)

@@ -180,8 +180,8 @@ fn word(raw: &Raw) -> Result<Word, String> {
         (Some(quoted), Some((key, value))) => keyed(key, &format!("{value}{quoted}"))?,
         (None, Some((key, value))) if !key.is_empty() => keyed(key, value)?,
         (None, _) => match raw.plain.as_bytes() {
-            [b'>', ..] => Term::Longer(nanos(&raw.plain[1..])?),
-            [b'<', ..] => Term::Shorter(nanos(&raw.plain[1..])?),
+            [b'>', ..] => Term::Longer(parse_nanos(&raw.plain[1..])?),
+            [b'<', ..] => Term::Shorter(parse_nanos(&raw.plain[1..])?),
             _ => Term::Text(raw.plain.clone()),
         },
     };
@@ -210,8 +210,18 @@ fn keyed(key: &str, value: &str) -> Result<Term, String> {
     })
 }
 
-/// Parses a duration such as `200ms` to nanoseconds.
-pub(crate) fn nanos(text: &str) -> Result<u64, String> {
+/// Parses a duration such as `200ms` to nanoseconds; units are `ns`, `us`, `µs`, `ms`, `s` and `m`.
+///
+/// # Errors
+///
+/// The problem, if the text is not a number and a unit.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hopline_view::search::parse_nanos("1.5s"), Ok(1_500_000_000));
+/// ```
+pub fn parse_nanos(text: &str) -> Result<u64, String> {
     let problem = || format!("not a duration: `{text}`; write a number and ns, us, ms, s or m");
     let unit_at = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -357,6 +367,12 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
 }
 
 /// True if a pattern with `*` for any text matches all of this text, without regard to case in ASCII.
+///
+/// # Examples
+///
+/// ```
+/// assert!(hopline_view::search::glob("GET /orders/*", "GET /orders/7"));
+/// ```
 ///
 /// Goes back to the last `*` only, so its time is bounded by the product of both lengths.
 pub fn glob(pattern: &str, text: &str) -> bool {

@@ -90,6 +90,32 @@ impl View {
             .map_or_else(Vec::new, |entry| entry.to_spans())
     }
 
+    /// Copies the spans of each trace that matches, the oldest trace first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{SpanData, SpanId, TraceId};
+    /// use hopline_view::View;
+    ///
+    /// let view = View::new();
+    /// let trace = TraceId::from_u128(1).unwrap();
+    /// view.add(&[SpanData::new("GET /orders", trace, SpanId::from_u64(1).unwrap())], &[]);
+    /// assert_eq!(view.find(&"orders".parse()?).len(), 1);
+    /// assert_eq!(view.find(&"status:error".parse()?).len(), 0);
+    /// # Ok::<(), hopline_view::SearchError>(())
+    /// ```
+    pub fn find(&self, search: &crate::Search) -> Vec<Vec<SpanData>> {
+        let store = self.lock();
+        let found = store.newest_first().filter(|entry| search.matches(entry));
+        let mut found: Vec<(u64, Vec<SpanData>)> = found
+            .map(|entry| (entry.extent().0, entry.to_spans()))
+            .collect();
+        drop(store);
+        found.sort_by_key(|(start, _)| *start);
+        found.into_iter().map(|(_, spans)| spans).collect()
+    }
+
     /// Reads the counters.
     pub fn counts(&self) -> Counts {
         let queue_dropped = self.shared.opened.dropped();

@@ -1,0 +1,96 @@
+//! Writes to the terminal: trees with colours, where the terminal has them.
+
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use hopline_analysis::{TreeOptions, traces};
+use hopline_core::SpanData;
+use hopline_view::export::json_line;
+
+use crate::args::Drawing;
+
+const RED: Style = AnsiColor::Red.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// How a line is marked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mark {
+    Good,
+    Bad,
+    Note,
+    Plain,
+}
+
+/// Writes a line to standard output. Colours are left out for a pipe, and where `NO_COLOR` asks.
+pub(crate) fn line(mark: Mark, text: &str) -> io::Result<()> {
+    let style = match mark {
+        Mark::Good => GREEN,
+        Mark::Bad => RED,
+        Mark::Note => DIM,
+        Mark::Plain => Style::new(),
+    };
+    writeln!(anstream::stdout(), "{style}{text}{style:#}")
+}
+
+pub(crate) fn error_line(text: &str) -> io::Result<()> {
+    writeln!(anstream::stderr(), "{RED}{text}{RED:#}")
+}
+
+/// Writes each trace of these spans, in one call, so that other output does not come between.
+pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for trace in traces(spans) {
+        if drawing.json {
+            writeln!(out, "{}", json_line(&trace))?;
+        } else {
+            let text: String = trace
+                .tree(&options(drawing))
+                .lines()
+                .map(coloured)
+                .collect();
+            writeln!(out, "{text}")?;
+        }
+    }
+    out.flush()
+}
+
+fn options(drawing: &Drawing) -> TreeOptions {
+    /// Columns where there is no terminal.
+    const COLUMNS: usize = 110;
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let width = drawing.width.or_else(terminal).unwrap_or(COLUMNS);
+    let options = TreeOptions::default().width(width).max_lines(drawing.lines);
+    drawing
+        .attributes
+        .iter()
+        .fold(options, |options, key| options.attribute(key))
+}
+
+/// Colours for the marks of a tree. The text is escaped already, so a span has no marks of its own but in its name.
+fn coloured(line: &str) -> String {
+    if line.starts_with("trace ") || line.starts_with('…') {
+        return format!("{DIM}{line}{DIM:#}\n");
+    }
+    let mut out = String::with_capacity(line.len() + 32);
+    let mut in_bar = false;
+    for c in line.chars() {
+        if (c == '█') != in_bar {
+            in_bar = c == '█';
+            let end = format!("{CYAN:#}");
+            out.push_str(&if in_bar { CYAN.to_string() } else { end });
+        }
+        match c {
+            '✗' => out.push_str(&format!("{RED}✗{RED:#}")),
+            '◀' => out.push_str(&format!("{YELLOW}◀{YELLOW:#}")),
+            c => out.push(c),
+        }
+    }
+    if in_bar {
+        out.push_str(&format!("{CYAN:#}"));
+    }
+    out.push('\n');
+    out
+}

@@ -1,0 +1,35 @@
+//! `hopline why`: slow traces against typical ones.
+
+use hopline_analysis::why::by_root;
+
+use crate::args::WhyOptions;
+use crate::draw::{self, Mark};
+use crate::{Result, input};
+
+/// Traces of one root operation that make a comparison.
+const ENOUGH: usize = 4;
+
+pub(crate) fn run(options: &WhyOptions) -> Result<bool> {
+    let spans: Vec<_> = input::matching(&options.files, &options.query)?
+        .into_iter()
+        .flatten()
+        .collect();
+    let (compared, few): (Vec<_>, Vec<_>) = by_root(&spans)
+        .into_iter()
+        .partition(|why| why.traces >= ENOUGH);
+    for mut why in compared {
+        why.operations.truncate(options.count);
+        for line in why.to_string().lines() {
+            draw::line(Mark::Plain, line)?;
+        }
+        draw::line(Mark::Plain, "")?;
+    }
+    if !few.is_empty() {
+        let text = format!(
+            "{} root operations with fewer than {ENOUGH} traces are left out",
+            few.len()
+        );
+        draw::line(Mark::Note, &text)?;
+    }
+    Ok(true)
+}
