@@ -9,6 +9,8 @@ mod mask;
 mod origin;
 pub(crate) mod red;
 pub(crate) mod stored;
+#[cfg(test)]
+mod tests;
 pub(crate) mod summary;
 pub(crate) mod text;
 
@@ -93,7 +95,7 @@ impl Store {
         if let Some(id) = last {
             self.touch(id);
         }
-        self.origins.forget_last();
+        self.origins.forget_last(&mut self.texts);
         self.evict(None);
     }
 
@@ -185,7 +187,7 @@ impl Store {
             self.touch(id);
             self.evict(Some(id));
         }
-        self.origins.forget_last();
+        self.origins.forget_last(&mut self.texts);
         self.evict(None);
     }
 

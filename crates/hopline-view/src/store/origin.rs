@@ -47,13 +47,17 @@ impl Origins {
                 stored
             }
         };
+        self.forget_last(texts);
         self.last = Some((Arc::clone(resource), Arc::clone(&stored)));
         stored
     }
 
     /// To be called after an insertion, so that only spans hold resources.
-    pub(crate) fn forget_last(&mut self) {
-        self.last = None;
+    pub(crate) fn forget_last(&mut self, texts: &mut Interner) {
+        if let Some((_, stored)) = self.last.take() {
+            // its spans may have been let go of meanwhile
+            self.release(stored, texts);
+        }
     }
 
     /// Gives a resource back; the last use frees it.

@@ -1,0 +1,210 @@
+//! The decoder against the types that are generated from OTLP's definition.
+
+use hopline_core::{OwnedValue, SpanData, SpanKind};
+use hopline_view::decode::{Signal, json, protobuf};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span};
+use proptest::prelude::*;
+use prost::Message as _;
+
+fn any_value() -> impl Strategy<Value = AnyValue> {
+    let flat = prop_oneof![
+        "\\PC{0,12}".prop_map(any_value::Value::StringValue),
+        any::<bool>().prop_map(any_value::Value::BoolValue),
+        any::<i64>().prop_map(any_value::Value::IntValue),
+        (-1e9..1e9f64).prop_map(any_value::Value::DoubleValue),
+    ]
+    .prop_map(|value| AnyValue { value: Some(value) });
+    flat.prop_recursive(2, 8, 4, |inner| {
+        prop::collection::vec(inner, 0..4).prop_map(|values| AnyValue {
+            value: Some(any_value::Value::ArrayValue(ArrayValue { values })),
+        })
+    })
+}
+
+fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+    prop::collection::btree_map("[a-z.]{1,8}", any_value(), 0..5).prop_map(|pairs| {
+        let pair = |(key, value)| KeyValue {
+            key,
+            value: Some(value),
+            ..KeyValue::default()
+        };
+        pairs.into_iter().map(pair).collect()
+    })
+}
+
+fn spans() -> impl Strategy<Value = Span> {
+    let ids = (1..=u128::MAX, 1..=u64::MAX, any::<u64>());
+    let times = (any::<u64>(), any::<u64>());
+    (
+        ids,
+        times,
+        "\\PC{0,20}",
+        0..6i32,
+        attributes(),
+        0..3i32,
+        "\\PC{0,9}",
+        any::<u32>(),
+    )
+        .prop_map(
+            |(
+                (trace, id, parent),
+                (start, end),
+                name,
+                kind,
+                attributes,
+                code,
+                message,
+                dropped,
+            )| Span {
+                trace_id: trace.to_be_bytes().to_vec(),
+                span_id: id.to_be_bytes().to_vec(),
+                parent_span_id: parent.to_be_bytes().to_vec(),
+                name,
+                kind,
+                start_time_unix_nano: start,
+                end_time_unix_nano: end,
+                events: vec![span::Event {
+                    time_unix_nano: end,
+                    name: message.clone(),
+                    attributes: attributes.clone(),
+                    dropped_attributes_count: 0,
+                }],
+                attributes,
+                status: Some(Status { message, code }),
+                dropped_attributes_count: dropped,
+                ..Span::default()
+            },
+        )
+}
+
+fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans {
+            scope_spans: vec![ScopeSpans {
+                spans,
+                ..ScopeSpans::default()
+            }],
+            ..ResourceSpans::default()
+        }],
+    }
+}
+
+fn value(value: &AnyValue) -> OwnedValue {
+    match value.value.as_ref().unwrap() {
+        any_value::Value::StringValue(text) => OwnedValue::Text(text.clone()),
+        any_value::Value::BoolValue(truth) => OwnedValue::Bool(*truth),
+        any_value::Value::IntValue(number) => OwnedValue::I64(*number),
+        any_value::Value::DoubleValue(number) => OwnedValue::F64(*number),
+        any_value::Value::ArrayValue(array) => {
+            OwnedValue::Array(array.values.iter().map(self::value).collect())
+        }
+        _ => unreachable!("not generated"),
+    }
+}
+
+fn pairs(attributes: &[KeyValue]) -> Vec<(String, OwnedValue)> {
+    attributes
+        .iter()
+        .map(|pair| (pair.key.clone(), value(pair.value.as_ref().unwrap())))
+        .collect()
+}
+
+fn compare(sent: &Span, read: &SpanData) {
+    assert_eq!(sent.trace_id, read.trace_id.to_bytes());
+    assert_eq!(sent.span_id, read.span_id.to_bytes());
+    let parent = read.parent.map_or([0; 8], |parent| parent.to_bytes());
+    assert_eq!(sent.parent_span_id, parent);
+    assert_eq!(
+        (
+            &sent.name,
+            sent.start_time_unix_nano,
+            sent.end_time_unix_nano
+        ),
+        (&read.name, read.start_unix_nanos, read.end_unix_nanos)
+    );
+    let kind = match read.kind {
+        SpanKind::Internal => [0, 1],
+        SpanKind::Server => [2, 2],
+        SpanKind::Client => [3, 3],
+        SpanKind::Producer => [4, 4],
+        SpanKind::Consumer => [5, 5],
+    };
+    assert!(kind.contains(&sent.kind));
+    assert_eq!(pairs(&sent.attributes), read.attributes);
+    assert_eq!(
+        (&sent.events[0].name, pairs(&sent.events[0].attributes)),
+        (&read.events[0].name, read.events[0].attributes.clone())
+    );
+    assert_eq!(sent.status.as_ref().unwrap().code == 2, read.is_error());
+    assert_eq!(sent.dropped_attributes_count, read.dropped_attributes);
+}
+
+proptest! {
+    #[test]
+    fn what_generated_types_encode_is_read(sent in prop::collection::vec(spans(), 0..5)) {
+        let body = request(sent.clone()).encode_to_vec();
+        let read = protobuf(Signal::Traces, &body).unwrap().spans;
+        prop_assert_eq!(sent.len(), read.len());
+        for (sent, read) in sent.iter().zip(&read) {
+            compare(sent, read);
+        }
+    }
+
+    #[test]
+    fn json_and_protobuf_of_one_request_are_the_same(sent in prop::collection::vec(spans(), 0..3)) {
+        let request = request(sent);
+        let of_json = json(&serde_json::to_string(&request).unwrap()).unwrap();
+        let of_protobuf = protobuf(Signal::Traces, &request.encode_to_vec()).unwrap();
+        prop_assert_eq!(of_json.spans, of_protobuf.spans);
+    }
+
+    #[test]
+    fn a_cut_request_is_refused_or_read_and_never_panics(sent in spans(), at in any::<prop::sample::Index>(), flip in any::<u8>()) {
+        let mut body = request(vec![sent]).encode_to_vec();
+        let at = at.index(body.len());
+        let cut = protobuf(Signal::Traces, &body[..at]);
+        prop_assert!(at == 0 || cut.is_err());
+        body[at] ^= flip;
+        for signal in [Signal::Traces, Signal::Logs, Signal::Metrics] {
+            let _ = protobuf(signal, &body);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        for signal in [Signal::Traces, Signal::Logs, Signal::Metrics] {
+            let _ = protobuf(signal, &body);
+        }
+    }
+}
+
+#[test]
+fn values_that_nest_too_deep_are_refused() {
+    let mut value = AnyValue {
+        value: Some(any_value::Value::BoolValue(true)),
+    };
+    for _ in 0..100 {
+        value = AnyValue {
+            value: Some(any_value::Value::ArrayValue(ArrayValue {
+                values: vec![value],
+            })),
+        };
+    }
+    let span = Span {
+        trace_id: vec![1; 16],
+        span_id: vec![1; 8],
+        attributes: vec![KeyValue {
+            key: "deep".into(),
+            value: Some(value),
+            ..KeyValue::default()
+        }],
+        ..Span::default()
+    };
+    let body = request(vec![span]).encode_to_vec();
+    assert_eq!(
+        protobuf(Signal::Traces, &body).unwrap_err().to_string(),
+        "a value nests too deep"
+    );
+}
