@@ -4,7 +4,8 @@
 //!
 //! ```no_run
 //! # fn handlers() -> axum::Router { axum::Router::new() }
-//! // 1. in the application: the page is at /_trace, spans come from the application's own tracer
+//! // 1. in the application: spans come from its own tracer, the page is at /_trace
+//! let tracer = hopline_core::Tracer::builder().sink(hopline_view::sink()).build();
 //! let app = handlers().merge(hopline_view::router());
 //! ```
 //!
@@ -68,7 +69,7 @@ mod view;
 
 pub use limits::ViewLimits;
 pub use log::LogData;
-pub use mount::{global, router};
+pub use mount::{global, router, sink};
 pub use search::{Search, SearchError};
 #[cfg(feature = "server")]
 pub use server::{Server, ServerOptions};

@@ -8,12 +8,13 @@ use hopline_core::notify;
 
 use crate::api::{self, About};
 use crate::guard::Guard;
+use crate::sink::ViewSink;
 use crate::view::View;
 
 /// Where the page is mounted.
 const MOUNT: &str = "/_trace";
 
-/// The viewer of this process, which [`router`] serves and the facade fills.
+/// The viewer of this process, which [`sink`] fills and [`router`] serves.
 ///
 /// # Examples
 ///
@@ -23,6 +24,24 @@ const MOUNT: &str = "/_trace";
 pub fn global() -> &'static View {
     static GLOBAL: OnceLock<View> = OnceLock::new();
     GLOBAL.get_or_init(View::new)
+}
+
+/// Creates a sink that puts a tracer's spans into the process's viewer, which [`router`] serves.
+///
+/// In a build without debug assertions, such as a release, it takes nothing. To collect there too, use
+/// `hopline_view::global().sink()`.
+///
+/// # Examples
+///
+/// ```
+/// let tracer = hopline_core::Tracer::builder().sink(hopline_view::sink()).build();
+/// ```
+pub fn sink() -> ViewSink {
+    if cfg!(debug_assertions) {
+        global().sink()
+    } else {
+        ViewSink::off()
+    }
 }
 
 /// Creates the routes of the process's viewer, to be merged into an application: the page is at `/_trace`.

@@ -261,21 +261,17 @@ impl Term {
                     text.len() >= 4 && entry.id.to_string().starts_with(&text.to_ascii_lowercase());
                 id || any(&|span| has_text(span, text))
                     || entry
-                        .open
-                        .iter()
+                        .running()
                         .any(|span| contains(&span.name, text) || contains(span.service(), text))
                     || entry.logs.iter().any(|log| contains(&log.body, text))
             }
             Self::Service(pattern) => {
                 any(&|span| pattern.matches(&span.resource.service))
-                    || entry
-                        .open
-                        .iter()
-                        .any(|span| pattern.matches(span.service()))
+                    || entry.running().any(|span| pattern.matches(span.service()))
             }
             Self::Name(text) => {
                 any(&|span| contains(&span.name, text))
-                    || entry.open.iter().any(|span| contains(&span.name, text))
+                    || entry.running().any(|span| contains(&span.name, text))
             }
             Self::Status { error } => (entry.errors > 0) == *error,
             Self::Longer(nanos) => duration(entry) > *nanos,
@@ -290,7 +286,7 @@ impl Term {
                     .iter()
                     .any(|(known, value)| known == key && pattern.matches(&value.to_string()))
             }),
-            Self::Open => entry.running().next().is_some(),
+            Self::Open => !entry.open_ids().is_empty(),
             Self::Incomplete => entry.is_incomplete(),
             Self::Pinned => entry.is_pinned,
         }

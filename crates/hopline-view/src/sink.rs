@@ -1,18 +1,22 @@
 //! The sink that puts the spans of this process into the viewer.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hopline_core::{Batch, FlushError, Sink, SpanData, notify};
+use hopline_core::{Batch, FlushError, Sink, Source, notify};
 use parking_lot::Mutex;
 
+use crate::store::entry::Running;
 use crate::view::{Shared, View};
 
-/// Puts finished spans into a [`View`]; made by [`View::sink`].
+/// Puts finished spans into a [`View`]; made by [`View::sink`] and [`sink`](crate::sink).
 #[derive(Debug)]
-pub struct ViewSink {
+pub struct ViewSink(Option<Filling>);
+
+#[derive(Debug)]
+struct Filling {
     /// Bounded by [`WAITING`] batches; a batch that does not fit is dropped, so the sender never waits.
     queue: SyncSender<Job>,
     view: Weak<Shared>,
@@ -44,10 +48,15 @@ impl ViewSink {
                     .to_owned()
             });
         }
-        Self {
+        Self(Some(Filling {
             queue,
             view: shared,
-        }
+        }))
+    }
+
+    /// A sink that takes nothing.
+    pub(crate) fn off() -> Self {
+        Self(None)
     }
 }
 
@@ -66,36 +75,53 @@ fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
 
 impl Sink for ViewSink {
     fn accept(&self, batch: &Arc<Batch>) {
-        let Err(error) = self.queue.try_send(Job::Add(Arc::clone(batch))) else {
+        let Some(Filling { queue, view }) = &self.0 else {
             return;
         };
-        if let Some(view) = self.view.upgrade() {
-            view.opened.dropped.fetch_add(batch.len() as u64, Relaxed);
-        }
+        let (Err(error), Some(view)) =
+            (queue.try_send(Job::Add(Arc::clone(batch))), view.upgrade())
+        else {
+            return;
+        };
+        view.opened.dropped.fetch_add(batch.len() as u64, Relaxed);
         if matches!(error, TrySendError::Full(_)) {
             notify("view", || {
                 format!(
-                    "the viewer does not keep up: spans are missing from it, though not from other sinks (more than {WAITING} traces wait)"
+                    "the viewer does not keep up: spans are missing from it, though not from other sinks (more than \
+                     {WAITING} traces wait)"
                 )
             });
         }
     }
 
+    fn start(&self, source: Source) {
+        if let Some(view) = self.0.as_ref().and_then(|filling| filling.view.upgrade()) {
+            view.opened.sources.lock().push(source);
+        }
+    }
+
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        let Some(Filling { queue, view }) = &self.0 else {
+            return Ok(());
+        };
         let (done, answer) = sync_channel(1);
-        // a full queue is emptied by the thread within the time
         let mut job = Job::Flush(done);
-        let begun = std::time::Instant::now();
-        while let Err(TrySendError::Full(back)) = self.queue.try_send(job) {
+        let begun = Instant::now();
+        // a full queue is emptied by the thread within the time
+        while let Err(TrySendError::Full(back)) = queue.try_send(job) {
             if begun.elapsed() >= timeout {
                 return Err(FlushError::timed_out());
             }
             std::thread::sleep(Duration::from_millis(1));
             job = back;
         }
-        answer
-            .recv_timeout(timeout.saturating_sub(begun.elapsed()))
-            .map_err(|_| FlushError::timed_out())
+        match answer.recv_timeout(timeout.saturating_sub(begun.elapsed())) {
+            Ok(()) => Ok(()),
+            // the viewer was dropped, and with it what it held
+            Err(RecvTimeoutError::Disconnected) if view.strong_count() == 0 => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(FlushError::failed()),
+            Err(RecvTimeoutError::Timeout) => Err(FlushError::timed_out()),
+        }
     }
 }
 
@@ -103,7 +129,7 @@ impl Sink for ViewSink {
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
     /// Locked to add a tracer and to look at all; one for each sink.
-    sources: Mutex<Vec<hopline_core::Source>>,
+    sources: Mutex<Vec<Source>>,
     dropped: AtomicU64,
 }
 
@@ -112,9 +138,26 @@ impl Opened {
         self.dropped.load(Relaxed)
     }
 
-    /// `None` if there is no tracer.
-    pub(crate) fn spans(&self) -> Option<Vec<SpanData>> {
-        let sources = self.sources.lock();
-        (!sources.is_empty()).then(Vec::new)
+    /// Looks at what runs; `None` if there is no tracer.
+    pub(crate) fn spans(&self) -> Option<Vec<Running>> {
+        /// Spans of all tracers: more than a person looks at.
+        const MAX: usize = 10_000;
+        let mut sources = self.sources.lock();
+        if sources.is_empty() {
+            return None;
+        }
+        let mut spans = Vec::new();
+        sources.retain(|source| {
+            let running = source.running(MAX.saturating_sub(spans.len()));
+            let is_alive = running.is_some();
+            if let Some(batch) = running {
+                spans.extend(batch.spans().map(|span| Running {
+                    span: span.to_data(),
+                    is_open: span.is_open(),
+                }));
+            }
+            is_alive
+        });
+        Some(spans)
     }
 }

@@ -405,7 +405,7 @@ async fn a_stream_resumes_after_the_last_event() {
         "third"
     );
 
-    for unknown in ["other-1", "nonsense", &format!("{}99", last)] {
+    for unknown in ["other-1", "nonsense", &format!("{last}99")] {
         let path = format!("/api/live?last={unknown}");
         let mut stream = get(&app, &path).await.into_body().into_data_stream();
         event(&mut stream, &mut String::new(), "reset").await;

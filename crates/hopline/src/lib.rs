@@ -81,6 +81,7 @@
 //! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
 //! | `otlp` (default) | `hopline::otlp` | export to any OTLP collector over HTTP; `otlp-tls` adds https, `otlp-grpc` gRPC |
 //! | `otlp-spool` | `hopline::otlp` | keeps spans on disk while the collector is away |
+//! | `view` | `hopline::view` | `builder(…).sink(view::sink())` and `.merge(view::router())`: the page at `/_trace` shows the traces of this process, running ones too |
 //! | `console` (default) | [`console`] | prints each trace as a tree on standard output |
 //!
 //! The root of this crate has the names that a service uses. Names for integrations, such as sinks, carriers and
@@ -189,6 +190,12 @@ pub mod tower {
 #[cfg(feature = "tracing")]
 pub mod tracing {
     pub use hopline_tracing::*;
+}
+
+/// Trace page of this process: the crate `hopline-view`.
+#[cfg(feature = "view")]
+pub mod view {
+    pub use hopline_view::*;
 }
 
 /// The extension traits: `.traced()`, `.in_span(…)`, `.spawn_traced(…)`.

@@ -10,6 +10,7 @@ use crate::attribute::resource::Resource;
 use crate::engine::pool::{Pool, Traces};
 use crate::engine::queue::Queue;
 use crate::engine::stats::{Budget, Counters};
+use crate::engine::trace_ref;
 use crate::export::batch::Batch;
 use crate::export::home::Home;
 use crate::export::sink::Sink;
@@ -157,6 +158,11 @@ impl Shared {
 impl Home for Shared {
     fn hand_over(self: Arc<Self>) {
         Self::hand_over(&self);
+    }
+
+    fn running(self: Arc<Self>, max: usize) -> Batch {
+        // its memory is of an odd size, so it does not return to the tracer
+        self.batch(trace_ref::running(&self, max), Weak::<Self>::new())
     }
 
     fn recycle(&self, chunk: Chunk) {

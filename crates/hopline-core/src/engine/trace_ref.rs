@@ -12,6 +12,7 @@ use crate::engine::shared::Shared;
 use crate::notice::line::notify;
 use crate::propagation::extras::Extras;
 use crate::propagation::id::SpanId;
+use crate::record::chunk::Chunk;
 use crate::record::records::Records;
 use crate::sampling::kept::Kept;
 use crate::sync::{Arc, Mutex, MutexGuard};
@@ -122,6 +123,22 @@ pub(crate) fn finish_open_traces(shared: &Shared) {
             )
         });
     }
+}
+
+/// Copies the spans of traces that go on, up to about `max`.
+pub(crate) fn running(shared: &Shared, max: usize) -> Chunk {
+    let mut chunk = Chunk::default();
+    let now = shared.clock.now();
+    for buffer in shared.traces.live() {
+        // as a handle, of which the last one returns its buffer
+        let trace = TraceRef(Some(buffer));
+        if chunk.records.spans.len() < max
+            && let Some(state) = trace.lock().filter(|state| state.open > 0)
+        {
+            state.copy_running(&mut chunk, now);
+        }
+    }
+    chunk
 }
 
 /// Puts the buffer of a trace that nobody holds any more into the pool.

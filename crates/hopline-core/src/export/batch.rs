@@ -176,6 +176,11 @@ impl<'a> SpanView<'a> {
         self.record.marks.has(Marks::LOCAL_ROOT)
     }
 
+    /// True if it has not ended, which is so only in a copy of what [runs](crate::Source::running).
+    pub fn is_open(&self) -> bool {
+        !self.record.marks.has(Marks::ENDED)
+    }
+
     /// The trace flags.
     pub fn flags(&self) -> TraceFlags {
         self.part.flags

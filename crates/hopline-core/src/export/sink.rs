@@ -138,6 +138,42 @@ impl Source {
         let home = self.0.upgrade();
         home.map(|home| home.hand_over()).is_some()
     }
+
+    /// Copies the spans of local traces that have not ended, those with no open span left out: for a sink that shows what
+    /// runs. `None` if the tracer is gone.
+    ///
+    /// Takes up to about `max` spans, whole local traces each. An [open](crate::SpanView::is_open) span ends at the moment
+    /// of the copy. A local trace that is not kept is among them while it runs. Locks each local trace for the time of its
+    /// copy, so it is for a few looks in a second, not for each span.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, OnceLock};
+    /// use hopline_core::{Batch, Incoming, Sink, Source, SpanBuilder, Tracer};
+    ///
+    /// struct Look(Arc<OnceLock<Source>>);
+    ///
+    /// impl Sink for Look {
+    ///     fn accept(&self, _: &Arc<Batch>) {}
+    ///
+    ///     fn start(&self, source: Source) {
+    ///         let _ = self.0.set(source);
+    ///     }
+    /// }
+    ///
+    /// let source = Arc::new(OnceLock::new());
+    /// let tracer = Tracer::builder().sink(Look(Arc::clone(&source))).build();
+    /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+    /// let running = source.get().unwrap().running(100).unwrap();
+    /// let names: Vec<_> = running.spans().map(|span| (span.name(), span.is_open())).collect();
+    /// assert_eq!(names, [("job", true)]);
+    /// job.end();
+    /// assert!(source.get().unwrap().running(100).unwrap().is_empty());
+    /// ```
+    pub fn running(&self, max: usize) -> Option<Batch> {
+        self.0.upgrade().map(|home| home.running(max))
+    }
 }
 
 /// The error of a flush: not all finished spans were written in time, or some were lost.

@@ -35,7 +35,7 @@ impl Copied {
             summary: Summary::of(entry),
             spans: entry.to_spans(),
             logs: entry.to_logs(),
-            open: entry.running().map(|span| span.span_id).collect(),
+            open: entry.open_ids(),
             start: entry.extent().0,
         })
     }

@@ -1,7 +1,7 @@
 //! One trace of the store.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hopline_core::{SpanData, SpanId, TraceId};
@@ -20,8 +20,9 @@ pub(crate) struct Entry {
     /// The first span of each id.
     index: HashMap<SpanId, u32>,
     pub(crate) logs: Vec<StoredLog>,
-    /// Spans of this process that have not ended; replaced at each look, and not counted as bytes.
-    pub(crate) open: Vec<SpanData>,
+    /// Spans of this process whose local trace goes on, and whether each is open; replaced at each look, and not counted
+    /// as bytes.
+    pub(crate) open: Vec<Running>,
     /// Bytes of spans and logs beside shared text.
     pub(crate) bytes: usize,
     /// The number of its last change.
@@ -32,6 +33,14 @@ pub(crate) struct Entry {
     pub(crate) cut: u64,
     /// The row of lists, as of the change whose number it has. The store's lock guards it.
     pub(crate) summary: RefCell<Option<Arc<Summary>>>,
+}
+
+/// A span of a local trace that goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) span: SpanData,
+    /// It has not ended: its end is the moment of the look.
+    pub(crate) is_open: bool,
 }
 
 /// The order in which traces are let go of: all of a class before any of the next.
@@ -114,10 +123,20 @@ impl Entry {
         finished.chain(self.running().cloned()).collect()
     }
 
-    /// Open spans of which no finished record has come meanwhile.
+    /// The ids of the spans that have not ended.
+    pub(crate) fn open_ids(&self) -> HashSet<SpanId> {
+        let open = self
+            .open
+            .iter()
+            .filter(|running| running.is_open && !self.index.contains_key(&running.span.span_id));
+        open.map(|running| running.span.span_id).collect()
+    }
+
+    /// Spans that run, without those of which a finished record has come.
     pub(crate) fn running(&self) -> impl Iterator<Item = &SpanData> {
         self.open
             .iter()
+            .map(|running| &running.span)
             .filter(|span| !self.index.contains_key(&span.span_id))
     }
 
@@ -133,6 +152,7 @@ impl Entry {
         let open = self
             .open
             .iter()
+            .map(|running| &running.span)
             .map(|span| (span.start_unix_nanos, span.end_unix_nanos));
         let extent = finished
             .chain(open)
@@ -153,7 +173,7 @@ impl Entry {
     }
 
     pub(crate) fn has(&self, id: SpanId) -> bool {
-        self.index.contains_key(&id) || self.open.iter().any(|span| span.span_id == id)
+        self.index.contains_key(&id) || self.open.iter().any(|running| running.span.span_id == id)
     }
 
     /// True if a parent or the root is missing.

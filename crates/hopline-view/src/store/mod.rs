@@ -21,7 +21,7 @@ use hopline_core::{SpanData, TraceId};
 use crate::LogData;
 use crate::limits::ViewLimits;
 use counts::{Counts, Loss, Reason, Received};
-use entry::{Added, Class, ENTRY, Entry};
+use entry::{Added, Class, ENTRY, Entry, Running};
 use origin::Origins;
 use red::Red;
 use stored::{StoredSpan, Storing};
@@ -192,10 +192,10 @@ impl Store {
     }
 
     /// Replaces what is known of spans that have not ended.
-    pub(crate) fn set_open(&mut self, spans: Vec<SpanData>) {
-        let mut by_trace: HashMap<TraceId, Vec<SpanData>> = HashMap::new();
+    pub(crate) fn set_open(&mut self, spans: Vec<Running>) {
+        let mut by_trace: HashMap<TraceId, Vec<Running>> = HashMap::new();
         for span in spans {
-            by_trace.entry(span.trace_id).or_default().push(span);
+            by_trace.entry(span.span.trace_id).or_default().push(span);
         }
         let ended: Vec<TraceId> = self
             .traces
@@ -205,7 +205,7 @@ impl Store {
             .collect();
         self.open_spans = 0;
         for (id, open) in by_trace {
-            self.open_spans += open.len();
+            self.open_spans += open.iter().filter(|running| running.is_open).count();
             self.entry(id).open = open;
             self.touch(id);
         }
@@ -368,7 +368,9 @@ impl Store {
         self.entry_bytes -= entry.bytes;
         self.spans -= spans;
         self.logs -= logs;
-        self.open_spans = self.open_spans.saturating_sub(entry.open.len());
+        self.open_spans = self
+            .open_spans
+            .saturating_sub(entry.open.iter().filter(|running| running.is_open).count());
         for span in entry.spans {
             let resource = std::sync::Arc::clone(&span.resource);
             span.release(&mut self.texts);

@@ -72,8 +72,7 @@ impl Summary {
         let root = entry.first_root().map(|root| root.to_data(entry.id));
         let root = root.or_else(|| {
             entry
-                .open
-                .iter()
+                .running()
                 .min_by_key(|span| span.start_unix_nanos)
                 .cloned()
         });
@@ -114,7 +113,7 @@ impl Summary {
             bars: bars(entry, &services, start),
             services,
             incomplete: entry.is_incomplete(),
-            open: entry.running().count(),
+            open: entry.open_ids().len(),
             pinned: entry.is_pinned,
             cut: entry.cut,
             logs: entry.logs.len(),
@@ -148,7 +147,7 @@ fn bars(entry: &Entry, services: &[ServiceCount], start: u64) -> Vec<Bar> {
         order.retain(|(index, _)| trace.spans()[*index].duration_nanos() >= least);
         order.truncate(BARS);
     }
-    let open: std::collections::HashSet<_> = entry.running().map(|span| span.span_id).collect();
+    let open = entry.open_ids();
     let bar = |(index, depth): (usize, usize)| {
         let span: &SpanData = trace.spans()[index];
         let service = services

@@ -78,7 +78,10 @@ proptest! {
                 Step::Pin(trace, is_pinned) => {
                     store.pin(id(trace), is_pinned);
                 }
-                Step::Open(spans) => store.set_open(spans),
+                Step::Open(spans) => {
+                    let running = spans.into_iter().map(|span| Running { span, is_open: true });
+                    store.set_open(running.collect());
+                }
                 Step::Clear => store.clear(),
             }
             let counts = store.counts();

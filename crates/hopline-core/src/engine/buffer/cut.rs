@@ -5,6 +5,7 @@
 
 use crate::attribute::table::{BatchRecord, NONE};
 use crate::engine::buffer::{Phase, State};
+use crate::record::chunk::Chunk;
 use crate::record::records::{EventRecord, LinkRecord, Marks, SpanRecord};
 use crate::time::tick::Tick;
 
@@ -71,6 +72,22 @@ impl State {
             Phase::Open if certain => self.open,
             _ => 0,
         }
+    }
+
+    /// Copies the spans that are here to the end of a chunk, for a sink that shows what runs; those that are open end
+    /// `now` in the copy.
+    pub(crate) fn copy_running(&self, chunk: &mut Chunk, now: Tick) {
+        let Some(trace) = self.finished().filter(|_| self.phase != Phase::Discarded) else {
+            return;
+        };
+        let mut copies = self.records.select(self.baggage, |_| true);
+        for span in copies.spans.iter_mut().filter(|span| !has_ended(span)) {
+            span.end = now;
+        }
+        copies.sort();
+        let text = chunk.records.table.text.len();
+        chunk.records.append(&copies);
+        chunk.close(&trace, shared_of(self.baggage), text);
     }
 
     /// True if so many that have ended pay for the move of what is open. Where they do not, it is not asked again

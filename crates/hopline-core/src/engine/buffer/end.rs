@@ -185,7 +185,7 @@ impl State {
 
     /// What its finished spans share.
     #[inline]
-    fn finished(&self) -> Option<Finished<'_>> {
+    pub(super) fn finished(&self) -> Option<Finished<'_>> {
         Some(Finished {
             trace_id: self.trace_id?,
             flags: self.flags,
