@@ -154,6 +154,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 /// The rules of the OTLP listener: host and token, and answers to loopback origins only.
+#[cfg(feature = "server")]
 pub(crate) async fn guard_otlp(
     State(guard): State<Guard>,
     request: Request,
@@ -235,6 +236,7 @@ fn host(request: &Request) -> Option<&str> {
     authority.or_else(|| text(request.headers(), header::HOST.as_str()))
 }
 
+#[cfg(feature = "server")]
 fn is_loopback_origin(origin: &HeaderValue) -> bool {
     let Some((_, authority)) = origin
         .to_str()

@@ -136,6 +136,7 @@ impl View {
     }
 
     /// Counts a request that a receiver refused.
+    #[cfg(feature = "server")]
     pub(crate) fn reject(&self) {
         self.lock().received.rejected += 1;
     }

@@ -5,7 +5,6 @@ mod protobuf;
 mod wire;
 
 use std::fmt;
-use std::io::Read as _;
 
 use hopline_core::SpanData;
 
@@ -180,7 +179,10 @@ pub fn file(text: &str) -> Result<Decoded, DecodeError> {
 /// # Errors
 ///
 /// If the bytes are not gzip, end early, or are more than `max` once decompressed.
+#[cfg(feature = "server")]
 pub(crate) fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, DecodeError> {
+    use std::io::Read as _;
+
     let mut out = Vec::new();
     let mut reader = flate2::read::MultiGzDecoder::new(body).take(max as u64 + 1);
     reader
@@ -196,6 +198,7 @@ pub(crate) fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, DecodeError> {
 }
 
 /// The text of a body in JSON.
+#[cfg(feature = "server")]
 pub(crate) fn utf8(body: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(body).map_err(|_| DecodeError::new("the body is not UTF-8"))
 }
