@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -181,7 +181,7 @@ pub(crate) async fn guard_otlp(
             .into_response();
     }
     let mut response = if is_preflight {
-        StatusCode::NO_CONTENT.into_response()
+        axum::http::StatusCode::NO_CONTENT.into_response()
     } else {
         next.run(request).await
     };
