@@ -9,9 +9,9 @@ mod mask;
 mod origin;
 pub(crate) mod red;
 pub(crate) mod stored;
+pub(crate) mod summary;
 #[cfg(test)]
 mod tests;
-pub(crate) mod summary;
 pub(crate) mod text;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
