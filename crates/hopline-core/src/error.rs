@@ -1,7 +1,7 @@
-//! Errors that read the same wherever they are printed.
+//! Error types whose `Debug` prints their message.
 
-/// Makes `Debug` of an error type print what its `Display` prints: `main` and `unwrap` print errors by `Debug`, and
-/// should show the sentence and its remedy there. For the crates of hopline.
+/// Implements `Debug` of an error type by its `Display`: `main` and `unwrap` print errors by `Debug`, and should show the
+/// message with its remedy. For the crates of hopline.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {

@@ -1,4 +1,4 @@
-//! The locks of the engine, where a model checker can take their place.
+//! The locks and reference counts of the engine, which the model checker loom replaces in `tests/loom`.
 
 #[cfg(not(hopline_loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
@@ -8,7 +8,7 @@ pub(crate) use std::sync::{Arc, Weak};
 #[cfg(hopline_loom)]
 pub(crate) use checked::{Arc, Mutex, MutexGuard, Weak};
 
-/// A handle that does not keep it alive.
+/// A handle that does not keep the value alive.
 pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Weak<T> {
     #[cfg(not(hopline_loom))]
     return Arc::downgrade(arc);
@@ -20,7 +20,7 @@ pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Weak<T> {
 mod checked {
     pub(crate) use loom::sync::{Arc, MutexGuard};
 
-    /// Of nothing, since loom has none: only the end of a tracer asks for what it points to.
+    /// Points to nothing, because loom has no weak handles. Only the end of a tracer follows them.
     #[derive(Debug)]
     pub(crate) struct Weak<T>(std::marker::PhantomData<T>);
 
@@ -34,7 +34,7 @@ mod checked {
         }
     }
 
-    /// loom's lock with parking_lot's face.
+    /// The lock of loom with the interface of parking_lot.
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 

@@ -1,4 +1,4 @@
-//! The tracers with a meter: a context knows its tracer by number alone.
+//! The tracers with a meter, by number: a context has only the number of its tracer.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -7,14 +7,14 @@ use parking_lot::RwLock;
 
 use crate::engine::shared::Shared;
 
-/// True once a tracer has a meter. It guards nothing, so no ordering is needed.
+/// True once a tracer has a meter. Guards nothing, so no ordering is needed.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// Mostly one. Written when such a tracer is built, which also removes those that are gone; read by measurements that are
-/// given no tracer.
+// Usually one entry. Written when such a tracer is built, which also removes dropped ones, so its length is bounded by the
+// live tracers; read by measurements without a tracer.
 static METERED: RwLock<Vec<(u32, Weak<Shared>)>> = RwLock::new(Vec::new());
 
-/// True if there has been a tracer with a meter.
+/// True if a tracer with a meter was built. Without one, measurements cost this check.
 #[inline]
 pub(crate) fn any() -> bool {
     ANY.load(Relaxed)

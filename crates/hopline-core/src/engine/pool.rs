@@ -4,10 +4,10 @@ use crate::engine::buffer::State;
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::sync::{Arc, Mutex, Weak, downgrade};
 
-/// Empty buffers of one tracer, last in first out: the next trace gets the one still in the cache.
+/// The empty buffers of one tracer, last in first out, so that the next trace gets one that is still in the cache.
 ///
-/// Locked for one push or pop; bounded by `MAX_POOLED` buffers of `POOLED_BYTES`, and by a quarter of the
-/// tracer's bytes, so that what lies idle cannot starve what runs.
+/// A lock, because the list and its size change together. Held for one push or pop. Bounded by `MAX_POOLED` buffers of `POOLED_BYTES`, and by a quarter of the
+/// tracer's bytes, so that idle buffers cannot starve running traces.
 #[derive(Debug, Default)]
 pub(crate) struct Pool(Mutex<Idle>);
 
@@ -15,7 +15,7 @@ pub(crate) struct Pool(Mutex<Idle>);
 struct Idle {
     buffers: Vec<(usize, Arc<Mutex<State>>)>,
     bytes: usize,
-    /// Spans that were in traces of which nothing is left. Counted here because the lock is taken anyway.
+    /// Spans of discarded traces without handles. Counted here because the lock is held anyway.
     discarded: u64,
 }
 
@@ -28,7 +28,7 @@ impl Pool {
         Some(buffer)
     }
 
-    /// False if there is no room for it; then it is freed.
+    /// Adds a buffer. False if there is no room for it; the caller then frees it.
     #[inline]
     pub(crate) fn push(
         &self,
@@ -50,7 +50,7 @@ impl Pool {
         fits
     }
 
-    /// Counts spans of a buffer that is freed.
+    /// Counts the spans of a buffer that is freed.
     pub(crate) fn discard(&self, spans: u32) {
         self.0.lock().discarded += u64::from(spans);
     }
@@ -60,16 +60,17 @@ impl Pool {
     }
 }
 
-/// All buffers of one tracer, in use or idle, for its end: what has finished in a trace that goes on is to be found.
+/// All buffers of one tracer, in use or idle. Shutdown needs them to find the finished spans of open traces.
 ///
-/// Locked when a buffer is made, which an empty pool does, for a push. Bounded by twice the buffers there are.
+/// Locked when a buffer is created, which happens only if the pool is empty, for a push. Bounded by twice the number of
+/// live buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Traces(Mutex<Made>);
 
 #[derive(Debug, Default)]
 struct Made {
     buffers: Vec<Weak<Mutex<State>>>,
-    /// How many there may be before those that are gone are sought.
+    /// The length at which entries of freed buffers are removed.
     worth: usize,
 }
 
@@ -86,7 +87,7 @@ impl Traces {
         buffer
     }
 
-    /// The buffers that something holds.
+    /// The buffers that still exist.
     pub(crate) fn live(&self) -> Vec<Arc<Mutex<State>>> {
         let made = self.0.lock();
         made.buffers.iter().filter_map(Weak::upgrade).collect()

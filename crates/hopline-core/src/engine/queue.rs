@@ -1,24 +1,25 @@
-//! The queue of finished spans: one chunk being filled, and large traces beside it.
+//! The queue of finished spans on their way to the sinks: one chunk being filled, and large traces beside it.
 
 use crate::record::chunk::{Chunk, Finished};
 use crate::record::records::Records;
 use crate::sync::Mutex;
 
-/// Spans that make a chunk full.
+/// The number of spans at which a chunk is full.
 const CHUNK_SPANS: usize = 512;
-/// Bytes that make it full: offsets in its text have 32 bits, and a sink holds it for a while.
+/// The bytes at which a chunk is full: offsets in its text have 32 bits, and a sink holds it for a while.
 const CHUNK_BYTES: usize = 4 << 20;
-/// Emptied chunks kept for the next ones: about what two sinks hold while they write.
+/// The most empty chunks that are kept: about the number that two sinks hold while they write.
 const SPARES: usize = 16;
-/// Bytes of all of them: what a burst of large traces needed is not held for ever.
+/// The most bytes of empty chunks, so that the memory of a burst is not held forever.
 const SPARE_BYTES: usize = 8 << 20;
 
-/// One chunk being filled, and large traces beside it. Bounded: the thread that fills them hands all over.
+/// The queue of a tracer. Bounded: the thread that fills a chunk hands everything to the sinks.
 ///
-/// Locked once for each kept local trace, for the length of a few copies of what is small. Lock order: trace, then queue.
+/// A lock, taken once for each kept local trace, for a few copies; large traces are moved instead of copied. Lock order:
+/// trace, then queue.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    /// Hand over at each local root's end, not only when a chunk is full.
+    /// True to hand over at the end of each local root, not only when a chunk is full.
     each_trace: bool,
     row: Mutex<Row>,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Row {
     filling: Chunk,
-    /// Each of one trace, to be handed over as it is; how many spans and bytes they are together.
+    /// Chunks of one large trace each, and the number of spans and bytes of all of them.
     large: Vec<Chunk>,
     large_spans: usize,
     large_bytes: usize,
@@ -41,7 +42,7 @@ impl Queue {
         }
     }
 
-    /// Spans of a trace that have ended; the batch at `baggage` is what they share. True if spans are due at the sinks.
+    /// Adds finished spans of a trace, which share the batch at `baggage`. True if spans are due at the sinks.
     #[inline]
     pub(crate) fn push(&self, trace: &Finished<'_>, records: &Records, baggage: u32) -> bool {
         let mut row = self.row.lock();
@@ -51,7 +52,7 @@ impl Queue {
         self.is_due(&row)
     }
 
-    /// One span that ended after its local root, without events or links. True if spans are due at the sinks.
+    /// Adds one span that ended after its local root, without events or links. True if spans are due at the sinks.
     pub(crate) fn push_one(
         &self,
         trace: &Finished<'_>,
@@ -64,8 +65,8 @@ impl Queue {
         self.is_due(&row)
     }
 
-    /// Many spans of a trace, as they are: no more is done under the lock than to put them there. True if spans are due
-    /// at the sinks.
+    /// Adds a large trace by moving its records, so that the lock is not held for a large copy. True if spans are due at
+    /// the sinks.
     #[cold]
     pub(crate) fn push_large(&self, trace: &Finished<'_>, records: Records, baggage: u32) -> bool {
         let mut chunk = Chunk {
@@ -80,7 +81,7 @@ impl Queue {
         self.is_due(&row)
     }
 
-    /// All that waits: the chunk that was being filled, unless it is empty, and what is large.
+    /// Takes everything: the chunk being filled, unless it is empty, and the large ones.
     pub(crate) fn turn(&self) -> impl Iterator<Item = Chunk> + use<> {
         let mut row = self.row.lock();
         let large = std::mem::take(&mut row.large);

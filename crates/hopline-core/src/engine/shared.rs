@@ -1,4 +1,4 @@
-//! What all local traces of a tracer share.
+//! The state of a tracer that its local traces share.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
@@ -26,12 +26,12 @@ use crate::sampling::sampler::Sampler;
 use crate::time::tick::{Tick, Ticker};
 
 pub(crate) struct Shared {
-    /// Distinguishes tracers without comparing pointers through a lock.
+    /// Identifies the tracer in contexts, so that comparing them takes no lock.
     pub(crate) number: u32,
     pub(crate) resource: Arc<Resource>,
-    /// Read at the start of each local trace without a lock; exchanged at most now and then.
+    /// Read at the start of each local trace without a lock, and rarely replaced.
     pub(crate) plan: ArcSwap<Active>,
-    /// Decides instead of the plan who is sampled.
+    /// The custom sampler, which replaces the plan at the start.
     pub(crate) sampler: Option<Box<dyn Sampler>>,
     pub(crate) errors_kept: KeptPerSecond,
     pub(crate) slow_kept: KeptPerSecond,
@@ -49,28 +49,28 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) closed: AtomicBool,
     pub(crate) begun: Tick,
-    /// Set where the application let go of its telemetry instead of shutting it down.
+    /// Set if the application dropped its telemetry instead of shutting it down.
     pub(crate) dropped: OnceLock<Dropped>,
 }
 
-/// When telemetry was dropped.
+/// The time and the circumstances of dropped telemetry.
 #[derive(Debug)]
 pub(crate) struct Dropped {
     at: Tick,
-    /// As soon as it was made, and nothing was recorded.
+    /// True if it was dropped at once, before anything was recorded.
     unused: bool,
-    /// There was a notice of it.
+    /// True after the notice.
     reported: AtomicBool,
 }
 
-/// Telemetry that is dropped within this time after its start was not kept.
+/// Telemetry dropped within this time after its start was dropped by mistake.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// How long after its drop a process may still end in order.
+/// The time after the drop in which a process may still be ending properly.
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
 impl Shared {
-    /// Gives what has finished to the sinks, outside all locks.
+    /// Hands finished spans to the sinks, outside all locks.
     pub(crate) fn hand_over(self: &Arc<Self>) {
         for chunk in self.queue.turn() {
             let home = Arc::downgrade(self);
@@ -94,8 +94,8 @@ impl Shared {
         }
     }
 
-    /// Runs code of the application, and counts its panic. Sinks and samplers run it with nothing current:
-    /// [`TracerBuilder`](crate::TracerBuilder) wraps them.
+    /// Runs code of the application, and counts its panic. Sinks and samplers are wrapped by
+    /// [`TracerBuilder`](crate::TracerBuilder), so they run in a muted context.
     pub(crate) fn guarded<R>(
         &self,
         kind: &'static str,
@@ -109,7 +109,7 @@ impl Shared {
         done
     }
 
-    /// What a sampling decision uses.
+    /// The parts that a sampling decision uses.
     #[inline]
     pub(crate) fn means(&self) -> Means<'_> {
         Means {
@@ -130,7 +130,7 @@ impl Shared {
         });
     }
 
-    /// Counts a trace that begins after the end, and reports it where that end was a mistake.
+    /// Counts a trace that starts after the end, and reports it if that end was a mistake.
     #[cold]
     pub(crate) fn begun_after_end(&self) {
         self.counters.after_shutdown.fetch_add(1, Relaxed);
@@ -171,19 +171,18 @@ impl Home for Shared {
 }
 
 impl Drop for Shared {
-    /// The last handle is gone: what has finished still goes to the sinks.
+    /// Runs when the last handle is dropped, on that thread: hands finished spans to the sinks.
     fn drop(&mut self) {
         for chunk in self.queue.turn() {
             self.deliver(self.batch(chunk, Weak::new()));
         }
-        // on the thread that dropped the last handle
-        // one by one: two panics at once would be an abort
+        // one by one, because two panics at once would abort the process
         for sink in std::mem::take(&mut self.sinks) {
-            let effect = || "a sink panicked as it was dropped".to_owned();
+            let effect = || "a sink panicked when it was dropped".to_owned();
             self.guarded("sink", effect, || drop(sink));
         }
         let sampler = self.sampler.take();
-        let effect = || "the sampler panicked as it was dropped".to_owned();
+        let effect = || "the sampler panicked when it was dropped".to_owned();
         self.guarded("sampler", effect, || drop(sampler));
     }
 }

@@ -1,4 +1,4 @@
-//! The handle to a local trace that spans and contexts hold.
+//! The handle to the buffer of a local trace, held by spans and contexts.
 
 use std::sync::Arc as StdArc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,17 +17,18 @@ use crate::record::records::Records;
 use crate::sampling::kept::Kept;
 use crate::sync::{Arc, Mutex, MutexGuard};
 
-/// Keeps the local trace's buffer, if there is one; the last one to go puts it back into the pool.
+/// A handle to the buffer of a local trace, if there is one. The last handle returns the buffer to the pool.
 ///
-/// The lock is held for the length of a few copies and no code but ours runs under it. Lock order: trace, then queue.
+/// One lock for each local trace, because spans of one trace rarely run at the same time, and spans of different traces
+/// do. Held for a few copies; only code of this crate runs under it. Lock order: trace, then queue.
 #[derive(Clone, Debug)]
 pub(crate) struct TraceRef(Option<Arc<Mutex<State>>>);
 
 impl TraceRef {
-    /// Of nothing that is recorded.
+    /// No buffer: nothing is recorded.
     pub(crate) const NONE: Self = Self(None);
 
-    /// A buffer of the pool, or a new one, as a new local trace with its local root.
+    /// Starts a local trace and its local root, in a buffer of the pool or in a new one.
     #[inline]
     pub(crate) fn begin(
         shared: &StdArc<Shared>,
@@ -57,7 +58,7 @@ impl TraceRef {
         self.0.as_deref().map(Mutex::lock)
     }
 
-    /// Ends a span with its last attributes, and hands finished spans over if that made them due.
+    /// Ends a span with its last attributes, and hands finished spans to the sinks if they are due.
     #[inline]
     pub(crate) fn end(&self, span: u32, at: Option<SystemTime>, attrs: &[Attr<'_>]) {
         let Some(buffer) = &self.0 else { return };
@@ -66,7 +67,7 @@ impl TraceRef {
             state.set(span, attrs);
         }
         let ended = state.end(span, at, Arc::strong_count(buffer) > 1);
-        // the sinks run after the lock was released
+        // releases the lock before sinks run
         drop(state);
         if let Some(ended) = ended {
             settle(ended);
@@ -80,7 +81,7 @@ impl TraceRef {
         let buffer = self.0.as_ref()?;
         let mut state = buffer.lock();
         let (duration, ended) = state.end_timed(span, Arc::strong_count(buffer) > 1)?;
-        // the sinks run after the lock was released
+        // releases the lock before sinks run
         drop(state);
         if let Some(ended) = ended {
             settle(ended);
@@ -90,8 +91,9 @@ impl TraceRef {
 }
 
 impl Drop for TraceRef {
-    /// Only the last holder sees a count of one, so no one else can clone it meanwhile, but for the end of the tracer.
-    /// Two holders that go at the same moment may both see two: then the buffer is freed, not pooled.
+    /// Only the last holder sees a count of one, and nothing but the end of the tracer can clone it meanwhile. Two holders
+    /// that drop at the same time may both see two: then the buffer is freed instead of pooled, which costs an allocation
+    /// later and nothing else.
     #[inline]
     fn drop(&mut self) {
         if let Some(buffer) = self.0.take()
@@ -102,11 +104,11 @@ impl Drop for TraceRef {
     }
 }
 
-/// At the end of a tracer: the finished spans of traces that go on are given to the queue, if it is certain that their
-/// trace is kept; the others are counted.
+/// At shutdown: moves the finished spans of open traces to the queue if their trace is certain to be kept, and counts the
+/// open spans.
 pub(crate) fn finish_open_traces(shared: &Shared) {
     let live = shared.traces.live();
-    // as handles, of which the last one returns its buffer
+    // as handles, so that the last one returns its buffer to the pool
     let buffers: Vec<TraceRef> = live
         .into_iter()
         .map(|buffer| TraceRef(Some(buffer)))
@@ -117,20 +119,20 @@ pub(crate) fn finish_open_traces(shared: &Shared) {
         shared.counters.unfinished.fetch_add(open, Relaxed);
         notify("unfinished", || {
             format!(
-                "{open} spans had not ended when telemetry was shut down, and are not exported: something is still \
-                 served, such as a stream of events; what had finished in their traces is exported. Shut telemetry \
-                 down after the server has drained"
+                "{open} spans had not ended when telemetry was shut down, and are not exported; the finished spans of \
+                 their traces are. Requests were still in progress, such as a stream of events: shut telemetry down \
+                 after the server has drained"
             )
         });
     }
 }
 
-/// Copies the spans of traces that go on, up to about `max`.
+/// Copies the spans of open traces, up to about `max`.
 pub(crate) fn running(shared: &Shared, max: usize) -> Chunk {
     let mut chunk = Chunk::default();
     let now = shared.clock.now();
     for buffer in shared.traces.live() {
-        // as a handle, of which the last one returns its buffer
+        // as a handle, so that the last one returns its buffer to the pool
         let trace = TraceRef(Some(buffer));
         if chunk.records.spans.len() < max
             && let Some(state) = trace.lock().filter(|state| state.open > 0)
@@ -141,8 +143,8 @@ pub(crate) fn running(shared: &Shared, max: usize) -> Chunk {
     chunk
 }
 
-/// Puts the buffer of a trace that nobody holds any more into the pool.
-#[inline(never)] // one of many ends of spans: the others are not to carry its weight
+/// Returns the buffer of a trace without handles to the pool.
+#[inline(never)] // runs once per trace; inlined, its code would slow the end of every span
 fn recycle(buffer: Arc<Mutex<State>>) {
     let mut state = buffer.lock();
     let Some((shared, discarded)) = state.recycle() else {
@@ -155,7 +157,7 @@ fn recycle(buffer: Arc<Mutex<State>>) {
     }
 }
 
-/// What is left to do after a span's end, outside the lock.
+/// Completes the end of a span outside the lock: refills the pool, hands spans to the sinks, gives notices.
 #[cold]
 fn settle(ended: Ended) {
     let Ended {

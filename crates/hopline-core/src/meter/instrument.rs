@@ -24,11 +24,11 @@ pub struct Instrument {
     description: &'static str,
     kind: InstrumentKind,
     buckets: &'static [f64],
-    /// 1 and up; 0 until it is first asked for. Written with the same value by every thread, so no ordering is needed.
+    /// From 1; 0 before the first use. Every thread writes the same value, so no ordering is needed.
     number: AtomicU32,
 }
 
-/// How the values of an instrument are combined.
+/// The aggregation of the values of an instrument.
 // Exhaustive: an aggregation has to handle each kind, and OpenTelemetry defines no other synchronous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InstrumentKind {
@@ -124,7 +124,7 @@ impl Instrument {
         self.buckets
     }
 
-    /// A small number, from 1 on, of this name and kind in this process: an index for those that aggregate.
+    /// A small number, from 1 on, of this name and kind in this process: an index for implementations of aggregation.
     #[inline]
     pub fn number(&self) -> u32 {
         match self.number.load(Relaxed) {

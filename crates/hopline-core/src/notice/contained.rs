@@ -1,10 +1,10 @@
-//! Calls of the application's code whose panic becomes a notice.
+//! Calls of application code whose panics become notices.
 
 use crate::notice::line::notify;
 use crate::notice::panic::caught;
 
-/// Runs code of the application. If it panics, the panic is contained and `effect` is the text of a notice. For the
-/// crates of hopline.
+/// Runs code of the application, and contains its panic: `effect` is then the text of a notice, and the result is `None`.
+/// For the crates of hopline.
 #[doc(hidden)]
 pub fn contained<R>(
     kind: &'static str,

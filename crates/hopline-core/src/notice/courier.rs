@@ -1,4 +1,4 @@
-//! The way of notices to the thread that handles them: bounded, and never waited for.
+//! The thread that delivers notices, and its bounded queue. Senders never wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use parking_lot::{Condvar, Mutex};
 
-/// A notice on its way.
+/// A queued notice.
 pub(crate) struct Line {
     pub(crate) kind: &'static str,
     pub(crate) message: String,
 }
 
-/// Handles one notice, on the courier's thread: its kind and its message.
+/// Delivers one notice, given its kind and message. Called on the thread of notices.
 pub(crate) type Deliver = fn(&str, &str);
 
-/// Notices that may wait: one of each kind there is in hopline.
+/// The most queued notices: about one of each kind in hopline.
 const ROOM: usize = 32;
 
 // Replaced at the first notice of a process: a fork copies the memory, but not the thread. Read without a lock.
@@ -25,10 +25,11 @@ static COURIER: ArcSwapOption<Courier> = ArcSwapOption::const_empty();
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// A thread that handles notices, and those that wait for it.
+/// The thread of a process that delivers notices, and their queue.
 struct Courier {
     process: u32,
-    // Held for a push or a pop, never while a notice is handled. Bounded by `ROOM`.
+    // A lock, because queue and flags change together. Held for a push or a pop, never during a delivery. Bounded by
+    // `ROOM`.
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
@@ -36,13 +37,13 @@ struct Courier {
 #[derive(Default)]
 struct Waiting {
     lines: VecDeque<Line>,
-    /// One is being handled.
+    /// True while a notice is delivered.
     busy: bool,
-    /// The thread could not be started, or another one is in its place.
+    /// True if the thread could not be started.
     over: bool,
 }
 
-/// Hands a notice over, or drops it where there is no room or no thread.
+/// Queues a notice. Drops and counts it if the queue is full or there is no thread.
 pub(crate) fn hand_over(line: Line, deliver: Deliver) {
     if !of_this_process(deliver).is_some_and(|courier| courier.take(line)) {
         DROPPED.fetch_add(1, Relaxed);
@@ -60,9 +61,9 @@ pub(crate) fn dropped() -> u64 {
     DROPPED.load(Relaxed)
 }
 
-/// Forgets the parent's notices, in a child of a fork.
+/// Resets the state in a forked child, which has no thread of notices.
 pub(crate) fn start_anew() {
-    // not dropped: its lock may be held by a thread that there is not
+    // leaked: a thread that does not exist in the child may hold its lock
     std::mem::forget(COURIER.swap(None));
     DROPPED.store(0, Relaxed);
 }
@@ -76,7 +77,7 @@ fn of_this_process(deliver: Deliver) -> Option<Arc<Courier>> {
     }
 }
 
-/// Starts a thread, unless another caller does so at the same moment.
+/// Starts the thread, unless another caller does so at the same time.
 #[cold]
 fn start(process: u32, before: Option<Arc<Courier>>, deliver: Deliver) -> Option<Arc<Courier>> {
     let courier = Arc::new(Courier {
@@ -93,13 +94,13 @@ fn start(process: u32, before: Option<Arc<Courier>>, deliver: Deliver) -> Option
         return Some(Arc::clone(found));
     }
     let working = Arc::clone(&courier);
-    // Lives as long as the process: it waits for notices, and nothing waits for it but `flush`, for a time.
+    // Lives as long as the process. Waits for notices; only `flush` waits for it, up to a timeout. Never cancelled.
     let started = std::thread::Builder::new()
         .name("hopline-notices".to_owned())
         .spawn(move || working.work(deliver));
     if started.is_err() {
         COURIER.compare_and_swap(&Some(Arc::clone(&courier)), None);
-        // others may have found it meanwhile
+        // other threads may have queued notices meanwhile
         let mut waiting = courier.waiting.lock();
         waiting.over = true;
         DROPPED.fetch_add(waiting.lines.len() as u64, Relaxed);
@@ -110,7 +111,7 @@ fn start(process: u32, before: Option<Arc<Courier>>, deliver: Deliver) -> Option
 }
 
 impl Courier {
-    /// False if it cannot take the notice.
+    /// Queues a notice. False if the queue is full, or there is no thread.
     fn take(&self, line: Line) -> bool {
         let mut waiting = self.waiting.lock();
         let fits = !waiting.over && waiting.lines.len() < ROOM;
@@ -132,7 +133,7 @@ impl Courier {
                 deliver(
                     "notices",
                     &format!(
-                        "{more} notices were dropped: what handles them is slower than they come"
+                        "{more} notices were dropped: the notice hook or standard error is too slow"
                     ),
                 );
                 reported = dropped;

@@ -12,11 +12,10 @@ use crate::notice::courier::Line;
 use crate::notice::panic::caught;
 use crate::text::shown;
 
-/// Something an operator should know.
+/// A notice to the operator: a loss, a misuse, an endpoint that is unreachable.
 ///
-/// A notice is handed to a thread of its own, which writes it to standard error or calls the
-/// [hook](crate::set_notice_hook). A request, the export of spans and a shutdown never wait for that: up to 32 notices
-/// wait, later ones are dropped and counted.
+/// A separate thread writes notices to standard error or calls the [hook](crate::set_notice_hook). Requests, the export of
+/// spans and a shutdown never wait for it: up to 32 notices are queued, further ones are dropped and counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Notice<'a> {
     /// A short stable word for its subject, such as `export` or `baggage`.
@@ -26,10 +25,9 @@ pub struct Notice<'a> {
 }
 
 impl Notice<'_> {
-    /// Waits until all notices so far were handled; false if they were not within `timeout`.
+    /// Waits until all queued notices are delivered. False if that takes longer than `timeout`.
     ///
-    /// For the end of a process, which takes unhandled notices with it. [`Tracer::shutdown`](crate::Tracer::shutdown)
-    /// does it.
+    /// For the end of a process, at which queued notices are lost. [`Tracer::shutdown`](crate::Tracer::shutdown) calls it.
     ///
     /// # Examples
     ///
@@ -45,38 +43,54 @@ impl Notice<'_> {
         courier::flush(timeout)
     }
 
-    /// Notices that were dropped in this process, because the queue was full or no thread could be started.
+    /// The number of notices that were dropped in this process, because the queue was full or no thread could be started.
     pub fn dropped() -> u64 {
         courier::dropped()
     }
 }
 
-/// Interval between two notices of one kind.
+/// The shortest interval between two notices of one kind.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Kinds are a handful of literals; there are no notices of those past this many.
+/// The most kinds. There are a few dozen literals; further kinds cause no notices.
 const MAX_KINDS: usize = 64;
 
-/// Characters of a message; what comes from a peer is shorter yet.
+/// The most characters of a message. Parts that come from a peer are cut before.
 const MAX_MESSAGE: usize = 2048;
 
 type Hook = Box<dyn Fn(&Notice<'_>) + Send + Sync>;
 
-// Read on the notices' thread, replaced at start. Without a lock, which a fork could copy while it is held.
+// Read on the thread of notices, set at the start. Without a lock, because a fork could copy a held one.
 static HOOK: ArcSwapOption<Hook> = ArcSwapOption::const_empty();
 
-// When there was a notice of each kind. Without a lock for the same reason.
+// The times of the last notice of each kind. Without a lock, for the same reason.
 static KINDS: [Kind; MAX_KINDS] = [const { Kind::none() }; MAX_KINDS];
 
-/// Replaces the hook. It is called on the notices' thread; its panics are contained.
+/// Replaces the hook, which is called on the thread of notices. Its panics are contained.
 pub(crate) fn set_hook(hook: Hook) {
     HOOK.store(Some(Arc::new(hook)));
 }
 
-/// Gives the operator a notice, at most once in 10 seconds for each kind.
+/// Reports a notice, at most one of each kind in 10 seconds.
 ///
-/// `message` runs on this thread, and only if there will be a notice. The rest happens on another thread: this
-/// one does not wait.
+/// `message` runs on this thread, and only if the notice is due. Another thread delivers it; this one does not wait.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use hopline_core::{Notice, notify};
+///
+/// let mut built = 0;
+/// for _ in 0..3 {
+///     notify("rates", || {
+///         built += 1;
+///         "the exchange rates are 2 h old; orders are priced by them; see rates.example".to_owned()
+///     });
+/// }
+/// assert_eq!(built, 1);
+/// assert!(Notice::flush(Duration::from_secs(5)));
+/// ```
 pub fn notify(kind: &'static str, message: impl FnOnce() -> String) {
     if is_due(kind, millis(SystemTime::now())) {
         let message = shown(message(), MAX_MESSAGE).to_string();
@@ -84,7 +98,7 @@ pub fn notify(kind: &'static str, message: impl FnOnce() -> String) {
     }
 }
 
-/// Calls the hook, or writes to standard error where there is none or it panics.
+/// Calls the hook. Writes to standard error if there is none, or if it panics.
 pub(crate) fn deliver(kind: &str, message: &str) {
     let notice = Notice { kind, message };
     let Some(hook) = HOOK.load_full() else {
@@ -95,7 +109,7 @@ pub(crate) fn deliver(kind: &str, message: &str) {
     }
 }
 
-/// A closed stderr is ignored.
+/// Writes to standard error. Ignores a closed one.
 fn to_stderr(notice: &Notice<'_>) {
     let _ = writeln!(
         std::io::stderr(),
@@ -105,11 +119,11 @@ fn to_stderr(notice: &Notice<'_>) {
     );
 }
 
-/// A kind of notice, and when there was the last of it.
+/// A kind of notice, and the time of its last one.
 struct Kind {
-    /// A hash of its word; zero while the place is free.
+    /// A hash of its name; 0 if the place is free.
     name: AtomicU64,
-    /// Zero before the first.
+    /// Milliseconds since the Unix epoch; 0 before the first notice.
     last: AtomicU64,
 }
 
@@ -128,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// True for one caller in 10 seconds. A wall clock that was set makes a notice early, not late.
+    /// True for one caller in 10 seconds. An adjusted wall clock can make a notice early, but not late.
     fn is_due(&self, now: u64) -> bool {
         let last = self.last.load(Relaxed);
         let silent = last != 0 && now.abs_diff(last) < SILENCE.as_millis() as u64;
@@ -146,7 +160,7 @@ fn is_due(kind: &str, now: u64) -> bool {
     known.is_some_and(|known| known.is_due(now))
 }
 
-/// FNV-1a of 64 bits, but never zero.
+/// FNV-1a of 64 bits with the lowest bit set, so that it is never 0.
 fn hash(kind: &str) -> u64 {
     let bytes = kind.bytes().map(u64::from);
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -159,7 +173,7 @@ fn millis(time: SystemTime) -> u64 {
     since.map_or(1, |since| since.as_millis() as u64).max(1)
 }
 
-/// Forgets the parent's notices, in a child of a fork.
+/// Resets the state in a forked child.
 pub(crate) fn start_anew() {
     courier::start_anew();
     for kind in &KINDS {

@@ -16,7 +16,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) anchor: Anchor,
 }
 
-/// Finished spans of many local traces.
+/// Finished spans of many local traces, in the vectors of one `Records`: the traces copied one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) parts: Vec<Part>,
@@ -32,18 +32,18 @@ pub(crate) struct Part {
     pub(crate) anchor: Anchor,
     /// The batch that its spans share, counted from its first.
     pub(crate) baggage: u32,
-    /// Where its text begins.
+    /// The offset of its text.
     pub(crate) text: usize,
     pub(crate) ends: Ends,
 }
 
 impl Chunk {
-    /// The memory it takes, and keeps others from giving back.
+    /// The bytes that it holds, heap allocations of its records included.
     pub(crate) fn capacity_bytes(&self) -> usize {
         self.records.capacity_bytes() + size_of::<Part>() * self.parts.capacity()
     }
 
-    /// One span of `from`, without events or links; `shared` is the batch of baggage there.
+    /// Copies one span of `from`, without events or links; `shared` is the batch of baggage there.
     pub(crate) fn push_one(
         &mut self,
         trace: &Finished<'_>,
@@ -65,7 +65,7 @@ impl Chunk {
         self.close(trace, baggage, text);
     }
 
-    /// Makes what was appended last the part of this trace.
+    /// Declares the records appended last as the part of this trace.
     #[inline]
     pub(crate) fn close(&mut self, trace: &Finished<'_>, baggage: u32, text: usize) {
         self.records.owned += trace.tracestate.heap_bytes();

@@ -1,13 +1,13 @@
-//! Copies of records: of whole traces, and of some of a trace's spans.
+//! Copies of records: of whole traces, and of some spans of a trace.
 //!
-//! Each takes time in proportion to what it copies, and none looks at a trace's events once for each of its spans.
+//! Each takes time linear in its copy. None searches the events of a trace once for each span, which would be quadratic.
 
 use crate::attribute::table::{AttrRecord, BatchRecord, NONE};
 use crate::limits::POOLED_BYTES;
 use crate::record::records::{Dropped, EventRecord, LinkRecord, Marks, Records, SpanRecord};
 
 impl Records {
-    /// Appends all of a trace. Indices and offsets of its own stay as they are: they count from where it begins.
+    /// Appends a whole trace. Its indices and offsets are unchanged, because they count from the start of its part.
     #[inline]
     pub(crate) fn append(&mut self, from: &Self) {
         let (attrs, text) = (self.table.attrs.len() as u32, self.table.text.len() as u32);
@@ -28,20 +28,20 @@ impl Records {
         self.owned += from.owned;
     }
 
-    /// True for more than is to be copied under a lock that all traces take; about what the buffers in the pool hold.
+    /// True for a trace that is too large to be copied under the lock of the queue, which all traces share.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {
         self.about_bytes() > POOLED_BYTES
     }
 
-    /// The spans for which `wanted` holds, with all that belongs to them. Of two batches, the one at `shared` is the
-    /// first of the copy, if there is one.
+    /// Copies the spans for which `wanted` holds, with their attributes, events and links. The shared batch, if there is
+    /// one, becomes the first of the copy.
     pub(crate) fn select(&self, shared: u32, wanted: impl Fn(&SpanRecord) -> bool) -> Self {
         let mut to = Self::default();
         to.spans
             .reserve_exact(self.spans.iter().filter(|span| wanted(span)).count());
         to.copy_shared(self, shared);
-        // where each span is in the copy
+        // the place of each span in the copy
         let mut places = Vec::with_capacity(self.spans.len());
         for span in &self.spans {
             places.push(if wanted(span) {
@@ -75,8 +75,7 @@ impl Records {
         to
     }
 
-    /// One span with its events and links, of which it has some. Looks for them from the end, where those of a span
-    /// that ends mostly are.
+    /// Copies one span with its events and links. Searches them from the end, where those of a span that ends mostly are.
     pub(crate) fn select_one(&self, shared: u32, at: usize) -> Self {
         let mut to = Self::default();
         let Some(span) = self.spans.get(at) else {
@@ -103,7 +102,7 @@ impl Records {
         to
     }
 
-    /// Events and links in the order of their spans, in which they are looked for.
+    /// Sorts events and links by span, the order in which views search them.
     #[inline]
     pub(crate) fn sort(&mut self) {
         if self.events.len() > 1 && !self.events.is_sorted_by_key(|event| event.span) {
@@ -114,7 +113,7 @@ impl Records {
         }
     }
 
-    /// The batch that spans share, if there is one, as the first of a copy. Its index.
+    /// Copies the batch that spans share, if there is one. Returns its index.
     pub(crate) fn copy_shared(&mut self, from: &Self, shared: u32) -> u32 {
         if shared == NONE {
             return NONE;
@@ -122,7 +121,7 @@ impl Records {
         self.copy_batch(from, shared as usize, self.table.batches.len())
     }
 
-    /// Copies a span and its attributes. Its batches count from the one at `batches`, its name's text from `text`.
+    /// Copies a span and its attributes. Indices of its batches count from `batches`, the offset of its name from `text`.
     pub(crate) fn copy_span(
         &mut self,
         from: &Self,
@@ -148,7 +147,7 @@ impl Records {
         }
     }
 
-    /// Copies what the span at this index lost.
+    /// Copies the counts of the losses of the span at this index.
     pub(crate) fn copy_dropped(&mut self, from: &Self, at: usize, span: u32) {
         let found = from
             .dropped
@@ -181,10 +180,10 @@ impl Records {
         self.links.push(LinkRecord { span, to });
     }
 
-    /// Index of the copy, counted from the batch at `origin`.
+    /// Copies a batch. Returns its index, counted from the batch at `origin`.
     fn copy_batch(&mut self, from: &Self, index: usize, origin: usize) -> u32 {
         let (attrs, text) = from.table.of_batch(index);
-        // behind its own text there may be names
+        // names of spans and events may follow the text of a batch
         let own = attrs.iter().map(AttrRecord::text_end).max();
         let copied = (self.table.batches.len() - origin) as u32;
         self.table.batch();

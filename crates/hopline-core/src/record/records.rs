@@ -1,4 +1,5 @@
-//! The flat records a local trace is made of.
+//! The flat records of a local trace: spans, events, links and losses in one vector each.
+//! `engine::buffer` writes them, `export::batch` reads them.
 
 use std::mem::size_of;
 
@@ -9,7 +10,7 @@ use crate::propagation::id::SpanId;
 use crate::propagation::span_context::SpanContext;
 use crate::time::tick::Tick;
 
-/// One span. 64 bytes, a cache line.
+/// One span. 64 bytes, a cache line, so starting and ending it touch one line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SpanRecord {
     pub(crate) name: Text,
@@ -17,7 +18,7 @@ pub(crate) struct SpanRecord {
     pub(crate) parent: Option<SpanId>,
     pub(crate) start: Tick,
     pub(crate) end: Tick,
-    /// Its batches: the first, and the last so far, which the next one is chained to.
+    /// Its attribute batches: the first, and the last, to which the next one is chained.
     pub(crate) first_batch: u32,
     pub(crate) last_batch: u32,
     pub(crate) attrs: u16,
@@ -27,7 +28,7 @@ pub(crate) struct SpanRecord {
     pub(crate) scope: u8,
 }
 
-/// What is true of a span, and, in the upper bits, its kind.
+/// Flags of a span, and in the upper bits its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Marks(u8);
 
@@ -37,7 +38,7 @@ impl Marks {
     pub(crate) const ENDED: Self = Self(2);
     pub(crate) const REMOTE_PARENT: Self = Self(4);
     pub(crate) const LOCAL_ROOT: Self = Self(8);
-    /// The trace's shared batch of baggage is a part of its attributes.
+    /// Its attributes include the shared batch of baggage.
     pub(crate) const BAGGAGE: Self = Self(16);
 
     #[inline]
@@ -45,7 +46,7 @@ impl Marks {
         Self(self.0 | (kind as u8) << KIND)
     }
 
-    /// The same marks with another kind.
+    /// Returns the flags with another kind.
     pub(crate) fn with_kind(self, kind: SpanKind) -> Self {
         Self(self.0 & ((1 << KIND) - 1)).of_kind(kind)
     }
@@ -66,7 +67,7 @@ impl Marks {
         self.0 & mark.0 != 0
     }
 
-    /// False if it was set already.
+    /// Sets a flag. False if it was set already.
     #[inline]
     pub(crate) fn set(&mut self, mark: Self) -> bool {
         let fresh = !self.has(mark);
@@ -80,7 +81,7 @@ impl Marks {
     }
 }
 
-/// Above the marks.
+/// The number of bits below the kind.
 const KIND: u32 = 5;
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +89,7 @@ pub(crate) struct EventRecord {
     pub(crate) span: u32,
     pub(crate) name: Text,
     pub(crate) at: Tick,
-    /// Its only batch, or none.
+    /// Its only attribute batch, or `NONE`.
     pub(crate) batch: u32,
     pub(crate) dropped_attrs: u32,
 }
@@ -99,7 +100,8 @@ pub(crate) struct LinkRecord {
     pub(crate) to: SpanContext,
 }
 
-/// What a span lost to limits: few lose anything, so it is no part of theirs.
+/// Counts of attributes, events and links dropped by limits. Kept apart from span records, because most spans drop
+/// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
     pub(crate) span: u32,
@@ -115,13 +117,13 @@ pub(crate) struct Records {
     pub(crate) table: AttrTable,
     pub(crate) events: Vec<EventRecord>,
     pub(crate) links: Vec<LinkRecord>,
-    /// In the order of their spans.
+    /// Ordered by span.
     pub(crate) dropped: Vec<Dropped>,
-    /// Bytes that records own elsewhere: the tracestates of links, and of a chunk's parts.
+    /// The heap bytes that records own: the tracestates of links and of the parts of a chunk.
     pub(crate) owned: usize,
 }
 
-/// Where a trace's records begin or end among those of a chunk.
+/// The start or end of the records of a trace in a chunk.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ends {
     pub(crate) spans: usize,
@@ -165,7 +167,7 @@ impl Records {
             + self.owned
     }
 
-    /// About the same, in fewer steps.
+    /// The approximate size of its content, in fewer steps.
     #[inline]
     pub(crate) fn about_bytes(&self) -> usize {
         let records =
@@ -173,7 +175,7 @@ impl Records {
         size_of::<SpanRecord>() * records + self.table.text.len() + self.owned
     }
 
-    /// The memory it takes, in bytes.
+    /// The bytes that it holds, unused capacity included.
     #[inline]
     pub(crate) fn capacity_bytes(&self) -> usize {
         size_of::<SpanRecord>() * self.spans.capacity()
@@ -204,7 +206,7 @@ impl Records {
         span.last_batch = index;
     }
 
-    /// What the span at this index lost, to be added to.
+    /// The counts of the losses of the span at this index, created at the first loss.
     pub(crate) fn dropped_of(&mut self, at: usize) -> &mut Dropped {
         let span = at as u32;
         let found = self
@@ -223,7 +225,7 @@ impl Records {
 }
 
 impl LinkRecord {
-    /// Bytes that it owns elsewhere.
+    /// The heap bytes that it owns.
     pub(crate) fn owned(&self) -> usize {
         self.to.tracestate().heap_bytes()
     }

@@ -1,11 +1,11 @@
-//! Keys that name secrets: of queries, headers, cookies, fields.
+//! Recognition of keys that name secrets: of queries, headers, cookies, fields.
 
 use crate::redact::percent;
 use crate::redact::words::{
     is_measure, is_quantity, is_secret_at_end, is_secret_name, is_secret_pair, is_secret_word,
 };
 
-/// Bytes of a key that are looked at from its start, and as many from its end.
+/// The bytes of a key that are examined from its start, and again from its end.
 const LONGEST: usize = 64;
 
 /// True if the value under this key is likely a secret.
@@ -30,7 +30,7 @@ pub fn is_secret_key(key: &str) -> bool {
     names_secret(key.as_bytes()).unwrap_or_else(|| is_secret_encoded(key))
 }
 
-/// Some keys are encoded by need (`user%5Bid%5D`), others to hide what they are.
+/// Decodes a key once. Some keys need encoding (`user%5Bid%5D`), others are encoded to hide their meaning.
 #[cold]
 fn is_secret_encoded(key: &str) -> bool {
     let decoded = percent::decoded(key, true);

@@ -1,4 +1,4 @@
-//! Recognises secrets by key and by value, and takes them out of URLs and headers.
+//! Redaction: recognises secrets by key and by value, and replaces them in URLs and headers.
 //!
 //! Every edge that records text of requests uses these tests: URLs and captured headers in `hopline-http`, headers of
 //! messages, the self-check of `hopline-analysis`, fields of log lines.
@@ -16,8 +16,8 @@
 //!
 //! # Limits
 //!
-//! Recognition is a heuristic. A secret without a known form, under a key that does not name one, stays. Numbers of
-//! cards are recognised by their key alone, e-mail addresses not at all.
+//! Recognition is a heuristic. A secret without a known form, under a key that does not name one, is not redacted. Card
+//! numbers are recognised by their key only, e-mail addresses not at all.
 
 mod key;
 mod pairs;

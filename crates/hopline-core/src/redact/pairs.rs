@@ -8,7 +8,7 @@ use crate::redact::{REDACTED, value};
 /// The separators between the pairs of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pairs {
-    /// `&` and `;`; also `?` and `#`, behind which an inner URL's own pairs begin. `+` is a space.
+    /// `&` and `;`; also `?` and `#`, behind which the pairs of an inner URL begin. `+` is a space.
     Query,
     /// `&` and `;`, in one segment of a path.
     Segment,
@@ -38,7 +38,7 @@ impl Pairs {
     }
 }
 
-/// The text with `REDACTED` for secret values. Keys stay, and so does the order.
+/// Replaces secret values by `REDACTED`. Keys and their order are kept.
 ///
 /// Parts without a key that follow a secret, but for `&`, belong to it: a password may hold a separator.
 pub(super) fn redacted<'a>(
@@ -48,7 +48,7 @@ pub(super) fn redacted<'a>(
     nested: Nested,
 ) -> Cow<'a, str> {
     let mut redacted = String::new();
-    // how much of the text is in `redacted`, or is to be taken over as it is
+    // the length of the text that is in `redacted`, or is copied unchanged
     let mut copied = 0;
     let (mut at, mut secret) = (0, false);
     // by bytes: pairs are short, and the separators are no part of a longer character

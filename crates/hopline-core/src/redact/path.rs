@@ -16,13 +16,13 @@ enum Announced {
     Secret,
 }
 
-/// The path with `REDACTED` for each secret; the same path where there is none.
+/// Replaces each secret by `REDACTED`. Returns the path itself if there is none.
 pub(super) fn redacted<'a>(path: &'a str, rules: &impl Rules, nested: Nested) -> Cow<'a, str> {
     if !may_hold_secret(path.as_bytes()) {
         return Cow::Borrowed(path);
     }
     let mut redacted = String::new();
-    // how much of the path is in `redacted`, or is to be taken over as it is
+    // the length of the path that is in `redacted`, or is copied unchanged
     let (mut copied, mut at) = (0, 0);
     let mut announced = Announced::Nothing;
     let mut after_slashes = false;
@@ -48,7 +48,7 @@ pub(super) fn redacted<'a>(path: &'a str, rules: &impl Rules, nested: Nested) ->
     redacted.into()
 }
 
-/// A cheap look at what nearly all paths are: ids and words that follow plain words.
+/// Fast path: false for nearly all paths, which are ids and words that follow plain words.
 #[inline]
 fn may_hold_secret(path: &[u8]) -> bool {
     let (mut before, mut start): (&[u8], _) = (b"", 0);
@@ -56,7 +56,7 @@ fn may_hold_secret(path: &[u8]) -> bool {
         match byte {
             b'/' => {
                 let segment = &path[start..at];
-                if stands_out(segment, before) {
+                if is_conspicuous(segment, before) {
                     return true;
                 }
                 if !segment.is_empty() {
@@ -68,11 +68,11 @@ fn may_hold_secret(path: &[u8]) -> bool {
             _ => {}
         }
     }
-    stands_out(&path[start..], before)
+    is_conspicuous(&path[start..], before)
 }
 
 #[inline]
-fn stands_out(segment: &[u8], before: &[u8]) -> bool {
+fn is_conspicuous(segment: &[u8], before: &[u8]) -> bool {
     names_secret(before)
         || names_token(before)
         || segment.len() >= token::SHORTEST
@@ -122,7 +122,7 @@ impl Announced {
     }
 }
 
-/// True if what follows this segment is a secret. Asked for every segment, so by length first.
+/// True if the segment behind this one is a secret. Runs for every segment, so it compares lengths first.
 #[inline]
 fn names_secret(segment: &[u8]) -> bool {
     let words: &[&[u8]] = match segment.len() {
@@ -196,7 +196,7 @@ fn is_step(segment: &[u8]) -> bool {
     is_one_of(segment, &steps)
 }
 
-/// True if this is one of these small words, in any case. Most differ in their first letter, which is a cheap look.
+/// True if this is one of these words in small letters, in any case. Compares first letters first, in which most differ.
 #[inline]
 fn is_one_of(text: &[u8], words: &[&[u8]]) -> bool {
     let Some(first) = text.first().map(u8::to_ascii_lowercase) else {
@@ -207,19 +207,19 @@ fn is_one_of(text: &[u8], words: &[&[u8]]) -> bool {
         .any(|word| word.first() == Some(&first) && word.eq_ignore_ascii_case(text))
 }
 
-/// A part of the service's own paths, as `/password/reset` has one.
+/// True for a plain word of a route, such as `reset` in `/password/reset`.
 fn is_word(segment: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_');
     segment.len() <= 20 && segment.bytes().all(plain)
 }
 
-/// Text as machines make it up: long, in one piece, of capitals, small letters and digits.
+/// True for generated text: long, in one piece, of capitals, small letters and digits.
 fn is_random(segment: &str) -> bool {
     let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=');
     segment.len() >= 32 && segment.bytes().all(part) && is_mixed(segment.as_bytes())
 }
 
-/// A token behind a word that only may announce one: neither a number, nor a UUID, nor a short code.
+/// True for text that can be a token behind a word that may announce one: no number, no UUID, no short code.
 fn is_opaque(segment: &str) -> bool {
     let is_hex = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
     let is_uuid = segment.len() == 36 && segment.bytes().all(is_hex);

@@ -1,4 +1,4 @@
-//! The rules that the parts of a URL are redacted by.
+//! The rules by which the parts of a URL are redacted.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 #[derive(Clone, Copy)]
 pub(super) struct Nested(pub(super) u8);
 
-/// The rules, as pairs and paths see them: what they hold may be a URL again.
+/// The rules as pairs and paths use them: a value may be a URL again.
 pub(super) trait Rules {
     /// The replacement of a value of more than one word, if it is or holds a secret. `plus`: `+` is a space.
     fn inner(&self, text: &str, plus: bool, nested: Nested) -> Option<Cow<'static, str>>;

@@ -1,9 +1,9 @@
-//! Tokens whose maker gave them a form that shows what they are.
+//! Recognition of tokens by the form that their issuer gave them.
 
-/// The shortest text that is taken for a token.
+/// The length of the shortest text that counts as a token.
 pub(super) const SHORTEST: usize = 12;
 
-/// Beginnings that nothing else has, of which eight characters more are enough.
+/// Prefixes that only tokens have: eight characters behind them suffice.
 const CLEAR: [&str; 63] = [
     "github_pat_",
     "ghp_",
@@ -70,7 +70,7 @@ const CLEAR: [&str; 63] = [
     "sq0csp-",
 ];
 
-/// Beginnings that words have as well: a long tail with digits, in one piece, must follow.
+/// Prefixes that words have too: a long tail with digits, in one piece, must follow.
 const VAGUE: [&str; 17] = [
     "sk-", "key-", "hf_", "npm_", "pul-", "SG.", "dapi", "ops_", "ntn_", "r8_", "gsk_", "sbp_",
     "glc_", "nvapi-", "pplx-", "figd_", "PMAK-",
@@ -82,7 +82,7 @@ pub(super) fn is_token(word: &str) -> bool {
     word.len() >= SHORTEST && begins_token(word.as_bytes()) && is_known(word)
 }
 
-/// The first two characters of all forms below, since nearly no word begins so.
+/// True if the first two characters are those of a form below, as of nearly no word.
 #[inline]
 pub(super) fn begins_token(word: &[u8]) -> bool {
     matches!(

@@ -1,4 +1,4 @@
-//! URLs and header lines without their secrets.
+//! Redaction of URLs and header lines.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ type PathFn = fn(&str) -> Cow<'_, str>;
 
 const NESTED: Nested = Nested(3);
 
-/// Takes secrets out of URLs and header lines: `REDACTED` is recorded instead.
+/// Redaction of URLs and header lines: secrets are replaced by `REDACTED`.
 ///
 /// | part | redacted |
 /// |---|---|
 /// | user and password | always ([conventions for `url.full`]), also without a scheme: `//u:p@h` |
 /// | query and fragment | values under [secret keys](is_secret_key), which include the seven that the conventions name; or under [other keys](Self::query_keys) instead |
-/// | any value | [secrets by their form](crate::redact::is_secret_value); a value that is a URL or a query is looked into, three deep |
-/// | path | what follows a word such as `token` or `/password/reset` and is no plain word; matrix parameters (`;jsessionid=…`); long random text; or what [another function](Self::path_by) removes |
+/// | any value | [secrets by their form](crate::redact::is_secret_value); values that are URLs or queries are redacted too, three levels deep |
+/// | path | text behind a word such as `token` or `/password/reset` and is no plain word; matrix parameters (`;jsessionid=…`); long random text; or what [another function](Self::path_by) removes |
 ///
 /// Pairs are separated by `&` or `;`. Percent-encoding is decoded once at each level.
 ///
@@ -55,14 +55,14 @@ impl Redaction {
     };
 
     /// Redacts values under these keys, in any case, instead of those that [name secrets](super::is_secret_key).
-    /// Values that show by their form that they are secrets stay redacted.
+    /// Values that are secrets by their form are redacted in any case.
     #[must_use]
     pub fn query_keys<'a>(mut self, keys: impl IntoIterator<Item = &'a str>) -> Self {
         self.keys = Some(keys.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Gives paths to this function instead of looking for what can be recognised.
+    /// Redacts paths by this function instead of by recognition.
     #[must_use]
     pub fn path_by(mut self, path: fn(&str) -> Cow<'_, str>) -> Self {
         self.path = Some(path);
@@ -79,16 +79,16 @@ impl Redaction {
         self.path_in(path, NESTED)
     }
 
-    /// Redacts a query, without the `?`. Keys stay, and so does the order.
+    /// Redacts a query, without the `?`. Keys and their order are kept.
     pub fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
         pairs::redacted(query, Pairs::Query, self, NESTED)
     }
 
     /// Redacts one line of a header, or of another named list such as the headers of a message.
     ///
-    /// The whole line is redacted under a [secret name](super::is_secret_key), whatever
-    /// [keys](Self::query_keys) are set, and where it is [a secret by its form](super::is_secret_value). In other lines
-    /// URLs and parameters (`a=1; token=…`) are.
+    /// The whole line is redacted if its [name](super::is_secret_key) is secret, regardless of
+    /// [keys](Self::query_keys), or if it is [a secret by its form](super::is_secret_value). In other lines URLs and
+    /// parameters (`a=1; token=…`) are redacted.
     ///
     /// # Examples
     ///
@@ -214,7 +214,7 @@ impl Rules for Redaction {
             return None;
         }
         let Some(depth) = depth.checked_sub(1) else {
-            // deeper than anybody looks
+            // deeper than redaction looks, so all of it is a secret
             return Some(Cow::Borrowed(REDACTED));
         };
         let safe = if is_url {

@@ -1,4 +1,4 @@
-//! Values that show by themselves that they are secrets.
+//! Recognition of values that are secrets by their form.
 
 use crate::redact::key::is_secret_key;
 use crate::redact::token;
@@ -8,7 +8,7 @@ use crate::redact::token::is_token;
 /// token, a key of a well-known service (`ghp_…`, `xoxb-…`, `AKIA…`), a private key or certificate (PEM), or an object
 /// with a member that names a secret (`{"password":"…"}`).
 ///
-/// Percent-encoded text is to be decoded first. Ids, UUIDs, digests and prose are no secrets.
+/// Decode percent-encoded text first. Ids, UUIDs, digests and prose are no secrets.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The words of keys that name secrets, and of those that look so and do not. All in small letters.
+//! The words of keys that name secrets, and of similar keys that do not. All in small letters.
 
 /// Keys that are secret as a whole: codes of OAuth, sessions of servers, what the conventions for `url.full` name.
 pub(super) fn is_secret_name(key: &[u8]) -> bool {
@@ -8,7 +8,7 @@ pub(super) fn is_secret_name(key: &[u8]) -> bool {
     )
 }
 
-/// Words that make any key secret, whatever surrounds them.
+/// Words that make any key secret, at any place in it.
 pub(super) fn is_secret_word(word: &[u8]) -> bool {
     let secret = matches!(
         word,

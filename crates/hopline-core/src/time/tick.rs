@@ -1,4 +1,7 @@
-//! Monotonic moments, and where they lie in wall time.
+//! Ticks: monotonic moments, and their conversion to wall time.
+//!
+//! A span records ticks only. Its trace has one anchor, by which exporters convert them: the wall clock is read at most
+//! every 10 ms, and no two spans of a trace disagree about it.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
@@ -6,13 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::time::clock::{Clock, ManualClock, unix_nanos};
 use crate::time::tsc::Counter;
 
-/// A moment in nanoseconds since some fixed one. Signed: a start time that was given may lie before it.
+/// A moment in nanoseconds since a fixed one of its clock. Signed, because a given start time may be earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tick(i64);
 
 impl Tick {
     pub(crate) const ZERO: Self = Self(0);
-    /// Before all others.
+    /// The earliest moment.
     pub(crate) const FIRST: Self = Self(i64::MIN);
 
     /// Nanoseconds since the fixed moment.
@@ -21,30 +24,30 @@ impl Tick {
         self.0
     }
 
-    /// So much later.
+    /// The moment this much later.
     #[inline]
     pub(crate) fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(nanos(time)))
     }
 
-    /// So much earlier.
+    /// The moment this much earlier.
     pub(crate) fn before(self, time: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(time)))
     }
 
-    /// From here to `later`; zero if that is earlier.
+    /// The time from this moment to `later`; zero if `later` is earlier.
     #[inline]
     pub(crate) fn until(self, later: Self) -> Duration {
         Duration::from_nanos(later.0.saturating_sub(self.0).max(0) as u64)
     }
 }
 
-/// Where a local trace's ticks lie in wall time.
+/// The conversion of the ticks of a local trace to wall time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anchor {
-    /// When it was taken.
+    /// The moment of its creation, the start of the trace.
     pub(crate) tick: Tick,
-    /// From ticks to nanoseconds since the Unix epoch.
+    /// Added to a tick, gives nanoseconds since the Unix epoch.
     offset: i64,
 }
 
@@ -66,12 +69,12 @@ impl Anchor {
     }
 }
 
-/// Reads a tracer's clock.
+/// The clock of a tracer, ready to be read.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     source: Source,
-    // Read at each local trace's start and renewed every 10 ms by whoever comes first; two who do it at once
-    // write about the same. The wall clock costs as much as the rest of a local trace's start.
+    // Read at the start of each local trace, and renewed every 10 ms by the first thread that needs it; two threads at
+    // once write about the same value. Reading the wall clock costs as much as the rest of the start of a local trace.
     offset: AtomicI64,
     renewed_until: AtomicI64,
 }
@@ -83,7 +86,8 @@ enum Source {
     Manual(ManualClock),
 }
 
-/// Time after which the wall clock is read again.
+/// The time after which the wall clock is read again, in nanoseconds: 10 ms. An adjusted wall clock shows in new traces
+/// after this time.
 const RENEWED_FOR_NANOS: i64 = 10_000_000;
 
 impl Ticker {
@@ -110,7 +114,7 @@ impl Ticker {
         }
     }
 
-    /// Now, and where that lies in wall time.
+    /// The current moment and its wall time.
     #[inline]
     pub(crate) fn anchor(&self) -> Anchor {
         let tick = self.now();
@@ -126,10 +130,11 @@ impl Ticker {
     #[cold]
     fn renew(&self) {
         if let Source::Manual(_) = self.source {
-            // it shows wall time already
+            // a manual clock shows wall time
             return self.renewed_until.store(i64::MAX, Relaxed);
         }
-        // between two readings of which the thread may be put to sleep: the closest pair of a few counts
+        // the thread may be suspended between two readings, which would shift the offset by that time: of four attempts
+        // the one with the least time between its readings counts
         let pair = (0..4).map(|_| {
             let before = self.now().0;
             let wall = unix_nanos(SystemTime::now()) as i64;
@@ -144,7 +149,7 @@ impl Ticker {
     }
 }
 
-/// Nanoseconds of a time; as many as there can be of a longer one.
+/// The nanoseconds of a time, saturated at `i64::MAX`.
 #[inline]
 fn nanos(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)

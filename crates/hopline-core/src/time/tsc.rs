@@ -1,4 +1,5 @@
-//! The processor's time-stamp counter, where there is one to be trusted.
+//! The processor's time-stamp counter, if it is reliable on this machine.
+//! Two readings of the standard clock are about half of the cost of a span, so this one is read directly.
 
 #[cfg(all(feature = "tsc", target_arch = "x86_64", target_os = "linux"))]
 pub(crate) use here::Counter;
@@ -16,20 +17,21 @@ mod here {
     }
 
     impl Counter {
-        /// None unless the kernel keeps time by it: the kernel knows whether this machine's can be trusted.
+        /// `None` unless it is the clock source of the kernel, which tests whether the counter of this machine is
+        /// constant and equal on all cores.
         pub(crate) fn new() -> Option<Self> {
             const KERNELS: &str =
                 "/sys/devices/system/clocksource/clocksource0/current_clocksource";
             let source = std::fs::read_to_string(KERNELS).ok()?;
             (source.trim() == "tsc").then(|| {
-                // compared with the kernel's clock for some milliseconds, once in a process
+                // calibrates against the clock of the kernel for some milliseconds, once per process
                 let clock = Clock::new();
                 let base = clock.raw();
                 Self { clock, base }
             })
         }
 
-        /// Nanoseconds since it was made.
+        /// Nanoseconds since its creation.
         #[inline]
         pub(crate) fn nanos(&self) -> i64 {
             self.clock.delta_as_nanos(self.base, self.clock.raw()) as i64

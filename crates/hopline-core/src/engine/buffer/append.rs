@@ -1,4 +1,4 @@
-//! Attributes, and what is lost of them.
+//! Recording of attributes, and the counts of those that limits drop.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,7 +15,7 @@ use crate::propagation::extras::Extras;
 use crate::record::records::{Dropped, Marks};
 use crate::text::truncated;
 
-/// Baggage members that a tracer usually records as attributes.
+/// The number of baggage members up to which recording them as attributes needs no allocation.
 const USUAL_MEMBERS: usize = 8;
 
 impl State {
@@ -34,7 +34,7 @@ impl State {
         self.records.chain(at, batch, 0);
     }
 
-    /// The same where room has to be made, a limit is near, a value is too long or is an array.
+    /// Slow path: room has to be made, a limit is near, or a value is too long or an array.
     #[cold]
     pub(super) fn append_slowly(&mut self, at: usize, attrs: &[Attr<'_>]) {
         let Some(limits) = self.shared.as_deref().map(|shared| shared.limits) else {
@@ -56,7 +56,7 @@ impl State {
         }
     }
 
-    /// What the engine itself says of a span: a few attributes, which no limit on their number keeps out.
+    /// Records attributes of the engine itself, such as `error.type`. The limit on their number does not apply.
     pub(super) fn append_own(&mut self, at: usize, attrs: &[Attr<'_>]) {
         let Some(limits) = self.shared.as_deref().map(|shared| shared.limits) else {
             return;
@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// An event's attributes: their batch, and how many were dropped.
+    /// Records the attributes of an event. Returns their batch, and the number of dropped ones.
     pub(super) fn push_event_attrs(&mut self, attrs: &[Attr<'_>]) -> (u32, u32) {
         let Some(limits) = self.shared.as_deref().map(|shared| shared.limits) else {
             return (NONE, 0);
@@ -90,7 +90,7 @@ impl State {
         (batch, dropped as u32)
     }
 
-    /// Index of the new batch, of at most so many of these; none if there is nothing to record or no room.
+    /// Records at most `most` of these in a new batch. Returns its index; `NONE` if there is nothing to record or no room.
     fn push_batch(&mut self, attrs: &[Attr<'_>], most: usize, limits: &Limits) -> u32 {
         let (mut records, mut text, mut cuts) = (0, 0, 0);
         for (attr, most) in fitting(attrs, most) {
@@ -112,8 +112,8 @@ impl State {
         index
     }
 
-    /// The allowed members of the baggage become attributes of every span: recorded once for all spans of the trace
-    /// that have the same, or one caller's baggage would fill a trace.
+    /// Records the allowed members of the baggage as attributes of a span. Recorded once for all spans of the trace with
+    /// the same members, because the baggage of one caller would otherwise fill the trace.
     #[inline]
     pub(super) fn append_baggage(&mut self, at: usize, extras: &Extras) {
         let Some(shared) = self.shared.as_ref() else {
@@ -134,7 +134,7 @@ impl State {
             .baggage_attributes
             .iter()
             .filter_map(|key| Some(attr(Name::dynamic(key), baggage.get(key)?)));
-        // on the stack, since each span comes here; more keys than usual take an allocation
+        // on the stack, because this runs for every span; more keys than usual need an allocation
         let (mut few, many);
         let members: &[Attr<'_>] = if of.baggage_attributes.len() <= USUAL_MEMBERS {
             few = [attr("", None::<bool>); USUAL_MEMBERS];
@@ -163,7 +163,7 @@ impl State {
             span.attrs += members.len() as u16;
             return;
         }
-        // it was changed on the way
+        // the baggage of this span differs from that of the trace
         match self.push_batch(members, left, &limits) {
             NONE => self.drop_attrs(at, members.len()),
             batch => {
@@ -177,7 +177,7 @@ impl State {
         }
     }
 
-    /// True if the shared batch has just these.
+    /// True if the shared batch has exactly these members.
     fn has_baggage(&self, members: &[Attr<'_>], limits: &Limits) -> bool {
         if self.baggage == NONE {
             return false;
@@ -195,7 +195,7 @@ impl State {
     }
 }
 
-// What is lost is counted: on the span, for whoever reads it, and on the tracer, for whoever runs it.
+// Losses are counted twice: on the span, for the reader of the trace, and on the tracer, for the operator.
 impl State {
     #[cold]
     pub(super) fn lose_spans(&mut self, count: u32) {
@@ -212,7 +212,7 @@ impl State {
         self.lose_details(count);
     }
 
-    /// What the span at this place lost, to be added to. Its record is owed rather than paid for.
+    /// The counts of the losses of the span at this place. Their record may exceed the budget: a loss must be recorded.
     #[cold]
     pub(super) fn dropped_of(&mut self, at: usize) -> &mut Dropped {
         let before = self.records.dropped.capacity();
@@ -240,7 +240,7 @@ impl State {
     }
 }
 
-/// The attributes up to the one that would be too many, each with how many it may still stand for.
+/// The attributes that fit into `most`, each with the number left for it: a set may be cut.
 fn fitting<'a, 'v>(
     attrs: &'a [Attr<'v>],
     most: usize,
@@ -253,12 +253,12 @@ fn fitting<'a, 'v>(
     })
 }
 
-/// The number without a key.
+/// The number of attributes without a key.
 fn refused(attrs: &[Attr<'_>]) -> usize {
     attrs.iter().map(Attr::refused).sum()
 }
 
-/// How many there are.
+/// The number of attributes, those of sets included.
 pub(super) fn count(attrs: &[Attr<'_>]) -> usize {
     attrs.iter().map(Attr::count).sum()
 }

@@ -1,7 +1,7 @@
-//! The cut of a local trace whose root does not end.
+//! The cut of a long local trace: finished spans leave the buffer before the local root ends.
 //!
-//! What has ended leaves the buffer, what is open moves to its front. Then an index is no longer a record's place:
-//! the first ones are looked up in `moved`, in which they stand in order, and the rest follow from `base`.
+//! Open spans move to the front of the buffer. The index of a span is then no longer the place of its record: the first
+//! indices are looked up in `moved`, which is ordered, and the others follow from `base`.
 
 use crate::attribute::table::{BatchRecord, NONE};
 use crate::engine::buffer::{Phase, State};
@@ -9,18 +9,18 @@ use crate::record::chunk::Chunk;
 use crate::record::records::{EventRecord, LinkRecord, Marks, SpanRecord};
 use crate::time::tick::Tick;
 
-/// How many bytes that are open one span that has ended may cause to be moved. A cut moves all that is open: where much
-/// of it meets little that has ended, each end would pay for the whole trace.
+/// The most bytes of open spans that a cut moves for each finished span. A cut moves all open spans: with many open and
+/// few finished ones, every end would otherwise pay for the whole trace, which is quadratic.
 const MOVED_FOR_ONE: usize = 16 << 10;
 
 impl State {
-    /// At the next span's end: only there can finished spans be handed over, and places be changed.
+    /// Schedules a cut at the next end of a span, the only moment at which spans can be handed over and moved.
     #[cold]
     pub(super) fn cut_soon(&mut self) {
         self.cut_at = Tick::FIRST;
     }
 
-    /// What has ended may wait no longer, if it is certain that it is kept or its place is needed.
+    /// Cuts if the trace is certain to be kept, or if the room is needed, and schedules the next cut.
     #[cold]
     pub(super) fn cut_at_end(&mut self, now: Tick) {
         let soon = self.cut_at == Tick::FIRST;
@@ -31,8 +31,8 @@ impl State {
         self.cut_at = now.after(age.unwrap_or_default());
     }
 
-    /// Lets go of what has ended: to the queue where it is certain that the trace is kept, else it is lost and
-    /// counted. False if nothing had ended, or too little for what is open to be moved.
+    /// Removes the finished spans: to the queue if the trace is certain to be kept; otherwise they are lost and counted.
+    /// False if none has ended, or too few for the number of open ones.
     #[cold]
     pub(super) fn cut(&mut self) -> bool {
         let ended = self.records.spans.len() - self.open as usize;
@@ -48,17 +48,17 @@ impl State {
                 }
             }
             Phase::Open => self.lose_spans(ended as u32),
-            // they went out when they ended
+            // finished spans were handed over at their end
             Phase::Kept(_) | Phase::Discarded => {}
         }
         self.move_open();
         true
     }
 
-    /// At the tracer's end: what has ended goes to the queue, however much is open, if it is certain that the trace is
-    /// kept. Gives how many spans of it are open; none of a trace that may be discarded.
+    /// At shutdown: moves finished spans to the queue if the trace is certain to be kept, regardless of the cost. Returns
+    /// the number of its open spans; 0 for a trace that may be discarded.
     pub(crate) fn cut_for_good(&mut self) -> u32 {
-        // one that lies in the pool has no tracer
+        // a buffer in the pool has no tracer
         if self.shared.is_none() {
             return 0;
         }
@@ -74,8 +74,8 @@ impl State {
         }
     }
 
-    /// Copies the spans that are here to the end of a chunk, for a sink that shows what runs; those that are open end
-    /// `now` in the copy.
+    /// Copies the spans of the buffer to the end of a chunk, for a sink that shows running spans. Open spans end `now` in the
+    /// copy.
     pub(crate) fn copy_running(&self, chunk: &mut Chunk, now: Tick) {
         let Some(trace) = self.finished().filter(|_| self.phase != Phase::Discarded) else {
             return;
@@ -90,8 +90,8 @@ impl State {
         chunk.close(&trace, shared_of(self.baggage), text);
     }
 
-    /// True if so many that have ended pay for the move of what is open. Where they do not, it is not asked again
-    /// before there are enough.
+    /// True if this number of finished spans justifies moving the open ones. Otherwise computes the number that does, so
+    /// that the answer is cheap until then.
     fn is_worth_a_cut(&mut self, ended: usize) -> bool {
         if ended < self.worth as usize {
             return false;
@@ -108,7 +108,7 @@ impl State {
         true
     }
 
-    /// About how much a cut moves.
+    /// About the bytes that a cut moves.
     fn open_bytes(&self) -> usize {
         let records = &self.records;
         let open = records.spans.iter().filter(|span| !has_ended(span));
@@ -127,7 +127,7 @@ impl State {
         open.map(of_span).sum()
     }
 
-    /// True if the trace is kept whatever comes.
+    /// True if the trace is certain to be kept.
     pub(super) fn is_certain(&mut self) -> bool {
         self.flags.is_sampled() || self.promise()
     }
@@ -145,7 +145,7 @@ impl State {
         let moved = spans.filter(|(_, span)| !has_ended(span));
         let moved: Box<[u32]> = moved.map(|(at, _)| self.index(at)).collect();
         let before = self.paid_bytes();
-        // back into the vectors that are there, which are as large as they were
+        // into the existing vectors, which keep their capacity
         self.records.clear();
         self.records.append(&open);
         self.baggage = shared_of(self.baggage);
@@ -154,27 +154,27 @@ impl State {
         self.correct(before);
     }
 
-    /// What the span at this place is called.
+    /// The index of the span at this place.
     fn index(&self, at: usize) -> u32 {
         let moved = self.moved.get(at).copied();
         moved.unwrap_or_else(|| self.base.wrapping_add(at as u32))
     }
 
-    /// Where the span of this index is, in a trace that was cut.
+    /// The place of the span of this index, in a trace that was cut.
     #[cold]
     pub(super) fn place(&self, span: u32) -> Option<usize> {
         let at = span.wrapping_sub(self.base) as usize;
         if (self.moved.len()..self.records.spans.len()).contains(&at) {
             return Some(at);
         }
-        // they are in order, but for the number where indices begin anew
+        // ordered relative to the first one, since indices wrap around
         let first = self.moved.first()?;
         let place = |index: &u32| index.wrapping_sub(*first);
         self.moved.binary_search_by_key(&place(&span), place).ok()
     }
 }
 
-/// Where the batch that spans share is in a copy.
+/// The place of the shared batch in a copy of records: always the first.
 pub(super) fn shared_of(batch: u32) -> u32 {
     if batch == NONE { NONE } else { 0 }
 }

@@ -1,4 +1,4 @@
-//! The end of a span, and what the local root's end decides.
+//! The end of a span, and the decision at the end of the local root.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::sampling::keep::KeepRate;
 use crate::sampling::kept::Kept;
 use crate::time::tick::Tick;
 
-/// What is left to do after a span's end, outside the lock.
+/// The work that remains after the end of a span, to be done outside the lock.
 pub(crate) struct Ended {
     pub(crate) shared: Arc<Shared>,
-    /// Finished spans are due at the sinks.
+    /// True if finished spans are due at the sinks.
     pub(crate) due: bool,
-    /// A notice is due for a failed or slow trace that was discarded.
+    /// The kind of a failed or slow trace that was discarded, for a notice.
     pub(crate) let_go: Option<Kept>,
-    /// The buffer's vectors, where something holds the trace that may hold it for long.
+    /// The vectors of the buffer, if a remaining handle may hold the trace for long.
     pub(crate) records: Option<Box<Records>>,
 }
 
 impl State {
-    /// Ends a span; the local root's end decides over all. `held`: other handles to the trace are about.
+    /// Ends a span. The end of the local root decides about the trace. `held` is true if other handles to it exist.
     #[inline]
     pub(crate) fn end(&mut self, span: u32, at: Option<SystemTime>, held: bool) -> Option<Ended> {
         let index = self.alive(span)?;
@@ -40,7 +40,7 @@ impl State {
         self.end_at(index, now, held)
     }
 
-    /// Ends a span now, and gives its duration; see [`Timer`](crate::metrics::Timer).
+    /// Ends a span now, and returns its duration; see [`Timer`](crate::metrics::Timer).
     pub(crate) fn end_timed(&mut self, span: u32, held: bool) -> Option<(Duration, Option<Ended>)> {
         let index = self.alive(span)?;
         let start = self.records.spans[index].start;
@@ -65,7 +65,7 @@ impl State {
         self.finish(index, held)
     }
 
-    /// The local root's end, or the end of a span behind it.
+    /// Completes the end of the local root, or of a span that ends after it.
     fn finish(&mut self, index: usize, held: bool) -> Option<Ended> {
         let decided = self.phase == Phase::Open;
         match self.phase {
@@ -78,10 +78,10 @@ impl State {
             if self.phase == Phase::Discarded {
                 self.discarded += self.records.spans.len() as u32;
             }
-            // a context that is held for ever may start any number of spans
+            // a context that is held forever may start any number of spans, so indices continue
             self.base = self.base.wrapping_add(self.records.spans.len() as u32);
             self.clear();
-            // and need not hold the memory that a root's trace took
+            // its handle must not hold the memory that the whole trace needed
             let held = decided && held && self.records.spans.capacity() > 0;
             records = held.then(|| Box::new(std::mem::take(&mut self.records)));
         }
@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    /// Hands all of a large trace to the queue as it is.
+    /// Moves a large trace to the queue without a copy.
     fn send_all(&mut self) {
         self.base = self.base.wrapping_add(self.records.spans.len() as u32);
         let before = self.paid_bytes();
@@ -141,7 +141,7 @@ impl State {
         self.baggage = NONE;
     }
 
-    /// Copies go to the queue.
+    /// Moves copies of finished spans to the queue.
     pub(super) fn send(&mut self, mut copies: Records) {
         copies.sort();
         let baggage = shared_of(self.baggage);
@@ -152,7 +152,7 @@ impl State {
         }
     }
 
-    /// One span that ended after its local root.
+    /// Moves one span that ended after its local root to the queue.
     fn send_late(&mut self, at: usize) {
         let span = &self.records.spans[at];
         if span.events > 0 || span.links > 0 {
@@ -183,7 +183,7 @@ impl State {
         }
     }
 
-    /// What its finished spans share.
+    /// The facts that its finished spans share.
     #[inline]
     pub(super) fn finished(&self) -> Option<Finished<'_>> {
         Some(Finished {
@@ -211,7 +211,7 @@ impl State {
             .then_some(Kept::Slow)
     }
 
-    /// Keeps the local trace for this reason, unless there is one already.
+    /// Keeps the local trace for this reason. An earlier reason stays.
     pub(crate) fn force(&mut self, why: Kept) {
         self.forced = self.forced.or(Some(why));
     }
@@ -225,7 +225,8 @@ impl State {
         }
     }
 
-    /// True if the trace is kept because a span has failed already or because it was asked for; then it stays so.
+    /// True if the trace is certain to be kept, because a span has failed or `keep` was called. The answer is final: it
+    /// takes its part of the rate now.
     pub(crate) fn promise(&mut self) -> bool {
         let reason = self.failed || self.forced.is_some();
         if !reason || self.phase != Phase::Open {
@@ -242,13 +243,13 @@ impl State {
         kept
     }
 
-    /// True if the plan keeps this failed trace. One that was let go stays so.
+    /// True if the plan keeps this failed trace. The answer no is final.
     fn may_keep_error(&mut self, now: Tick) -> bool {
         let rate = self.keep.errors.filter(|_| self.let_go.is_none());
         rate.is_some_and(|rate| self.may_keep(Kept::Error, rate, now))
     }
 
-    /// True if a keep rule of this rate keeps one more; else it is counted as let go.
+    /// True if a keep rule of this rate keeps one more. Otherwise counts the trace as let go.
     fn may_keep(&mut self, why: Kept, rate: KeepRate, now: Tick) -> bool {
         let (Some(limit), Some(shared)) = (rate.per_second(), self.shared.as_deref()) else {
             return true;

@@ -1,6 +1,6 @@
-//! The buffer of one local trace, and what may happen to it.
+//! The buffer of one local trace, and the operations on its open spans.
 //!
-//! [How the engine works](crate::engine) says why it is as it is.
+//! `trace_ref` calls them under the lock of the trace. [How the engine works](crate::engine) has the reasons.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,10 +27,10 @@ mod cut;
 pub(crate) mod end;
 pub(crate) mod room;
 
-/// The name of a span that was given none.
+/// The name of a span without one.
 const UNNAMED: &str = "unnamed";
 
-/// What the local root's end decided.
+/// The decision at the end of the local root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Open,
@@ -38,16 +38,16 @@ pub(crate) enum Phase {
     Discarded,
 }
 
-/// Why a span was not started.
+/// The reason for which a span was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Its trace was discarded.
     Discarded,
-    /// A limit is reached, and that was counted.
+    /// A limit is reached. The loss is counted.
     Limit,
 }
 
-/// What a span starts with.
+/// The facts with which a span starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opening<'a> {
     pub(crate) name: Name<'a>,
@@ -59,60 +59,60 @@ pub(crate) struct Opening<'a> {
     pub(crate) links: &'a [SpanContext],
 }
 
-/// When a span starts.
+/// The start time of a span.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Start {
     Now,
     At(SystemTime),
-    /// So long before now.
+    /// This long before now.
     Ago(Duration),
 }
 
-/// What a local trace starts with.
+/// The facts with which a local trace starts.
 #[derive(Debug)]
 pub(crate) struct Beginning<'a> {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: TraceState,
     pub(crate) keep: Keep,
-    /// Why it is sampled, if it is.
+    /// The clause that sampled it, if it is sampled.
     pub(crate) rule: Option<&'a str>,
 }
 
 /// One local trace, behind its lock.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Where it goes; taken away while the buffer lies in the pool (or pool and buffer would hold each other).
+    /// The tracer. `None` while the buffer is in the pool, because pool and buffer would otherwise keep each other alive.
     pub(crate) shared: Option<Arc<Shared>>,
     pub(crate) trace_id: Option<TraceId>,
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: TraceState,
     pub(crate) anchor: Anchor,
     pub(crate) phase: Phase,
-    /// Who is kept though not sampled, by the plan that was in force at its start.
+    /// The keep rules of the plan at its start.
     keep: Keep,
-    /// Already decided that it is kept, and why.
+    /// The reason, if it is already decided that it is kept.
     forced: Option<Kept>,
     failed: bool,
-    /// It failed or was slow, and was found to be one too many.
+    /// Set if it failed or was slow, and the rate of the keep rule was exceeded.
     let_go: Option<Kept>,
-    /// Finished spans are due at the sinks before the local root's end.
+    /// True if finished spans are due at the sinks before the end of the local root.
     due: bool,
-    /// Spans started and not yet ended.
+    /// The number of open spans.
     pub(crate) open: u32,
-    /// From indices to places: what a span that stands at `at` is called, less `at`. Indices are never used twice
-    /// in one trace, or an old context would write to a stranger's span.
+    /// The index of the span at place 0 if no span was moved: index = base + place. Indices are never reused in a trace,
+    /// because an old context would otherwise write to another span.
     base: u32,
-    /// Indices of those that stand first because they were open at a cut.
+    /// The indices of the first spans, which were open at a cut and moved to the front.
     moved: Box<[u32]>,
-    /// The number of ended spans at which a cut is tried again.
+    /// The number of ended spans at which the next cut is tried.
     worth: u32,
     /// The batch of the baggage that spans share, if there is one.
     pub(crate) baggage: u32,
-    /// When what has ended is let go next, if the local root has not ended by then.
+    /// The time of the next cut, if the local root has not ended by then.
     cut_at: Tick,
     lost_spans: u32,
-    /// Spans that were discarded with the trace.
+    /// The number of spans that were discarded with the trace.
     discarded: u32,
     pub(crate) records: Records,
 }
@@ -143,7 +143,7 @@ impl State {
         }
     }
 
-    /// Makes a pooled buffer a new local trace, and starts its local root.
+    /// Turns a pooled buffer into a new local trace, and starts its local root.
     #[inline]
     pub(crate) fn begin(
         &mut self,
@@ -245,7 +245,7 @@ impl State {
         Ok((self.base.wrapping_add(at as u32), id))
     }
 
-    /// A span's name that is not a literal alone; none where there is no room for it.
+    /// Copies a name that is not only a literal. `None` if there is no room for it.
     #[inline(never)] // many names are literals
     fn copy_name(&mut self, prefix: Option<&'static str>, name: &str) -> Option<Text> {
         let fitting = self.fitting_name(Name::dynamic(name));
@@ -259,7 +259,7 @@ impl State {
         })
     }
 
-    /// True if a name is recorded as it is. Literals are.
+    /// True if a name is recorded unchanged. Literals always are.
     #[inline]
     fn fits(&self, name: Name<'_>) -> bool {
         let limits = self.shared.as_deref().map(|shared| &shared.limits);
@@ -269,7 +269,7 @@ impl State {
         }
     }
 
-    /// A name as it is recorded: cut if it is too long, none if it is empty. Both are counted.
+    /// The name to record: cut if it is too long, `None` if it is empty. Both are counted.
     #[inline]
     fn fitting_name<'n>(&self, name: Name<'n>) -> Option<Name<'n>> {
         if self.fits(name) {
@@ -314,8 +314,8 @@ impl State {
         *marks = marks.with_kind(kind);
     }
 
-    /// Marks a span as failed; the first failure stays, being nearest to the cause.
-    /// An error after the local root's end is recorded but can no longer change the decision.
+    /// Marks a span as failed. The first failure stays, because it is nearest to the cause. A failure after the end of the
+    /// local root is recorded, but cannot change the decision.
     pub(crate) fn fail(&mut self, span: u32, error_type: Name<'_>, message: &str) {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
@@ -336,7 +336,7 @@ impl State {
         }
     }
 
-    /// Says that nobody waited for the span's end, unless it failed, which says more.
+    /// Marks a span as cancelled, unless it failed.
     pub(crate) fn cancel(&mut self, span: u32) {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
@@ -399,17 +399,17 @@ impl State {
         });
     }
 
-    /// How long a span has been going on.
+    /// The time since the start of a span; `None` if it has ended.
     #[inline]
     pub(crate) fn elapsed(&self, span: u32) -> Option<Duration> {
         let start = self.records.spans[self.alive(span)?].start;
         Some(start.until(self.shared.as_deref()?.clock.now()))
     }
 
-    /// Empties it for the next trace; gives the tracer it was of, and how many spans were discarded.
+    /// Empties it for the next trace. Returns its tracer, and the number of discarded spans.
     #[inline]
     pub(crate) fn recycle(&mut self) -> Option<(Arc<Shared>, u32)> {
-        // mostly they were emptied as the last span ended
+        // usually empty already, since the end of the last span
         if !self.records.spans.is_empty() {
             self.clear();
         }
@@ -418,12 +418,12 @@ impl State {
         if tracestate > 0 {
             shared.budget.give(tracestate);
         }
-        // the pool pays for vectors alone
+        // buffers in the pool account for their vectors only
         self.tracestate = TraceState::EMPTY;
         Some((shared, self.discarded))
     }
 
-    /// Where a span's record is, if the span has not ended.
+    /// The place of the record of a span; `None` if the span has ended.
     #[inline]
     fn alive(&self, span: u32) -> Option<usize> {
         let at = if self.moved.is_empty() {
@@ -437,7 +437,7 @@ impl State {
 }
 
 impl Drop for State {
-    /// A buffer that is freed rather than pooled gives its bytes back.
+    /// Runs when a buffer is freed instead of pooled: returns its bytes to the budget.
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             shared.budget.give(self.paid_bytes());

@@ -1,23 +1,23 @@
-//! Limits on memory, looked at only where a vector would have to grow, so that they cost nothing otherwise.
+//! Memory limits of a buffer. They are checked only when a vector has to grow, so they cost nothing otherwise.
 
 use crate::attribute::table::{AttrRecord, BatchRecord, NONE};
 use crate::engine::buffer::State;
 use crate::propagation::trace_state::TraceState;
 use crate::record::records::{EventRecord, LinkRecord, Records, SpanRecord};
 
-/// What a buffer takes beside its records: itself, the counts and the lock before it, and a short tracestate.
+/// The bytes of a buffer besides its records: itself, its reference counts and lock, and a short tracestate.
 const BUFFER_BYTES: usize = size_of::<State>() + 4 * size_of::<usize>() + SHORT_TRACESTATE;
-/// A tracestate that plans write, and little more.
+/// The bytes of a tracestate that plans write, with a little room.
 const SHORT_TRACESTATE: usize = 96;
 
-/// What a small trace needs: a request with a few calls.
+/// The first capacities: enough for a request with a few calls.
 const FIRST_SPANS: usize = 6;
 const FIRST_ATTRS: usize = 32;
 const FIRST_BATCHES: usize = 6;
 const FIRST_TEXT: usize = 240;
 
 impl State {
-    /// True if there is room for so many attributes in one batch, and for so much text.
+    /// True if there is room for a batch of `attrs` attributes, and for `text` bytes of text.
     pub(super) fn room(&mut self, attrs: usize, text: usize) -> bool {
         let r = &self.records;
         let fits = r.table.attrs.capacity() - r.table.attrs.len() >= attrs
@@ -92,7 +92,7 @@ impl State {
         })
     }
 
-    /// Room for one more that owns so much elsewhere.
+    /// Makes room for one more link that owns `owned` bytes on the heap.
     pub(super) fn room_for_link(&mut self, owned: usize) -> bool {
         self.room_for_link_record() && self.pay_for_owned(owned)
     }
@@ -108,7 +108,7 @@ impl State {
         })
     }
 
-    /// Pays for what a record owns elsewhere, which it is then to own. False if it would be too much.
+    /// Reserves bytes that a record owns on the heap. False if that exceeds a limit.
     pub(super) fn pay_for_owned(&mut self, bytes: usize) -> bool {
         bytes == 0
             || self.pay(bytes, |records| {
@@ -117,7 +117,7 @@ impl State {
             })
     }
 
-    /// Takes bytes from this trace's limit and the tracer's budget, then lets a vector grow.
+    /// Reserves bytes from the limit of the trace and the budget of the tracer, then grows a vector.
     fn pay(&mut self, bytes: usize, grow: impl FnOnce(&mut Records) -> bool) -> bool {
         let Some(shared) = &self.shared else {
             return false;
@@ -129,7 +129,7 @@ impl State {
             bytes
         };
         if before + bytes > shared.limits.trace_bytes {
-            // not now: whoever asks for room knows where its span's record is
+            // scheduled, because the caller holds the place of a record, which a cut would change
             self.cut_soon();
             return false;
         }
@@ -142,20 +142,20 @@ impl State {
         grown
     }
 
-    /// What the trace has paid for and gives back at its end.
+    /// The bytes that the trace has reserved, and returns at its end.
     pub(super) fn paid_bytes(&self) -> usize {
         paid_bytes(&self.records) + self.tracestate_bytes() + size_of_val(&*self.moved)
     }
 
-    /// What is paid for the trace's own tracestate: a short one is a part of [`BUFFER_BYTES`], or most traces would
-    /// pay for it one by one.
+    /// The bytes reserved for the tracestate of the trace. A short one is part of [`BUFFER_BYTES`], so that most traces
+    /// need no reservation for it.
     #[inline]
     pub(super) fn tracestate_bytes(&self) -> usize {
         let bytes = self.tracestate.heap_bytes();
         if bytes > SHORT_TRACESTATE { bytes } else { 0 }
     }
 
-    /// Pays for the tracestate; without it the trace has none.
+    /// Reserves the bytes of the tracestate. Without room the trace has none.
     pub(super) fn pay_for_tracestate(&mut self) -> bool {
         let bytes = self.tracestate_bytes();
         let paid = self
@@ -168,14 +168,14 @@ impl State {
         paid
     }
 
-    /// Settles with the budget what has been paid for since, or has been let go. Never refused.
+    /// Corrects the budget by what was reserved or released since `before`. Never refused.
     pub(super) fn correct(&self, before: usize) {
         if let Some(shared) = self.shared.as_deref() {
             shared.budget.correct(before, self.paid_bytes());
         }
     }
 
-    /// Empties the records; what they owned elsewhere is given back, their vectors stay.
+    /// Empties the records. Their heap allocations are returned to the budget; the vectors keep their capacity.
     #[inline]
     pub(super) fn clear(&mut self) {
         if self.records.owned > 0 || !self.moved.is_empty() {
@@ -194,7 +194,7 @@ impl State {
     }
 }
 
-/// What is paid for a buffer of these records.
+/// The bytes reserved for a buffer with these records.
 pub(crate) fn paid_bytes(records: &Records) -> usize {
     if records.spans.capacity() == 0 {
         return 0;
