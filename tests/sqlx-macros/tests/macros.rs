@@ -21,7 +21,7 @@ fn order(id: i64, customer: &str, note: Option<&str>) -> Order {
     }
 }
 
-/// One connection, since each connection to `:memory:` has a database of its own.
+/// A pool of one connection, since each connection to `:memory:` has a separate database.
 async fn pool(tracer: &Tracer) -> SqlitePool {
     let raw = SqlitePoolOptions::new()
         .max_connections(1)
@@ -118,7 +118,7 @@ async fn over_a_pool() {
 }
 
 #[tokio::test]
-async fn over_what_the_application_describes() {
+async fn over_an_annotated_executor() {
     let (tracer, spans) = hopline_testing::tracer("orders");
     let pool = pool(&tracer).await;
 
@@ -255,9 +255,9 @@ async fn over_a_transaction_and_a_savepoint() {
     );
 }
 
-/// A file of a statement that is gone would stay in `.sqlx` unnoticed.
+/// Each file in `.sqlx` belongs to a statement: the macros do not detect files of removed statements.
 #[test]
-fn the_offline_data_is_of_these_statements() {
+fn the_offline_data_matches_the_statements() {
     let source = include_str!("macros.rs");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx");
     let mut files = 0;

@@ -145,6 +145,19 @@ impl<DB: TracedDatabase> Pool<DB> {
     }
 
     /// Sets `db.system.name`, for products that the driver does not distinguish: `mariadb`, `cockroachdb`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// let (tracer, spans) = hopline_testing::tracer("orders");
+    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?;
+    /// let pool = pool.tracer(tracer).system("libsql");
+    /// sqlx::query("SELECT 1").execute(&pool).await?;
+    /// assert_eq!(spans.one("db.query").text("db.system.name"), Some("libsql"));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
     #[must_use]
     pub fn system(self, name: &'static str) -> Self {
         self.with(|settings| settings.endpoint.system = name)
@@ -280,6 +293,16 @@ impl<DB: TracedDatabase> Pool<DB> {
     }
 
     /// Acquires an idle connection, if there is one. Never waits, so there is no span.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// let pool = hopline_sqlx::SqlitePool::connect_lazy("sqlite::memory:")?;
+    /// assert!(pool.try_acquire().is_none(), "no connection is open yet");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
     pub fn try_acquire(&self) -> Option<PoolConnection<DB>> {
         let inner = self.inner.try_acquire()?;
         Some(PoolConnection::new(Connection::pooled(
