@@ -53,6 +53,19 @@ pub type HoplineLayer = TraceLayer;
 
 /// The framework of [`TraceLayer`]: axum 0.8. Takes the route from `MatchedPath`, the original URI from `OriginalUri`, and
 /// the peer from `ConnectInfo<SocketAddr>`.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use hopline_axum::{Axum, TraceLayer};
+/// use hopline_tower::server::{Framework, Trace};
+/// use tower::Layer;
+///
+/// // the type of a router inside the layer
+/// let service: Trace<Router, Axum> = TraceLayer::new().layer(Router::new());
+/// assert_eq!(Axum::scope().name(), "hopline-axum");
+/// ```
 // exhaustive: a marker without data
 #[derive(Clone, Copy, Debug)]
 pub struct Axum;

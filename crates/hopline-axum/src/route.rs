@@ -54,6 +54,16 @@ impl<S> Layer<S> for RouteLayer {
 }
 
 /// Passes on the route of each request; made by [`RouteLayer`].
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use hopline_axum::{RouteLayer, RouteService};
+/// use tower::Layer;
+///
+/// let service: RouteService<Router> = RouteLayer::new().layer(Router::new());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RouteService<S>(S);
 

@@ -1,9 +1,13 @@
 //! IP addresses as text without an allocation, for the attributes of each request.
+//!
+//! Servers record the client and the peer, clients the peer.
 
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 /// The text of an IP address, built without an allocation. An IPv4-mapped IPv6 address is shown as IPv4.
+///
+/// Holds up to 46 bytes, enough for any address.
 ///
 /// # Examples
 ///
@@ -14,7 +18,9 @@ use std::net::IpAddr;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct IpText {
+    /// The text, and unused bytes behind it.
     bytes: [u8; Self::LONGEST],
+    /// Length of the text in bytes.
     len: usize,
 }
 

@@ -1,4 +1,6 @@
 //! Bounded request methods: a known one, or `_OTHER` for the rest.
+//!
+//! Called for each request and call; the name of a span begins with the method.
 
 use std::sync::OnceLock;
 
@@ -14,6 +16,8 @@ const KNOWN: [&str; 10] = [
 /// The known methods are those of RFC 9110, `PATCH` and `QUERY`. `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, a list
 /// separated by commas, replaces them; it is read once in a process.
 ///
+/// Borrows the method of the request: nothing is allocated.
+///
 /// # Examples
 ///
 /// ```
@@ -27,7 +31,9 @@ const KNOWN: [&str; 10] = [
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestMethod<'a> {
+    /// The method in the list of known ones, if it is there.
     known: Option<&'static str>,
+    /// The method as it was sent.
     sent: &'a str,
 }
 
@@ -42,7 +48,7 @@ impl<'a> RequestMethod<'a> {
         self.known.unwrap_or("_OTHER")
     }
 
-    /// Returns the method for a span's name: the method or `HTTP`.
+    /// Returns the method for a span's name: the method or `HTTP`, as the semantic conventions require.
     pub fn in_name(&self) -> &'static str {
         self.known.unwrap_or("HTTP")
     }
@@ -54,6 +60,7 @@ impl<'a> RequestMethod<'a> {
         self.known.is_none().then_some(short)
     }
 
+    /// Looks up a method in a list.
     fn among(known: &'static [&'static str], sent: &'a str) -> Self {
         Self {
             known: known.iter().find(|method| **method == sent).copied(),
@@ -62,6 +69,7 @@ impl<'a> RequestMethod<'a> {
     }
 }
 
+/// Returns the known methods: those of the variable, else those of the standard.
 fn known() -> &'static [&'static str] {
     // `OnceLock`: all threads read the list, and the first request writes it
     static LIST: OnceLock<Vec<&'static str>> = OnceLock::new();

@@ -1,4 +1,6 @@
 //! Names of HTTP spans, for layers that learn the route after the start of the span.
+//!
+//! Spans whose route is known at the start take method and route as two parts, which the core joins.
 
 /// The name `{method} {target}`, or `{method}`.
 ///
@@ -15,12 +17,14 @@
 #[derive(Clone, Debug)]
 pub struct SpanName(Inner);
 
+/// The text: bytes and their length, or a string.
 #[derive(Clone, Debug)]
 enum Inner {
     Stack([u8; STACK], usize),
     Heap(String),
 }
 
+/// Maximum length in bytes of a name that is built on the stack.
 const STACK: usize = 96;
 
 impl SpanName {
@@ -41,6 +45,7 @@ impl SpanName {
         }
     }
 
+    /// Joins the parts on the stack if they fit, else on the heap.
     fn join(parts: [&str; 3]) -> Self {
         let len = parts.iter().map(|part| part.len()).sum();
         if len > STACK {

@@ -22,13 +22,19 @@ use crate::class;
 /// # Examples
 ///
 /// ```
-/// use hopline_reqwest::TraceMiddleware;
-/// use reqwest_middleware::ClientBuilder;
+/// use hopline_reqwest::{TraceMiddleware, reqwest_middleware::ClientBuilder};
 ///
 /// let trace = TraceMiddleware::new().until_body_end();
-/// let client = ClientBuilder::new(reqwest::Client::new()).with(trace).build();
-/// # let url = client.get("http://inventory:4002/").build()?;
-/// # Ok::<(), reqwest::Error>(())
+/// # let (tracer, spans) = hopline_testing::tracer("gateway");
+/// # let trace = trace.tracer(tracer);
+/// # let plain = reqwest::Client::builder().no_proxy().build().unwrap();
+/// # #[cfg(any())]
+/// let plain = reqwest::Client::new();
+/// let client = ClientBuilder::new(plain).with(trace).build();
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// client.get("http://127.0.0.1:9/").send().await.unwrap_err(); // a closed port
+/// # });
+/// spans.one("GET").failed("connection_refused");
 /// ```
 #[derive(Clone, Debug)]
 pub struct TraceMiddleware {

@@ -64,6 +64,26 @@ impl<S> Layer<S> for ContextLayer {
 }
 
 /// Carries the current context in each request; made by [`ContextLayer`].
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Context, FutureExt, SpanBuilder};
+/// use hopline_tower::{CarryContext, ContextLayer};
+/// use http::{Request, Response};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # let (tracer, _spans) = hopline_testing::tracer("orders");
+/// # let request = SpanBuilder::new("request").tracer(&tracer).start();
+/// # let id = request.span_context();
+/// let service: CarryContext<_> = ContextLayer::new().layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(Context::current().span_context()))
+/// }));
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let call = service.oneshot(Request::new(())).in_span(request);
+/// assert_eq!(call.await.unwrap().into_body(), id);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct CarryContext<S> {
     inner: S,

@@ -200,10 +200,9 @@
 //! handler. The traffic of a connection after its upgrade is not part of the request: start a span with a
 //! [link](hopline_core::SpanBuilder::links) for it.
 
-use hopline_core::InstrumentationScope;
-
 pub mod client;
 mod context_layer;
+mod scope;
 mod scoped;
 pub mod server;
 
@@ -245,10 +244,6 @@ pub type TraceLayer = server::ServerLayer<server::Tower>;
 
 /// Another name of [`TraceLayer`], for files that import tower-http's `TraceLayer`.
 pub type HoplineLayer = TraceLayer;
-
-/// Scope of the spans of this crate.
-static SCOPE: InstrumentationScope =
-    InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

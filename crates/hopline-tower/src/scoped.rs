@@ -1,4 +1,7 @@
 //! Futures and bodies that are polled and dropped with a context current.
+//!
+//! The response future, its body and the future of a call share this part. So there is one place for the order on a drop:
+//! first the inner value, in its context, then the span.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -32,6 +35,7 @@ pin_project! {
 }
 
 impl<T, S: Scope> Scoped<T, S> {
+    /// Wraps a value that runs in a scope.
     pub(crate) fn new(inner: T, scope: S) -> Self {
         Self {
             inner: Some(inner),

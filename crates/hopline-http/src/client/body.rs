@@ -1,4 +1,7 @@
 //! The body of a response to a call, which may hold the call's span.
+//!
+//! Clients use it for each response, so that its type does not depend on the options. Without a span it only passes frames
+//! on.
 
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};

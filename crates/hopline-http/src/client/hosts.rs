@@ -13,6 +13,7 @@ impl Hosts {
         self.0.extend(hosts.into_iter().map(plain));
     }
 
+    /// Returns true if an entry matches the host. Case-insensitive; brackets and a final dot are ignored.
     pub(crate) fn contains(&self, host: &str) -> bool {
         if self.0.is_empty() {
             return false;

@@ -83,7 +83,9 @@ static CALLED: grpc::KnownMethods = grpc::KnownMethods::new();
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientSpans {
+    /// The scope of the spans.
     scope: &'static InstrumentationScope,
+    /// The values that the builder methods set.
     options: ClientOptions,
 }
 
@@ -252,6 +254,7 @@ struct GrpcMethod<'a> {
 }
 
 impl<'a> GrpcMethod<'a> {
+    /// Reads the method from a call's path, and learns it.
     fn of(call: &Call<'a>) -> Self {
         let called = is_grpc(call.version, call.headers)
             .then(|| grpc::method(call.path))
@@ -263,10 +266,12 @@ impl<'a> GrpcMethod<'a> {
         }
     }
 
+    /// Returns the value of `rpc.system.name`.
     fn system(&self) -> Option<&'static str> {
         self.method().map(|_| "grpc")
     }
 
+    /// Returns the value of `rpc.method`.
     fn method(&self) -> Option<&'a str> {
         self.known.or(self.unknown.map(|_| "_OTHER"))
     }

@@ -1,4 +1,6 @@
 //! Bounded set of gRPC methods that may name spans.
+//!
+//! hopline-tower has one for the methods that a process serves, [`client`](crate::client) one for those that it calls.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -47,7 +49,7 @@ impl KnownMethods {
         self.places(hash).any(|place| place.load(Relaxed) == hash)
     }
 
-    /// Adds a method. Returns false if there is no room: such a method must not name a span.
+    /// Adds a method. Adding it again has no effect and returns true. Returns false if there is no room: such a method must not name a span.
     pub fn learn(&self, method: &str) -> bool {
         let hash = hash(method);
         self.places(hash).any(|place| {
@@ -66,6 +68,7 @@ impl KnownMethods {
     }
 }
 
+/// Hashes a method. 0 marks a free entry, so it is replaced.
 fn hash(method: &str) -> u64 {
     STATE.hash_one(method).max(1)
 }

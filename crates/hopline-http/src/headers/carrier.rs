@@ -27,9 +27,9 @@ pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 impl Extract for HeaderExtractor<'_> {
     fn each_value(&self, name: &str, found: &mut dyn FnMut(&[u8])) {
         // a static name is looked up without being parsed again
-        let values = match own(name) {
-            Some(own) if surely_lacks(self.0, own) => return,
-            Some(own) => self.0.get_all(own),
+        let values = match trace_header(name) {
+            Some(known) if lacks_by_scan(self.0, known) => return,
+            Some(known) => self.0.get_all(known),
             None => self.0.get_all(name),
         };
         values.iter().for_each(|value| found(value.as_bytes()));
@@ -38,7 +38,7 @@ impl Extract for HeaderExtractor<'_> {
 
 /// Number of headers up to which a scan is faster than a hash: standard names differ from ours in their first byte of
 /// representation.
-const FEW: usize = 16;
+const MAX_SCAN: usize = 16;
 
 /// Writes a context into the headers of a request. Replaces the headers of the same name.
 ///
@@ -69,9 +69,9 @@ impl Inject for HeaderInjector<'_> {
     }
 
     fn remove(&mut self, name: &'static str) {
-        match own(name) {
-            Some(own) if surely_lacks(self.0, own) => {}
-            Some(own) => drop(self.0.remove(own)),
+        match trace_header(name) {
+            Some(known) if lacks_by_scan(self.0, known) => {}
+            Some(known) => drop(self.0.remove(known)),
             None => drop(self.0.remove(name)),
         }
     }
@@ -79,8 +79,8 @@ impl Inject for HeaderInjector<'_> {
 
 /// Converts a name. The names that hopline sends need no allocation.
 fn header_name(name: &'static str) -> Option<HeaderName> {
-    let own = own(name).cloned();
-    own.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
+    let known = trace_header(name).cloned();
+    known.or_else(|| HeaderName::from_bytes(name.as_bytes()).ok())
 }
 
 /// Writes a context into the headers of a call, and keeps the baggage that the application set there.
@@ -109,15 +109,15 @@ impl Inject for CallInjector<'_> {
 /// (section 3.3.2: 64 members, 8192 bytes).
 #[cold]
 fn joined_baggage(headers: &HeaderMap, more: &str) -> Vec<u8> {
-    const MOST_BYTES: usize = 8192;
-    const MOST_MEMBERS: usize = 64;
+    const MAX_BYTES: usize = 8192;
+    const MAX_MEMBERS: usize = 64;
     let lines = || headers.get_all(BAGGAGE).iter().map(HeaderValue::as_bytes);
-    let (own, dropped) = Baggage::parse(lines());
-    let mut room = MOST_MEMBERS.saturating_sub(own.len() + dropped as usize);
+    let (set, dropped) = Baggage::parse(lines());
+    let mut room = MAX_MEMBERS.saturating_sub(set.len() + dropped as usize);
     let mut joined = lines().collect::<Vec<_>>().join(&b","[..]);
     for member in more.split(',') {
         let key = member.split_once('=').map_or(member, |(key, _)| key);
-        if own.get(key).is_none() && room > 0 && joined.len() + 1 + member.len() <= MOST_BYTES {
+        if set.get(key).is_none() && room > 0 && joined.len() + 1 + member.len() <= MAX_BYTES {
             joined.push(b',');
             joined.extend_from_slice(member.as_bytes());
             room -= 1;
@@ -126,27 +126,30 @@ fn joined_baggage(headers: &HeaderMap, more: &str) -> Vec<u8> {
     joined
 }
 
+/// Returns true if the header is there.
 fn has(headers: &HeaderMap, name: &str) -> bool {
-    match own(name) {
-        Some(own) if surely_lacks(headers, own) => false,
+    match trace_header(name) {
+        Some(known) if lacks_by_scan(headers, known) => false,
         _ => headers.contains_key(name),
     }
 }
 
+/// Returns true if a scan of a small map shows that it lacks the header. False in a large map, which is then searched.
 #[inline]
-fn surely_lacks(headers: &HeaderMap, own: &HeaderName) -> bool {
-    headers.keys_len() <= FEW && headers.keys().all(|name| name != own)
+fn lacks_by_scan(headers: &HeaderMap, known: &HeaderName) -> bool {
+    headers.keys_len() <= MAX_SCAN && headers.keys().all(|name| name != known)
 }
 
+/// Returns the parsed form of a name that hopline sends.
 #[inline]
-fn own(name: &str) -> Option<&'static HeaderName> {
-    static PARENT: HeaderName = HeaderName::from_static(TRACEPARENT);
-    static STATE: HeaderName = HeaderName::from_static(TRACESTATE);
-    static PAIRS: HeaderName = HeaderName::from_static(BAGGAGE);
+fn trace_header(name: &str) -> Option<&'static HeaderName> {
+    static TRACEPARENT_NAME: HeaderName = HeaderName::from_static(TRACEPARENT);
+    static TRACESTATE_NAME: HeaderName = HeaderName::from_static(TRACESTATE);
+    static BAGGAGE_NAME: HeaderName = HeaderName::from_static(BAGGAGE);
     match name {
-        TRACEPARENT => Some(&PARENT),
-        TRACESTATE => Some(&STATE),
-        BAGGAGE => Some(&PAIRS),
+        TRACEPARENT => Some(&TRACEPARENT_NAME),
+        TRACESTATE => Some(&TRACESTATE_NAME),
+        BAGGAGE => Some(&BAGGAGE_NAME),
         _ => None,
     }
 }

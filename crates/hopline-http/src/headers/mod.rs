@@ -1,6 +1,6 @@
 //! Header maps: carriers of a context, and headers that are recorded as attributes.
 //!
-//! Called by [`client`](crate::client) and by the layers of hopline-tower.
+//! The carriers implement the core's `Extract` and `Inject`. Called by [`client`](crate::client) and by the layers of hopline-tower.
 
 mod capture;
 mod carrier;

@@ -1,4 +1,6 @@
-//! Splitting of header values that are lists, for `Forwarded`, `X-Forwarded-*` and `Server-Timing`.
+//! Splitting of header values that are lists.
+//!
+//! Called by the parsers of `Forwarded`, `X-Forwarded-*` and `Server-Timing`. The parts are slices of the value.
 
 /// Splits at `separator`, except inside a quoted string (RFC 9110, section 5.6.4).
 pub(crate) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {

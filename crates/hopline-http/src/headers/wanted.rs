@@ -8,12 +8,16 @@ use http::HeaderName;
 /// Header names from the environment, one list for each side and direction.
 #[derive(Debug, Default)]
 pub(crate) struct WantedHeaders {
+    /// From `…_SERVER_REQUEST`.
     pub(crate) server_requests: Vec<HeaderName>,
+    /// From `…_SERVER_RESPONSE`.
     pub(crate) server_responses: Vec<HeaderName>,
+    /// From `…_CLIENT_REQUEST`.
     pub(crate) client_requests: Vec<HeaderName>,
+    /// From `…_CLIENT_RESPONSE`.
     pub(crate) client_responses: Vec<HeaderName>,
     /// A message for each word that is not a header name.
-    wrong: Vec<String>,
+    invalid: Vec<String>,
 }
 
 impl WantedHeaders {
@@ -23,16 +27,17 @@ impl WantedHeaders {
         static READ: OnceLock<WantedHeaders> = OnceLock::new();
         READ.get_or_init(|| {
             let read = Self::read(|name| std::env::var(name).ok());
-            if !read.wrong.is_empty() {
-                notify("headers", || read.wrong.join("; "));
+            if !read.invalid.is_empty() {
+                notify("headers", || read.invalid.join("; "));
             }
             read
         })
     }
 
+    /// Parses the four lists.
     fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let mut read = Self::default();
-        let wrong = &mut read.wrong;
+        let invalid = &mut read.invalid;
         let mut names = |of: &str| {
             let name = format!("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_{of}");
             let list = variable(&name).unwrap_or_default();
@@ -43,7 +48,7 @@ impl WantedHeaders {
             let names = words.filter_map(|word| {
                 let header = header(word);
                 if header.is_none() {
-                    wrong.push(format!(
+                    invalid.push(format!(
                         "{name}: {word:?} is not a header name and is ignored"
                     ));
                 }
@@ -95,6 +100,6 @@ mod tests {
                  ignored"
             )
         };
-        assert_eq!(read.wrong, [ignored("x y"), ignored(".*")]);
+        assert_eq!(read.invalid, [ignored("x y"), ignored(".*")]);
     }
 }

@@ -29,8 +29,8 @@ const MAX_ELEMENTS: usize = 32;
 /// let mut headers = HeaderMap::new();
 /// headers.insert("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 203.0.113.7, 10.0.0.2"));
 /// headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
-/// let own = |address: std::net::IpAddr| address.to_string().starts_with("10.");
-/// let forwarded = Forwarded::read(&headers, own);
+/// let trusted = |address: std::net::IpAddr| address.to_string().starts_with("10.");
+/// let forwarded = Forwarded::read(&headers, trusted);
 /// assert_eq!(forwarded.client, "203.0.113.7".parse().ok());
 /// assert_eq!(forwarded.scheme, Some("https"));
 /// ```

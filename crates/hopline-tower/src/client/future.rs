@@ -1,4 +1,6 @@
 //! The future of a call.
+//!
+//! It ends the span with the head of the response, or moves it into the [`CallBody`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,8 +19,11 @@ use crate::scoped::{Scope, Scoped, poll_once};
 /// A call that is recorded.
 #[derive(Debug)]
 pub(crate) struct RecordedCall {
+    /// Records the response.
     pub(crate) layer: Arc<ClientLayer>,
+    /// True if the host's announcement of a kept trace is followed.
     pub(crate) keeps_with: bool,
+    /// The span of the call.
     pub(crate) span: Span,
 }
 
@@ -43,6 +48,22 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if it is polled after it was ready, as futures of `async` blocks do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use hopline_tower::ClientLayer;
+    /// use http::{Request, Response};
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// let never = |_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>();
+    /// let layer = ClientLayer::new();
+    /// # let (tracer, spans) = hopline_testing::tracer("gateway");
+    /// # let layer = layer.tracer(tracer);
+    /// drop(layer.layer(service_fn(never)).call(Request::new(())));
+    /// spans.one("GET").succeeded();
+    /// ```
     #[derive(Debug)]
     pub struct CallFuture<F> {
         #[pin]
@@ -51,6 +72,7 @@ pin_project! {
 }
 
 impl<F> CallFuture<F> {
+    /// Wraps the service's future; without `recorded`, the call is not traced.
     pub(crate) fn new(inner: F, recorded: Option<RecordedCall>) -> Self {
         Self {
             scoped: Scoped::new(inner, recorded),

@@ -13,7 +13,7 @@ use http_body::Body;
 use tower_layer::Layer;
 
 use super::service::TraceClient;
-use crate::SCOPE;
+use crate::scope::SCOPE;
 use crate::server::PeerFn;
 
 /// Records each call of a client as a client span and sends the trace headers: around hyper's clients, tonic's channels,

@@ -1,4 +1,6 @@
 //! The service that records calls.
+//!
+//! For each call it starts the span, writes the trace headers, and runs the inner service in the span's context.
 
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll};
@@ -12,6 +14,26 @@ use super::future::{CallFuture, RecordedCall};
 use super::layer::ClientLayer;
 
 /// Records each call that passes through it; made by [`ClientLayer`].
+///
+/// # Examples
+///
+/// A type that holds a traced client:
+///
+/// ```
+/// use hopline_tower::{ClientLayer, client::TraceClient};
+/// use tower::Layer;
+///
+/// struct Inventory<S> {
+///     client: TraceClient<S>,
+/// }
+///
+/// impl<S> Inventory<S> {
+///     fn new(connection: S) -> Self {
+///         Self { client: ClientLayer::new().layer(connection) }
+///     }
+/// }
+/// # let _ = Inventory::new(tower::service_fn(|_: http::Request<()>| async { Ok::<_, ()>(http::Response::new(())) })).client;
+/// ```
 #[derive(Clone, Debug)]
 pub struct TraceClient<S> {
     inner: S,

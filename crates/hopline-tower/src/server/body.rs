@@ -1,4 +1,7 @@
 //! The body of a response.
+//!
+//! It ends the span with the last frame: trailers, the last announced byte, or the end that the body reports, whichever is
+//! first. Servers stop polling after any of them.
 
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
@@ -16,7 +19,30 @@ pin_project! {
     ///
     /// # Cancellation
     ///
-    /// Dropping it before its end drops the inner body, and then ends the span with `error.type` `cancelled`.
+    /// Dropping it before its end drops the inner body, and then ends the span with `error.type` `cancelled`. A body that
+    /// was never polled ends its span without an `error.type`: a layer outside may have replaced it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_tower::TraceLayer;
+    /// use http::{Request, Response};
+    /// use http_body_util::BodyExt;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let layer = TraceLayer::new();
+    /// # let (tracer, spans) = hopline_testing::tracer("orders");
+    /// # let layer = layer.tracer(tracer);
+    /// let service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new("order".to_owned()))
+    /// }));
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let response = service.oneshot(Request::new(())).await.unwrap();
+    /// assert!(spans.all().is_empty(), "the body is not sent yet");
+    /// response.into_body().collect().await.unwrap();
+    /// spans.one("GET").succeeded();
+    /// # });
+    /// ```
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

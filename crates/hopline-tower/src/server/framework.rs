@@ -7,6 +7,8 @@ use hopline_core::InstrumentationScope;
 use http::uri::Scheme;
 use http::{Extensions, Uri};
 
+use crate::scope::SCOPE;
+
 /// Returns the route's template for a request, from its extensions or its URI.
 ///
 /// Do not return the path: callers could create any number of span names.
@@ -59,6 +61,6 @@ pub struct Tower;
 
 impl Framework for Tower {
     fn scope() -> &'static InstrumentationScope {
-        &crate::SCOPE
+        &SCOPE
     }
 }

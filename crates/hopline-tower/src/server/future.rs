@@ -1,4 +1,6 @@
 //! The future of a response.
+//!
+//! It ends the span if no body follows the head; otherwise it moves the span into the [`ResponseBody`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +25,22 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if it is polled after it was ready, as futures of `async` blocks do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use hopline_tower::TraceLayer;
+    /// use http::{Request, Response};
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// let never = |_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>();
+    /// let layer = TraceLayer::new();
+    /// # let (tracer, spans) = hopline_testing::tracer("orders");
+    /// # let layer = layer.tracer(tracer);
+    /// drop(layer.layer(service_fn(never)).call(Request::new(())));
+    /// assert_eq!(spans.named("GET")[0].text("error.type"), Some("cancelled"));
+    /// ```
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -31,6 +49,7 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
+    /// Wraps the service's future. The span is none if a layer outside records the request.
     pub(crate) fn new(inner: F, span: PooledSpan) -> Self {
         Self {
             scoped: Scoped::new(inner, span),

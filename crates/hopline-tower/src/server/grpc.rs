@@ -1,4 +1,13 @@
 //! The gRPC call in a request: its method, once the server is known to have it, and its status.
+//!
+//! A caller chooses the path, so its method names the span only if the server shows that it has the method:
+//!
+//! | event | the pending method |
+//! |---|---|
+//! | the method is declared, or was answered before | names the span at the start |
+//! | a message in the body, or a status that only methods return | is learned and names the span |
+//! | any other status, or the end of the response | `rpc.method` is `_OTHER` |
+//! | the response is not gRPC, or there is none | is discarded |
 
 use hopline_core::{Literal, Name, Span, SpanKind, attr};
 use hopline_http::attribute;
@@ -36,6 +45,7 @@ pub(crate) struct GrpcCall {
 }
 
 impl GrpcCall {
+    /// Returns true for a recorded call whose response, if it is there, is gRPC.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active
     }
@@ -91,6 +101,7 @@ impl GrpcCall {
         }
     }
 
+    /// Records a status, and decides about the pending method by it.
     fn record(&mut self, span: Option<&Span>, status: Option<Status>) {
         let Some(status) = status else { return };
         self.decide(span, status.is_from_method());
@@ -119,6 +130,7 @@ impl GrpcCall {
         }
     }
 
+    /// Records a call whose method does not name the span.
     fn name_other(&mut self, span: Option<&Span>, method: Option<&str>) {
         self.is_named = true;
         if let Some(span) = span {

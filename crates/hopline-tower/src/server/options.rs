@@ -1,4 +1,6 @@
 //! Optional behaviour of the server layer.
+//!
+//! [`ServerLayer`](super::ServerLayer) sets the options; the service, the start of the span and the response read them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,17 +21,29 @@ type OnResponse = dyn Fn(&Context, &response::Parts) + Send + Sync;
 /// Options that few layers set. They are behind one pointer, so that a layer without them is small and cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
+    /// Replaces the framework's route.
     pub(crate) route: Option<RouteFn>,
+    /// Replaces the framework's original URI.
     pub(crate) original_uri: Option<UriFn>,
+    /// Replaces the framework's peer.
     pub(crate) peer: Option<PeerFn>,
+    /// Decides about trust by request; replaces the layer's [`Trust`].
     pub(crate) trust: Option<Arc<TrustFn>>,
+    /// Returns false for requests that are not recorded.
     pub(crate) filter: Option<Arc<Filter>>,
+    /// Returns true for peers whose `Forwarded` headers are used.
     pub(crate) proxies: Option<Arc<Proxies>>,
+    /// The scheme of connections, if the service terminates TLS.
     pub(crate) scheme: Option<SchemeFn>,
+    /// Redaction of URLs and headers.
     pub(crate) redaction: Redaction,
+    /// Request headers to record.
     pub(crate) request_headers: HeaderCapture,
+    /// Response headers to record.
     pub(crate) response_headers: HeaderCapture,
+    /// Hook for the head of the request.
     pub(crate) on_request: Option<Arc<OnRequest>>,
+    /// Hook for the head of the response.
     pub(crate) on_response: Option<Arc<OnResponse>>,
 }
 

@@ -1,4 +1,6 @@
 //! Ownership of a request's span while it moves from the future to the body.
+//!
+//! A request's span has one owner at a time: the future, then the body. The owner that is dropped ends the span.
 
 use std::cell::RefCell;
 
@@ -32,6 +34,7 @@ impl PooledSpan {
         Self(Some(span))
     }
 
+    /// Returns the span. None for requests that a layer outside records.
     #[inline]
     pub(crate) fn get(&mut self) -> Option<&mut RequestSpan> {
         self.0.as_deref_mut()

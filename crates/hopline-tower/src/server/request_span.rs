@@ -1,4 +1,14 @@
 //! The span of a request, from the first header to the last byte of the response.
+//!
+//! | moment | called by | method |
+//! |---|---|---|
+//! | the request arrives | `service.rs` | fields filled by [`PooledSpan::new`](super::pooled_span::PooledSpan::new) |
+//! | the inner service runs | `future.rs`, `body.rs` | [`in_scope`](RequestSpan::in_scope) |
+//! | the head of the response is there | `future.rs` | [`response_head`](RequestSpan::response_head) |
+//! | data and trailers are sent | `body.rs` | [`first_byte`](RequestSpan::first_byte), [`trailers`](RequestSpan::trailers) |
+//! | the last byte is sent | `future.rs`, `body.rs` | [`end`](RequestSpan::end) |
+//! | the service, or the body, fails or panics | `future.rs`, `body.rs` | [`fail`](RequestSpan::fail) |
+//! | future or body is dropped before its end | `pooled_span.rs` | [`close`](RequestSpan::close) |
 
 use std::sync::{Arc, Once};
 
@@ -23,14 +33,19 @@ pub(crate) struct RequestSpan {
     pub(crate) method: &'static str,
     /// The status of the response, recorded at the end.
     pub(crate) status: Option<StatusCode>,
+    /// The method is HEAD: no body follows.
     pub(crate) is_head_method: bool,
+    /// The method is CONNECT: no body follows a success.
     pub(crate) is_connect_method: bool,
+    /// Records older attribute names beside the current ones.
     pub(crate) older_names: bool,
+    /// The trace headers to write.
     pub(crate) headers: TraceHeaders,
     /// The body was polled at least once.
     pub(crate) is_polled: bool,
     /// The first byte of the body was sent.
     pub(crate) has_first_byte: bool,
+    /// The gRPC call, if the request is one.
     pub(crate) grpc: GrpcCall,
     /// Bytes of the body that the head has announced and that are not yet sent.
     pub(crate) bytes_left: Option<u64>,
@@ -212,6 +227,7 @@ fn recording(span: &Option<Span>) -> Option<&Span> {
     span.as_ref().filter(|span| span.is_recording())
 }
 
+/// Returns true for a response of server-sent events.
 fn is_sse(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)
@@ -225,6 +241,7 @@ fn notify_unrouted(text: &'static str) {
     GIVEN.call_once(|| notify("route", || text.to_owned()));
 }
 
+/// Watches a piece of code of the application for a panic.
 struct PanicGuard<'a> {
     span: &'a mut RequestSpan,
     has_returned: bool,

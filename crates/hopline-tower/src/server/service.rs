@@ -1,4 +1,7 @@
 //! The service that records requests.
+//!
+//! For each request it decides whether to record it, starts the span, marks the request, and runs the inner service in the
+//! span's context.
 
 use std::task::{Context as Cx, Poll};
 
@@ -32,6 +35,7 @@ pub struct Trace<S, F = Tower> {
 struct Recorded;
 
 impl<S, F: Framework> Trace<S, F> {
+    /// Wraps a service.
     pub(crate) fn new(inner: S, settings: Settings<F>) -> Self {
         Self { inner, settings }
     }

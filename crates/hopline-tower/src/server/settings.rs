@@ -17,15 +17,21 @@ use super::trace_headers::TraceHeaders;
 /// without a tracer of its own, a clone changes no reference count.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings<F> {
+    /// The layer's own tracer. None for the installed one, looked up for each request.
     pub(crate) tracer: Option<Tracer>,
+    /// Records older attribute names beside the current ones.
     pub(crate) older_names: bool,
+    /// The use of the caller's context, unless the options decide by request.
     pub(crate) trust: Trust,
+    /// The trace headers of responses.
     pub(crate) headers: TraceHeaders,
+    /// None if the layer has no rare options.
     options: Option<Arc<Options>>,
     framework: PhantomData<fn() -> F>,
 }
 
 impl<F: Framework> Settings<F> {
+    /// Reads the defaults from the environment.
     pub(crate) fn from_env() -> Self {
         Self {
             tracer: None,
@@ -37,20 +43,23 @@ impl<F: Framework> Settings<F> {
         }
     }
 
+    /// Returns the rare options.
     pub(crate) fn options(&self) -> Option<&Options> {
         self.options.as_deref()
     }
 
-    /// The rare options, if something depends on the response.
+    /// Returns a handle to the rare options if one of them uses the response.
     pub(crate) fn response_options(&self) -> Option<Arc<Options>> {
         let options = self.options.as_ref()?;
         options.use_response().then(|| Arc::clone(options))
     }
 
+    /// Changes the rare options; copies them if another layer shares them.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
         change(Arc::make_mut(self.options.get_or_insert_default()));
     }
 
+    /// Sets the trust of all requests, instead of a function that decides by request.
     pub(crate) fn set_trust(&mut self, trust: Trust) {
         self.trust = trust;
         if self.options.is_some() {
@@ -58,6 +67,7 @@ impl<F: Framework> Settings<F> {
         }
     }
 
+    /// Returns the trust in the caller of a request.
     pub(crate) fn trust(&self, headers: &HeaderMap, extensions: &Extensions) -> Trust {
         match self.options().and_then(|options| options.trust.as_deref()) {
             Some(choose) => choose(headers, extensions),
@@ -71,6 +81,7 @@ impl<F: Framework> Settings<F> {
         filter.is_none_or(|filter| filter(method, uri))
     }
 
+    /// Finds the route: by the layer's function, else the framework's.
     pub(crate) fn route<'a>(&self, uri: &'a Uri, extensions: &'a Extensions) -> Option<&'a str> {
         match self.options().and_then(|options| options.route) {
             Some(route) => route(uri, extensions),
@@ -78,6 +89,7 @@ impl<F: Framework> Settings<F> {
         }
     }
 
+    /// Finds the original URI: by the layer's function, else the framework's.
     pub(crate) fn original_uri<'a>(&self, uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
         match self.options().and_then(|options| options.original_uri) {
             Some(original) => original(uri, extensions),
@@ -85,6 +97,7 @@ impl<F: Framework> Settings<F> {
         }
     }
 
+    /// Finds the peer: by the layer's function, else the framework's.
     pub(crate) fn peer(&self, extensions: &Extensions) -> Option<SocketAddr> {
         match self.options().and_then(|options| options.peer) {
             Some(peer) => peer(extensions),

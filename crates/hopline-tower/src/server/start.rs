@@ -1,4 +1,7 @@
 //! The start of a request's span: its name, and the attributes that are known from the request.
+//!
+//! Attributes are set at the start, so that samplers see them. Texts that are built for them live in cells of the caller's
+//! frame: an unsampled request builds none.
 
 use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};

@@ -18,6 +18,11 @@ pub(crate) struct TraceHeaders {
 }
 
 impl TraceHeaders {
+    /// Writes the headers to a response.
+    ///
+    /// `announce_kept` takes precedence over `server_timing`: both write `Server-Timing`, and a reader uses one value. A
+    /// trace that is announced as kept is kept, even if nothing else keeps it. Nothing is written for a span without an
+    /// identity, as with `OTEL_SDK_DISABLED`.
     pub(crate) fn write(self, span: &Span, headers: &mut HeaderMap) {
         let kept = self.announce_kept && span.context_ref().promise_keep();
         if !(kept || self.server_timing || self.trace_id) {
