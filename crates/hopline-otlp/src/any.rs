@@ -1,17 +1,29 @@
-//! OTLP's `AnyValue`, whoever owns what it says.
+//! OTLP's `AnyValue` as a borrowed value: one type for the encoders.
+//!
+//! Attributes of spans are borrowed from a batch's records, attributes of a resource from the values that it owns.
+//! Both become [`Any`], so `encode.rs` and `json.rs` write each kind of value in one place.
 
-use hopline_core::{ArrayRef, OwnedValue, ValueRef};
+use hopline_core::export::{ArrayRef, OwnedValue, ValueRef};
 
-/// An attribute value: borrowed from a batch of spans, or from a resource that owns it.
+/// An attribute value, borrowed from a batch of spans or from a resource.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Any<'a> {
+    /// `bool_value`.
     Bool(bool),
+    /// `int_value`.
     I64(i64),
+    /// `double_value`.
     F64(f64),
+    /// `string_value`.
     Str(&'a str),
+    /// `array_value`.
     Array(Elements<'a>),
 }
 
+/// The elements of an array value.
+///
+/// They are visited and not collected: an array is written from where it is stored, without an allocation. OTLP allows
+/// arrays in arrays, and a resource may hold them; spans do not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Elements<'a> {
     Recorded(ArrayRef<'a>),
@@ -19,6 +31,7 @@ pub(crate) enum Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    /// Calls `found` with each element, in order.
     pub(crate) fn each(self, mut found: impl FnMut(Any<'a>)) {
         match self {
             Self::Recorded(array) => array.iter().for_each(|value| found(value.into())),
@@ -27,6 +40,7 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// From a value that a span recorded.
 impl<'a> From<ValueRef<'a>> for Any<'a> {
     #[inline]
     fn from(value: ValueRef<'a>) -> Self {
@@ -40,6 +54,7 @@ impl<'a> From<ValueRef<'a>> for Any<'a> {
     }
 }
 
+/// From a value that a resource owns.
 impl<'a> From<&'a OwnedValue> for Any<'a> {
     fn from(value: &'a OwnedValue) -> Self {
         match value {

@@ -1,4 +1,6 @@
-//! The spans that wait in a queue, and the choice of what is dropped where it is full.
+//! The backlog of a queue: waiting batches, and the choice of the spans to drop if it is full.
+//!
+//! The queue calls it under its lock, so each operation costs the same however many batches wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -6,22 +8,22 @@ use std::sync::Arc;
 
 use hopline_core::Batch;
 
-use crate::queue::Bounds;
-use crate::slice::{Slice, count, precious};
+use crate::bounds::Bounds;
+use crate::slice::{Slice, count, keep_last};
 
-/// Batches in the order of their arrival, or what is left of them.
+/// Waiting batches, or the remaining parts of them, in the order of their arrival.
 ///
-/// Adding a batch, taking the oldest and dropping from the newest ordinary one cost the same however many wait, but for
-/// the depth of the map: each entry is added once, thinned at most once, and removed once.
+/// Adding a batch, taking the oldest and dropping from the newest ordinary one depend on the number of entries only by the
+/// depth of the map: each entry is added once, reduced at most once, and removed once.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// By number, so that one in the middle leaves without moving the others.
+    /// By number, so that removing one in the middle moves no others.
     entries: BTreeMap<u64, Entry>,
-    /// The numbers of the entries in which ordinary spans may be left, in order.
+    /// The numbers of entries that may hold ordinary spans, in order.
     ordinary: VecDeque<u64>,
     spans: usize,
     bytes: usize,
-    /// The first number that the writer has not taken; what it has taken stays until it reports the result.
+    /// The first number that the writer has not taken. Taken entries are not dropped: they may be on their way.
     untaken: u64,
     next: u64,
 }
@@ -29,7 +31,7 @@ pub(crate) struct Backlog {
 #[derive(Debug)]
 struct Entry {
     batch: Arc<Batch>,
-    /// The part that still waits, if not all of it, and its number of spans.
+    /// The places of the spans that still wait, unless all do, and their number.
     places: Option<Vec<Range<usize>>>,
     spans: usize,
     bytes: usize,
@@ -55,16 +57,19 @@ impl Backlog {
         first.is_none_or(|(first, _)| *first >= number)
     }
 
+    /// True if this many more spans and bytes are within the bounds.
     pub(crate) fn fits(&self, spans: usize, bytes: usize, bounds: Bounds) -> bool {
-        // an empty one takes any batch, else one larger than the bounds could never go out
+        // an empty backlog accepts any batch, or one larger than the bounds could never be sent
         self.is_empty()
             || (self.spans + spans <= bounds.spans && self.bytes + bytes <= bounds.bytes)
     }
 
+    /// True if at most half of both bounds is used: the end of a loss is announced then.
     pub(crate) fn is_within_half(&self, bounds: Bounds) -> bool {
         self.spans <= bounds.spans / 2 && self.bytes <= bounds.bytes / 2
     }
 
+    /// True if more than half of the bytes is used: the writer should not wait for a full request.
     pub(crate) fn is_beyond_half(&self, bounds: Bounds) -> bool {
         self.bytes > bounds.bytes / 2
     }
@@ -75,14 +80,14 @@ impl Backlog {
         self.add(batch, None, batch.len());
     }
 
-    /// Adds what is to be dropped last of a batch.
-    pub(crate) fn push_precious(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
+    /// Adds only the spans of a batch that are dropped last.
+    pub(crate) fn push_kept_last(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
         let spans = count(&places);
         self.add(batch, Some(places), spans);
     }
 
     fn add(&mut self, batch: &Arc<Batch>, places: Option<Vec<Range<usize>>>, spans: usize) {
-        // a batch is held whole, however little of it waits
+        // a batch is held whole, however few of its spans wait
         let bytes = batch.bytes();
         self.spans += spans;
         self.bytes += bytes;
@@ -96,8 +101,8 @@ impl Backlog {
         self.next += 1;
     }
 
-    /// The oldest spans, at most so many: whole batches, unless the first is larger than that.
-    pub(crate) fn front(&mut self, most: usize) -> (Vec<Slice>, usize) {
+    /// The oldest spans, up to `most`, and their number: whole batches, unless the first has more than `most`.
+    pub(crate) fn oldest(&mut self, most: usize) -> (Vec<Slice>, usize) {
         let mut slices = Vec::new();
         let mut spans = 0;
         for (number, entry) in &self.entries {
@@ -117,7 +122,7 @@ impl Backlog {
         (slices, spans)
     }
 
-    /// Takes so many spans off the front; returns the batches of which nothing is left.
+    /// Removes the oldest `spans`; returns the batches that are empty then, for the caller to drop outside the lock.
     pub(crate) fn pop(&mut self, spans: usize) -> Vec<Arc<Batch>> {
         let mut left = spans;
         let mut gone = Vec::new();
@@ -143,9 +148,9 @@ impl Backlog {
         gone
     }
 
-    /// Drops ordinary spans, the newest first, until there is room or none is left. Returns how many it dropped; what
-    /// their batches leave is put into `gone`, for the caller to drop.
-    pub(crate) fn thin(
+    /// Drops ordinary spans, the newest first, until `spans` and `bytes` fit or none is left. Returns the number of dropped
+    /// spans. Batches that are empty then are added to `gone`, for the caller to drop outside the lock.
+    pub(crate) fn drop_ordinary(
         &mut self,
         spans: usize,
         bytes: usize,
@@ -162,16 +167,16 @@ impl Backlog {
             && number >= self.untaken
         {
             self.ordinary.pop_back();
-            gone.extend(self.thin_entry(number, bounds));
+            gone.extend(self.drop_ordinary_of(number, bounds));
         }
         (before - self.spans) as u64
     }
 
-    /// Drops what is ordinary of an entry; returns its batch if nothing else was in it.
-    fn thin_entry(&mut self, number: u64, bounds: Bounds) -> Option<Arc<Batch>> {
+    /// Drops the ordinary spans of an entry; returns its batch if it held no others.
+    fn drop_ordinary_of(&mut self, number: u64, bounds: Bounds) -> Option<Arc<Batch>> {
         let entry = self.entries.get_mut(&number)?;
         // a part of it may have been written already
-        let kept = common(&entry.places(), &precious(&entry.batch, bounds.slow));
+        let kept = common(&entry.places(), &keep_last(&entry.batch, bounds.slow));
         let left = count(&kept);
         self.spans -= entry.spans - left;
         (entry.places, entry.spans) = (Some(kept), left);
@@ -193,7 +198,7 @@ impl Entry {
     }
 }
 
-/// The places of the first spans, up to the given number.
+/// The places of the first spans, up to `most`.
 fn first(places: &[Range<usize>], most: usize) -> Vec<Range<usize>> {
     let mut left = most;
     let cut = places.iter().map(|place| {
@@ -213,7 +218,7 @@ fn common(one: &[Range<usize>], other: &[Range<usize>]) -> Vec<Range<usize>> {
     pairs.filter(|place| !place.is_empty()).collect()
 }
 
-/// Takes the first so many spans away.
+/// Removes the places of the first `most` spans.
 fn skip(places: &mut Vec<Range<usize>>, most: usize) {
     let mut left = most;
     for place in places.iter_mut() {
@@ -264,16 +269,16 @@ mod tests {
     };
 
     #[test]
-    fn what_the_writer_has_taken_stays_until_all_of_it_is_settled() {
+    fn spans_that_the_writer_has_taken_stay_until_they_are_settled() {
         let batches = batches(6, &[]);
         let mut backlog = Backlog::default();
         batches.iter().for_each(|batch| backlog.push(batch));
-        let (slices, spans) = backlog.front(4);
+        let (slices, spans) = backlog.oldest(4);
         assert_eq!((slices.len(), spans), (4, 4));
         // of the four the first is settled; two more may give way
         assert_eq!(backlog.pop(1).len(), 1);
         let mut gone = Vec::new();
-        assert_eq!(backlog.thin(6, 1, BOUNDS, &mut gone), 2);
+        assert_eq!(backlog.drop_ordinary(6, 1, BOUNDS, &mut gone), 2);
         assert!(Arc::ptr_eq(&gone[0], &batches[5]) && Arc::ptr_eq(&gone[1], &batches[4]));
         let settled = backlog.pop(3);
         assert!(
@@ -286,23 +291,23 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_ordinary_spans_give_way_and_the_order_of_the_others_stays() {
+    fn the_newest_ordinary_spans_are_dropped_and_the_order_of_the_others_stays() {
         let batches = batches(6, &[1, 4]);
         let mut backlog = Backlog::default();
         batches.iter().for_each(|batch| backlog.push(batch));
         let mut gone = Vec::new();
-        assert_eq!(backlog.thin(2, 1, BOUNDS, &mut gone), 2);
+        assert_eq!(backlog.drop_ordinary(2, 1, BOUNDS, &mut gone), 2);
         assert!(Arc::ptr_eq(&gone[0], &batches[5]) && Arc::ptr_eq(&gone[1], &batches[3]));
         // what could not fit costs nothing
-        assert_eq!(backlog.thin(7, 1, BOUNDS, &mut gone), 0);
-        assert_eq!(backlog.thin(6, 1, BOUNDS, &mut gone), 2);
+        assert_eq!(backlog.drop_ordinary(7, 1, BOUNDS, &mut gone), 0);
+        assert_eq!(backlog.drop_ordinary(6, 1, BOUNDS, &mut gone), 2);
         let left = backlog.pop(6);
         assert!(Arc::ptr_eq(&left[0], &batches[1]) && Arc::ptr_eq(&left[1], &batches[4]));
         assert_eq!((left.len(), backlog.spans()), (2, 0));
     }
 
     #[test]
-    fn what_is_common_is_in_both() {
+    fn common_places_are_in_both_lists() {
         let (one, other) = (vec![0..3, 5..6, 9..20], vec![1..5, 8..12, 19..30]);
         assert_eq!(common(&one, &other), [1..3, 9..12, 19..20]);
         assert_eq!(common(&one, &one), one);
@@ -310,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_cut_where_they_are_told() {
+    fn places_are_split_at_a_number_of_spans() {
         let places = vec![0..3, 5..6, 9..20];
         assert_eq!(first(&places, 4), [0..3, 5..6]);
         assert_eq!(first(&places, 6), [0..3, 5..6, 9..11]);

@@ -1,6 +1,8 @@
-//! Bytes written as text: hexadecimal, base64, percent-encoding.
+//! Bytes as text: hexadecimal, base64, percent-encoding.
+//!
+//! The decoder reads ids with it, the variables read headers and attributes, gRPC reads status details.
 
-/// The bytes of an id, from hexadecimal or, as some exporters write it, from base64.
+/// The bytes of an id, from hexadecimal, or from base64, which some exporters write.
 ///
 /// The two cannot be confused: for the same number of bytes they differ in length.
 pub(crate) fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -17,7 +19,7 @@ pub(crate) fn id_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     filled(base64_decoded(digits)?.into_iter().map(Some))
 }
 
-/// Undoes base64, padded or not; `None` where a character is not of it.
+/// Decodes base64, with or without padding; `None` if a character is not in its alphabet.
 pub(crate) fn base64_decoded(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let mut bits = 0u32;
@@ -34,7 +36,7 @@ pub(crate) fn base64_decoded(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Base64 in the common alphabet, padded.
+/// Encodes as base64 in the standard alphabet, with padding.
 #[cfg(feature = "http")]
 pub(crate) fn base64_encoded(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -50,7 +52,7 @@ pub(crate) fn base64_encoded(bytes: &[u8]) -> String {
     text
 }
 
-/// Undoes percent-encoding; `None` where a `%` is not followed by two digits or the bytes are not UTF-8.
+/// Decodes percent-encoding; `None` if a `%` is not followed by two digits, or the bytes are not UTF-8.
 pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -63,7 +65,7 @@ pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The same, and what is malformed stays as it is.
+/// Decodes percent-encoding; malformed text is returned unchanged.
 #[cfg(feature = "grpc")]
 pub(crate) fn percent_decoded_lossy(text: &str) -> String {
     percent_decoded(text).unwrap_or_else(|| text.to_owned())
@@ -78,7 +80,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// Of both alphabets, the common one and the one for URLs.
+/// The value of a digit in the standard alphabet or in the one for URLs.
 fn base64_digit(digit: u8) -> Option<u8> {
     Some(match digit {
         b'A'..=b'Z' => digit - b'A',

@@ -1,13 +1,15 @@
-//! OTLP JSON as finished spans.
+//! OTLP JSON: decodes an `ExportTraceServiceRequest` to finished spans.
+//!
+//! Tests, tools and the viewer read files and requests with it. The input may be hostile: each loss is defined, depth is
+//! limited, and errors have the place.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use hopline_core::{
-    EventData, Kind, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId,
-    StatusData, TraceFlags, TraceId, TraceState,
-};
+use hopline_core::export::{EventData, LinkData, OwnedValue, ScopeData, SpanData, StatusData};
+use hopline_core::propagation::TraceState;
+use hopline_core::{Resource, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 use serde_json::{Map, Value};
 
 use crate::bytes_text::id_bytes;
@@ -16,16 +18,16 @@ use crate::encode::{HAS_IS_REMOTE, IS_REMOTE, STATUS_ERROR};
 /// Decodes an OTLP `ExportTraceServiceRequest` in JSON: one line of a JSON-lines file, or the body of
 /// an OTLP/HTTP request.
 ///
-/// It reads more than [`encode_json`](crate::encode_json) writes: ids in hexadecimal of either case or
-/// in base64, 64-bit integers as text or numbers, enumerations as numbers or names. Fields it does not
-/// know are skipped. What a [`SpanData`] cannot hold is fitted in: a map or bytes become text, a status
-/// OK becomes unset, a tracestate that is not valid is left out, and of two attributes of one key the
-/// last one stays. Of a scope, name and version are kept. A resource keeps its first 1024 attributes.
+/// It reads more than [`encode_json`](crate::encode_json) writes: ids in hexadecimal of either case or in base64, 64-bit
+/// integers as text or numbers, enumerations as numbers or names. Unknown fields are skipped. Values that a [`SpanData`]
+/// cannot hold are converted: a map or bytes become text, a status OK becomes unset, an invalid tracestate is left out, and
+/// the last of several attributes with one key is kept. Of a scope, name and version are kept. A resource keeps its first
+/// 1024 attributes.
 ///
 /// # Errors
 ///
-/// If the text is not JSON, or a span has no valid trace id, span id or time; the error says where.
-/// Deep nesting is refused, so that hostile input cannot exhaust the stack.
+/// Returns an error if the text is not JSON, or a span has no valid trace id, span id or time; the error names the place.
+/// Deep nesting is an error too, so that hostile input cannot exhaust the stack.
 ///
 /// # Examples
 ///
@@ -56,17 +58,27 @@ pub fn decode_json(text: &str) -> Result<Vec<SpanData>, DecodeError> {
     Ok(spans)
 }
 
-/// The text was not OTLP JSON, or said something of a span that cannot be.
+/// The error of text that is not OTLP JSON, or of a field with an impossible value.
+///
+/// # Examples
+///
+/// ```
+/// let cut = hopline_otlp::decode_json("{\"resourceSpans\":[").unwrap_err();
+/// assert!(cut.is_syntax());
+/// let wrong = hopline_otlp::decode_json("{\"resourceSpans\":7}").unwrap_err();
+/// assert!(!wrong.is_syntax());
+/// assert_eq!(wrong.to_string(), "resourceSpans: not an array");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
-    /// Where, as `a[0].b`; empty for the whole text.
+    /// The place, as `a[0].b`; empty for the whole text.
     place: String,
     problem: String,
     syntax: bool,
 }
 
 impl DecodeError {
-    /// True if the text is not JSON at all, as where a file was cut.
+    /// True if the text is not JSON, for example the last line of a file whose writer was killed.
     pub fn is_syntax(&self) -> bool {
         self.syntax
     }
@@ -112,7 +124,7 @@ impl std::error::Error for DecodeError {}
 
 type Object = Map<String, Value>;
 
-/// Adding one looks at all before it, so a hostile resource has to end somewhere.
+/// The attributes that are kept of a resource: adding one compares it with all before it.
 const MAX_RESOURCE_ATTRIBUTES: usize = 1024;
 
 fn span(
@@ -212,13 +224,13 @@ fn status(value: Option<&Value>) -> Result<StatusData, DecodeError> {
     })
 }
 
-/// Numbers and names of no known kind count as internal.
-fn kind(value: Option<&Value>) -> Result<Kind, DecodeError> {
+/// The span kind; unknown numbers and names count as internal.
+fn kind(value: Option<&Value>) -> Result<SpanKind, DecodeError> {
     let known = [
-        (2, "SPAN_KIND_SERVER", Kind::Server),
-        (3, "SPAN_KIND_CLIENT", Kind::Client),
-        (4, "SPAN_KIND_PRODUCER", Kind::Producer),
-        (5, "SPAN_KIND_CONSUMER", Kind::Consumer),
+        (2, "SPAN_KIND_SERVER", SpanKind::Server),
+        (3, "SPAN_KIND_CLIENT", SpanKind::Client),
+        (4, "SPAN_KIND_PRODUCER", SpanKind::Producer),
+        (5, "SPAN_KIND_CONSUMER", SpanKind::Consumer),
     ];
     let found = match present(value) {
         None => None,
@@ -228,7 +240,7 @@ fn kind(value: Option<&Value>) -> Result<Kind, DecodeError> {
         Some(Value::String(given)) => known.iter().find(|(_, name, _)| given == name),
         Some(_) => return Err(DecodeError::new("not a kind")),
     };
-    Ok(found.map_or(Kind::Internal, |(.., kind)| *kind))
+    Ok(found.map_or(SpanKind::Internal, |(.., kind)| *kind))
 }
 
 fn attributes(object: &Object) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
@@ -254,7 +266,7 @@ fn attributes(object: &Object) -> Result<Vec<(String, OwnedValue)>, DecodeError>
     Ok(attributes)
 }
 
-/// `AnyValue`; `None` for one that says nothing.
+/// `AnyValue`; `None` for one without a value.
 fn any(value: Option<&Value>) -> Result<Option<OwnedValue>, DecodeError> {
     let Some(value) = present(value) else {
         return Ok(None);
@@ -310,7 +322,7 @@ fn span_id(value: Option<&Value>) -> Result<SpanId, DecodeError> {
         .ok_or_else(invalid_id)
 }
 
-/// Absent, empty and all zeros mean that there is none.
+/// The parent's id; absent, empty and all zeros mean that there is no parent.
 fn parent(value: Option<&Value>) -> Result<Option<SpanId>, DecodeError> {
     match present(value) {
         None => Ok(None),
@@ -338,7 +350,7 @@ fn tracestate(object: &Object) -> Result<TraceState, DecodeError> {
     Ok(TraceState::parse([text(object, "traceState")?]).unwrap_or_default())
 }
 
-/// Absent text is empty text, as Protocol Buffers have it.
+/// Text of a field; an absent one is empty, as in Protocol Buffers.
 fn text<'a>(object: &'a Object, field: &str) -> Result<&'a str, DecodeError> {
     match present(object.get(field)) {
         None => Ok(""),
@@ -347,7 +359,7 @@ fn text<'a>(object: &'a Object, field: &str) -> Result<&'a str, DecodeError> {
     }
 }
 
-/// Absent numbers are zero.
+/// A number of a field; an absent one is zero.
 fn number<T: TryFrom<u64> + Default>(object: &Object, field: &str) -> Result<T, DecodeError> {
     let Some(value) = present(object.get(field)) else {
         return Ok(T::default());

@@ -1,16 +1,20 @@
-//! Finished spans as OTLP protobuf.
+//! OTLP protobuf: encodes finished spans as an `ExportTraceServiceRequest`.
+//!
+//! The exporter's transports call it, and applications with a transport of their own. It writes from the tracer's records
+//! to bytes, without an intermediate message: that costs an eighth of building one.
 
 use std::sync::Arc;
 
-use hopline_core::{Batch, Kind, Resource, Scope, SpanView};
+use hopline_core::export::SpanView;
+use hopline_core::{Batch, InstrumentationScope, Resource, SpanKind};
 
 use crate::any::Any;
 use crate::proto::{Writer, field_len, varint_len};
-use crate::slice::{Part, by_resource, scopes, spans_of};
+use crate::slice::{SpanGroup, by_resource, scopes, spans_of};
 
-/// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`, straight from the records.
+/// Encodes spans as the bytes of an OTLP `ExportTraceServiceRequest`.
 ///
-/// Neighbouring batches of one resource share its description, and their spans stand by scope.
+/// Neighbouring batches with the same resource share one `ResourceSpans`; within it spans are grouped by scope.
 ///
 /// # Examples
 ///
@@ -34,11 +38,11 @@ pub fn encode_protobuf(batches: &[Arc<Batch>]) -> Vec<u8> {
     protobuf(batches, 0)
 }
 
-/// The same for parts of batches, and for how many spans were lost before them.
-pub(crate) fn protobuf<P: Part>(parts: &[P], lost: u64) -> Vec<u8> {
-    let spans: usize = parts.iter().map(Part::len).sum();
+/// The same for parts of batches, with the number of spans lost before them.
+pub(crate) fn protobuf<P: SpanGroup>(parts: &[P], lost: u64) -> Vec<u8> {
+    let spans: usize = parts.iter().map(SpanGroup::len).sum();
     let mut out = Writer::with_capacity(HEAD_BYTES + spans * SPAN_BYTES);
-    // said once in a request, or a reader that adds it up would count it several times
+    // once in a request, or a reader that adds the numbers would count it several times
     let mut lost = (lost > 0).then_some(lost);
     for same in by_resource(parts) {
         // ExportTraceServiceRequest.resource_spans
@@ -47,40 +51,40 @@ pub(crate) fn protobuf<P: Part>(parts: &[P], lost: u64) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The `Span.flags` and `Link.flags` of OTLP: the W3C flags, and that it is known whether the
-/// other span is remote, and whether it is.
+/// `Span.flags` and `Link.flags`: the W3C flags, the bit that the remote bit is known, and the remote bit.
 pub(crate) fn span_flags(flags: hopline_core::TraceFlags, remote: bool) -> u32 {
     let remote = if remote { IS_REMOTE } else { 0 };
     u32::from(flags.bits()) | HAS_IS_REMOTE | remote
 }
 
 /// `SpanKind` by number; zero would be "unspecified".
-pub(crate) fn kind_number(kind: Kind) -> u8 {
+pub(crate) fn kind_number(kind: SpanKind) -> u8 {
     match kind {
-        Kind::Internal => 1,
-        Kind::Server => 2,
-        Kind::Client => 3,
-        Kind::Producer => 4,
-        Kind::Consumer => 5,
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
     }
 }
 
-/// The attribute of a request's first scope that says how many spans were lost since the last request that arrived.
+/// The attribute of a request's first scope: the number of spans lost since the last request that arrived.
 pub(crate) const DROPPED: &str = "hopline.dropped";
 pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
 pub(crate) const IS_REMOTE: u32 = 0x200;
 pub(crate) const STATUS_ERROR: u8 = 2;
 
-// how many bytes the length of a message probably takes
+// expected bytes of a message's length
 const SHORT: usize = 1;
 const MIDDLE: usize = 2;
 const LONG: usize = 3;
 
-// first guess of the buffer's size; it grows where spans say more
+// first guess of the buffer's size; it grows if spans hold more
 const HEAD_BYTES: usize = 512;
 const SPAN_BYTES: usize = 384;
 
-fn resource_spans<P: Part>(out: &mut Writer, parts: &[P], lost: &mut Option<u64>) {
+/// `ResourceSpans`: the resource, then one `ScopeSpans` for each scope. `lost` is written once.
+fn resource_spans<P: SpanGroup>(out: &mut Writer, parts: &[P], lost: &mut Option<u64>) {
     if let Some(first) = parts.first() {
         out.message(1, MIDDLE, |out| resource(out, first.resource()));
     }
@@ -94,7 +98,8 @@ fn resource_spans<P: Part>(out: &mut Writer, parts: &[P], lost: &mut Option<u64>
     }
 }
 
-fn scope(out: &mut Writer, scope: &Scope, lost: Option<u64>) {
+/// `InstrumentationScope`.
+fn scope(out: &mut Writer, scope: &InstrumentationScope, lost: Option<u64>) {
     out.bytes(1, scope.name().as_bytes());
     out.bytes(2, scope.version().as_bytes());
     if let Some(lost) = lost {
@@ -102,12 +107,14 @@ fn scope(out: &mut Writer, scope: &Scope, lost: Option<u64>) {
     }
 }
 
+/// `Resource`.
 fn resource(out: &mut Writer, resource: &Resource) {
     for (key, value) in resource.iter() {
         key_value(out, 1, key, value.into());
     }
 }
 
+/// `Span`, field by field in the order of their numbers.
 fn span(out: &mut Writer, span: &SpanView<'_>) {
     out.bytes(1, &span.trace_id().to_bytes());
     out.bytes(2, &span.span_id().to_bytes());
@@ -153,13 +160,13 @@ fn span(out: &mut Writer, span: &SpanView<'_>) {
     out.fixed32(16, span_flags(span.flags(), span.parent_is_remote()));
 }
 
-/// `KeyValue`. Its length is computed, since that is cheaper than moving so small a message.
+/// `KeyValue`. Its length is computed beforehand, which is cheaper than moving so small a message afterwards.
 #[inline]
 fn key_value(out: &mut Writer, field: u32, key: &str, value: Any<'_>) {
     let value_len = any_len(value);
     let len = field_len(key.len()) + field_len(value_len);
     if len < 0x80 {
-        // as nearly all are: then every length within takes a byte, too
+        // nearly always: each length inside takes one byte too
         out.short([field, 1], [len, key.len()], key.as_bytes());
         match value {
             Any::Str(text) => out.short([2, 1], [value_len, text.len()], text.as_bytes()),
@@ -176,6 +183,7 @@ fn key_value(out: &mut Writer, field: u32, key: &str, value: Any<'_>) {
     any(out, value);
 }
 
+/// `AnyValue`.
 fn any(out: &mut Writer, value: Any<'_>) {
     match value {
         Any::Str(text) => out.bytes_always(1, text.as_bytes()),
@@ -194,6 +202,7 @@ fn any(out: &mut Writer, value: Any<'_>) {
     }
 }
 
+/// The encoded length of an `AnyValue`, without its own tag and length.
 fn any_len(value: Any<'_>) -> usize {
     match value {
         Any::Str(text) => field_len(text.len()),

@@ -1,4 +1,6 @@
-//! Spans to a file of JSON lines.
+//! The file sink: spans as lines of OTLP JSON, or as text for people.
+//!
+//! Tracers call it; a thread of its own writes, so a slow disk delays no request.
 
 use std::fmt;
 use std::fs::File;
@@ -7,20 +9,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Batch, Context, FlushError, Sink, SpanData, contained, notify};
+use hopline_core::export::{FlushError, SpanData};
+use hopline_core::{Batch, Context, Sink, contained, notify};
 
-use crate::ExportStats;
+use crate::bounds::Bounds;
 use crate::json::json;
-use crate::queue::{Bounds, EndOnDrop, Fate, Front, Queue, Rest};
+use crate::queue::{EndOnDrop, Leftover, Queue, RequestInFlight, SendResult};
 use crate::rotated::Rotated;
-use crate::slice::{Part as _, Slice};
+use crate::slice::{Slice, SpanGroup as _};
+use crate::stats::ExportStats;
 
 /// A [`Sink`] that writes OTLP JSON lines: each line one `ExportTraceServiceRequest`, as the
 /// OpenTelemetry file exporter writes it and [`decode_json`](crate::decode_json) reads it.
 ///
-/// Its own thread writes, behind a queue of at most 65,536 spans and 64 MiB; what does not fit because the
-/// disk is slow is dropped, counted and announced, and the next line's first scope says it in `hopline.dropped`.
-/// Where the disk is full, spans are lost in the same way. A clone writes to the same file.
+/// A thread of its own writes, behind a queue of up to 65,536 spans and 64 MiB. Spans that do not fit because the disk is
+/// slow are dropped and counted, with a notice, and the first scope of the next line has their number in `hopline.dropped`.
+/// If the disk is full, spans are lost in the same way. A clone writes to the same file.
 ///
 /// # Examples
 ///
@@ -47,37 +51,37 @@ struct Handle {
     queue: Arc<Queue>,
 }
 
-/// A disk that is that far behind does not catch up.
+/// A disk that is this far behind does not catch up.
 const BOUNDS: Bounds = Bounds {
     spans: 65_536,
     bytes: 64 << 20,
     slow: None,
 };
 
-/// How many spans are written at once.
+/// The number of spans in one write.
 const AT_ONCE: usize = 512;
 
-/// What a sink that nobody shut down still has for what waits.
-const LAST_MOMENTS: Duration = Duration::from_secs(2);
+/// The time that a sink without a shutdown has for waiting spans, after its last handle's drop.
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl FileSink {
-    /// Creates the file, or empties the one that is there.
+    /// Creates the file, or truncates an existing one.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or no thread can be started.
+    /// Returns an error if the file cannot be written, or no thread can be started.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::to_writer(File::create(path)?)
     }
 
-    /// Appends to a file and begins a new one where it would grow beyond `max_bytes`.
+    /// Appends to a file, and starts a new one before it grows beyond `max_bytes`.
     ///
-    /// The full one is then `path.1`, the one before that `path.2`; of these older ones, `older` stay. A
-    /// single line longer than `max_bytes` gets a file of its own.
+    /// A full file is renamed to `path.1`, the one before it to `path.2`, up to `older` of them. A line longer than
+    /// `max_bytes` gets a file of its own.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, or no thread can be started.
+    /// Returns an error if the file cannot be written, or no thread can be started.
     ///
     /// # Examples
     ///
@@ -95,11 +99,11 @@ impl FileSink {
         Self::to_writer(Rotated::open(path.as_ref(), max_bytes, older)?)
     }
 
-    /// Writes to something else than a new file: a file opened to append, a pipe, standard output.
+    /// Writes to another destination than a new file: a file opened to append, a pipe, standard output.
     ///
     /// # Errors
     ///
-    /// If no thread can be started.
+    /// Returns an error if no thread can be started.
     pub fn to_writer(out: impl Write + Send + 'static) -> io::Result<Self> {
         Self::spawn(out, |slice, lost| {
             let mut line = json(std::slice::from_ref(slice), lost);
@@ -108,15 +112,29 @@ impl FileSink {
         })
     }
 
-    /// Writes what `text` makes of the spans, mostly of one local trace each time, for people to read.
+    /// Writes text for people: `text` formats the spans, usually of one local trace for each call.
     ///
     /// Names and values of spans come from requests and peers: pass them through
     /// [`shown`](hopline_core::text::shown), as the trees of hopline-analysis do. Spans that `text` or `out` start are
-    /// not recorded; a panic of theirs costs the spans that it was about, which count as abandoned.
+    /// not recorded. If one of them panics, its spans are lost and counted as abandoned.
     ///
     /// # Errors
     ///
     /// Returns an error if no thread can be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::text::shown;
+    /// use hopline_otlp::FileSink;
+    ///
+    /// // one line for each span on standard error
+    /// let sink = FileSink::text_to(std::io::stderr(), |spans| {
+    ///     spans.iter().map(|span| format!("{}\n", shown(&span.name, 100))).collect()
+    /// })?;
+    /// assert_eq!(sink.stats().given, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn text_to(
         out: impl Write + Send + 'static,
         text: impl Fn(&[SpanData]) -> String + Send + 'static,
@@ -134,13 +152,13 @@ impl FileSink {
         let queue = Arc::new(Queue::new(
             BOUNDS,
             1,
-            Rest::Counted,
+            Leftover::Counted,
             "the queue of the span file",
         ));
         let lines = Lines {
             out,
             text,
-            broken: false,
+            unterminated: false,
         };
         // Ends when the queue is closed and empty, or when the time of a shutdown is up.
         let writer = Arc::clone(&queue);
@@ -150,7 +168,7 @@ impl FileSink {
         Ok(Self(Arc::new(Handle { queue })))
     }
 
-    /// What it did so far.
+    /// The counts of spans so far: accepted, written, lost, waiting.
     pub fn stats(&self) -> ExportStats {
         self.0.queue.stats()
     }
@@ -179,99 +197,109 @@ impl fmt::Debug for FileSink {
 }
 
 impl Drop for Handle {
-    /// Lets the thread end by itself; does not wait, since this may be a thread that serves requests.
+    /// Asks the thread to end, and does not wait: this may be a thread that serves requests.
     fn drop(&mut self) {
-        self.queue.close(LAST_MOMENTS);
+        self.queue.close(DROP_TIMEOUT);
     }
 }
 
 fn write_all<W: Write, T: Fn(&Slice, u64) -> String>(queue: &Queue, mut lines: Lines<W, T>) {
     let _end = EndOnDrop(queue);
-    // the writer and the function are the application's: spans that they start would make more to write for ever
+    // the writer and the function are the application's: spans that they start would add more spans to write, for ever
     Context::muted().scope(|| {
         loop {
-            let front = queue.wait_for_work(AT_ONCE);
-            if front.slices.is_empty() || queue.is_overdue() {
+            let request = queue.wait_for_work(AT_ONCE);
+            if request.slices.is_empty() || queue.is_overdue() {
                 return;
             }
-            for Written { spans, fate, told } in lines.write(&front) {
-                queue.settle_first(spans, fate, told);
+            for Written {
+                spans,
+                result,
+                reported,
+            } in lines.write(&request)
+            {
+                queue.settle_first(spans, result, reported);
             }
         }
     });
 }
 
+/// The destination and its format.
 struct Lines<W, T> {
     out: W,
     text: T,
-    /// True if the last line may lack its end.
-    broken: bool,
+    /// True if the last line may lack its line break.
+    unterminated: bool,
 }
 
-/// The fate of some spans, and how many lost ones were reported with them.
+/// The result of some spans, and the number of lost spans that were reported with them.
 struct Written {
     spans: usize,
-    fate: Fate,
-    told: u64,
+    result: SendResult,
+    reported: u64,
 }
 
 impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
-    /// Writes a front. A failure costs the spans that it was about; those behind them are tried all the same.
-    fn write(&mut self, front: &Front) -> Vec<Written> {
+    /// Writes a request. A failure loses the spans of its slice only; the next slices are tried too.
+    fn write(&mut self, request: &RequestInFlight) -> Vec<Written> {
         let mut written = Vec::new();
-        let mut lost = front.lost;
-        // in the writer, but it may hold them in a buffer
+        let mut lost = request.lost;
+        // written, but the writer may buffer them until a flush
         let mut held = Written {
             spans: 0,
-            fate: Fate::Sent { refused: 0 },
-            told: 0,
+            result: SendResult::Sent { refused: 0 },
+            reported: 0,
         };
-        for slice in &front.slices {
+        for slice in &request.slices {
             if self.attempt(slice.len(), |lines| lines.write_slice(slice, lost)) {
                 held.spans += slice.len();
-                held.told += std::mem::take(&mut lost);
+                held.reported += std::mem::take(&mut lost);
                 continue;
             }
             lost += self.flush(&mut held, &mut written);
             written.push(Written {
                 spans: slice.len(),
-                fate: Fate::Abandoned,
-                told: 0,
+                result: SendResult::Abandoned,
+                reported: 0,
             });
         }
         self.flush(&mut held, &mut written);
         written
     }
 
-    /// Flushes what the writer may hold; returns the loss that is still to be reported.
+    /// Flushes the writer's buffer; returns the number of lost spans that are still to be reported.
     fn flush(&mut self, held: &mut Written, written: &mut Vec<Written>) -> u64 {
-        let (spans, told) = (
+        let (spans, reported) = (
             std::mem::take(&mut held.spans),
-            std::mem::take(&mut held.told),
+            std::mem::take(&mut held.reported),
         );
         if spans == 0 {
             return 0;
         }
         let flushed = self.attempt(spans, |lines| lines.out.flush());
-        let (fate, told, untold) = match flushed {
-            true => (held.fate, told, 0),
-            false => (Fate::Abandoned, 0, told),
+        let (result, reported, unreported) = match flushed {
+            true => (held.result, reported, 0),
+            false => (SendResult::Abandoned, 0, reported),
         };
-        written.push(Written { spans, fate, told });
-        untold
+        written.push(Written {
+            spans,
+            result,
+            reported,
+        });
+        unreported
     }
 
     fn write_slice(&mut self, slice: &Slice, lost: u64) -> io::Result<()> {
         let mut line = (self.text)(slice, lost);
-        if std::mem::replace(&mut self.broken, true) {
+        if std::mem::replace(&mut self.unterminated, true) {
             line.insert(0, '\n');
         }
         self.out.write_all(line.as_bytes())?;
-        self.broken = false;
+        self.unterminated = false;
         Ok(())
     }
 
-    /// True if it neither fails nor panics.
+    /// Runs `work`; true if it neither fails nor panics. Either gives a notice.
     fn attempt(&mut self, spans: usize, work: impl FnOnce(&mut Self) -> io::Result<()>) -> bool {
         let effect = || {
             format!(
@@ -283,7 +311,7 @@ impl<W: Write, T: Fn(&Slice, u64) -> String> Lines<W, T> {
             Some(Err(error)) => {
                 notify("otlp-file", || {
                     format!(
-                        "spans cannot be written: {error}; they are lost until there is room or a reader again"
+                        "spans cannot be written: {error}; they are lost until the disk has room or the pipe a reader"
                     )
                 });
                 false

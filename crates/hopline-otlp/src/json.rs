@@ -1,17 +1,20 @@
-//! Finished spans as OTLP JSON.
+//! OTLP JSON: encodes finished spans as an `ExportTraceServiceRequest`.
+//!
+//! The exporter calls it for `http/json`, and the file sink for each line.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use hopline_core::{Batch, Resource, Scope, SpanView};
+use hopline_core::export::SpanView;
+use hopline_core::{Batch, InstrumentationScope, Resource};
 
 use crate::any::Any;
 use crate::encode::{DROPPED, STATUS_ERROR, kind_number, span_flags};
-use crate::slice::{Part, by_resource, scopes, spans_of};
+use crate::slice::{SpanGroup, by_resource, scopes, spans_of};
 
 /// Encodes spans as an OTLP `ExportTraceServiceRequest` in JSON, on one line without a line break.
 ///
-/// As OTLP's JSON mapping asks: ids in hexadecimal, 64-bit integers as text, enumerations as numbers.
+/// Follows OTLP's JSON mapping: ids in hexadecimal, 64-bit integers as text, enumerations as numbers.
 ///
 /// # Examples
 ///
@@ -36,10 +39,10 @@ pub fn encode_json(batches: &[Arc<Batch>]) -> String {
     json(batches, 0)
 }
 
-/// The same for parts of batches, and for how many spans were lost before them.
-pub(crate) fn json<P: Part>(parts: &[P], lost: u64) -> String {
-    let spans: usize = parts.iter().map(Part::len).sum();
-    // said once in a request, or a reader that adds it up would count it several times
+/// The same for parts of batches, with the number of spans lost before them.
+pub(crate) fn json<P: SpanGroup>(parts: &[P], lost: u64) -> String {
+    let spans: usize = parts.iter().map(SpanGroup::len).sum();
+    // once in a request, or a reader that adds the numbers would count it several times
     let mut lost = (lost > 0).then_some(lost);
     let mut json = Json {
         out: String::with_capacity(512 + spans * 768),
@@ -53,7 +56,7 @@ pub(crate) fn json<P: Part>(parts: &[P], lost: u64) -> String {
     json.out
 }
 
-fn resource_spans<P: Part>(json: &mut Json, parts: &[P], lost: &mut Option<u64>) {
+fn resource_spans<P: SpanGroup>(json: &mut Json, parts: &[P], lost: &mut Option<u64>) {
     if let Some(first) = parts.first() {
         json.key("resource");
         json.object(|json| resource(json, first.resource()));
@@ -65,7 +68,7 @@ fn resource_spans<P: Part>(json: &mut Json, parts: &[P], lost: &mut Option<u64>)
     });
 }
 
-fn scope(json: &mut Json, scope: &Scope, lost: Option<u64>) {
+fn scope(json: &mut Json, scope: &InstrumentationScope, lost: Option<u64>) {
     json.text("name", scope.name());
     json.text("version", scope.version());
     json.list("attributes", lost, |json, lost| {
@@ -141,7 +144,7 @@ fn any(json: &mut Json, value: Any<'_>) {
         Any::F64(number) if number.is_finite() => {
             json.number("doubleValue", format_args!("{number:?}"))
         }
-        // the names that the JSON mapping of Protocol Buffers gives to what JSON cannot say
+        // JSON has no such numbers; these names are of the JSON mapping of Protocol Buffers
         Any::F64(number) if number.is_nan() => json.text("doubleValue", "NaN"),
         Any::F64(number) => json.text(
             "doubleValue",

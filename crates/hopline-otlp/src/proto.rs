@@ -1,8 +1,10 @@
-//! The Protocol Buffers wire format: only what OTLP needs of it.
+//! The Protocol Buffers wire format, as far as OTLP needs it: a writer and a reader of fields.
+//!
+//! `encode.rs` writes spans with it; `response.rs`, `grpc.rs` and `split.rs` read and write small messages.
 
-/// Writes fields one behind the other into one buffer.
+/// Writes fields into one buffer, one after the other.
 ///
-/// As the format asks, a scalar that has its default value is left out.
+/// A scalar with its default value is left out, as the format asks; the methods ending in `_always` write it too.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     out: Vec<u8>,
@@ -24,10 +26,10 @@ impl Writer {
         self.out
     }
 
-    /// A message whose length is known only once it is written.
+    /// Writes a message whose length is unknown until it is written.
     ///
-    /// `width` is how many bytes its length will probably take. Where that proves wrong the message
-    /// moves by the difference, so the length is always in its shortest form.
+    /// `width` is the expected number of bytes of its length. If that is wrong, the message moves by the difference, so
+    /// the length is always in its shortest form.
     #[inline]
     pub(crate) fn message(&mut self, field: u32, width: usize, write: impl FnOnce(&mut Self)) {
         self.tag(field, DELIMITED);
@@ -49,14 +51,15 @@ impl Writer {
         self.patch(at, len);
     }
 
-    /// The head of a message of which the caller writes exactly `len` bytes next.
+    /// Writes the tag and length of a message; the caller writes exactly `len` bytes next.
     #[inline]
     pub(crate) fn sized(&mut self, field: u32, len: usize) {
         self.tag(field, DELIMITED);
         self.varint(len as u64);
     }
 
-    /// The head of a message and its first field, of bytes: both numbers below 16, both lengths below 128.
+    /// Writes the tag and length of a message and its first field of bytes. Both field numbers are below 16 and both
+    /// lengths below 128, so each tag and length takes one byte.
     #[inline]
     pub(crate) fn short(&mut self, fields: [u32; 2], lens: [usize; 2], bytes: &[u8]) {
         let tag = |field: u32| (field << 3 | DELIMITED) as u8;
@@ -66,7 +69,7 @@ impl Writer {
         self.out.extend_from_slice(bytes);
     }
 
-    /// Text or bytes, unless empty.
+    /// Writes text or bytes, unless empty.
     #[inline]
     pub(crate) fn bytes(&mut self, field: u32, bytes: &[u8]) {
         if !bytes.is_empty() {
@@ -74,7 +77,7 @@ impl Writer {
         }
     }
 
-    /// Text or bytes, also if empty: for a member of a `oneof`, which is there by being written.
+    /// Writes text or bytes, also if empty: a member of a `oneof` is present by being written.
     #[inline]
     pub(crate) fn bytes_always(&mut self, field: u32, bytes: &[u8]) {
         self.sized(field, bytes.len());
@@ -129,7 +132,7 @@ impl Writer {
         self.out.push(number as u8);
     }
 
-    /// Writes a varint over bytes that were kept free for it.
+    /// Writes a varint over bytes reserved for it.
     fn patch(&mut self, at: usize, mut number: u64) {
         for byte in &mut self.out[at..] {
             *byte = number as u8 & 0x7f;
@@ -144,20 +147,20 @@ impl Writer {
 
 const MAX_VARINT: usize = 10;
 
-/// How many bytes a varint takes.
+/// The number of bytes of a varint.
 #[inline]
 pub(crate) fn varint_len(number: u64) -> usize {
     let bits = 64 - (number | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
-/// How many bytes text or bytes take in a field whose number is below 16.
+/// The number of bytes of a field of text or bytes whose number is below 16.
 #[inline]
 pub(crate) fn field_len(bytes: usize) -> usize {
     1 + varint_len(bytes as u64) + bytes
 }
 
-/// A field as it was read.
+/// The value of a field that was read.
 #[cfg(feature = "http")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Field<'a> {
@@ -165,7 +168,7 @@ pub(crate) enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// The fields of a message; ends with an error where it is not well-formed.
+/// The fields of a message, with their numbers; the last is an error if the message is malformed.
 #[cfg(feature = "http")]
 pub(crate) fn fields(
     mut message: &[u8],
@@ -221,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_take_their_shortest_form_whatever_was_guessed() {
+    fn lengths_have_their_shortest_form_for_any_guess() {
         for len in [0, 1, 127, 128, 16_383, 16_384, 70_000] {
             for width in 1..=4 {
                 let mut guessed = Writer::default();
@@ -238,7 +241,7 @@ mod tests {
 
     #[cfg(feature = "http")]
     #[test]
-    fn what_is_written_reads_back() {
+    fn written_fields_are_read_back() {
         let mut writer = Writer::default();
         writer.uint_always(1, u64::MAX);
         writer.bytes(2, b"two");

@@ -1,4 +1,6 @@
-//! Who makes the spans: service, host and process.
+//! The resource: service, host and process, from the environment and the system.
+//!
+//! Applications call it for their tracer; the facade does so in `init`.
 
 use std::env::consts;
 
@@ -7,16 +9,15 @@ use hopline_core::variables::Variables;
 
 use crate::lists::pairs;
 
-/// Describes a service by its name, the environment, the host and the process.
+/// The resource of this process: its service, attributes from the environment, host and process.
 ///
-/// `OTEL_SERVICE_NAME` beats the `service.name` of `OTEL_RESOURCE_ATTRIBUTES`, and that beats
-/// `default_service`. Attributes are `key=value`, separated by commas, percent-encoded where needed;
-/// if one of them cannot be read none is taken and a notice says so, as the OpenTelemetry resource
-/// specification asks.
+/// `OTEL_SERVICE_NAME` wins over `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, and that over `default_service`. Attributes
+/// are `key=value`, separated by commas, percent-encoded if needed. If one of them is malformed, all are ignored with a
+/// notice, as the OpenTelemetry resource specification asks.
 ///
-/// Beside them are `service.instance.id` (random), `host.name`, `host.arch`, `os.type`, `process.pid`,
-/// `process.executable.name` and `telemetry.sdk.*`, each unless `OTEL_RESOURCE_ATTRIBUTES` names it.
-/// Command lines, users and paths are not among them: they may tell secrets.
+/// It also has `service.instance.id` (random), `host.name`, `host.arch`, `os.type`, `process.pid`,
+/// `process.executable.name` and `telemetry.sdk.*`, each unless `OTEL_RESOURCE_ATTRIBUTES` sets it. Command lines, users
+/// and paths are left out: they may hold secrets.
 ///
 /// # Examples
 ///
@@ -31,6 +32,18 @@ pub fn resource_from_env(default_service: &str) -> Resource {
 }
 
 /// The same from variables that `variable` looks up; an empty value counts as unset.
+///
+/// # Examples
+///
+/// ```
+/// let set = |name: &str| match name {
+///     "OTEL_RESOURCE_ATTRIBUTES" => Some("deployment.environment.name=test".to_owned()),
+///     _ => None,
+/// };
+/// let resource = hopline_otlp::resource_from_variables("orders", &set);
+/// assert_eq!(resource.service_name(), "orders");
+/// assert!(resource.iter().any(|(key, _)| key == "deployment.environment.name"));
+/// ```
 pub fn resource_from_variables(
     default_service: &str,
     variable: &dyn Fn(&str) -> Option<String>,
@@ -61,7 +74,7 @@ fn resource(variables: &mut Variables<'_>, default_service: &str) -> Resource {
     resource
 }
 
-/// What the process can tell of itself.
+/// Adds attributes of the host and the process.
 fn detected(resource: Resource) -> Resource {
     let architecture = match consts::ARCH {
         "x86_64" => "amd64",
@@ -75,7 +88,7 @@ fn detected(resource: Resource) -> Resource {
     };
     let executable = std::env::current_exe().ok();
     let executable = executable.as_deref().and_then(|path| path.file_name());
-    let told = [
+    let detected = [
         ("service.instance.id", instance_id()),
         ("host.name", host_name()),
         ("host.arch", Some(architecture.to_owned())),
@@ -85,7 +98,7 @@ fn detected(resource: Resource) -> Resource {
             executable.map(|name| name.to_string_lossy().into_owned()),
         ),
     ];
-    let resource = told
+    let resource = detected
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
         .fold(resource, |all, (key, value)| all.with(key, value));
@@ -106,7 +119,7 @@ fn instance_id() -> Option<String> {
     Some(parts.join("-"))
 }
 
-/// From the keys that std draws for its hash maps: no other source is at hand without a dependency.
+/// Random bits from the keys that std draws for its hash maps: another source would be a dependency.
 fn random_bits() -> u128 {
     use std::hash::{BuildHasher as _, RandomState};
     let word = |number: u8| u128::from(RandomState::new().hash_one(number));
@@ -114,7 +127,7 @@ fn random_bits() -> u128 {
 }
 
 fn host_name() -> Option<String> {
-    // where the kernel says it, else where a shell does
+    // from the kernel, else from a shell's variable
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let shell = || {
         ["HOSTNAME", "COMPUTERNAME"]
@@ -151,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_name_comes_from_the_first_that_says_one() {
+    fn the_service_name_is_of_the_first_source_that_sets_one() {
         let name = |variables: &[_]| resource_of(variables).0.service_name().to_owned();
         let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=listed");
         assert_eq!(name(&[]), "argument");
@@ -173,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_attribute_discards_all_and_is_said() {
+    fn one_malformed_attribute_discards_all_with_a_warning() {
         for list in ["a=1,b", "=1,a=1", "a=%zz"] {
             let (resource, warnings) = resource_of(&[("OTEL_RESOURCE_ATTRIBUTES", list)]);
             assert!(resource.iter().all(|(key, _)| key != "a"), "{list}");
@@ -182,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_process_are_told_unless_the_operator_says_otherwise() {
+    fn host_and_process_are_detected_unless_the_operator_sets_them() {
         let (resource, _) = resource_of(&[]);
         let pid = std::process::id().to_string();
         assert_eq!(text(&resource, "process.pid"), Some(pid));

@@ -1,22 +1,35 @@
-//! A file that gives way to a new one when it is full.
+//! A file that is rotated by size.
+//!
+//! The file sink writes its lines through it, one line for each `write`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// A writer whose every `write` ends up whole in one file.
+/// A writer that puts each `write` completely into one file, and starts a new file before the limit is exceeded.
+///
+/// ```text
+/// spans.jsonl   current
+/// spans.jsonl.1 the one before it
+/// spans.jsonl.2 older; up to `older` of these are kept
+/// ```
 #[derive(Debug)]
 pub(crate) struct Rotated {
     path: PathBuf,
     max_bytes: u64,
     older: usize,
-    /// None after a new one could not be made; the next write tries again.
+    /// `None` after a new file could not be created; the next write tries again.
     file: Option<File>,
     written: u64,
 }
 
 impl Rotated {
+    /// Opens the current file to append, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read or written.
     pub(crate) fn open(path: &Path, max_bytes: u64, older: usize) -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .create(true)
@@ -24,7 +37,7 @@ impl Rotated {
             .read(true)
             .open(path)?;
         let mut written = file.metadata()?.len();
-        // a process that was killed may have left half a line
+        // a killed process may have left an unfinished line
         if written > 0 && last_byte(&mut file)? != b'\n' {
             file.write_all(b"\n")?;
             written += 1;
@@ -38,9 +51,10 @@ impl Rotated {
         })
     }
 
+    /// The file with room for this many bytes: the current one, or a new one after a rotation.
     fn room_for(&mut self, bytes: u64) -> io::Result<&mut File> {
         if self.file.is_some() && self.written > 0 && self.written + bytes > self.max_bytes {
-            // closed first: some systems rename no open file
+            // closed first: some systems cannot rename an open file
             self.file = None;
             self.shift()?;
         }
@@ -57,7 +71,7 @@ impl Rotated {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Renames every file to the next older name; the oldest goes.
+    /// Renames each file to the next older name; the oldest is replaced.
     fn shift(&self) -> io::Result<()> {
         if self.older == 0 {
             return fs::remove_file(&self.path);
@@ -71,6 +85,7 @@ impl Rotated {
         fs::rename(&self.path, self.name(1))
     }
 
+    /// The name of the file of this age.
     fn name(&self, age: usize) -> PathBuf {
         let mut name = OsString::from(&self.path);
         name.push(format!(".{age}"));
@@ -91,6 +106,7 @@ impl Write for Rotated {
     }
 }
 
+/// The last byte of a file that is not empty.
 fn last_byte(file: &mut File) -> io::Result<u8> {
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;

@@ -1,12 +1,16 @@
-//! Some of a batch's spans.
+//! Parts of batches, and their groups by resource and scope.
+//!
+//! The queue hands slices of batches to its writer; the encoders take any [`SpanGroup`], a slice or a whole batch, and
+//! write it as OTLP nests spans: resource, then scope, then span.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Batch, Resource, Scope, SpanView};
+use hopline_core::export::SpanView;
+use hopline_core::{Batch, InstrumentationScope, Resource};
 
-/// Spans of one batch, by their places in it; the places are in order.
+/// Some spans of one batch, by their places in it. The places are sorted and do not overlap.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
     batch: Arc<Batch>,
@@ -22,14 +26,14 @@ impl Slice {
     }
 }
 
-/// Spans of one resource: a batch, or a slice of one.
-pub(crate) trait Part {
+/// Spans that share a resource: a batch, or a slice of one.
+pub(crate) trait SpanGroup {
     fn len(&self) -> usize;
     fn resource(&self) -> &Arc<Resource>;
     fn spans(&self) -> impl Iterator<Item = SpanView<'_>>;
 }
 
-impl Part for Arc<Batch> {
+impl SpanGroup for Arc<Batch> {
     fn len(&self) -> usize {
         Batch::len(self)
     }
@@ -43,7 +47,7 @@ impl Part for Arc<Batch> {
     }
 }
 
-impl Part for Slice {
+impl SpanGroup for Slice {
     fn len(&self) -> usize {
         count(&self.places)
     }
@@ -67,20 +71,20 @@ impl Part for Slice {
     }
 }
 
-/// How many spans are in these places.
+/// The number of spans in these places.
 pub(crate) fn count(places: &[Range<usize>]) -> usize {
     places.iter().map(Range::len).sum()
 }
 
-/// Runs of parts that share a resource.
-pub(crate) fn by_resource<P: Part>(parts: &[P]) -> impl Iterator<Item = &[P]> {
+/// Runs of neighbouring groups with the same resource, each written once.
+pub(crate) fn by_resource<P: SpanGroup>(parts: &[P]) -> impl Iterator<Item = &[P]> {
     parts.chunk_by(|a, b| Arc::ptr_eq(a.resource(), b.resource()))
 }
 
-/// The scopes of these parts' spans, in the order of their first ones. They are a few, those of the crates in use.
-pub(crate) fn scopes<P: Part>(parts: &[P]) -> Vec<&'static Scope> {
-    let mut found: Vec<&Scope> = Vec::new();
-    for span in parts.iter().flat_map(Part::spans) {
+/// The scopes of these spans, in the order of their first span. There are a few: one for each crate that records spans.
+pub(crate) fn scopes<P: SpanGroup>(parts: &[P]) -> Vec<&'static InstrumentationScope> {
+    let mut found: Vec<&InstrumentationScope> = Vec::new();
+    for span in parts.iter().flat_map(SpanGroup::spans) {
         let scope = span.scope();
         if !found.iter().any(|known| std::ptr::eq(*known, scope)) {
             found.push(scope);
@@ -89,27 +93,28 @@ pub(crate) fn scopes<P: Part>(parts: &[P]) -> Vec<&'static Scope> {
     found
 }
 
-/// The spans of these parts that are of this scope.
-pub(crate) fn spans_of<'a, P: Part>(
+/// The spans of this scope.
+pub(crate) fn spans_of<'a, P: SpanGroup>(
     parts: &'a [P],
-    scope: &'static Scope,
+    scope: &'static InstrumentationScope,
 ) -> impl Iterator<Item = SpanView<'a>> {
-    let spans = parts.iter().flat_map(Part::spans);
+    let spans = parts.iter().flat_map(SpanGroup::spans);
     spans.filter(move |span| std::ptr::eq(span.scope(), scope))
 }
 
-/// Where the traces are that are to be lost last: one of their spans failed, their local root took as long as
-/// `slow` or longer (as their tracer's plan says, if that is none), or they were kept though not sampled, which is
-/// for an error, for being slow, or because somebody asked for it. Of a trace in several batches each is judged by
-/// itself.
-pub(crate) fn precious(batch: &Batch, slow: Option<Duration>) -> Vec<Range<usize>> {
+/// The places of the traces that are dropped last.
+///
+/// A trace is dropped last if one of its spans failed, if its local root took at least `slow`, or if it was kept although
+/// it was not sampled: for an error, for being slow, or because the application forced it. `slow` defaults to the limit of
+/// the tracer's plan, and to [`SLOW`] without one. If a trace is in several batches, each batch is judged by itself.
+pub(crate) fn keep_last(batch: &Batch, slow: Option<Duration>) -> Vec<Range<usize>> {
     let slow = slow.or(batch.keep_slower()).unwrap_or(SLOW);
     let mut found: Vec<Range<usize>> = Vec::new();
     let mut start = 0;
-    let mut good = false;
+    let mut kept = false;
     let mut trace = None;
-    let mut close = |range: Range<usize>, good: bool| {
-        if !good || range.is_empty() {
+    let mut close = |range: Range<usize>, kept: bool| {
+        if !kept || range.is_empty() {
             return;
         }
         match found.last_mut() {
@@ -119,18 +124,20 @@ pub(crate) fn precious(batch: &Batch, slow: Option<Duration>) -> Vec<Range<usize
     };
     for (at, span) in batch.spans().enumerate() {
         if trace != Some(span.trace_id()) {
-            close(start..at, good);
-            (start, good, trace) = (at, false, Some(span.trace_id()));
+            close(start..at, kept);
+            (start, kept, trace) = (at, false, Some(span.trace_id()));
         }
-        good |= span.is_error() || !span.flags().is_sampled() || is_slow_root(&span, slow);
+        kept |= span.is_error() || !span.flags().is_sampled() || is_slow_root(&span, slow);
     }
-    close(start..batch.len(), good);
+    close(start..batch.len(), kept);
     found
 }
 
-/// What is slow if nobody says: the limit of the recommended sampling plan.
+/// The duration from which a trace counts as slow if neither the exporter nor the plan sets one: the limit of the
+/// recommended plan.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// True for a local root that took at least `slow`.
 fn is_slow_root(span: &SpanView<'_>, slow: Duration) -> bool {
     let took = || {
         span.end_unix_nanos()

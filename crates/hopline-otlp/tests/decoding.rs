@@ -1,6 +1,7 @@
 //! What the JSON decoder takes from others, and what it refuses.
 
-use hopline_core::{Kind, OwnedValue, SpanData};
+use hopline_core::SpanKind;
+use hopline_core::export::{OwnedValue, SpanData};
 use hopline_otlp::decode_json;
 
 /// One span with these members beside its ids and times.
@@ -21,7 +22,7 @@ fn a_span_needs_only_ids() {
     assert_eq!((span.start_unix_nanos, span.end_unix_nanos), (10, 20));
     assert_eq!(
         (span.kind, span.parent, span.service()),
-        (Kind::Internal, None, "unknown_service")
+        (SpanKind::Internal, None, "unknown_service")
     );
 }
 
@@ -39,12 +40,12 @@ fn requests_without_spans_are_empty() {
 
 #[test]
 fn kinds_and_status_are_numbers_or_names() {
-    assert_eq!(decode(r#""kind":4"#).unwrap().kind, Kind::Producer);
+    assert_eq!(decode(r#""kind":4"#).unwrap().kind, SpanKind::Producer);
     assert_eq!(
         decode(r#""kind":"SPAN_KIND_SERVER""#).unwrap().kind,
-        Kind::Server
+        SpanKind::Server
     );
-    assert_eq!(decode(r#""kind":77"#).unwrap().kind, Kind::Internal);
+    assert_eq!(decode(r#""kind":77"#).unwrap().kind, SpanKind::Internal);
     assert!(
         decode(r#""status":{"code":"STATUS_CODE_ERROR"}"#)
             .unwrap()

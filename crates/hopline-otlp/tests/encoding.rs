@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hopline_core::{Batch, Incoming, Limits, OwnedValue, Scope, SpanBuilder, Tracer, attr};
+use hopline_core::export::OwnedValue;
+use hopline_core::{Batch, Incoming, InstrumentationScope, Limits, SpanBuilder, Tracer, attr};
 use hopline_otlp::{decode_json, encode_json, encode_protobuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
@@ -136,9 +137,9 @@ fn what_a_limit_cost_is_said() {
 
 #[test]
 fn spans_stand_by_scope_and_each_once() {
-    static AXUM: Scope = Scope::new("hopline-axum", "1.2.3");
-    static SQLX: Scope = Scope::new("hopline-sqlx", "4.5.6");
-    static LAPIN: Scope = Scope::new("hopline-lapin", "");
+    static AXUM: InstrumentationScope = InstrumentationScope::new("hopline-axum", "1.2.3");
+    static SQLX: InstrumentationScope = InstrumentationScope::new("hopline-sqlx", "4.5.6");
+    static LAPIN: InstrumentationScope = InstrumentationScope::new("hopline-lapin", "");
     let keep = KeptBatches::default();
     let tracer = Tracer::builder().sink(keep.clone()).build();
     for _ in 0..2 {

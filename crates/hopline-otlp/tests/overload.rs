@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hopline_core::{Incoming, SamplingPlan, Scope, SpanBuilder, Tracer, attr};
+use hopline_core::{Incoming, InstrumentationScope, SamplingPlan, SpanBuilder, Tracer, attr};
 use hopline_otlp::{Exporter, ExporterBuilder};
 
 use hopline_test_support::LONG;
@@ -227,7 +227,7 @@ fn a_loss_is_reported_once_by_the_next_request() {
 
 #[test]
 fn a_loss_is_reported_by_the_first_of_several_scopes() {
-    static CLIENT: Scope = Scope::new("client", "1.0.0");
+    static CLIENT: InstrumentationScope = InstrumentationScope::new("client", "1.0.0");
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
     let tracer = traced(&exporter, SamplingPlan::always());

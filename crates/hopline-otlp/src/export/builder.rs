@@ -1,18 +1,21 @@
-//! How an exporter is made.
+//! The builder of an exporter, for settings in code.
+//!
+//! The application calls it; `variables.rs` is its counterpart for the environment. Both end in `Exporter::spawn`.
 
 use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
-use super::Exporter;
 use super::endpoint::{DEFAULT_BASE, base_endpoint, traces_endpoint};
 #[cfg(feature = "grpc")]
 use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
+use super::exporter::Exporter;
 use super::problem::{ConfigError, Problem};
-use super::settings::{Protocol, Settings, Trust, header};
+use super::settings::{Protocol, Settings, header};
+use super::tls::TlsMaterial;
 
-/// Makes an [`Exporter`]; each setting stands for itself, the environment is not read.
+/// A builder of an [`Exporter`]. It reads no variables.
 ///
 /// # Examples
 ///
@@ -39,7 +42,7 @@ pub struct ExporterBuilder {
     headers: Vec<(String, String)>,
     protocol: Protocol,
     gzip: bool,
-    trust: Trust,
+    tls: TlsMaterial,
     timeout: Option<Duration>,
     queue: Option<usize>,
     queue_bytes: Option<usize>,
@@ -51,15 +54,22 @@ pub struct ExporterBuilder {
     spool: Option<super::spool::SpoolSettings>,
 }
 
+impl Exporter {
+    /// Starts a builder of an exporter. It reads no variables.
+    pub fn builder() -> ExporterBuilder {
+        ExporterBuilder::new()
+    }
+}
+
 impl ExporterBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             base: None,
             traces: None,
             headers: Vec::new(),
             protocol: Protocol::default(),
             gzip: false,
-            trust: Trust::default(),
+            tls: TlsMaterial::default(),
             timeout: None,
             queue: None,
             queue_bytes: None,
@@ -72,20 +82,20 @@ impl ExporterBuilder {
         }
     }
 
-    /// The collector's base URL, to which `/v1/traces` is appended; `http://localhost:4318` by default.
+    /// Sets the collector's base URL, to which `/v1/traces` is appended. Defaults to `http://localhost:4318`.
     /// Over gRPC nothing is appended, and the default is `http://localhost:4317`.
     pub fn endpoint(mut self, base: impl Into<String>) -> Self {
         self.base = Some(base.into());
         self
     }
 
-    /// The URL for traces as it stands, instead of one under [`endpoint`](Self::endpoint).
+    /// Sets the complete URL for traces, to which nothing is appended. Wins over [`endpoint`](Self::endpoint).
     pub fn traces_endpoint(mut self, url: impl Into<String>) -> Self {
         self.traces = Some(url.into());
         self
     }
 
-    /// Headers for each request, beside those given before. Their values are never printed.
+    /// Adds headers to each request. Their values are never printed.
     pub fn headers<N: Into<String>, V: Into<String>>(
         mut self,
         headers: impl IntoIterator<Item = (N, V)>,
@@ -98,110 +108,111 @@ impl ExporterBuilder {
         self
     }
 
-    /// How spans are written on the wire; [`Protocol::HttpProtobuf`] by default.
+    /// Sets the encoding and transport. Defaults to [`Protocol::HttpProtobuf`].
     pub fn protocol(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
         self
     }
 
-    /// Packs requests by gzip; they go unpacked by default.
+    /// Compresses requests with gzip. Defaults to no compression.
     pub fn gzip(mut self) -> Self {
         self.gzip = true;
         self
     }
 
-    /// The certificates to trust, in PEM, instead of the platform's.
+    /// Trusts these certificates, in PEM, in place of the platform's.
     #[cfg(feature = "tls")]
     pub fn certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.trust.authorities = Some(pem.into());
+        self.tls.authorities = Some(pem.into());
         self
     }
 
-    /// The client's certificate and its key, in PEM, for collectors that ask who comes.
+    /// Sets the client's certificate and its key, in PEM, for collectors that require mutual TLS.
     #[cfg(feature = "tls")]
     pub fn client_certificate(
         mut self,
         certificate: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Self {
-        self.trust.client = Some((certificate.into(), key.into()));
+        self.tls.client = Some((certificate.into(), key.into()));
         self
     }
 
-    /// How long one attempt may take, from the connection to the end of the answer; 10 seconds by default.
+    /// Sets the time limit of one attempt, from the connection to the end of the response. Defaults to 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How many spans may wait, those on their way included; 2048 by default. A single batch is taken
-    /// even if it is larger.
+    /// Sets the number of spans that may wait, including those in the current request. Defaults to 2048. An empty queue
+    /// accepts one batch of any size.
     pub fn queue(mut self, spans: usize) -> Self {
         self.queue = Some(spans);
         self
     }
 
-    /// How many bytes may wait, those on their way included; 32 MiB by default. Counted is the memory of
-    /// whole batches, of up to 512 spans or a large trace each.
+    /// Sets the bytes that may wait, including those of the current request. Defaults to 32 MiB. The memory of whole
+    /// batches counts; a batch has up to 512 spans, or one large trace.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = Some(bytes);
         self
     }
 
-    /// From which duration of its local root on a trace is slow: where the queue is full, it is dropped last,
-    /// as traces that failed are, whether the plan sampled it or kept it for that. If not said, the limit of the
-    /// plan's `keep slower`, also of one that was exchanged at run time, and 1 second, the limit of
-    /// [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended), where the plan has none. It has no
-    /// effect on what is recorded.
+    /// Sets the duration of a local root from which its trace counts as slow. If the queue is full, slow traces are dropped
+    /// last, like failed ones, whether they were sampled or kept by a tail rule.
+    ///
+    /// Defaults to the limit of the plan's `keep slower`, also of a plan that was replaced at run time; to 1 second, the
+    /// limit of [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended), if the plan has none. It does not
+    /// change what is recorded.
     pub fn drop_slower_last(mut self, limit: Duration) -> Self {
         self.slow = Some(limit);
         self
     }
 
-    /// How many spans go out in one request at the most; 512 by default.
+    /// Sets the largest number of spans in one request. Defaults to 512.
     pub fn spans_at_once(mut self, spans: usize) -> Self {
         self.spans_at_once = Some(spans.max(1));
         self
     }
 
-    /// How long spans gather before they are sent, where fewer than 512 wait; 5 seconds by default.
+    /// Sets the time for which spans are collected before they are sent, if they do not fill a request. Defaults to
+    /// 5 seconds.
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.schedule_delay = Some(delay);
         self
     }
 
-    /// How long a request is retried before its spans are given up; 5 minutes by default.
+    /// Sets the time for which a request is retried before its spans are abandoned. Defaults to 5 minutes.
     pub fn give_up_after(mut self, limit: Duration) -> Self {
         self.give_up_after = Some(limit);
         self
     }
 
-    /// Keeps spans in this folder while the collector takes none, `max_bytes` at the most.
+    /// Keeps spans in this folder while the collector is away, up to `max_bytes`.
     ///
-    /// A request that does not arrive at once is written there, packed, and is sent when the collector
-    /// answers again, by this process or by the next one that is given the folder. So the spans of an outage
-    /// survive a restart, and those for which a shutdown has no time do; for a flush, what is on disk is out.
-    /// Each is sent once, but for a
-    /// process killed between the collector's answer and the removal of the file. When the folder is full,
-    /// spans wait in memory as they would without it. It holds 65,536 requests at the most. A file that cannot be read is
-    /// renamed to `….corrupt`; the last 8 of these stay. One process at a time can use a folder.
+    /// A request that does not arrive at the first attempt is written there, compressed, and sent once the collector
+    /// responds again, by this process or by the next one with the same folder. So the spans of an outage survive a
+    /// restart, and so do those that a shutdown has no time for. A flush counts spans on disk as written. Each request is
+    /// sent once, except if the process is killed between the collector's response and the removal of the file.
     ///
-    /// The folder must be this account's own, and no other may be able to write to it: a missing one is made so. Where a
-    /// platform shares its folder for data (`emptyDir`), name a new one below it. Links are not followed, and what is no
-    /// request of this crate is left alone.
+    /// If the folder is full, spans wait in memory as they would without it. It holds up to 65,536 requests. A file that
+    /// cannot be read is renamed to `….corrupt`; the last 8 of these are kept. One process at a time can use a folder.
+    ///
+    /// The folder must belong to this account, and no other may be able to write to it; a missing one is created so. If
+    /// a platform shares its data folder (`emptyDir`), name a new one below it. Links are not followed, and files that are
+    /// not requests of this crate are not touched.
     #[cfg(feature = "spool")]
     pub fn spool(mut self, folder: impl Into<std::path::PathBuf>, max_bytes: u64) -> Self {
         self.spool = Some(super::spool::SpoolSettings::new(folder, max_bytes));
         self
     }
 
-    /// Starts the export thread.
+    /// Starts the export thread. Works inside and outside of an async runtime.
     ///
     /// # Errors
     ///
     /// Returns an error if the endpoint, a header, a certificate or the spool is unusable, or if no thread can be
-    /// started; inside an async runtime as well as outside. Whether a collector listens at the endpoint does not
-    /// matter here; see [`Exporter::check`].
+    /// started. It makes no connection: a collector that is away is no error; see [`Exporter::check`].
     pub fn build(self) -> Result<Exporter, ConfigError> {
         let mut settings = Settings::for_endpoint(self.url()?);
         let mut headers = HeaderMap::new();
@@ -214,7 +225,7 @@ impl ExporterBuilder {
         settings.add_headers(headers);
         settings.protocol = self.protocol;
         settings.gzip = self.gzip;
-        settings.trust = self.trust;
+        settings.tls = self.tls;
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.bounds.spans = self.queue.unwrap_or(settings.bounds.spans);
         settings.bounds.bytes = self.queue_bytes.unwrap_or(settings.bounds.bytes);
@@ -229,14 +240,19 @@ impl ExporterBuilder {
         Exporter::spawn(settings)
     }
 
+    /// The endpoint, from the complete URL, else from the base, else the protocol's default.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is not a usable URL.
     fn url(&self) -> Result<reqwest::Url, ConfigError> {
-        let said = self.traces.as_deref().or(self.base.as_deref());
+        let given = self.traces.as_deref().or(self.base.as_deref());
         match self.protocol {
             #[cfg(feature = "grpc")]
-            Protocol::Grpc => grpc_endpoint(said.unwrap_or(DEFAULT_GRPC), false),
+            Protocol::Grpc => grpc_endpoint(given.unwrap_or(DEFAULT_GRPC), false),
             Protocol::HttpProtobuf | Protocol::HttpJson => match &self.traces {
                 Some(url) => traces_endpoint(url),
-                None => base_endpoint(said.unwrap_or(DEFAULT_BASE)),
+                None => base_endpoint(given.unwrap_or(DEFAULT_BASE)),
             },
         }
     }

@@ -1,4 +1,6 @@
-//! Whether spans would arrive.
+//! The check: one test span, sent now, with the reason and the remedy if it does not arrive.
+//!
+//! Operators call it at a start or from a probe; it uses the exporter's transport and settings, but not its queue.
 
 use std::fmt;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,23 +13,76 @@ use reqwest::StatusCode;
 #[cfg(feature = "grpc")]
 use tonic::Code;
 
-use super::Exporter;
-use super::answer::brief;
+use super::exporter::Exporter;
+use super::reply::{Reply, ResponseStatus, RetryCause};
+use super::response::shortened;
 use super::settings::Protocol;
-use super::transport::{AnswerStatus, Cause, Reply};
 
-/// The collector did not take a test span, and why.
+/// The error of [`Exporter::check`]: the reason why the collector did not accept a test span, and a remedy if one is known.
 ///
-/// `Debug` prints what `Display` prints.
+/// `Debug` prints the same text as `Display`.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::Resource;
+/// use hopline_otlp::Exporter;
+///
+/// // no process listens on this port
+/// let exporter = Exporter::builder().endpoint("http://127.0.0.1:9").build()?;
+/// let error = exporter.check(Resource::new("orders")).unwrap_err();
+/// assert!(error.is_retryable() && !error.is_refused());
+/// assert!(error.to_string().starts_with("http://127.0.0.1:9/v1/traces: "), "{error}");
+/// # Ok::<(), hopline_otlp::ConfigError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct CheckError {
     why: String,
+    kind: FailureKind,
+}
+
+/// The kind of failure, which decides the questions of [`CheckError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FailureKind {
+    Retryable,
+    Refused,
+    NotACollector,
+    Other,
 }
 
 impl CheckError {
-    /// For those who have a reason of their own.
+    /// An error with another reason, for checks that wrap this one. Its questions are all false.
+    ///
+    /// ```
+    /// let error = hopline_otlp::CheckError::new("no collector is configured");
+    /// assert_eq!(error.to_string(), "no collector is configured");
+    /// assert!(!error.is_retryable());
+    /// ```
     pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into() }
+        Self::from_kind(FailureKind::Other, why)
+    }
+
+    fn from_kind(kind: FailureKind, why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            kind,
+        }
+    }
+
+    /// True if another check may succeed without a change: no process listens, the connection broke, the time was up, or
+    /// the collector asks to wait.
+    pub fn is_retryable(&self) -> bool {
+        self.kind == FailureKind::Retryable
+    }
+
+    /// True if the collector refused the span, for example because of its headers or path. The settings are to be changed.
+    pub fn is_refused(&self) -> bool {
+        self.kind == FailureKind::Refused
+    }
+
+    /// True if something responded with success that is not a collector, such as a login page.
+    pub fn is_not_a_collector(&self) -> bool {
+        self.kind == FailureKind::NotACollector
     }
 }
 
@@ -42,15 +97,15 @@ impl std::error::Error for CheckError {}
 hopline_core::debug_as_display!(CheckError);
 
 impl Exporter {
-    /// Sends one span named `hopline.check`, and returns whether the collector took it.
+    /// Sends one span named `hopline.check`, and succeeds if the collector accepted it.
     ///
-    /// It is tried once, beside the queue and not counted. Blocks the thread for at most the exporter's
-    /// time-out and a second.
+    /// There is one attempt. It bypasses the queue and is not counted. Blocks the thread for at most the exporter's
+    /// time-out and one second.
     ///
     /// # Errors
     ///
-    /// Returns an error if the collector did not take it, or if something answers with success that is not a collector,
-    /// such as a login page or another service on that port. It names the reason and, where that is known, the remedy.
+    /// Returns an error if the collector did not accept the span, or if something responded with success that is not a
+    /// collector, such as a login page or another service on that port. It has the reason and, if known, the remedy.
     ///
     /// # Examples
     ///
@@ -58,7 +113,7 @@ impl Exporter {
     /// use hopline_core::Resource;
     /// use hopline_otlp::Exporter;
     ///
-    /// // a port on which no process listens
+    /// // no process listens on this port
     /// let exporter = Exporter::builder().endpoint("http://127.0.0.1:9").build()?;
     /// let error = exporter.check(Resource::new("orders")).unwrap_err();
     /// assert!(error.to_string().contains("does a collector listen there?"), "{error}");
@@ -75,64 +130,76 @@ impl Exporter {
             let _ = done.send(sending.send(&message).await);
         });
         let endpoint = transport.shown_endpoint();
-        let (why, remedy) = match reply.recv_timeout(timeout + Duration::from_secs(1)) {
-            Ok(reply) => match unsent(reply, transport.protocol()) {
+        let (kind, why, remedy) = match reply.recv_timeout(timeout + Duration::from_secs(1)) {
+            Ok(reply) => match failure(reply, transport.protocol()) {
                 None => return Ok(()),
-                Some(unsent) => unsent,
+                Some(failure) => failure,
             },
-            Err(RecvTimeoutError::Timeout) => (format!("no answer within {timeout:?}"), ""),
+            Err(RecvTimeoutError::Timeout) => (
+                FailureKind::Retryable,
+                format!("no answer within {timeout:?}"),
+                "",
+            ),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(CheckError::new("the exporter was shut down"));
             }
         };
-        Err(CheckError::new(format!("{endpoint}: {why}{remedy}")))
+        Err(CheckError::from_kind(
+            kind,
+            format!("{endpoint}: {why}{remedy}"),
+        ))
     }
 }
 
-/// Why the span did not arrive, and what to do about it where that is known; `None` if it did arrive.
-fn unsent(reply: Reply, protocol: Protocol) -> Option<(String, &'static str)> {
+/// The kind of failure, its reason and its remedy, empty if unknown; `None` if the span arrived.
+fn failure(reply: Reply, protocol: Protocol) -> Option<(FailureKind, String, &'static str)> {
+    use FailureKind::{NotACollector, Refused, Retryable};
     Some(match reply {
-        Reply::Taken(partial) if partial.rejected == 0 => return None,
-        Reply::Taken(partial) => {
-            let message = brief(&partial.message);
-            (format!("the collector refused the span: {message}"), "")
+        Reply::Accepted(partial) if partial.rejected == 0 => return None,
+        Reply::Accepted(partial) => {
+            let message = shortened(&partial.message);
+            let why = format!("the collector refused the span: {message}");
+            (Refused, why, "")
         }
         Reply::Unconfirmed(why) => (
+            NotACollector,
             why,
             "; is the endpoint right (OTEL_EXPORTER_OTLP_ENDPOINT)?",
         ),
-        Reply::TooLarge(why) => (why, "; is its limit for requests right?"),
-        Reply::Later { why, cause, .. } => (why, remedy_of_cause(cause, protocol)),
-        Reply::Never { why, status } => (why, status.map_or("", remedy_of_status)),
+        Reply::TooLarge(why) => (Refused, why, "; is its limit for requests right?"),
+        Reply::Retry { why, cause, .. } => (Retryable, why, remedy_of_cause(cause, protocol)),
+        Reply::Rejected { why, status } => (Refused, why, status.map_or("", remedy_of_status)),
     })
 }
 
-fn remedy_of_cause(cause: Cause, protocol: Protocol) -> &'static str {
+/// The remedy for an attempt without a response.
+fn remedy_of_cause(cause: RetryCause, protocol: Protocol) -> &'static str {
     match (cause, protocol) {
-        (Cause::Refused, _) => "; does a collector listen there?",
-        (Cause::Broken, Protocol::HttpProtobuf | Protocol::HttpJson) => {
+        (RetryCause::ConnectionRefused, _) => "; does a collector listen there?",
+        (RetryCause::ConnectionBroken, Protocol::HttpProtobuf | Protocol::HttpJson) => {
             "; is this the port for HTTP (mostly 4318)?"
         }
         #[cfg(feature = "grpc")]
-        (Cause::Broken, Protocol::Grpc) => GRPC_PORT,
-        (Cause::Asked | Cause::Slow, _) => "",
+        (RetryCause::ConnectionBroken, Protocol::Grpc) => GRPC_PORT,
+        (RetryCause::Requested | RetryCause::TimedOut, _) => "",
     }
 }
 
-fn remedy_of_status(status: AnswerStatus) -> &'static str {
+/// The remedy for a response of failure, by its status.
+fn remedy_of_status(status: ResponseStatus) -> &'static str {
     const HEADERS: &str = "; are the headers right (OTEL_EXPORTER_OTLP_HEADERS)?";
     match status {
-        AnswerStatus::Http(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => HEADERS,
-        AnswerStatus::Http(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
+        ResponseStatus::Http(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => HEADERS,
+        ResponseStatus::Http(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) => {
             "; is the path right (OTEL_EXPORTER_OTLP_ENDPOINT gets /v1/traces appended)?"
         }
-        AnswerStatus::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
+        ResponseStatus::Http(StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
             "; does it take this protocol (OTEL_EXPORTER_OTLP_PROTOCOL)?"
         }
         #[cfg(feature = "grpc")]
-        AnswerStatus::Grpc(Code::Unauthenticated | Code::PermissionDenied) => HEADERS,
+        ResponseStatus::Grpc(Code::Unauthenticated | Code::PermissionDenied) => HEADERS,
         #[cfg(feature = "grpc")]
-        AnswerStatus::Grpc(Code::Unimplemented) => GRPC_PORT,
+        ResponseStatus::Grpc(Code::Unimplemented) => GRPC_PORT,
         _ => "",
     }
 }
@@ -140,6 +207,7 @@ fn remedy_of_status(status: AnswerStatus) -> &'static str {
 #[cfg(feature = "grpc")]
 const GRPC_PORT: &str = "; is this the port for gRPC (mostly 4317)?";
 
+/// One finished span, recorded by a tracer of its own, so that no plan, limit or statistics of the application applies.
 fn test_span(resource: Resource) -> Vec<Arc<Batch>> {
     let kept = Kept::default();
     let tracer = Tracer::builder()
@@ -154,7 +222,7 @@ fn test_span(resource: Resource) -> Vec<Arc<Batch>> {
     std::mem::take(&mut *kept.0.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Keeps the one batch; the lock is held for one push.
+/// A sink that holds the one batch. The lock is held for one push, and no other thread uses it.
 #[derive(Clone, Debug, Default)]
 struct Kept(Arc<Mutex<Vec<Arc<Batch>>>>);
 

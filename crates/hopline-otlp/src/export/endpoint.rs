@@ -1,10 +1,16 @@
-//! The address that spans are sent to.
+//! Endpoints: parsing, defaults, and a form without credentials.
+//!
+//! Settings are made with it, and notices and errors show endpoints through it.
 
 use reqwest::Url;
 
 use super::problem::{ConfigError, Problem};
 
-/// A URL that spans can be sent to, as it was written.
+/// A complete URL for traces, unchanged.
+///
+/// # Errors
+///
+/// Returns an error if it is not an absolute `http` or `https` URL with a host, or needs TLS in a build without it.
 pub(crate) fn traces_endpoint(text: &str) -> Result<Url, ConfigError> {
     let unusable = || Problem::Endpoint {
         text: presentable(text),
@@ -22,7 +28,7 @@ pub(crate) fn traces_endpoint(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// The URL for traces under a base that serves all signals.
+/// The URL for traces below a base URL for all signals.
 pub(crate) fn base_endpoint(text: &str) -> Result<Url, ConfigError> {
     let mut url = traces_endpoint(text)?;
     let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
@@ -30,9 +36,9 @@ pub(crate) fn base_endpoint(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// The address of a gRPC service: scheme, host and port of a URL, or `host:port`, whose scheme `insecure` decides.
+/// The address of a gRPC service: scheme, host and port of a URL, or `host:port` with the scheme that `insecure` selects.
 ///
-/// A path means nothing here: gRPC has its own.
+/// A path is ignored: gRPC defines its own.
 #[cfg(feature = "grpc")]
 pub(crate) fn grpc_endpoint(text: &str, insecure: bool) -> Result<Url, ConfigError> {
     let bare = !text.contains("://");
@@ -62,8 +68,8 @@ pub(crate) fn shown(url: &Url) -> String {
     format!("{}://{host}{port}{path}", url.scheme())
 }
 
-/// The text of an endpoint without what could be a secret: a URL as [`shown`], else a host and a port, else nothing
-/// of it. It may be a password in the wrong place.
+/// The text of an endpoint, safe to print: a URL as [`shown`], else a host and a port, else `…`. The text may be a
+/// password that was set in the wrong variable.
 pub(crate) fn presentable(text: &str) -> String {
     let parsed = Url::parse(text).ok().filter(Url::has_host);
     if let Some(url) = parsed {
@@ -76,15 +82,15 @@ pub(crate) fn presentable(text: &str) -> String {
     }
 }
 
-/// The longest text without a port or a domain that is taken for a host.
+/// The longest text without a port or a domain that counts as a host name; a longer one may be a secret.
 const LONGEST_LABEL: usize = 20;
 
-/// The `host` or `host:port` of a text without a scheme; `None` if it does not look like one.
+/// The `host` or `host:port` in a text without a scheme; `None` if it does not look like one.
 fn bare_host(text: &str) -> Option<&str> {
     if text.contains("://") {
         return None;
     }
-    // whatever a password holds, it ends before the last `@`
+    // a password may contain `@`, so it ends before the last one
     let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
     let text = text.split(['/', '?', '#']).next()?;
     let (host, port) = match text.rsplit_once(':') {
@@ -97,10 +103,10 @@ fn bare_host(text: &str) -> Option<&str> {
             .into_iter()
             .all(|label| (1..=63).contains(&label.len()));
     let of_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let telling = host.contains('.') || port.is_some() || host.len() <= LONGEST_LABEL;
+    let plausible = host.contains('.') || port.is_some() || host.len() <= LONGEST_LABEL;
     let is_port =
         port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    (is_host && host.bytes().all(of_host) && telling && is_port).then_some(text)
+    (is_host && host.bytes().all(of_host) && plausible && is_port).then_some(text)
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -156,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_without_a_scheme_is_named_and_mended() {
+    fn the_error_for_an_endpoint_without_a_scheme_has_the_corrected_url() {
         for (text, host) in [
             ("localhost:4318", "localhost:4318"),
             ("u:pw@h:4317", "h:4317"),

@@ -1,15 +1,18 @@
-//! The exporter: a sink in front of the export thread.
+//! The exporter: a sink whose spans a thread of its own sends to a collector.
+//!
+//! Tracers call [`Sink::accept`] on the application's threads, which only adds to the queue; see the folder's heading for
+//! the rest of the way.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use hopline_core::export::{Batching, FlushError, Source};
 use hopline_core::variables::Variables;
-use hopline_core::{Batch, Batching, FlushError, Sink, Source};
+use hopline_core::{Batch, Sink};
 
 use tokio::runtime::Handle as RuntimeHandle;
 
-use super::ExporterBuilder;
 use super::problem::{ConfigError, Problem};
 use super::runtime::ExportRuntime;
 use super::settings::Settings;
@@ -17,36 +20,42 @@ use super::settings::Settings;
 use super::spool::Spool;
 #[cfg(feature = "spool")]
 use super::spooled::ending;
+use super::state::ExportState;
 use super::transport::Transport;
 use super::variables::set_by_variables;
 use super::worker::Worker;
-use crate::ExportStats;
 use crate::queue::Queue;
+use crate::stats::ExportStats;
 
 /// A [`Sink`] that sends spans to a collector by OTLP, over HTTP or gRPC.
 ///
-/// A thread of its own, with a runtime of its own, encodes and sends; the application's runtime is never
-/// needed nor blocked, so that flushing works anywhere. Between the two is a queue, bounded by spans and by
-/// bytes. Where it is full, spans of ordinary traces are dropped, the newest first, and those of traces that
-/// failed, were slow (by the plan, see [`ExporterBuilder::drop_slower_last`]), or were kept though not sampled,
-/// only when nothing else is left to drop. Each loss is counted in [`stats`](Self::stats), announced at its start and
-/// at its end, and told to the collector: the first scope of the next request that arrives has `hopline.dropped`, the
-/// number of spans lost before it.
+/// # Thread and queue
 ///
-/// The answers 429, 502, 503 and 504 (over gRPC `UNAVAILABLE` and its kin, and `RESOURCE_EXHAUSTED` with a
-/// `RetryInfo`), time-outs and connection errors are retried, with exponential pauses and jitter or as long
-/// as the collector asks, up to a minute, for at most 5 minutes (see [OTLP failures]). A request that is too large, by
-/// status 413, by the message of another failure or by a connection that breaks again and again, is sent in halves, down
-/// to one span; later requests keep to the size that works. Any other error answer drops the request's spans. Spans may
-/// arrive twice if the connection breaks after the collector took them. Redirects are not followed. An answer of success
-/// that is not OTLP, or of more than 4 MiB, makes the spans [unconfirmed](ExportStats::unconfirmed).
+/// A thread with a runtime of its own encodes and sends. The application's runtime is neither needed nor blocked, so a
+/// flush works anywhere. The queue in between is bounded by spans and by bytes. If it is full, spans of ordinary traces
+/// are dropped, the newest first. Traces that failed, were slow (see
+/// [`drop_slower_last`](crate::ExporterBuilder::drop_slower_last)), or were kept by a tail rule are dropped last. Each
+/// loss is counted in [`stats`](Self::stats), reported by a notice at its start and at its end, and reported to the
+/// collector: the first scope of the next request that arrives has `hopline.dropped`, the number of spans lost before it.
 ///
-/// A flush fails if it runs out of time or if accepted spans were lost since the last one; a shutdown, if
-/// spans are lost in it. A shutdown tries each request once more, whatever pause the collector asked for. It does not
-/// wait for a collector at whose port no process listens, nor for one that asks for more time than there is.
+/// # Retries
 ///
-/// A clone is another handle to the same queue and thread; they end with [`Tracer::shutdown`], else
-/// within 2 seconds of the last handle's drop.
+/// The responses 429, 502, 503 and 504 (over gRPC `UNAVAILABLE` and its kin, and `RESOURCE_EXHAUSTED` with a
+/// `RetryInfo`), time-outs and connection errors are retried for at most 5 minutes, with exponential pauses and jitter or
+/// as long as the collector asks, up to a minute (see [OTLP failures]). A request that is too large, by status 413, by the
+/// message of another failure or by a connection that breaks repeatedly, is sent in halves, down to one span; later
+/// requests keep to the accepted size. Any other response of failure drops the request's spans. Spans may arrive twice
+/// if the connection breaks after the collector accepted them. Redirects are not followed. A success that is not OTLP, or
+/// has more than 4 MiB, makes the spans [unconfirmed](ExportStats::unconfirmed).
+///
+/// # Flush and shutdown
+///
+/// A flush fails if it runs out of time, or if accepted spans were lost since the last one; a shutdown fails if it loses
+/// spans. A shutdown tries each request once more, regardless of a pause that the collector requested. It does not wait for
+/// a collector on whose port no process listens, nor for one that asks for more time than is left.
+///
+/// A clone is another handle to the same queue and thread. They end with [`Tracer::shutdown`], or within 2 seconds of the
+/// last handle's drop.
 ///
 /// # Examples
 ///
@@ -69,52 +78,48 @@ use crate::queue::Queue;
 pub struct Exporter(Arc<Handle>);
 
 struct Handle {
-    shared: Arc<Shared>,
+    state: Arc<ExportState>,
     transport: Arc<Transport>,
-    /// The export thread's; only used to start a check.
+    /// The export thread's runtime, on which a check runs.
     runtime: RuntimeHandle,
     timeout: Duration,
     wire: &'static str,
 }
 
-/// What the handles and the export thread share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) queue: Queue,
-    // A plain lock: written when a tracer starts or is found gone, held for one copy.
-    sources: Mutex<Vec<Arc<Source>>>,
-}
-
-/// What an exporter that nobody shut down still has for what waits.
-const LAST_MOMENTS: Duration = Duration::from_secs(2);
+/// The time that an exporter without a shutdown has for waiting spans, after its last handle's drop.
+const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Exporter {
-    /// Starts to describe an exporter; the environment is not read.
-    pub fn builder() -> ExporterBuilder {
-        ExporterBuilder::new()
-    }
-
-    /// Makes the exporter that the environment describes; `None` if `OTEL_TRACES_EXPORTER` names others only.
+    /// Builds the exporter from the environment's variables; `None` if `OTEL_TRACES_EXPORTER` names only others.
     ///
     /// The variables are listed on this crate's front page; see [OTLP exporter configuration]. An empty
-    /// variable counts as unset.
+    /// variable counts as unset. Works inside and outside of an async runtime.
     ///
     /// # Errors
     ///
     /// Returns an error if the endpoint, a certificate or the spool is unusable, if the protocol is not compiled in,
-    /// or if no thread can be started; inside an async runtime as well as outside. Other bad values are ignored,
-    /// and a notice names them.
+    /// or if no thread can be started. Other wrong values are ignored, and one notice names them.
     ///
     /// [OTLP exporter configuration]: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     pub fn from_env() -> Result<Option<Self>, ConfigError> {
         Self::from_variables(&|name| std::env::var(name).ok())
     }
 
-    /// The same from variables that `variable` looks up.
+    /// Builds the exporter from variables that `variable` looks up, like [`from_env`](Self::from_env).
     ///
     /// # Errors
     ///
     /// As [`from_env`](Self::from_env).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_otlp::Exporter;
+    ///
+    /// let none = |name: &str| (name == "OTEL_TRACES_EXPORTER").then(|| "none".to_owned());
+    /// assert!(Exporter::from_variables(&none)?.is_none());
+    /// # Ok::<(), hopline_otlp::ConfigError>(())
+    /// ```
     pub fn from_variables(
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, ConfigError> {
@@ -130,12 +135,12 @@ impl Exporter {
             .map_err(|error| set_by_variables(error, &variables))
     }
 
-    /// What it did so far.
+    /// The counts of spans so far: accepted, sent, lost, waiting.
     pub fn stats(&self) -> ExportStats {
-        self.0.shared.queue.stats()
+        self.0.state.queue.stats()
     }
 
-    /// What sends: the thread's runtime, the transport, and how long one attempt may take.
+    /// The parts that a check needs: the runtime, the transport, and the time limit of one attempt.
     pub(super) fn sender(&self) -> (&RuntimeHandle, &Arc<Transport>, Duration) {
         let Handle {
             runtime,
@@ -146,13 +151,14 @@ impl Exporter {
         (runtime, transport, *timeout)
     }
 
+    /// Opens the spool and starts the export thread.
     pub(super) fn spawn(settings: Settings) -> Result<Self, ConfigError> {
         let runtime = ExportRuntime::new().map_err(Problem::Thread)?;
         let transport = Arc::new(runtime.enter(|| Transport::new(&settings))?);
         let queue = Queue::new(
             settings.bounds,
-            settings.ample(),
-            settings.rest(),
+            settings.wake_at(),
+            settings.leftover(),
             "the export queue",
         );
         #[cfg(feature = "spool")]
@@ -164,19 +170,16 @@ impl Exporter {
             }
             None => None,
         };
-        let shared = Arc::new(Shared {
-            queue,
-            sources: Mutex::default(),
-        });
+        let state = Arc::new(ExportState::new(queue));
         let handle = Handle {
-            shared: Arc::clone(&shared),
+            state: Arc::clone(&state),
             transport: Arc::clone(&transport),
             runtime: runtime.handle().clone(),
             timeout: settings.timeout,
             wire: settings.protocol.as_str(),
         };
         let worker = Worker::new(
-            shared,
+            state,
             transport,
             &settings,
             #[cfg(feature = "spool")]
@@ -191,7 +194,7 @@ impl Exporter {
     }
 }
 
-/// Where spans go, without what could be a secret: `http://localhost:4318/v1/traces (http/protobuf)`.
+/// Prints the destination without credentials: `http://localhost:4318/v1/traces (http/protobuf)`.
 impl fmt::Display for Exporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.0.transport.shown_endpoint(), self.0.wire)
@@ -200,7 +203,7 @@ impl fmt::Display for Exporter {
 
 impl Sink for Exporter {
     fn accept(&self, batch: &Arc<Batch>) {
-        self.0.shared.queue.offer(batch);
+        self.0.state.queue.offer(batch);
     }
 
     fn batching(&self) -> Batching {
@@ -208,17 +211,17 @@ impl Sink for Exporter {
     }
 
     fn start(&self, source: Source) {
-        self.0.shared.sources().push(Arc::new(source));
+        self.0.state.add(source);
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.0.shared.hand_over();
-        self.0.shared.queue.flush(timeout)
+        self.0.state.hand_over();
+        self.0.state.queue.flush(timeout)
     }
 
     fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
-        self.0.shared.hand_over();
-        self.0.shared.queue.shutdown(timeout)
+        self.0.state.hand_over();
+        self.0.state.queue.shutdown(timeout)
     }
 }
 
@@ -232,25 +235,8 @@ impl fmt::Debug for Exporter {
 }
 
 impl Drop for Handle {
-    /// Lets the thread end by itself; does not wait, since this may be a thread that serves requests.
+    /// Asks the thread to end, and does not wait: this may be a thread that serves requests.
     fn drop(&mut self) {
-        self.shared.queue.close(LAST_MOMENTS);
-    }
-}
-
-impl Shared {
-    /// Makes the tracers give what waits in them, and forgets those that are gone.
-    pub(super) fn hand_over(&self) {
-        // a tracer calls back into `accept`, so no lock is held
-        let mut gone = self.sources().clone();
-        gone.retain(|source| !source.hand_over());
-        if !gone.is_empty() {
-            self.sources()
-                .retain(|source| !gone.iter().any(|gone| Arc::ptr_eq(gone, source)));
-        }
-    }
-
-    fn sources(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Source>>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.queue.close(DROP_TIMEOUT);
     }
 }

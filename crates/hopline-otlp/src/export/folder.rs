@@ -1,4 +1,7 @@
-//! A folder of one account's own.
+//! A folder that only this account can write to.
+//!
+//! The spool uses it. Files are found through the open folder and without following links, so another account cannot
+//! make the exporter read or write elsewhere.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _};
@@ -6,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// A folder that this account owns and no other can write to, held open.
 ///
-/// Its files are found through the open folder and opened without following links or waiting, so that neither a link nor
-/// a pipe nor a folder that takes its place leads anywhere else. (Where the system is not Unix, by their paths.)
+/// Its files are found through the open folder and opened without following links or blocking, so a link, a pipe or a
+/// folder that replaces it has no effect. (On systems other than Unix they are found by their paths.)
 #[derive(Debug)]
 pub(super) struct Folder {
     #[cfg(not(unix))]
@@ -16,25 +19,25 @@ pub(super) struct Folder {
     handle: std::os::fd::OwnedFd,
 }
 
-/// The way in which a file is opened.
+/// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opening {
+enum OpenMode {
     Read,
-    /// To be written; it must not be there.
+    /// To be written; it must not exist.
     New,
-    /// To be locked; it may be there, and stays as it is.
+    /// To be locked; it may exist, and is not changed.
     Lock,
 }
 
 impl Folder {
-    /// Opens the folder; makes it where it is missing, for this account alone.
+    /// Opens the folder; a missing one is created with access for this account only.
     ///
     /// # Errors
     ///
-    /// Returns an error if it is no folder or a link to one, if it belongs to another account, or if others can write
-    /// to it.
+    /// Returns an error if it is not a folder or is a link to one, if it belongs to another account, or if others can
+    /// write to it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        // without a slash at its end, which would follow a link
+        // without a trailing slash, with which the system would follow a link
         let path: PathBuf = path.components().collect();
         let mut builder = DirBuilder::new();
         builder.recursive(true);
@@ -46,17 +49,17 @@ impl Folder {
 
     /// Opens a file to lock it.
     pub(super) fn lock_file(&self, name: &str) -> io::Result<File> {
-        self.open_file(name, Opening::Lock)
+        self.open_file(name, OpenMode::Lock)
     }
 
-    /// Makes a new file, for this account alone.
+    /// Creates a new file, with access for this account only.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
-        self.open_file(name, Opening::New)
+        self.open_file(name, OpenMode::New)
     }
 
-    /// The content of a file, up to a limit of bytes.
+    /// The content of a file of up to `most` bytes; an error if it has more.
     pub(super) fn read(&self, name: &str, most: u64) -> io::Result<Vec<u8>> {
-        let file = self.open_file(name, Opening::Read)?;
+        let file = self.open_file(name, OpenMode::Read)?;
         let mut content = Vec::new();
         file.take(most.saturating_add(1))
             .read_to_end(&mut content)?;
@@ -66,7 +69,7 @@ impl Folder {
         Ok(content)
     }
 
-    fn open_file(&self, name: &str, opening: Opening) -> io::Result<File> {
+    fn open_file(&self, name: &str, opening: OpenMode) -> io::Result<File> {
         let file = self.open_unchecked(name, opening)?;
         if !self.is_own(&file.metadata()?) {
             return Err(io::Error::other(format!(
@@ -86,7 +89,7 @@ mod unix {
 
     use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
-    use super::{Folder, Opening};
+    use super::{Folder, OpenMode};
 
     impl Folder {
         pub(super) fn open_made(path: &Path) -> io::Result<Self> {
@@ -116,11 +119,11 @@ mod unix {
             Ok(Self { handle })
         }
 
-        pub(super) fn open_unchecked(&self, name: &str, opening: Opening) -> io::Result<File> {
+        pub(super) fn open_unchecked(&self, name: &str, opening: OpenMode) -> io::Result<File> {
             let flags = match opening {
-                Opening::Read => OFlags::RDONLY,
-                Opening::New => OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL,
-                Opening::Lock => OFlags::RDWR | OFlags::CREATE,
+                OpenMode::Read => OFlags::RDONLY,
+                OpenMode::New => OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL,
+                OpenMode::Lock => OFlags::RDWR | OFlags::CREATE,
             };
             // without waiting: opening a pipe blocks until its other end is opened
             let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -133,14 +136,14 @@ mod unix {
             metadata.is_file() && metadata.uid() == own_user()
         }
 
-        /// The size of a regular file of this account; `None` for what is none.
+        /// The size of a regular file of this account; `None` for other entries.
         pub(in super::super) fn size_of(&self, name: &str) -> io::Result<Option<u64>> {
             let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let own = FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_uid == own_user();
             Ok(own.then(|| u64::try_from(stat.st_size).unwrap_or_default()))
         }
 
-        /// The names in it, but for those that are not UTF-8.
+        /// The names in the folder that are UTF-8.
         pub(in super::super) fn names(
             &self,
         ) -> io::Result<impl Iterator<Item = io::Result<String>>> {
@@ -164,7 +167,7 @@ mod unix {
             Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?)
         }
 
-        /// Makes new names last.
+        /// Syncs the folder, so that new names survive a crash.
         pub(in super::super) fn sync(&self) -> io::Result<()> {
             Ok(rustix::fs::fsync(&self.handle)?)
         }
@@ -181,7 +184,7 @@ mod other {
     use std::io;
     use std::path::Path;
 
-    use super::{Folder, Opening};
+    use super::{Folder, OpenMode};
 
     impl Folder {
         pub(super) fn open_made(path: &Path) -> io::Result<Self> {
@@ -189,13 +192,13 @@ mod other {
             Ok(Self { path })
         }
 
-        pub(super) fn open_unchecked(&self, name: &str, opening: Opening) -> io::Result<File> {
+        pub(super) fn open_unchecked(&self, name: &str, opening: OpenMode) -> io::Result<File> {
             let path = self.path.join(name);
             let mut options = OpenOptions::new();
             match opening {
-                Opening::Read => options.read(true),
-                Opening::New => options.write(true).create_new(true),
-                Opening::Lock => options.read(true).write(true).create(true).truncate(false),
+                OpenMode::Read => options.read(true),
+                OpenMode::New => options.write(true).create_new(true),
+                OpenMode::Lock => options.read(true).write(true).create(true).truncate(false),
             };
             options.open(path)
         }
@@ -228,7 +231,7 @@ mod other {
             fs::remove_file(self.path.join(name))
         }
 
-        /// Folders cannot be opened here.
+        /// Does nothing: these systems cannot open folders.
         pub(in super::super) fn sync(&self) -> io::Result<()> {
             Ok(())
         }

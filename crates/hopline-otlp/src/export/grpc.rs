@@ -1,4 +1,6 @@
-//! OTLP over gRPC: one message there, one message back, and a status behind it.
+//! OTLP over gRPC: unary calls by tonic's channel, with limits on the response.
+//!
+//! The transport calls it. A call sends one message and receives one, with the status in headers or trailers.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,23 +16,21 @@ use tonic::body::Body;
 use tonic::client::GrpcService as _;
 use tonic::transport::{Channel, Endpoint};
 
-use super::answer::{self, Partial, partial_success};
 use super::gzip;
-#[cfg(feature = "tls")]
-use super::http;
-use super::http::by_status;
 use super::problem::{ConfigError, Problem};
+use super::reply::{MAX_RESPONSE, Reply, ResponseStatus, RetryCause, USER_AGENT, innermost};
+use super::response::{self, PartialSuccess, partial_success};
 use super::settings::Settings;
 #[cfg(feature = "tls")]
-use super::settings::Trust;
-use super::transport::{AnswerStatus, Cause, MAX_ANSWER, Reply, USER_AGENT, innermost};
+use super::tls::TlsMaterial;
+
 use crate::bytes_text::{base64_decoded, percent_decoded_lossy};
 use crate::proto::{Field, fields};
 
-/// Makes calls to one service.
+/// A channel to one service.
 ///
-/// The exchange is made here and not by tonic's client, which unpacks answers without a cap, panics on a status whose
-/// details are not base64, and does not distinguish an unreadable answer from a failed call.
+/// Calls are made here and not by tonic's client, which unpacks responses without a limit, panics on a status whose
+/// details are not base64, and does not distinguish an unreadable response from a failed call.
 pub(super) struct Grpc {
     channel: Channel,
     headers: HeaderMap,
@@ -40,14 +40,14 @@ pub(super) struct Grpc {
 
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
-/// The most that is read of an answer's headers, in which a collector may put the details of its status.
+/// The bytes that are read of a response's headers; a collector may put the details of its status there.
 const MAX_HEADERS: u32 = 64 * 1024;
 
-/// Before each message: whether it is packed, and its length.
+/// The prefix of a message: a byte for compression, and four for its length.
 const PREFIX: usize = 5;
 
 impl Grpc {
-    /// Connects with the first call. Must be called inside the runtime that will send.
+    /// Sets the channel up; the first call connects. Must be called inside the runtime that sends.
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let set_up = |error: tonic::transport::Error| Problem::Client(innermost(&error));
         let endpoint = Endpoint::from_shared(settings.endpoint.to_string())
@@ -57,11 +57,13 @@ impl Grpc {
             .http2_max_header_list_size(MAX_HEADERS);
         #[cfg(feature = "tls")]
         let endpoint = if settings.endpoint.scheme() == "https" {
-            // tonic passes over what it cannot use, and would fail with the first call at best
-            http::trusting(reqwest::Client::builder(), &settings.trust)?
+            // checked by reqwest: tonic ignores certificates that it cannot use, or fails with the first call
+            settings
+                .tls
+                .apply(reqwest::Client::builder())?
                 .build()
                 .map_err(|error| Problem::Certificate(innermost(&error)))?;
-            let tls = trusting(&settings.trust, settings.timeout);
+            let tls = tonic_tls(&settings.tls, settings.timeout);
             endpoint
                 .tls_config(tls)
                 .map_err(|error| Problem::Certificate(innermost(&error)))?
@@ -88,7 +90,7 @@ impl Grpc {
         })
     }
 
-    /// A message with this body, which can be sent several times.
+    /// A message with its prefix, compressed if the settings ask for it. It can be sent several times.
     pub(super) fn message(&self, body: Vec<u8>) -> Result<Bytes, String> {
         let body = match self.gzip {
             true => gzip::packed(&body).map_err(|error| error.to_string())?,
@@ -102,17 +104,17 @@ impl Grpc {
         Ok(framed.freeze())
     }
 
-    /// Sends it once.
+    /// Sends a message once.
     ///
     /// # Cancellation
     ///
-    /// The collector may have taken the request or not.
+    /// If the future is dropped, the collector may or may not have accepted the request.
     pub(super) async fn send(&self, framed: Bytes) -> Reply {
-        // one limit for all of it: a slow answer has no more time than a slow connection
+        // one limit for connection and response together
         let deadline = Instant::now() + self.timeout;
         timeout_at(deadline, self.call(framed))
             .await
-            .unwrap_or_else(|_| Reply::slow(self.timeout))
+            .unwrap_or_else(|_| Reply::timed_out(self.timeout))
     }
 
     async fn call(&self, framed: Bytes) -> Reply {
@@ -121,7 +123,7 @@ impl Grpc {
         *request.uri_mut() = ::http::Uri::from_static(EXPORT);
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
-        // a clone is another handle to the same connection
+        // a clone is a handle to the same connection
         let mut channel = self.channel.clone();
         let response = async {
             poll_fn(|cx| channel.poll_ready(cx)).await?;
@@ -129,7 +131,7 @@ impl Grpc {
         };
         match response.await {
             Ok(response) => judge(response).await,
-            Err(error) => Reply::failed(&error),
+            Err(error) => Reply::from_error(&error),
         }
     }
 }
@@ -140,38 +142,42 @@ impl fmt::Debug for Grpc {
     }
 }
 
-// lower case, as from_static asks
+// `from_static` requires lower case
 const GRPC_ENCODING: ::http::HeaderName = ::http::HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: ::http::HeaderName =
     ::http::HeaderName::from_static("grpc-accept-encoding");
 
-/// Reads an answer, and judges the call by its status, wherever that is.
+/// The outcome of a response, from its status in headers or trailers.
 async fn judge(response: Response<Body>) -> Reply {
     let (head, mut body) = response.into_parts();
     if let Some(status) = Status::read(&head.headers) {
-        // without an answer, as calls that fail have it
-        return status.judge().unwrap_or(Reply::Taken(Partial::default()));
+        // a response of headers only, as failed calls have
+        return status
+            .judge()
+            .unwrap_or(Reply::Accepted(PartialSuccess::default()));
     }
     if head.status != StatusCode::OK {
-        return by_status(head.status, &head.headers).unwrap_or_else(|| Reply::Never {
-            why: format!("the collector answered {}", head.status),
-            status: Some(AnswerStatus::Http(head.status)),
+        return Reply::from_http_status(head.status, &head.headers).unwrap_or_else(|| {
+            Reply::Rejected {
+                why: format!("the collector answered {}", head.status),
+                status: Some(ResponseStatus::Http(head.status)),
+            }
         });
     }
     let content_type = text(&head.headers, CONTENT_TYPE.as_str());
     if !content_type.is_some_and(|found| found.starts_with("application/grpc")) {
-        return Reply::Unconfirmed(answer::foreign(head.status, content_type));
+        return Reply::Unconfirmed(response::not_otlp(head.status, content_type));
     }
     let mut message = Vec::new();
     let mut status = None;
     while let Some(frame) = body.frame().await {
         let frame = match frame {
             Ok(frame) => frame,
-            // its status is missing, so it is unknown whether the call succeeded
-            Err(error) => return Reply::failed(&error),
+            // the status is missing, so the call may have failed
+            Err(error) => return Reply::from_error(&error),
         };
         match frame.into_data() {
-            Ok(data) if message.len() + data.len() > PREFIX + MAX_ANSWER => {
+            Ok(data) if message.len() + data.len() > PREFIX + MAX_RESPONSE => {
                 return Reply::Unconfirmed("its answer exceeds 4 MiB".to_owned());
             }
             Ok(data) => message.extend_from_slice(&data),
@@ -184,39 +190,39 @@ async fn judge(response: Response<Body>) -> Reply {
     let Some(status) = status else {
         return Reply::Unconfirmed("its answer ends without a status".to_owned());
     };
-    // a status of success is the collector's word, whatever is wrong with the message before it
+    // the status decides: an unreadable message before a success is a remark only
     status.judge().unwrap_or_else(|| {
         let encoding = text(&head.headers, GRPC_ENCODING.as_str());
-        Reply::Taken(partial(&message, encoding).unwrap_or_else(Partial::remark))
+        Reply::Accepted(partial(&message, encoding).unwrap_or_else(PartialSuccess::remark))
     })
 }
 
-/// The partial success in a message with its prefix, or why it cannot be read.
-fn partial(message: &[u8], encoding: Option<&str>) -> Result<Partial, &'static str> {
+/// The partial success in a message with its prefix, or the reason why it cannot be read.
+fn partial(message: &[u8], encoding: Option<&str>) -> Result<PartialSuccess, &'static str> {
     const BROKEN: &str = "its answer cannot be read";
     let Some((prefix, body)) = message.split_at_checked(PREFIX) else {
         return match message.is_empty() {
-            true => Ok(Partial::default()),
+            true => Ok(PartialSuccess::default()),
             false => Err(BROKEN),
         };
     };
     let plain = match prefix.first() {
         Some(0) => body.to_vec(),
-        Some(1) if encoding == Some("gzip") => match gzip::unpacked(body, MAX_ANSWER) {
+        Some(1) if encoding == Some("gzip") => match gzip::unpacked(body, MAX_RESPONSE) {
             Ok(Some(plain)) => plain,
             Ok(None) => return Err("its answer exceeds 4 MiB once unpacked"),
             Err(_) => return Err("its answer cannot be unpacked"),
         },
-        _ => return Err("its answer is packed in a way that was not asked for"),
+        _ => return Err("its answer has a content encoding that was not requested"),
     };
     partial_success(Some("application/x-protobuf"), &plain).ok_or(BROKEN)
 }
 
-/// A status of gRPC, out of headers or trailers.
+/// A gRPC status from headers or trailers.
 struct Status {
     code: Code,
     message: String,
-    /// A `google.rpc.Status`, or something else.
+    /// A `google.rpc.Status` from a well-behaved server; unchecked bytes from others.
     details: Vec<u8>,
 }
 
@@ -232,7 +238,7 @@ impl Status {
         })
     }
 
-    /// The meaning of the [OTLP/gRPC failures]; `None` for success.
+    /// The outcome by the table of [OTLP/gRPC failures]; `None` for success.
     ///
     /// [OTLP/gRPC failures]: https://opentelemetry.io/docs/specs/otlp/#failures
     fn judge(&self) -> Option<Reply> {
@@ -241,11 +247,11 @@ impl Status {
         }
         let after = retry_delay(&self.details);
         let sentence = format!("the collector answered {:?}", self.code);
-        let why = answer::with_message(sentence, &self.message);
-        let later = |why| Reply::Later {
+        let why = response::with_message(sentence, &self.message);
+        let later = |why| Reply::Retry {
             after,
             why,
-            cause: Cause::Asked,
+            cause: RetryCause::Requested,
         };
         Some(match self.code {
             Code::Cancelled
@@ -256,17 +262,17 @@ impl Status {
             // exhausted for good, unless it names a time to retry
             Code::ResourceExhausted if after.is_some() => later(why),
             Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => self.never(why),
-            // mostly ResourceExhausted, and OutOfRange by tonic
-            _ if answer::is_about_size(&self.message) => Reply::TooLarge(why),
+            // no code is specific to it: most servers send ResourceExhausted, tonic OutOfRange
+            _ if response::is_about_size(&self.message) => Reply::TooLarge(why),
             Code::OutOfRange => later(why),
             _ => self.never(why),
         })
     }
 
     fn never(&self, why: String) -> Reply {
-        Reply::Never {
+        Reply::Rejected {
             why,
-            status: Some(AnswerStatus::Grpc(self.code)),
+            status: Some(ResponseStatus::Grpc(self.code)),
         }
     }
 }
@@ -275,7 +281,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The `RetryInfo` in the details of a status, a `google.rpc.Status`; what is malformed counts as absent.
+/// The delay of a `RetryInfo` in the details of a status; malformed details count as absent.
 fn retry_delay(details: &[u8]) -> Option<Duration> {
     let found = |message, number| {
         fields(message).find_map(move |field| match field.ok()? {
@@ -306,14 +312,14 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
 const RETRY_INFO: &[u8] = b"type.googleapis.com/google.rpc.RetryInfo";
 
 #[cfg(feature = "tls")]
-fn trusting(trust: &Trust, timeout: Duration) -> tonic::transport::ClientTlsConfig {
+fn tonic_tls(material: &TlsMaterial, timeout: Duration) -> tonic::transport::ClientTlsConfig {
     use tonic::transport::{Certificate, ClientTlsConfig, Identity};
     let tls = ClientTlsConfig::new().timeout(timeout);
-    let tls = match &trust.authorities {
+    let tls = match &material.authorities {
         Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
         None => tls.with_native_roots(),
     };
-    match &trust.client {
+    match &material.client {
         Some((certificate, key)) => tls.identity(Identity::from_pem(certificate, key)),
         None => tls,
     }
@@ -341,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_info_is_found_or_is_absent() {
+    fn a_malformed_retry_info_counts_as_absent() {
         let delay = |seconds, nanos| retry_delay(&details(RETRY_INFO, seconds, nanos));
         assert_eq!(delay(3, 500), Some(Duration::new(3, 500)));
         assert_eq!(delay(0, 0), Some(Duration::ZERO));

@@ -1,4 +1,7 @@
-//! Compression, with a cap on what comes out of it.
+//! Gzip, with a limit on the unpacked size.
+//!
+//! Packs requests and files of the spool; unpacks responses and files of the spool. Bytes to unpack come from
+//! a peer or a disk, so its size is not trusted.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -6,16 +9,21 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
+/// Compresses with the fastest level: spans repeat their keys, so even that shrinks a request to about a tenth.
+///
+/// # Errors
+///
+/// Returns the encoder's error; writing to memory gives none.
 pub(super) fn packed(plain: &[u8]) -> io::Result<Vec<u8>> {
     let mut packed = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
     packed.write_all(plain)?;
     packed.finish()
 }
 
-/// What was packed; `None` if that is more than `most` bytes.
+/// Unpacks up to `most` bytes; `None` if there are more.
 ///
-/// Nothing beyond the cap is unpacked, so a few bytes that unpack to gigabytes cost no more than the cap. One member is read:
-/// each costs a decoder of its own, and a file of thousands of empty ones would cost seconds.
+/// Nothing beyond the limit is unpacked, so a few bytes that unpack to gigabytes cost no more than the limit. Only one
+/// gzip member is accepted: each costs a decoder of its own, and a body of thousands of empty ones would cost seconds.
 ///
 /// # Errors
 ///
@@ -38,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_member_is_unpacked_however_many_follow() {
+    fn a_second_gzip_member_is_an_error() {
         let member = packed(b"").unwrap();
         assert_eq!(unpacked(&member, 10).unwrap(), Some(Vec::new()));
         assert!(unpacked(&member.repeat(150_000), 10).is_err());
@@ -47,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_back_up_to_the_cap() {
+    fn packed_bytes_are_restored_up_to_the_limit() {
         let plain = b"span ".repeat(1000);
         let bytes = packed(&plain).unwrap();
         assert!(bytes.len() < plain.len() / 10);

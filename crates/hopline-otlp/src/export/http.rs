@@ -1,25 +1,23 @@
-//! OTLP over HTTP.
+//! OTLP over HTTP: requests by reqwest, with limits on the response.
+//!
+//! The transport calls it. Redirects, proxies for loopback, retries and decompression by the client are off: they would
+//! send credentials to other hosts, or read without a limit.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use reqwest::header::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
-use reqwest::{Client, Request, Response, StatusCode, Url, redirect};
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Request, Response, Url, redirect};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{self, Partial};
 use super::endpoint::is_loopback;
 use super::gzip;
 use super::problem::{ConfigError, Problem};
-use super::retry::retry_after;
-#[cfg(feature = "tls")]
-use super::settings::Trust;
+use super::reply::{MAX_RESPONSE, Reply, ResponseStatus, USER_AGENT, innermost};
+use super::response::{self, PartialSuccess};
 use super::settings::{Protocol, Settings};
-use super::transport::{AnswerStatus, Cause, MAX_ANSWER, Reply, USER_AGENT, innermost};
 
-/// Makes requests to one endpoint.
+/// A client for one endpoint.
 pub(super) struct Http {
     client: Client,
     endpoint: Url,
@@ -28,7 +26,7 @@ pub(super) struct Http {
     timeout: Duration,
 }
 
-/// The most that is read of an answer of failure, for its message.
+/// The bytes that are read of a response of failure, for its message.
 const MAX_FAILURE: usize = 16 * 1024;
 
 impl Http {
@@ -36,10 +34,10 @@ impl Http {
         let mut client = Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(settings.headers.clone())
-            // another host would be given the credentials in the headers
+            // a redirect would send the credentials in the headers to another host
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            // compiled in where another crate asks for it, but it knows no cap
+            // another crate may enable these features; the client unpacks without a limit
             .no_gzip()
             .no_brotli()
             .no_zstd()
@@ -50,7 +48,7 @@ impl Http {
         }
         #[cfg(feature = "tls")]
         {
-            client = trusting(client, &settings.trust)?;
+            client = settings.tls.apply(client)?;
         }
         let client = client
             .build()
@@ -67,7 +65,7 @@ impl Http {
         })
     }
 
-    /// A request with this body, which can be sent several times.
+    /// A request with this body, compressed if the settings ask for it. It can be sent several times.
     pub(super) fn request(&self, body: Vec<u8>) -> Result<Request, String> {
         let mut post = self
             .client
@@ -83,28 +81,22 @@ impl Http {
         post.body(body).build().map_err(|error| innermost(&error))
     }
 
-    /// Sends it once.
+    /// Sends a request once.
     ///
     /// # Cancellation
     ///
-    /// The collector may have taken the request or not.
+    /// If the future is dropped, the collector may or may not have accepted the request.
     pub(super) async fn send(&self, request: &Request) -> Reply {
         let Some(request) = request.try_clone() else {
-            return Reply::Never {
-                why: "the request cannot be copied".to_owned(),
-                status: None,
-            };
+            return Reply::unsendable("the request cannot be copied");
         };
-        // one limit for all of it: a slow answer has no more time than a slow connection
+        // one limit for connection and response together
         let deadline = Instant::now() + self.timeout;
         match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => judge(response, deadline).await,
-            Ok(Err(error)) if error.is_builder() => Reply::Never {
-                why: innermost(&error),
-                status: None,
-            },
-            Ok(Err(error)) => Reply::failed(&error),
-            Err(_) => Reply::slow(self.timeout),
+            Ok(Err(error)) if error.is_builder() => Reply::unsendable(innermost(&error)),
+            Ok(Err(error)) => Reply::from_error(&error),
+            Err(_) => Reply::timed_out(self.timeout),
         }
     }
 }
@@ -115,49 +107,26 @@ impl fmt::Debug for Http {
     }
 }
 
+/// The outcome of a response, from its status and body.
 async fn judge(response: Response, deadline: Instant) -> Reply {
     let status = response.status();
     if status.is_success() {
         return taken(response, deadline).await;
     }
-    if let Some(reply) = by_status(status, response.headers()) {
+    if let Some(reply) = Reply::from_http_status(status, response.headers()) {
         return reply;
     }
     let content_type = text_of(response.headers(), CONTENT_TYPE).map(str::to_owned);
-    // what is lost of it is a message
+    // a body that breaks off loses a part of its message only
     let (body, _) = read(response, MAX_FAILURE, deadline).await;
-    let said = answer::failure(content_type.as_deref(), &body);
-    let why = answer::with_message(format!("the collector answered {status}"), &said);
-    match answer::is_about_size(&said) {
+    let message = response::failure(content_type.as_deref(), &body);
+    let why = response::with_message(format!("the collector answered {status}"), &message);
+    match response::is_about_size(&message) {
         true => Reply::TooLarge(why),
-        false => Reply::Never {
+        false => Reply::Rejected {
             why,
-            status: Some(AnswerStatus::Http(status)),
+            status: Some(ResponseStatus::Http(status)),
         },
-    }
-}
-
-/// The meaning of a failure status by itself; also for answers to gRPC that are not gRPC.
-pub(super) fn by_status(status: StatusCode, headers: &HeaderMap) -> Option<Reply> {
-    let why = format!("the collector answered {status}");
-    match status {
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => {
-            let after = text_of(headers, RETRY_AFTER);
-            Some(Reply::Later {
-                after: after.and_then(|value| retry_after(value, SystemTime::now())),
-                why,
-                cause: Cause::Asked,
-            })
-        }
-        StatusCode::PAYLOAD_TOO_LARGE => Some(Reply::TooLarge(why)),
-        _ if status.is_redirection() => Some(Reply::Never {
-            why: format!("{why}; redirects are not followed"),
-            status: Some(AnswerStatus::Http(status)),
-        }),
-        _ => None,
     }
 }
 
@@ -169,7 +138,7 @@ enum End {
     BrokeOff,
 }
 
-/// Reads so much of a body, until the deadline.
+/// Reads up to `most` bytes of a body, until the deadline.
 async fn read(mut response: Response, most: usize, deadline: Instant) -> (Vec<u8>, End) {
     let mut body = Vec::new();
     let reading = async {
@@ -186,20 +155,21 @@ async fn read(mut response: Response, most: usize, deadline: Instant) -> (Vec<u8
     (body, end.ok().and_then(Result::ok).unwrap_or(End::BrokeOff))
 }
 
-/// Reads a 2xx answer. Whatever is wrong with it, the spans may have been taken and must not be sent again.
+/// The outcome of a 2xx response. Even if its body is unreadable the spans may have been accepted, so they are not sent
+/// again.
 async fn taken(response: Response, deadline: Instant) -> Reply {
     let status = response.status();
     let headers = response.headers();
     let content_type = text_of(headers, CONTENT_TYPE).map(str::to_owned);
     let encoding = text_of(headers, CONTENT_ENCODING).map(str::to_ascii_lowercase);
     let content_type = content_type.as_deref();
-    let (body, end) = read(response, MAX_ANSWER, deadline).await;
-    let foreign = || Reply::Unconfirmed(answer::foreign(status, content_type));
+    let (body, end) = read(response, MAX_RESPONSE, deadline).await;
+    let not_otlp = || Reply::Unconfirmed(response::not_otlp(status, content_type));
     let too_long = || Reply::Unconfirmed("its answer exceeds 4 MiB".to_owned());
-    // of a collector as far as it could be read
-    let unread = |why: &str| match answer::may_be_otlp(content_type) {
-        true => Reply::Taken(Partial::remark(why)),
-        false => foreign(),
+    // the part that was read is a collector's
+    let unread = |why: &str| match response::may_be_otlp(content_type) {
+        true => Reply::Accepted(PartialSuccess::remark(why)),
+        false => not_otlp(),
     };
     match end {
         End::TooLong => return too_long(),
@@ -208,34 +178,20 @@ async fn taken(response: Response, deadline: Instant) -> Reply {
     }
     let body = match encoding.as_deref() {
         None | Some("identity") => body,
-        // not asked for, but some proxies pack whatever passes
-        Some("gzip") => match gzip::unpacked(&body, MAX_ANSWER) {
+        // not requested, but some proxies compress every response
+        Some("gzip") => match gzip::unpacked(&body, MAX_RESPONSE) {
             Ok(Some(plain)) => plain,
             Ok(None) => return too_long(),
             Err(_) => return unread("its answer cannot be unpacked"),
         },
-        Some(_) => return unread("its answer is packed in a way that was not asked for"),
+        Some(_) => return unread("its answer has a content encoding that was not requested"),
     };
-    match answer::partial_success(content_type, &body) {
-        Some(partial) => Reply::Taken(partial),
-        None => foreign(),
+    match response::partial_success(content_type, &body) {
+        Some(partial) => Reply::Accepted(partial),
+        None => not_otlp(),
     }
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-#[cfg(feature = "tls")]
-pub(super) fn trusting(
-    mut client: reqwest::ClientBuilder,
-    trust: &Trust,
-) -> Result<reqwest::ClientBuilder, ConfigError> {
-    if let Some(authorities) = trust.authorities()? {
-        client = client.tls_certs_only(authorities);
-    }
-    if let Some(identity) = trust.identity()? {
-        client = client.identity(identity);
-    }
-    Ok(client)
 }

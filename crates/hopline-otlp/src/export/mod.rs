@@ -1,6 +1,22 @@
-//! OTLP to a collector: settings, the export thread, transports, retries.
+//! Export to a collector: settings, the export thread, transports, retries.
+//!
+//! One batch on its way, and the files that it passes:
+//!
+//! ```text
+//! tracer ──▶ exporter.rs  Sink::accept           any thread of the application
+//!            queue.rs     bounded, drops          (crate root, shared with the file sink)
+//!            ─────────────────────────────────────────────────────────────
+//!            worker.rs    takes a request's worth of spans      export thread
+//!            transport.rs encodes it, and sends it by
+//!              http.rs | grpc.rs ──▶ collector
+//!            reply.rs     the outcome, from response.rs
+//!            retry.rs, outage.rs, size.rs   pause, one notice per outage, smaller requests
+//!            spooled.rs, spool.rs           requests on disk during an outage
+//! ```
+//!
+//! `builder.rs` and `variables.rs` make `settings.rs`; `problem.rs` is the error if they cannot. No code here runs on a
+//! thread of the application except `exporter.rs` and `check.rs`, and none of it waits for the collector, except a check.
 
-mod answer;
 mod builder;
 mod check;
 mod endpoint;
@@ -12,8 +28,9 @@ mod grpc;
 mod gzip;
 mod http;
 mod outage;
-mod patience;
 mod problem;
+mod reply;
+mod response;
 mod retry;
 mod runtime;
 mod settings;
@@ -24,6 +41,9 @@ mod split;
 mod spool;
 #[cfg(feature = "spool")]
 mod spooled;
+mod state;
+mod time_limit;
+mod tls;
 mod transport;
 mod variables;
 mod worker;

@@ -1,12 +1,15 @@
-//! The reasons for which an exporter cannot be built.
+//! The error of an exporter that cannot be built.
+//!
+//! The builder, the variables, the transports and the spool make it from a [`Problem`]; the facade shows it in a notice.
 
 use std::fmt;
 use std::io;
 
-/// The exporter cannot be built of its settings.
+/// The error of an exporter whose settings are unusable.
 ///
-/// `Display` and `Debug` print the same sentence: the setting with its text as it was set, without what could be a
-/// secret, what is wrong with it, and the [`remedy`](Self::remedy).
+/// `Display` and `Debug` print the same text: the setting and its value without secrets, the fault, the cause, and the
+/// [`remedy`](Self::remedy). It has no [`source`](std::error::Error::source), since the text includes the cause: a chain of
+/// causes would print it twice.
 ///
 /// # Examples
 ///
@@ -28,15 +31,16 @@ struct Inner {
     setting: Option<Setting>,
 }
 
-/// A variable, and its text without what could be a secret.
+/// A variable, and its value without secrets.
 struct Setting {
     variable: String,
     text: String,
 }
 
+/// The fault of the settings.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// Not a URL that spans can be sent to; how to write it, where that is known.
+    /// Not a URL for spans, and the corrected one if it is known.
     Endpoint {
         text: String,
         remedy: Option<String>,
@@ -69,14 +73,19 @@ pub(crate) enum Problem {
 }
 
 impl ConfigError {
-    /// Adds the variable that set what is wrong, and its text without secrets.
+    /// Adds the variable that holds the faulty setting, and its value without secrets.
     pub(super) fn set_by(mut self, variable: impl Into<String>, text: impl Into<String>) -> Self {
         let (variable, text) = (variable.into(), text.into());
         self.0.setting = Some(Setting { variable, text });
         self
     }
 
-    /// True if the endpoint is not a URL that spans can be sent to.
+    /// True if the endpoint is not an absolute `http` or `https` URL.
+    ///
+    /// ```
+    /// let error = hopline_otlp::Exporter::builder().endpoint("collector").build().unwrap_err();
+    /// assert!(error.is_endpoint() && !error.is_certificate());
+    /// ```
     pub fn is_endpoint(&self) -> bool {
         matches!(self.0.problem, Problem::Endpoint { .. })
     }
@@ -92,7 +101,7 @@ impl ConfigError {
         }
     }
 
-    /// True if a certificate or a key is missing or unusable.
+    /// True if a certificate or a key is missing or unusable, or if only one of a client's two is set.
     pub fn is_certificate(&self) -> bool {
         match self.0.problem {
             Problem::File { .. } | Problem::HalfIdentity => true,
@@ -102,7 +111,7 @@ impl ConfigError {
         }
     }
 
-    /// True if the folder of the spool cannot be used.
+    /// True if the spool's folder cannot be used: another exporter may have it. An exporter without a spool may work.
     pub fn is_spool(&self) -> bool {
         #[cfg(feature = "spool")]
         return matches!(self.0.problem, Problem::Spool { .. });
@@ -110,13 +119,13 @@ impl ConfigError {
         false
     }
 
-    /// The environment variable that set what is wrong; none where the code did.
+    /// The environment variable with the faulty setting; `None` if code set it.
     pub fn variable(&self) -> Option<&str> {
         let setting = self.0.setting.as_ref();
         setting.map(|setting| setting.variable.as_str())
     }
 
-    /// The remedy.
+    /// The remedy: an imperative sentence for the operator, which the error's text ends with.
     pub fn remedy(&self) -> String {
         match &self.0.problem {
             Problem::Endpoint { remedy, .. } => remedy
@@ -205,7 +214,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-// no sources: the sentence has that of its cause within, and would have it twice in a chain of causes
+// no source: the text includes that of the cause, and a chain of causes would print it twice
 impl std::error::Error for ConfigError {}
 
 hopline_core::debug_as_display!(ConfigError);

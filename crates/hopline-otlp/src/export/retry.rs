@@ -1,8 +1,12 @@
-//! When to try again.
+//! Pauses between attempts: exponential with jitter, or the collector's `Retry-After`.
+//!
+//! The worker makes one [`Retry`] for each request, an outage one for its whole time.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// The pauses between the attempts of one request: doubling, with jitter, up to a total.
+/// The pauses between attempts: 250 ms, doubled each time up to 30 s, each with 50 % jitter, up to a total time.
+///
+/// Jitter spreads the requests of many services after an outage of their collector.
 #[derive(Debug)]
 pub(super) struct Retry {
     give_up_at: Option<Instant>,
@@ -12,10 +16,11 @@ pub(super) struct Retry {
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A collector that asks for a year may be back in a minute.
+/// The longest pause that a collector can ask for: one that asks for a year may be back in a minute.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 impl Retry {
+    /// Starts the time after which no further attempt is made; `Duration::MAX` for none.
     pub(super) fn new(give_up_after: Duration) -> Self {
         Self {
             give_up_at: Instant::now().checked_add(give_up_after),
@@ -23,9 +28,9 @@ impl Retry {
         }
     }
 
-    /// How long to wait before the next attempt; `None` if the time is up.
+    /// The pause before the next attempt; `None` if the total time is up.
     ///
-    /// At least as long as the collector asked for, up to a minute, but not beyond the time there is.
+    /// At least the time that the collector requested, up to a minute, and at most the time that is left.
     pub(super) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
         let left = match self.give_up_at {
             Some(end) => end
@@ -33,7 +38,7 @@ impl Retry {
                 .filter(|left| !left.is_zero())?,
             None => LONGEST_ASKED,
         };
-        // also where it asks for nothing, so that one which answers "again, at once" for ever is not flooded
+        // a collector that always answers "retry at once" is not flooded either
         let pause = self
             .next
             .mul_f64(0.5 + fastrand::f64())
@@ -43,7 +48,7 @@ impl Retry {
     }
 }
 
-/// What a `Retry-After` header asks for: seconds, or the time until a date ([RFC 9110, 10.2.3]).
+/// The delay of a `Retry-After` header: seconds, or the time until a date ([RFC 9110, 10.2.3]); `None` if it is neither.
 ///
 /// [RFC 9110, 10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
 pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
@@ -54,7 +59,7 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(http_date(value)?.duration_since(now).unwrap_or_default())
 }
 
-/// The one date format of HTTP that is not obsolete: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// A date in HTTP's preferred format: `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete formats are not read.
 fn http_date(text: &str) -> Option<SystemTime> {
     let (_weekday, date) = text.split_once(", ")?;
     let mut words = date.strip_suffix(" GMT")?.split(' ');
@@ -83,7 +88,7 @@ fn number(text: &str, low: u64, high: u64) -> Option<u64> {
         .filter(|number| (low..=high).contains(number))
 }
 
-/// Counted in years that start in March, so that a leap day is the last day of its year.
+/// Days since 1970, counted in years that start in March, so that a leap day is the last day of its year.
 fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month < 2 {
         (year - 1, month + 10)

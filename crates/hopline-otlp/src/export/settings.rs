@@ -1,4 +1,7 @@
-//! All there is to decide about an exporter.
+//! The settings of an exporter, complete and valid.
+//!
+//! `builder.rs` makes them from code, `variables.rs` from the environment; the exporter, its worker and its transport read
+//! them.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,12 +10,23 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::shown;
-#[cfg(feature = "tls")]
-use super::problem::{ConfigError, Problem};
+use super::tls::TlsMaterial;
+use crate::bounds::Bounds;
 use crate::bytes_text::{base64_encoded, percent_decoded};
-use crate::queue::{Bounds, Rest};
+use crate::queue::Leftover;
 
-/// How spans are written on the wire.
+/// The encoding and transport of OTLP.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_otlp::{Exporter, Protocol};
+///
+/// assert_eq!(Protocol::default(), Protocol::HttpProtobuf);
+/// let exporter = Exporter::builder().protocol(Protocol::HttpJson).build()?;
+/// assert_eq!(exporter.to_string(), "http://localhost:4318/v1/traces (http/json)");
+/// # Ok::<(), hopline_otlp::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
@@ -27,7 +41,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// As `OTEL_EXPORTER_OTLP_PROTOCOL` has it.
+    /// The protocol's name in `OTEL_EXPORTER_OTLP_PROTOCOL`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::HttpProtobuf => "http/protobuf",
@@ -38,64 +52,40 @@ impl Protocol {
     }
 }
 
-/// Where, how and how much to export.
+/// Destination, transport, capacity and times of an exporter.
+///
+/// Fields are public to this folder and not behind setters: the value is built once, and then only read.
 #[derive(Clone)]
 pub(crate) struct Settings {
+    /// The complete URL, without user and password.
     pub(crate) endpoint: Url,
+    /// Headers of each request, all marked as sensitive.
     pub(crate) headers: HeaderMap,
+    /// The encoding and transport.
     pub(crate) protocol: Protocol,
+    /// True if requests are compressed.
     pub(crate) gzip: bool,
-    pub(crate) trust: Trust,
+    /// Certificates for `https` endpoints.
+    pub(crate) tls: TlsMaterial,
+    /// The time limit of one attempt.
     pub(crate) timeout: Duration,
+    /// The time for which spans are collected before they are sent.
     pub(crate) schedule_delay: Duration,
+    /// The capacity of the queue.
     pub(crate) bounds: Bounds,
+    /// The largest number of spans in a request.
     pub(crate) spans_at_once: usize,
+    /// The time for which a request is retried.
     pub(crate) give_up_after: Duration,
+    /// The folder for requests during an outage; none by default.
     #[cfg(feature = "spool")]
     pub(crate) spool: Option<super::spool::SpoolSettings>,
 }
 
-/// Whom to trust and as whom to come, in PEM; the platform's certificates and nobody, if not said.
-#[derive(Clone, Default)]
-pub(crate) struct Trust {
-    pub(crate) authorities: Option<Vec<u8>>,
-    /// The client's certificate and its key.
-    pub(crate) client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-#[cfg(feature = "tls")]
-impl Trust {
-    pub(super) fn authorities(&self) -> Result<Option<Vec<reqwest::Certificate>>, ConfigError> {
-        let Some(pem) = &self.authorities else {
-            return Ok(None);
-        };
-        match reqwest::Certificate::from_pem_bundle(pem) {
-            Ok(found) if !found.is_empty() => Ok(Some(found)),
-            _ => Err(unusable("the certificate to trust")),
-        }
-    }
-
-    pub(super) fn identity(&self) -> Result<Option<reqwest::Identity>, ConfigError> {
-        let Some((certificate, key)) = &self.client else {
-            return Ok(None);
-        };
-        let pem = [certificate.as_slice(), b"\n", key.as_slice()].concat();
-        let identity = reqwest::Identity::from_pem(&pem);
-        identity
-            .map(Some)
-            .map_err(|_| unusable("the client's certificate or key"))
-    }
-}
-
-#[cfg(feature = "tls")]
-fn unusable(what: &str) -> ConfigError {
-    Problem::Certificate(format!("{what} is not PEM that can be used")).into()
-}
-
 impl Settings {
-    /// What the OTLP exporter and batch processor specifications give as defaults.
+    /// The defaults of the OTLP exporter and batch span processor specifications.
     ///
-    /// A user and password of the endpoint become a header, so that no URL holds them that could be printed.
+    /// A user and password in the endpoint become an `Authorization` header, so that no URL that is printed holds them.
     pub(crate) fn for_endpoint(mut endpoint: Url) -> Self {
         let mut headers = HeaderMap::new();
         if let Some(authorization) = basic_authorization(&endpoint) {
@@ -109,7 +99,7 @@ impl Settings {
             headers,
             protocol: Protocol::HttpProtobuf,
             gzip: false,
-            trust: Trust::default(),
+            tls: TlsMaterial::default(),
             timeout: Duration::from_secs(10),
             schedule_delay: Duration::from_secs(5),
             bounds: Bounds {
@@ -124,12 +114,13 @@ impl Settings {
         }
     }
 
-    /// From how many spans on nobody waits for more; a small queue is emptied before it is full.
-    pub(crate) fn ample(&self) -> usize {
+    /// The number of waiting spans from which the worker sends without further delay: a full request, or half of a queue
+    /// that is smaller than two of them, so that it is emptied before it is full.
+    pub(crate) fn wake_at(&self) -> usize {
         self.spans_at_once.min(self.bounds.spans.div_ceil(2))
     }
 
-    /// Adds headers that are sent with each request; a name of theirs replaces what the endpoint made of it.
+    /// Adds headers to each request. An `Authorization` among them replaces the one made from the endpoint.
     pub(crate) fn add_headers(&mut self, headers: HeaderMap) {
         if headers.contains_key(AUTHORIZATION) {
             self.headers.remove(AUTHORIZATION);
@@ -143,16 +134,17 @@ impl Settings {
         }
     }
 
-    pub(crate) fn rest(&self) -> Rest {
+    /// The use of a shutdown's last moments: spans are written to the spool, if there is one.
+    pub(crate) fn leftover(&self) -> Leftover {
         #[cfg(feature = "spool")]
         if self.spool.is_some() {
-            return Rest::Spooled;
+            return Leftover::Spooled;
         }
-        Rest::Counted
+        Leftover::Counted
     }
 }
 
-/// Prints no header value, no key, and nothing of the URL that could be a credential.
+/// Prints no header values, no keys, and no credentials of the URL.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -160,8 +152,8 @@ impl fmt::Debug for Settings {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("protocol", &self.protocol)
             .field("gzip", &self.gzip)
-            .field("authorities", &self.trust.authorities.is_some())
-            .field("client_certificate", &self.trust.client.is_some())
+            .field("authorities", &self.tls.authorities.is_some())
+            .field("client_certificate", &self.tls.client.is_some())
             .field("timeout", &self.timeout)
             .field("schedule_delay", &self.schedule_delay)
             .field("bounds", &self.bounds)
@@ -171,7 +163,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What HTTP makes of the user and password of a URL ([RFC 7617]).
+/// The `Authorization` header for the user and password of a URL ([RFC 7617]); `None` if it has neither.
 ///
 /// [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
 fn basic_authorization(url: &Url) -> Option<HeaderValue> {
@@ -187,7 +179,7 @@ fn basic_authorization(url: &Url) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// A header for each request; its value counts as a secret.
+/// A header for each request, or `None` if it is invalid. Its value counts as a secret, and no `Debug` prints it.
 pub(crate) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
     let mut value = HeaderValue::from_str(value).ok()?;

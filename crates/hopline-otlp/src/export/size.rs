@@ -1,21 +1,32 @@
-//! The size of requests.
+//! The size of requests, adapted to the collector's limit.
+//!
+//! No protocol announces the limit, so the worker learns it: it reads the limit before it encodes, and reports each
+//! outcome. The limit is of encoded, uncompressed bytes, as collectors check it.
+//!
+//! ```text
+//! refused at 1000 bytes ─▶ limit 500 ─ 64 accepted requests near it ─▶ limit 1000 ─▶ … ─▶ 64 MiB
+//! ```
 
-/// The most that OTLP lets a client send in one request, in bytes.
+/// The largest request in bytes; OTLP lets a client send no larger one.
 pub(super) const MAX_REQUEST: usize = 64 * 1024 * 1024;
 
-/// The size limit of requests, learned from the collector's answers.
+/// The size limit of requests, learned from the collector's responses.
+///
+/// Halved by each refusal, and doubled again after a number of accepted requests close to it: a limit may be lifted, for
+/// example by a collector that was restarted with other settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestSize {
     most: usize,
-    /// Requests nearly that large that were taken since one was refused.
+    /// Accepted requests close to the limit since the last refusal.
     taken: u32,
 }
 
-/// After so many requests of nearly the working size a larger one is tried: a limit may be lifted, and one refused
-/// request in so many costs little.
+/// Accepted requests close to the limit before a larger one is tried. One refused request in 64 costs little.
 const TRIALS: u32 = 64;
 
 impl RequestSize {
+    /// Starts with the largest size that OTLP allows.
+    /// The limit is learned anew by each process.
     pub(super) fn new() -> Self {
         Self {
             most: MAX_REQUEST,
@@ -23,17 +34,19 @@ impl RequestSize {
         }
     }
 
-    /// The most bytes that a request of several spans should have.
+    /// The limit in bytes for a request of several spans. A single span is sent in any size.
     pub(super) fn most(self) -> usize {
         self.most
     }
 
-    /// Of a request of several spans that was too large.
+    /// Lowers the limit to half the size of a refused request of several spans. Never raises it.
     pub(super) fn refused(&mut self, bytes: usize) {
         self.most = self.most.min(bytes / 2).max(1);
         self.taken = 0;
     }
 
+    /// Counts an accepted request; small ones prove nothing about the limit. After [`TRIALS`] of them the limit doubles,
+    /// up to [`MAX_REQUEST`].
     pub(super) fn accepted(&mut self, bytes: usize) {
         if self.most >= MAX_REQUEST || bytes < self.most / 2 {
             return;
@@ -51,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_that_works_is_remembered_and_a_larger_one_is_tried_rarely() {
+    fn an_accepted_size_is_remembered_and_a_larger_one_is_tried_rarely() {
         let mut size = RequestSize::new();
         size.refused(1000);
         size.refused(500);
@@ -70,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_lifted_is_found_out() {
+    fn a_lifted_limit_is_found_again() {
         let mut size = RequestSize::new();
         size.refused(2);
         for _ in 0..TRIALS * 64 {

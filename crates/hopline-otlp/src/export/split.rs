@@ -1,11 +1,17 @@
-//! A request on disk in two halves.
+//! Halves of an encoded request.
+//!
+//! The worker calls it for a request on disk that is too large for the collector: its spans exist only as encoded bytes.
+//! Requests in memory are encoded again with fewer spans instead.
 
 use serde_json::{Map, Value};
 
 use super::settings::Protocol;
 use crate::proto::{Field, Writer, fields};
 
-/// The two halves of an encoded request, with how many spans each holds; `None` if it has fewer than two, or is not one.
+/// The two halves of an encoded request, each with its number of spans; `None` if it has fewer than two spans, or is not
+/// a request.
+///
+/// Both halves repeat the resources and scopes of their spans, so each is a request of its own.
 pub(super) fn halves(body: &[u8], protocol: Protocol) -> Option<[(Vec<u8>, u64); 2]> {
     match protocol {
         Protocol::HttpJson => of_json(body),
@@ -13,13 +19,13 @@ pub(super) fn halves(body: &[u8], protocol: Protocol) -> Option<[(Vec<u8>, u64);
     }
 }
 
-// The fields by which a request holds spans: ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans,
+// Field numbers from a request down to its spans: ExportTraceServiceRequest.resource_spans, ResourceSpans.scope_spans,
 // ScopeSpans.spans.
 const RESOURCE_SPANS: u64 = 1;
 const SCOPE_SPANS: u64 = 2;
 const SPANS: u64 = 2;
 
-/// A message whose parts are split, from the request down to the spans.
+/// The field numbers from the request down to the spans.
 const PATH: [u64; 3] = [RESOURCE_SPANS, SCOPE_SPANS, SPANS];
 
 fn of_protobuf(body: &[u8]) -> Option<[(Vec<u8>, u64); 2]> {
@@ -39,6 +45,7 @@ fn of_protobuf(body: &[u8]) -> Option<[(Vec<u8>, u64); 2]> {
     Some([(head, first), (tail, spans - first)])
 }
 
+/// The number of spans below a message.
 fn count(message: &[u8], path: &[u64]) -> Option<u64> {
     let (step, rest) = path.split_first()?;
     let mut sum = 0;
@@ -56,7 +63,7 @@ fn count(message: &[u8], path: &[u64]) -> Option<u64> {
     Some(sum)
 }
 
-/// Writes a message with the spans in `range` alone; `at` is the number of the next span.
+/// Writes a message with only the spans in `range`; `at` is the number of the next span.
 fn part(
     message: &[u8],
     path: &[u64],
@@ -77,7 +84,7 @@ fn part(
                 let mut written = Writer::default();
                 let before = *at;
                 part(inner, rest, range.clone(), at, &mut written)?;
-                // without spans it would be a resource or a scope of nothing
+                // a resource or scope without spans is left out
                 if before < range.end && *at > range.start {
                     out.bytes_always(number as u32, &written.into_bytes());
                 }
@@ -121,7 +128,7 @@ fn json_count(message: &Value, path: &[&str]) -> u64 {
         .sum()
 }
 
-/// A message with the spans in `range` alone; `None` if that is none.
+/// A message with only the spans in `range`; `None` if there are none.
 fn json_part(
     message: &Value,
     path: &[&str],

@@ -1,4 +1,13 @@
-//! Requests kept on disk while the collector takes none.
+//! The spool: requests on disk while the collector is away.
+//!
+//! Opened by the exporter, used by the export thread alone. One file is one request:
+//!
+//! ```text
+//! 00000001764069895000000000-000001-512.pb.gz     time in ns, number, spans, encoding
+//! ….gz.tmp       being written: removed at the next start
+//! ….gz.corrupt   unreadable: the last 8 are kept
+//! lock           locked by the process that uses the folder
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -15,16 +24,18 @@ use super::gzip;
 use super::problem::{ConfigError, Problem};
 use super::size::MAX_REQUEST;
 
-/// The folder in which requests are kept, and how much of them.
+/// The folder of a spool, and its capacity in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SpoolSettings {
     folder: PathBuf,
     max_bytes: u64,
 }
 
+/// The capacity if `HOPLINE_SPOOL_BYTES` is unset: 256 MiB.
 pub(crate) const DEFAULT_BYTES: u64 = 256 << 20;
 
 impl SpoolSettings {
+    /// A spool in this folder, of up to `max_bytes`.
     pub(crate) fn new(folder: impl Into<PathBuf>, max_bytes: u64) -> Self {
         Self {
             folder: folder.into(),
@@ -33,44 +44,48 @@ impl SpoolSettings {
     }
 }
 
-/// A folder of requests, each a gzip file whose name tells its age and its number of spans.
+/// A folder of requests, each a gzip file whose name holds its time and its number of spans.
 ///
-/// Crash-safe: a file is written beside, synced, and then given its name; gzip's checksum detects damage.
-/// Whatever else is in the folder is left alone. Cells and no lock, since the export thread alone uses it.
+/// Crash-safe: a file is written under a temporary name, synced, and renamed; gzip's checksum detects damage. Other files
+/// in the folder are not touched. Cells and no lock, since the export thread alone uses it.
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: Folder,
     max_bytes: u64,
-    stored: RefCell<VecDeque<Stored>>,
+    stored: RefCell<VecDeque<SpooledRequest>>,
     corrupt: RefCell<VecDeque<String>>,
     bytes: Cell<u64>,
     number: Cell<u64>,
-    /// Locked as long as this process uses the folder; the system unlocks it also after a crash.
+    /// Locked while this process uses the folder; the system unlocks it after a crash too.
     _lock: File,
 }
 
 /// One request on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(super) struct SpooledRequest {
     name: String,
     bytes: u64,
     pub(super) spans: u64,
 }
 
-/// The number of damaged files that are kept for inspection.
+/// The number of unreadable files that are kept for inspection.
 const MAX_CORRUPT: usize = 8;
 
 /// The number of requests that are kept, which bounds the memory of their list.
 const MAX_FILES: usize = 65_536;
 
-/// The largest file that can hold a request, as gzip makes what it cannot pack a little larger.
+/// The largest file that can hold a request: gzip makes incompressible data a little larger.
 const MAX_FILE: u64 = (MAX_REQUEST + (MAX_REQUEST >> 6)) as u64;
 
-/// More spans than fit into a request; a name that tells more is not of this exporter.
+/// More spans than fit into a request; a file whose name has more was not written by this exporter.
 const MAX_SPANS: u64 = (MAX_REQUEST / 16) as u64;
 
 impl Spool {
-    /// Opens the folder, making it where it is missing; returns how many spans are in it that can be sent, too.
+    /// Opens the folder, or creates it. Returns the spool and the number of spans in it that this encoding can send.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be opened, is not this account's own, or is in use by another exporter.
     pub(super) fn open(settings: &SpoolSettings, ending: &str) -> Result<(Self, u64), ConfigError> {
         let opened = Self::try_open(settings).map_err(|error| Problem::Spool {
             path: settings.folder.display().to_string(),
@@ -87,7 +102,7 @@ impl Spool {
         if others > 0 {
             notify("otlp-spool-other", || {
                 format!(
-                    "{others} spans in the spool {} were written for another protocol and stay there: start an exporter \
+                    "{others} spans in the spool {} are in another protocol's encoding and are not sent: start an exporter \
                      of that protocol to send them",
                     settings.folder.display()
                 )
@@ -96,6 +111,7 @@ impl Spool {
         Ok((opened, own))
     }
 
+    /// Locks the folder and lists the requests in it.
     fn try_open(settings: &SpoolSettings) -> io::Result<Self> {
         let folder = Folder::open(&settings.folder)?;
         let lock = folder.lock_file("lock")?;
@@ -108,30 +124,30 @@ impl Spool {
         }
         let mut stored = Vec::new();
         let mut corrupt = Vec::new();
-        let mut passed_over = 0_u64;
+        let mut ignored = 0_u64;
         for name in folder.names()? {
             let name = name?;
             if let Some(spans) = spans_of(&name) {
                 match folder.size_of(&name) {
                     Ok(Some(bytes)) if bytes <= MAX_FILE && stored.len() < MAX_FILES => {
-                        stored.push(Stored { name, bytes, spans });
+                        stored.push(SpooledRequest { name, bytes, spans });
                     }
-                    _ => passed_over += 1,
+                    _ => ignored += 1,
                 }
             } else if let Some(stem) = name.strip_suffix(UNFINISHED)
                 && spans_of(stem).is_some()
             {
-                // of a process that was killed; its own, or it could not be removed
+                // left by a process that was killed; if it cannot be removed, the folder is unusable
                 folder.remove(&name)?;
             } else if name.ends_with(CORRUPT) {
                 corrupt.push(name);
             }
         }
-        if passed_over > 0 {
+        if ignored > 0 {
             notify("otlp-spool-entries", || {
                 format!(
-                    "{passed_over} entries of the spool {} are no files of this account, too large or too many, and stay \
-                     there: remove them",
+                    "{ignored} entries of the spool {} are not files of this account, too large or too many, and are \
+                     ignored: remove them",
                     settings.folder.display()
                 )
             });
@@ -152,7 +168,11 @@ impl Spool {
         })
     }
 
-    /// Writes a request. It is on disk once this returns.
+    /// Stores a request of `spans`; it is synced to disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the spool is full or the disk fails.
     pub(super) fn put(&self, body: &[u8], spans: usize, ending: &str) -> io::Result<()> {
         let packed = gzip::packed(body)?;
         let most = self.max_bytes;
@@ -173,10 +193,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Puts two requests in the place of one. A crash within leaves spans of both.
+    /// Replaces a request by two. After a crash in between, some of its spans are stored twice.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a half cannot be written; the request is unchanged then.
     pub(super) fn replace(
         &self,
-        stored: &Stored,
+        stored: &SpooledRequest,
         halves: [(Vec<u8>, u64); 2],
         ending: &str,
     ) -> io::Result<()> {
@@ -203,8 +227,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Writes a file, which counts from now on.
-    fn write(&self, time: &str, packed: &[u8], spans: u64, ending: &str) -> io::Result<Stored> {
+    /// Writes a file under a temporary name, syncs it, renames it, and adds its size.
+    fn write(
+        &self,
+        time: &str,
+        packed: &[u8],
+        spans: u64,
+        ending: &str,
+    ) -> io::Result<SpooledRequest> {
         let number = self.number.replace(self.number.get().wrapping_add(1));
         let name = format!("{time}-{number:06}-{spans}.{ending}{PACKED}");
         let unfinished = format!("{name}{UNFINISHED}");
@@ -223,11 +253,11 @@ impl Spool {
         }
         let bytes = packed.len() as u64;
         self.bytes.set(self.bytes.get().saturating_add(bytes));
-        Ok(Stored { name, bytes, spans })
+        Ok(SpooledRequest { name, bytes, spans })
     }
 
-    /// The oldest request of this ending.
-    pub(super) fn oldest(&self, ending: &str) -> Option<Stored> {
+    /// The oldest request with this extension.
+    pub(super) fn oldest(&self, ending: &str) -> Option<SpooledRequest> {
         let stored = self.stored.borrow();
         stored
             .iter()
@@ -235,22 +265,26 @@ impl Spool {
             .cloned()
     }
 
-    /// The body of a request.
-    pub(super) fn read(&self, stored: &Stored) -> io::Result<Vec<u8>> {
+    /// The body of a request, uncompressed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file is missing, damaged or larger than a request can be.
+    pub(super) fn read(&self, stored: &SpooledRequest) -> io::Result<Vec<u8>> {
         let packed = self.folder.read(&stored.name, MAX_FILE)?;
         gzip::unpacked(&packed, MAX_REQUEST)?
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "too large"))
     }
 
-    /// Forgets a request whose fate is settled.
-    pub(super) fn remove(&self, stored: &Stored) {
-        // gone already, or to be found and sent again after a restart: neither may stop the rest
+    /// Deletes a request with a final result.
+    pub(super) fn remove(&self, stored: &SpooledRequest) {
+        // a failure means that it is gone already, or that the next process sends it again
         let _ = self.folder.remove(&stored.name);
         self.forget(stored);
     }
 
-    /// Gives a damaged file another name, so that it is not tried again.
-    pub(super) fn set_aside(&self, stored: &Stored) {
+    /// Renames an unreadable file to `….corrupt`, so that it is not sent again.
+    pub(super) fn set_aside(&self, stored: &SpooledRequest) {
         self.forget(stored);
         let aside = format!("{}{CORRUPT}", stored.name);
         if self.folder.rename(&stored.name, &aside).is_err() {
@@ -266,7 +300,8 @@ impl Spool {
         }
     }
 
-    fn forget(&self, stored: &Stored) {
+    /// Removes a request from the list, and its size.
+    fn forget(&self, stored: &SpooledRequest) {
         let mut all = self.stored.borrow_mut();
         if let Some(at) = all.iter().position(|other| other.name == stored.name) {
             all.remove(at);
@@ -276,7 +311,7 @@ impl Spool {
     }
 }
 
-impl Stored {
+impl SpooledRequest {
     fn has_ending(&self, ending: &str) -> bool {
         let name = self.name.strip_suffix(PACKED);
         name.and_then(|name| name.strip_suffix(ending))
@@ -288,7 +323,7 @@ const PACKED: &str = ".gz";
 const UNFINISHED: &str = ".tmp";
 const CORRUPT: &str = ".corrupt";
 
-/// The number of spans in `time-number-spans.ending.gz`.
+/// The number of spans in a name `time-number-spans.extension.gz`; `None` for other names.
 fn spans_of(name: &str) -> Option<u64> {
     let (stem, _ending) = name.strip_suffix(PACKED)?.split_once('.')?;
     let mut parts = stem.splitn(3, '-');
@@ -306,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_own_names_are_read() {
+    fn names_of_other_files_are_ignored() {
         assert_eq!(spans_of("00000001764069895000-000001-512.pb.gz"), Some(512));
         for name in [
             "lock",

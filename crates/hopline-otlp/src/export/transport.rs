@@ -1,93 +1,55 @@
-//! One attempt to send one request.
+//! Transports: OTLP over HTTP or over gRPC, behind one type.
+//!
+//! The worker and the check encode spans, make a message of them, and send it, without regard to the protocol. Retries
+//! are the worker's. An `enum` and not a trait: there are two, and their messages differ.
 
-use std::error::Error;
 use std::fmt;
-use std::io;
-use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
+use reqwest::Url;
 
-use super::answer::Partial;
 use super::endpoint::shown;
 #[cfg(feature = "grpc")]
 use super::grpc::Grpc;
 use super::http::Http;
 use super::problem::ConfigError;
+use super::reply::Reply;
 use super::settings::{Protocol, Settings};
 use crate::encode::protobuf;
 use crate::json::json;
-use crate::slice::Part;
+use crate::slice::SpanGroup;
 
-/// Sends requests to one endpoint.
+/// Sends requests to one endpoint, by the protocol of the settings.
 pub(super) struct Transport {
     wire: Wire,
+    /// For notices; the client has its own copy.
     endpoint: Url,
+    /// Decides the encoding.
     protocol: Protocol,
 }
 
+/// The client of the protocol.
 enum Wire {
+    /// OTLP/HTTP, with protobuf or JSON.
     Http(Http),
     #[cfg(feature = "grpc")]
     Grpc(Grpc),
 }
 
-/// A request, ready to be sent as often as it takes.
+/// An encoded request that can be sent several times: encoding and compression are paid once.
+///
+/// Both kinds are cheap to copy: the body is reference-counted.
 pub(super) enum Message {
     Http(Box<reqwest::Request>),
     #[cfg(feature = "grpc")]
     Grpc(bytes::Bytes),
 }
 
-/// The end of an attempt.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// The collector took the request, but for the spans it names.
-    Taken(Partial),
-    /// Something answered with success that is not a collector, as far as its answer tells.
-    Unconfirmed(String),
-    /// The request is larger than what is taken there; a smaller one may be.
-    TooLarge(String),
-    /// It may succeed later, not before `after` if that was asked.
-    Later {
-        after: Option<Duration>,
-        why: String,
-        cause: Cause,
-    },
-    /// It does not succeed, however often it is tried.
-    Never {
-        why: String,
-        status: Option<AnswerStatus>,
-    },
-}
-
-/// The reason for which an attempt is to be made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// The collector asks for it.
-    Asked,
-    /// No process listens there.
-    Refused,
-    /// The connection failed before there was an answer.
-    Broken,
-    /// There was no answer in time.
-    Slow,
-}
-
-/// The status of an answer, for those who know a remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AnswerStatus {
-    Http(StatusCode),
-    #[cfg(feature = "grpc")]
-    Grpc(tonic::Code),
-}
-
-/// The most that OTLP suggests to read of an answer, also after it is unpacked.
-pub(super) const MAX_ANSWER: usize = 4 * 1024 * 1024;
-
-pub(super) const USER_AGENT: &str = concat!("hopline-otlp/", env!("CARGO_PKG_VERSION"));
-
 impl Transport {
-    /// Must be called inside the runtime that will send.
+    /// Sets the client up; the connection is made by the first request. Must be called inside the runtime that sends.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a certificate is unusable or the client cannot be set up.
     pub(super) fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let wire = match settings.protocol {
             Protocol::HttpProtobuf | Protocol::HttpJson => Wire::Http(Http::new(settings)?),
@@ -101,13 +63,19 @@ impl Transport {
         })
     }
 
-    pub(super) fn encode<P: Part>(&self, parts: &[P], lost: u64) -> Vec<u8> {
+    /// Encodes spans as a request's body, with the number of spans lost before them.
+    pub(super) fn encode<P: SpanGroup>(&self, parts: &[P], lost: u64) -> Vec<u8> {
         match self.protocol {
             Protocol::HttpJson => json(parts, lost).into_bytes(),
             _ => protobuf(parts, lost),
         }
     }
 
+    /// Makes a message of a body, compressed if the settings ask for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the message cannot be made; its spans are lost then.
     pub(super) fn message(&self, body: Vec<u8>) -> Result<Message, String> {
         match &self.wire {
             Wire::Http(http) => http
@@ -118,61 +86,33 @@ impl Transport {
         }
     }
 
-    /// Sends it once.
+    /// Sends a message once.
     ///
     /// # Cancellation
     ///
-    /// The collector may have taken the request or not.
+    /// If the future is dropped, the collector may or may not have accepted the request.
     pub(super) async fn send(&self, message: &Message) -> Reply {
         match (&self.wire, message) {
             (Wire::Http(http), Message::Http(request)) => http.send(request).await,
             #[cfg(feature = "grpc")]
             (Wire::Grpc(grpc), Message::Grpc(framed)) => grpc.send(framed.clone()).await,
             #[cfg(feature = "grpc")]
-            _ => Reply::Never {
-                why: "the request is of another transport".to_owned(),
-                status: None,
-            },
+            _ => Reply::unsendable("the request is of another transport"),
         }
     }
 
+    /// The protocol, which decides the encoding.
     pub(super) fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// The endpoint without what could be a secret.
+    /// The endpoint for notices, without credentials and query.
     pub(super) fn shown_endpoint(&self) -> String {
         shown(&self.endpoint)
     }
 }
 
-impl Reply {
-    pub(super) fn slow(timeout: Duration) -> Self {
-        Self::Later {
-            after: None,
-            why: format!("no answer within {timeout:?}"),
-            cause: Cause::Slow,
-        }
-    }
-
-    /// Of an attempt that failed on this side of an answer.
-    pub(super) fn failed(error: &(dyn Error + 'static)) -> Self {
-        let refused = causes(error)
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-        Self::Later {
-            after: None,
-            why: innermost(error),
-            cause: if refused {
-                Cause::Refused
-            } else {
-                Cause::Broken
-            },
-        }
-    }
-}
-
-/// Prints nothing of the URL that could be a credential.
+/// Prints the endpoint without credentials.
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
@@ -180,15 +120,4 @@ impl fmt::Debug for Transport {
             .field("protocol", &self.protocol)
             .finish_non_exhaustive()
     }
-}
-
-/// The cause at the bottom: it names the failure, and does not repeat the URL, which may hold credentials.
-pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    causes(error)
-        .last()
-        .map_or_else(|| "the request failed".to_owned(), ToString::to_string)
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source())
 }

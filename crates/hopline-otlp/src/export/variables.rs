@@ -1,4 +1,8 @@
-//! What the environment says about the exporter.
+//! Settings from the environment's variables.
+//!
+//! `Exporter::from_variables` calls it. As the OTLP exporter specification asks, a variable for traces
+//! (`OTEL_EXPORTER_OTLP_TRACES_…`) wins over the one for all signals (`OTEL_EXPORTER_OTLP_…`). Wrong values are warnings,
+//! except those without which no span could arrive: endpoint, certificates, protocol.
 
 use hopline_core::variables::Variables;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -7,12 +11,17 @@ use super::endpoint::{DEFAULT_BASE, base_endpoint, presentable, traces_endpoint}
 #[cfg(feature = "grpc")]
 use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
 use super::problem::{ConfigError, Problem};
-use super::settings::{Protocol, Settings, Trust, header};
+use super::settings::{Protocol, Settings, header};
+use super::tls::TlsMaterial;
 use crate::bytes_text::percent_decoded;
 use crate::lists::members;
 
 impl Settings {
-    /// Reads the variables; `None` if they ask for no OTLP export.
+    /// Reads the variables; `None` if they select no OTLP export.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the endpoint or a certificate is unusable, or if this build lacks the protocol.
     pub(crate) fn read(variables: &mut Variables<'_>) -> Result<Option<Self>, ConfigError> {
         if !wants_otlp(variables) {
             return Ok(None);
@@ -33,19 +42,19 @@ impl Settings {
                 "gzip" => settings.gzip = true,
                 "none" => {}
                 _ => variables.warn(format!(
-                    "{name} is {}, which is neither gzip nor none; requests go uncompressed",
+                    "{name} is {}, which is neither gzip nor none; requests are not compressed",
                     quoted(&text)
                 )),
             }
         }
-        settings.trust = trust(variables)?;
+        settings.tls = tls(variables)?;
         settings.read_batching(variables);
         #[cfg(feature = "spool")]
         settings.read_spool(variables);
         Ok(Some(settings))
     }
 
-    /// The batch span processor's variables, as far as they have a meaning here.
+    /// The variables of the batch span processor, for queue and requests.
     fn read_batching(&mut self, variables: &mut Variables<'_>) {
         if let Some(delay) = variables.millis("OTEL_BSP_SCHEDULE_DELAY") {
             self.schedule_delay = delay;
@@ -97,6 +106,7 @@ fn otlp_variable(variables: &Variables<'_>, setting: &str) -> Option<(String, St
         })
 }
 
+/// True if `OTEL_TRACES_EXPORTER` names `otlp`, or no known exporter.
 fn wants_otlp(variables: &mut Variables<'_>) -> bool {
     let Some(list) = variables.text("OTEL_TRACES_EXPORTER") else {
         return true;
@@ -117,7 +127,7 @@ fn wants_otlp(variables: &mut Variables<'_>) -> bool {
             )),
         }
     }
-    // where nothing that is known was named, the default holds
+    // without a known name the default holds
     wanted || !others
 }
 
@@ -125,7 +135,7 @@ fn endpoint(
     variables: &mut Variables<'_>,
     protocol: Protocol,
 ) -> Result<reqwest::Url, ConfigError> {
-    // it is about gRPC alone: an HTTP endpoint has a scheme
+    // read for its warning; it changes gRPC only, since an HTTP endpoint has a scheme
     let insecure = insecure(variables);
     let given = otlp_variable(variables, "ENDPOINT");
     let text = given.as_ref().map(|(_, text)| text.as_str());
@@ -174,7 +184,7 @@ fn protocol(variables: &mut Variables<'_>) -> Result<Protocol, ConfigError> {
     }
 }
 
-/// Names as they were written, and values percent-decoded, or as they were written where an escape is malformed.
+/// Headers of a list: names unchanged, values percent-decoded, or unchanged if an escape is malformed.
 fn headers(variables: &mut Variables<'_>, variable: &str, list: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for member in members(list) {
@@ -192,9 +202,9 @@ fn headers(variables: &mut Variables<'_>, variable: &str, list: &str) -> HeaderM
             (_, Some((name, value))) => {
                 headers.append(name, value);
             }
-            // the name is printed where it is one: else it may be a part of a value
+            // an invalid name is not printed: it may be a part of a value
             (Ok(name), None) => variables.warn(format!(
-                "the value of {name} in {variable} cannot be a header's, and the header is left out"
+                "the value of {name} in {variable} is not valid in a header; the header is left out"
             )),
             (Err(_), None) => variables.warn(format!(
                 "a member of {variable} has an invalid name and is ignored"
@@ -204,8 +214,9 @@ fn headers(variables: &mut Variables<'_>, variable: &str, list: &str) -> HeaderM
     headers
 }
 
-/// Files that cannot be read are errors: without them spans would go nowhere, or to the wrong collector.
-fn trust(variables: &Variables<'_>) -> Result<Trust, ConfigError> {
+/// Certificates and keys. A file that cannot be read is an error: without it spans would not arrive, or arrive at the
+/// wrong collector.
+fn tls(variables: &Variables<'_>) -> Result<TlsMaterial, ConfigError> {
     let authorities = pem(variables, "CERTIFICATE", "the certificate to trust")?;
     let certificate = pem(variables, "CLIENT_CERTIFICATE", "the client's certificate")?;
     let key = pem(variables, "CLIENT_KEY", "the client's key")?;
@@ -216,13 +227,13 @@ fn trust(variables: &Variables<'_>) -> Result<Trust, ConfigError> {
             return Err(set.mark(Problem::HalfIdentity));
         }
     };
-    Ok(Trust {
+    Ok(TlsMaterial {
         authorities: authorities.map(|(_, pem)| pem),
         client,
     })
 }
 
-/// Names the variable of a setting that proved unusable only when the exporter was built.
+/// Adds the variable to the error of a setting that proved unusable when the exporter was built.
 pub(super) fn set_by_variables(error: ConfigError, variables: &Variables<'_>) -> ConfigError {
     let mut set = match () {
         () if error.is_spool() => vec![
@@ -243,7 +254,7 @@ pub(super) fn set_by_variables(error: ConfigError, variables: &Variables<'_>) ->
             let set = FileVariable { variable, path };
             error.set_by(set.variable.as_str(), set.shown_path())
         }
-        // with several, it does not name the one
+        // with several certificates it is unknown which one is unusable
         _ => error,
     }
 }
@@ -259,7 +270,7 @@ impl FileVariable {
         ConfigError::from(problem).set_by(self.variable.as_str(), self.shown_path())
     }
 
-    /// The path, unless it is the content of the file in the wrong place, which may be a key.
+    /// The path, or a placeholder if the value is the file's content, which may be a key.
     fn shown_path(&self) -> String {
         if self.path.contains("-----BEGIN") || self.path.contains(char::is_control) {
             return "(PEM text)".to_owned();
@@ -268,6 +279,7 @@ impl FileVariable {
     }
 }
 
+/// The file that a variable names, and its content.
 fn pem(
     variables: &Variables<'_>,
     setting: &str,
@@ -286,7 +298,7 @@ fn pem(
     }
 }
 
-/// The head of a value in a notice.
+/// The start of a value, escaped for a notice.
 fn quoted(text: &str) -> String {
     const MOST: usize = 40;
     let head: String = text.chars().take(MOST).collect();

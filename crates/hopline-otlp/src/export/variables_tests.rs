@@ -25,7 +25,7 @@ fn endpoint_of(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn the_path_is_appended_to_a_base_and_to_nothing_else() {
+fn the_path_is_appended_to_a_base_url_only() {
     assert_eq!(endpoint_of(&[]), "http://localhost:4318/v1/traces");
     for (base, expected) in [
         ("http://c:1", "http://c:1/v1/traces"),
@@ -75,7 +75,7 @@ fn the_variable_for_traces_wins_and_an_empty_one_is_unset() {
 }
 
 #[test]
-fn requests_are_as_large_as_told() {
+fn the_batch_size_variable_limits_requests() {
     let set = settings(&[("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100")]);
     assert_eq!((set.spans_at_once, set.bounds.spans), (100, 2048));
 }
@@ -279,7 +279,7 @@ fn grpc_is_an_error_that_names_the_feature() {
 }
 
 #[test]
-fn other_bad_values_are_said_and_ignored() {
+fn other_bad_values_are_ignored_with_a_warning() {
     for (variable, value) in [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier/pigeon"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
@@ -311,7 +311,7 @@ fn other_bad_values_are_said_and_ignored() {
 }
 
 #[test]
-fn no_export_where_it_is_not_asked_for() {
+fn other_exporters_alone_disable_export() {
     for (list, exports) in [
         ("none", false),
         ("None", false),

@@ -1,4 +1,6 @@
-//! The answers of a collector.
+//! Bodies of responses: partial success, messages of failure, and bodies that are not OTLP.
+//!
+//! Both transports parse bodies here. Everything is a peer's text: it is limited in size, and escaped before it is shown.
 
 use hopline_core::text::shown;
 use reqwest::StatusCode;
@@ -6,15 +8,15 @@ use serde_json::Value;
 
 use crate::proto::{Field, fields};
 
-/// The partial success of an `ExportTraceServiceResponse`; all zero and empty if everything was taken.
+/// The partial success of an `ExportTraceServiceResponse`; zero and empty if all spans were accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Partial {
+pub(super) struct PartialSuccess {
     pub(super) rejected: u64,
     pub(super) message: String,
 }
 
-impl Partial {
-    /// Everything was taken, as far as the answer could be read.
+impl PartialSuccess {
+    /// All spans accepted, with a remark about a response that could not be read completely.
     pub(super) fn remark(message: &str) -> Self {
         Self {
             rejected: 0,
@@ -23,20 +25,20 @@ impl Partial {
     }
 }
 
-/// A peer's words are cut to this many characters.
+/// The number of characters of a peer's message that a notice shows.
 const MAX_MESSAGE: usize = 200;
 
-/// The most of JSON that is read: what it is read into takes sixteen times as much.
+/// The largest JSON body that is parsed: its values take up to sixteen times as much memory.
 const MAX_JSON: usize = 256 * 1024;
 
-/// Reads the body of a 2xx answer; `None` if it is not an OTLP answer.
-pub(super) fn partial_success(content_type: Option<&str>, body: &[u8]) -> Option<Partial> {
+/// Parses the body of a 2xx response; `None` if it is not OTLP.
+pub(super) fn partial_success(content_type: Option<&str>, body: &[u8]) -> Option<PartialSuccess> {
     let content_type = essence(content_type);
     let object = body.trim_ascii_start().starts_with(b"{");
     match () {
-        () if body.is_empty() => Some(Partial::default()),
+        () if body.is_empty() => Some(PartialSuccess::default()),
         () if content_type.contains("json") => from_json(body),
-        // what some frameworks call every body whose type is not set
+        // the type that some frameworks set by default
         () if content_type == "text/plain" && object => from_json(body),
         () if is_unset(&content_type) && object => from_json(body),
         () if is_unset(&content_type) || content_type.contains("protobuf") => from_protobuf(body),
@@ -44,7 +46,7 @@ pub(super) fn partial_success(content_type: Option<&str>, body: &[u8]) -> Option
     }
 }
 
-/// False if an answer of this type is not OTLP, whatever its body.
+/// False if a response with this content type cannot be OTLP.
 pub(super) fn may_be_otlp(content_type: Option<&str>) -> bool {
     let content_type = essence(content_type);
     is_unset(&content_type) || content_type.contains("json") || content_type.contains("protobuf")
@@ -61,8 +63,8 @@ fn essence(content_type: Option<&str>) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-/// A success that no collector answers with.
-pub(super) fn foreign(status: StatusCode, content_type: Option<&str>) -> String {
+/// The reason text for a success that no collector sends.
+pub(super) fn not_otlp(status: StatusCode, content_type: Option<&str>) -> String {
     let what = content_type.unwrap_or("a body without a type");
     let what = shown(what, MAX_MESSAGE);
     format!(
@@ -70,7 +72,7 @@ pub(super) fn foreign(status: StatusCode, content_type: Option<&str>) -> String 
     )
 }
 
-/// The message of an answer of failure: a `google.rpc.Status`, JSON with a message, or plain text.
+/// The message in a response of failure: a `google.rpc.Status`, JSON with a message, or plain text.
 pub(super) fn failure(content_type: Option<&str>, body: &[u8]) -> String {
     let content_type = essence(content_type);
     let message = match () {
@@ -81,7 +83,7 @@ pub(super) fn failure(content_type: Option<&str>, body: &[u8]) -> String {
             })
         }
         () if content_type.contains("json") => json_message(body),
-        // a page is for browsers, and is read for its words alone
+        // a page for browsers is searched for words about size only
         () => Some(String::from_utf8_lossy(body).into_owned()),
     };
     message.unwrap_or_default()
@@ -95,21 +97,25 @@ fn json_message(body: &[u8]) -> Option<String> {
     message.map(str::to_owned)
 }
 
-/// A sentence with the peer's words behind it, if there are any that are meant for people.
+/// A sentence followed by the peer's message, unless that is empty or a page for browsers.
 pub(super) fn with_message(sentence: String, message: &str) -> String {
     let message = message.trim();
     if message.is_empty() || message.starts_with('<') {
         return sentence;
     }
-    format!("{sentence}: {}", brief(message))
+    format!("{sentence}: {}", shortened(message))
 }
 
-/// The head of a peer's words, safe to print.
-pub(super) fn brief(message: &str) -> String {
+/// The start of a peer's message, escaped.
+pub(super) fn shortened(message: &str) -> String {
     shown(message, MAX_MESSAGE).to_string()
 }
 
-/// True if a message of failure is about the size of the request, as servers and proxies word that.
+/// True if a message of failure is about the size of the request.
+///
+/// Text is the only sign: over HTTP many servers and proxies send 400 or 500 for it, and over gRPC they use
+/// `RESOURCE_EXHAUSTED`, `OUT_OF_RANGE`, `INTERNAL` or `UNKNOWN`, codes that mean other failures as well. The list has the
+/// messages of the common servers; a request that is taken for too large by mistake is only sent in halves.
 pub(super) fn is_about_size(message: &str) -> bool {
     const WORDS: [&str; 14] = [
         "too large",
@@ -131,8 +137,8 @@ pub(super) fn is_about_size(message: &str) -> bool {
     WORDS.iter().any(|words| message.contains(words))
 }
 
-fn from_protobuf(body: &[u8]) -> Option<Partial> {
-    let mut partial = Partial::default();
+fn from_protobuf(body: &[u8]) -> Option<PartialSuccess> {
+    let mut partial = PartialSuccess::default();
     for field in fields(body) {
         let (1, Field::Bytes(inner)) = field.ok()? else {
             continue;
@@ -152,9 +158,9 @@ fn from_protobuf(body: &[u8]) -> Option<Partial> {
     Some(partial)
 }
 
-fn from_json(body: &[u8]) -> Option<Partial> {
+fn from_json(body: &[u8]) -> Option<PartialSuccess> {
     if body.len() > MAX_JSON {
-        return Some(Partial::remark("its answer is too long to be read"));
+        return Some(PartialSuccess::remark("its answer is too long to be read"));
     }
     let body: Value = serde_json::from_slice(body).ok()?;
     let partial = &body
@@ -170,7 +176,7 @@ fn from_json(body: &[u8]) -> Option<Partial> {
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    Some(Partial {
+    Some(PartialSuccess {
         rejected: not_negative(rejected),
         message,
     })
@@ -198,7 +204,7 @@ mod tests {
         let answer = ExportTraceServiceResponse {
             partial_success: Some(partial),
         };
-        let expected = Some(Partial {
+        let expected = Some(PartialSuccess {
             rejected: 3,
             message: "too old".to_owned(),
         });
@@ -218,8 +224,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_means_everything_taken() {
-        let all = Some(Partial::default());
+    fn an_empty_response_means_that_all_spans_were_accepted() {
+        let all = Some(PartialSuccess::default());
         assert_eq!(partial_success(None, b""), all);
         assert_eq!(partial_success(Some("application/json"), b"{}"), all);
         // by frameworks that name no type, or their own
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_word_it_in_many_ways_that_a_request_is_too_large() {
+    fn messages_of_common_servers_about_size_are_recognised() {
         for message in [
             // net/http, grpc-go, grpc-java, grpc-core, grpc-dotnet, tonic, axum, API gateways
             "http: request body too large",
@@ -262,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_of_a_failure_is_found_and_a_page_is_none() {
+    fn the_message_of_a_failure_is_found_and_a_page_is_not_shown() {
         // google.rpc.Status: code 3, message "no"
         assert_eq!(
             failure(Some("application/x-protobuf"), b"\x08\x03\x12\x02no"),
@@ -284,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_told_apart() {
+    fn garbage_is_not_otlp() {
         assert_eq!(partial_success(Some("text/html"), b"<html>"), None);
         assert_eq!(
             partial_success(Some("Text/HTML; charset=utf-8"), b"<html>"),
