@@ -1,6 +1,6 @@
 //! What made a trace as slow as it was.
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 use crate::trace::Trace;
 

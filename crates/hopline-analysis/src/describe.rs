@@ -1,7 +1,8 @@
 //! Short texts about a span: its label, its target, its failure. Used by trees and tables, and by viewers.
 
+use hopline_core::export::{SpanData, StatusData};
 use hopline_core::text::shown;
-use hopline_core::{SpanData, SpanKind, StatusData, semconv};
+use hopline_core::{SpanKind, semconv};
 
 use crate::NAME;
 
@@ -11,7 +12,8 @@ use crate::NAME;
 ///
 /// ```
 /// use hopline_analysis::describe;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let mut span = SpanData::new("db.query", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// span.attributes.push(("db.query.summary".into(), "SELECT orders".into()));
@@ -79,7 +81,8 @@ fn with_port(address: &str, span: &SpanData) -> String {
 ///
 /// ```
 /// use hopline_analysis::describe;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let mut span = SpanData::new("db.query", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// span.attributes.push(("db.system.name".into(), "postgresql".into()));
@@ -99,7 +102,8 @@ pub fn target<'a>(span: &'a SpanData, parent: Option<&SpanData>) -> Option<&'a s
 ///
 /// ```
 /// use hopline_analysis::describe;
-/// use hopline_core::{SpanData, SpanId, StatusData, TraceId};
+/// use hopline_core::export::{SpanData, StatusData};
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let mut span = SpanData::new("db.query", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// span.status = StatusData::Error { message: "no such table".into() };
@@ -130,7 +134,8 @@ pub fn failure(span: &SpanData) -> Option<String> {
 ///
 /// ```
 /// use hopline_analysis::describe;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let mut span = SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// assert_eq!(describe::status_code(&span), None);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 use crate::describe::label;
 use crate::trace::Trace;
@@ -76,7 +76,8 @@ impl DiffRow<'_> {
 ///
 /// ```
 /// use hopline_analysis::{diff::{Change, diff}, traces};
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let span = |trace, id, name: &str| {
 ///     SpanData::new(name, TraceId::from_u128(trace).unwrap(), SpanId::from_u64(id).unwrap())

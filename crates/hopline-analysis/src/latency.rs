@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hopline_core::{SpanData, semconv};
+use hopline_core::export::SpanData;
+use hopline_core::semconv;
 
 use crate::percentile::{duration, percentile};
 use crate::trace::traces;

@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use hopline_analysis::{TreeOptions, traces};
-//! use hopline_core::{SpanData, SpanId, TraceId};
+//! use hopline_core::export::SpanData;
+//! use hopline_core::{SpanId, TraceId};
 //!
 //! let trace = TraceId::from_u128(1).unwrap();
 //! let mut request = SpanData::new("GET /orders/{id}", trace, SpanId::from_u64(1).unwrap());

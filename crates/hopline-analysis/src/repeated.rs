@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use hopline_core::{SpanData, SpanId, TraceId, semconv, text::shown};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanId, TraceId, semconv, text::shown};
 
 use crate::NAME;
 use crate::percentile::duration;
@@ -35,7 +36,8 @@ pub struct Repeated {
 ///
 /// ```
 /// use hopline_analysis::repeated_statements;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let trace = TraceId::from_u128(1).unwrap();
 /// let mut spans = vec![SpanData::new("GET /orders", trace, SpanId::from_u64(1).unwrap())];

@@ -1,6 +1,6 @@
 //! What looks like a secret in an attribute.
 
-use hopline_core::OwnedValue;
+use hopline_core::export::OwnedValue;
 use hopline_core::redact::{REDACTED, is_secret_key, is_secret_value};
 
 /// Why this value must not be exported, if it looks like a secret.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hopline_core::{Kind, SpanData, semconv, text::shown};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanKind, semconv, text::shown};
 
 use crate::latency::database;
 use crate::percentile::{duration, percentile};
@@ -89,9 +90,9 @@ fn call<'a>(
 ) -> Option<(Node, Node, &'a SpanData)> {
     let service = Node::Service(span.service().to_owned());
     match span.kind {
-        Kind::Server => match trace.parents[index].map(|parent| trace.spans()[parent]) {
+        SpanKind::Server => match trace.parents[index].map(|parent| trace.spans()[parent]) {
             Some(caller) => {
-                let seen = if caller.kind == Kind::Client {
+                let seen = if caller.kind == SpanKind::Client {
                     caller
                 } else {
                     span
@@ -100,14 +101,14 @@ fn call<'a>(
             }
             None => Some((Node::Outside, service, span)),
         },
-        Kind::Client => {
+        SpanKind::Client => {
             if let Some(database) = database(span) {
                 return Some((service, Node::Database(database), span));
             }
             let answered = trace
                 .children(index)
                 .iter()
-                .any(|child| trace.spans()[*child].kind == Kind::Server);
+                .any(|child| trace.spans()[*child].kind == SpanKind::Server);
             let address = span.text(semconv::SERVER_ADDRESS).filter(|_| !answered)?;
             let port = span
                 .attribute(semconv::SERVER_PORT)
@@ -116,9 +117,9 @@ fn call<'a>(
                 port.map_or_else(|| address.to_owned(), |port| format!("{address}:{port}"));
             Some((service, Node::Service(address), span))
         }
-        Kind::Producer => Some((service, Node::Queue(destination(span)?), span)),
-        Kind::Consumer => Some((Node::Queue(destination(span)?), service, span)),
-        Kind::Internal => None,
+        SpanKind::Producer => Some((service, Node::Queue(destination(span)?), span)),
+        SpanKind::Consumer => Some((Node::Queue(destination(span)?), service, span)),
+        SpanKind::Internal => None,
     }
 }
 

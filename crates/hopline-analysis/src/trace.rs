@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use hopline_core::{SpanData, SpanId, TraceId};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanId, TraceId};
 
 /// The spans of one trace, joined to a tree.
 ///

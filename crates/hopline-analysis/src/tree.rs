@@ -1,7 +1,7 @@
 //! A trace as a tree of text.
 
+use hopline_core::export::{EventData, SpanData};
 use hopline_core::text::shown;
-use hopline_core::{EventData, SpanData};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::NAME;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 use crate::describe::label;
 use crate::percentile::{duration, percentile};
@@ -60,7 +60,8 @@ pub struct Operation {
 ///
 /// ```
 /// use hopline_analysis::why::by_root;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let mut spans = Vec::new();
 /// for number in 1..=100 {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use hopline_analysis::{
     Expectations, Node, TreeOptions, latency, repeated_statements, self_check, service_map, traces,
 };
-use hopline_core::{
-    Kind, LinkData, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags, TraceId,
-};
+use hopline_core::export::{LinkData, SpanData, StatusData};
+use hopline_core::{Resource, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 use proptest::prelude::*;
 
 const MS: u64 = 1_000_000;
@@ -18,7 +17,7 @@ fn span(
     parent: u64,
     service: &str,
     name: &str,
-    kind: Kind,
+    kind: SpanKind,
     times: (u64, u64),
 ) -> SpanData {
     let mut span = SpanData::new(
@@ -30,8 +29,8 @@ fn span(
     span.kind = kind;
     (span.start_unix_nanos, span.end_unix_nanos) = (times.0 * MS, times.1 * MS);
     span.resource = Arc::new(Resource::new(service));
-    span.parent_is_remote = matches!(kind, Kind::Server | Kind::Consumer) && parent > 0;
-    if kind == Kind::Consumer {
+    span.parent_is_remote = matches!(kind, SpanKind::Server | SpanKind::Consumer) && parent > 0;
+    if kind == SpanKind::Consumer {
         let publisher = SpanContext::new(
             span.trace_id,
             SpanId::from_u64(parent).unwrap(),
@@ -83,34 +82,58 @@ fn whole() -> Vec<SpanData> {
     let processed = ("messaging.operation.type", "process");
     vec![
         code(
-            span(1, 0, "gateway", "POST /checkout", Kind::Server, (0, 100)),
+            span(
+                1,
+                0,
+                "gateway",
+                "POST /checkout",
+                SpanKind::Server,
+                (0, 100),
+            ),
             201,
         ),
-        span(2, 1, "gateway", "auth.verify", Kind::Internal, (1, 5)),
-        code(span(3, 1, "gateway", "POST", Kind::Client, (10, 95)), 201),
+        span(2, 1, "gateway", "auth.verify", SpanKind::Internal, (1, 5)),
         code(
-            span(4, 3, "orders", "POST /orders", Kind::Server, (15, 90)),
+            span(3, 1, "gateway", "POST", SpanKind::Client, (10, 95)),
+            201,
+        ),
+        code(
+            span(4, 3, "orders", "POST /orders", SpanKind::Server, (15, 90)),
             201,
         ),
         with(
-            span(5, 4, "orders", "db.query", Kind::Client, (20, 60)),
+            span(5, 4, "orders", "db.query", SpanKind::Client, (20, 60)),
             &DATABASE,
         ),
         with(
             with(
-                span(6, 4, "orders", "publish.message", Kind::Producer, (70, 80)),
+                span(
+                    6,
+                    4,
+                    "orders",
+                    "publish.message",
+                    SpanKind::Producer,
+                    (70, 80),
+                ),
                 &QUEUE,
             ),
             &[sent],
         ),
         with(
             with(
-                span(7, 6, "worker", "process.message", Kind::Consumer, (85, 130)),
+                span(
+                    7,
+                    6,
+                    "worker",
+                    "process.message",
+                    SpanKind::Consumer,
+                    (85, 130),
+                ),
                 &QUEUE,
             ),
             &[processed],
         ),
-        span(8, 7, "worker", "mail.send", Kind::Internal, (90, 120)),
+        span(8, 7, "worker", "mail.send", SpanKind::Internal, (90, 120)),
     ]
 }
 
@@ -160,21 +183,24 @@ POST /checkout ▸ gateway  201                         100 ms  █████�
 fn failures_events_and_chosen_attributes_are_shown() {
     let mut request = failed(
         code(
-            span(1, 0, "payments", "POST /charge", Kind::Server, (0, 9)),
+            span(1, 0, "payments", "POST /charge", SpanKind::Server, (0, 9)),
             503,
         ),
         "declined",
         "no answer",
     );
     request.attributes.push(("tenant_id".into(), "acme".into()));
-    let event = hopline_core::EventData {
+    let event = hopline_core::export::EventData {
         name: "downstream_error".into(),
         time_unix_nanos: 1,
         attributes: vec![("peer".into(), "bank".into())],
     };
     request.events.push(event);
     let call = failed(
-        code(span(2, 1, "payments", "POST", Kind::Client, (1, 2)), 500),
+        code(
+            span(2, 1, "payments", "POST", SpanKind::Client, (1, 2)),
+            500,
+        ),
         "500",
         "",
     );
@@ -194,7 +220,7 @@ POST /charge ▸ payments  503  ✗ declined: no answer  tenant_id=acme
 #[test]
 fn to_people_a_failure_says_why_on_a_line_of_its_own() {
     let request = failed(
-        span(1, 0, "payments", "POST /charge", Kind::Server, (0, 9)),
+        span(1, 0, "payments", "POST /charge", SpanKind::Server, (0, 9)),
         "declined",
         "no answer",
     );
@@ -208,8 +234,8 @@ fn to_people_a_failure_says_why_on_a_line_of_its_own() {
 
 #[test]
 fn repeated_siblings_fold_and_long_trees_say_what_they_leave_out() {
-    let mut spans = vec![span(1, 0, "a", "root", Kind::Server, (0, 100))];
-    spans.extend((2..16).map(|id| span(id, 1, "a", "item", Kind::Internal, (id, id + 1))));
+    let mut spans = vec![span(1, 0, "a", "root", SpanKind::Server, (0, 100))];
+    spans.extend((2..16).map(|id| span(id, 1, "a", "item", SpanKind::Internal, (id, id + 1))));
     assert!(tree(&spans, &TreeOptions::default()).contains("└─ item ×14 "));
     let cut = tree(&spans, &TreeOptions::snapshot().max_lines(4));
     assert!(cut.ends_with("├─ item\n… 11 more lines\n"), "{cut}");
@@ -217,7 +243,7 @@ fn repeated_siblings_fold_and_long_trees_say_what_they_leave_out() {
 
 #[test]
 fn an_orphan_is_a_root_and_says_so() {
-    let spans = [span(2, 9, "a", "child", Kind::Internal, (0, 1))];
+    let spans = [span(2, 9, "a", "child", SpanKind::Internal, (0, 1))];
     assert_eq!(
         tree(&spans, &TreeOptions::snapshot()),
         "(parent not received)\nchild ▸ a\n"
@@ -227,12 +253,12 @@ fn an_orphan_is_a_root_and_says_so() {
 #[test]
 fn orphans_follow_the_whole_tree_and_share_a_line_for_their_parent() {
     let spans = [
-        span(2, 90, "a", "early", Kind::Internal, (0, 1)),
-        span(3, 91, "a", "other", Kind::Internal, (1, 2)),
-        span(1, 0, "a", "root", Kind::Server, (2, 9)),
-        span(4, 1, "a", "child", Kind::Internal, (3, 4)),
-        span(5, 90, "a", "late", Kind::Internal, (5, 6)),
-        span(6, 5, "a", "below", Kind::Internal, (5, 6)),
+        span(2, 90, "a", "early", SpanKind::Internal, (0, 1)),
+        span(3, 91, "a", "other", SpanKind::Internal, (1, 2)),
+        span(1, 0, "a", "root", SpanKind::Server, (2, 9)),
+        span(4, 1, "a", "child", SpanKind::Internal, (3, 4)),
+        span(5, 90, "a", "late", SpanKind::Internal, (5, 6)),
+        span(6, 5, "a", "below", SpanKind::Internal, (5, 6)),
     ];
     assert_eq!(
         tree(&spans, &TreeOptions::snapshot()),
@@ -254,7 +280,7 @@ other ▸ a
 #[test]
 fn a_call_shows_its_host_and_route() {
     let call = |attributes: &[(&str, &str)], port: i64, name: &str| {
-        let mut call = with(span(1, 0, "a", name, Kind::Client, (0, 1)), attributes);
+        let mut call = with(span(1, 0, "a", name, SpanKind::Client, (0, 1)), attributes);
         call.attributes.push(("server.port".into(), port.into()));
         let drawn = tree(&[call], &TreeOptions::default());
         let line = drawn.lines().nth(1).unwrap();
@@ -284,11 +310,11 @@ fn a_call_shows_its_host_and_route() {
 
 #[test]
 fn calls_that_fold_show_what_they_share() {
-    let mut spans = vec![span(1, 0, "a", "root", Kind::Server, (0, 100))];
+    let mut spans = vec![span(1, 0, "a", "root", SpanKind::Server, (0, 100))];
     spans.extend((2..6).map(|id| {
         let url = format!("http://stock/items/{id}");
         with(
-            span(id, 1, "a", "GET", Kind::Client, (id, id + 1)),
+            span(id, 1, "a", "GET", SpanKind::Client, (id, id + 1)),
             &[("url.full", &url), ("server.address", "stock")],
         )
     }));
@@ -327,7 +353,7 @@ fn time_is_given_to_whoever_was_waited_for() {
 fn the_map_shows_callers_databases_and_queues() {
     let mut spans = whole();
     let mut outside = with(
-        span(9, 4, "orders", "GET", Kind::Client, (61, 62)),
+        span(9, 4, "orders", "GET", SpanKind::Client, (61, 62)),
         &[("server.address", "rates.example")],
     );
     outside.attributes.push(("server.port".into(), 443.into()));
@@ -446,7 +472,9 @@ fn the_self_check_finds_what_is_wrong() {
         };
     });
     finds("more than 50", |spans| {
-        spans.extend((100..160).map(|id| span(id, 1, "gateway", "noise", Kind::Internal, (1, 2))))
+        spans.extend(
+            (100..160).map(|id| span(id, 1, "gateway", "noise", SpanKind::Internal, (1, 2))),
+        )
     });
     let report = self_check(&whole(), &expected().attribute("tenant_id"));
     assert_eq!(report.findings().count(), 8, "{report}");
@@ -462,12 +490,12 @@ fn lines_one_by_one(orders: u64) -> Vec<SpanData> {
             ("db.query.text", text),
         ];
         with(
-            span(id, 1, "orders", "db.query", Kind::Client, times),
+            span(id, 1, "orders", "db.query", SpanKind::Client, times),
             &attributes,
         )
     };
     let mut spans = vec![
-        span(1, 0, "orders", "GET /orders", Kind::Server, (0, 1_000)),
+        span(1, 0, "orders", "GET /orders", SpanKind::Server, (0, 1_000)),
         query(2, "SELECT orders", "SELECT id FROM orders", (0, 5)),
     ];
     spans.extend((0..orders).map(|order| {
@@ -516,7 +544,16 @@ fn the_self_check_finds_repeated_statements() {
 #[test]
 fn a_trace_as_deep_as_a_well_is_answered() {
     let spans: Vec<SpanData> = (1..100_000)
-        .map(|id| span(id, id - 1, "a", "step", Kind::Internal, (id, 200_000 - id)))
+        .map(|id| {
+            span(
+                id,
+                id - 1,
+                "a",
+                "step",
+                SpanKind::Internal,
+                (id, 200_000 - id),
+            )
+        })
         .collect();
     let trace = &traces(&spans)[0];
     assert!(trace.tree(&TreeOptions::default()).contains("more lines"));
@@ -535,10 +572,10 @@ fn a_trace_as_deep_as_a_well_is_answered() {
 prop_compose! {
     /// Anything: parents that are missing or in cycles, ids twice, ends before starts.
     fn any_spans()(raw in prop::collection::vec((1_u64..12, 0_u64..14, 0_u64..50, 0_u64..50, 0_u8..5, 1_u128..3), 0..24)) -> Vec<SpanData> {
-        let kinds = [Kind::Internal, Kind::Server, Kind::Client, Kind::Producer, Kind::Consumer];
+        let kinds = [SpanKind::Internal, SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer];
         raw.into_iter().map(|(id, parent, from, to, kind, trace)| {
             let kind = kinds[usize::from(kind)];
-            let parent = if kind == Kind::Consumer { parent.max(1) } else { parent };
+            let parent = if kind == SpanKind::Consumer { parent.max(1) } else { parent };
             let mut span = span(id, parent, if id % 2 == 0 { "a" } else { "b" }, &format!("n{id}"), kind, (from, to));
             span.trace_id = TraceId::from_u128(trace).unwrap();
             span

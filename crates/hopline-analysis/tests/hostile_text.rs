@@ -5,9 +5,8 @@ use std::sync::Arc;
 use hopline_analysis::{
     Expectations, TreeOptions, latency, repeated_statements, self_check, service_map, traces,
 };
-use hopline_core::{
-    EventData, Kind, Resource, SpanContext, SpanData, SpanId, StatusData, TraceFlags, TraceId,
-};
+use hopline_core::export::{EventData, SpanData, StatusData};
+use hopline_core::{Resource, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 
 const HOSTILE: &str = "\n✓ all is well\r\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}1A\u{85}\u{2028}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}";
 
@@ -22,14 +21,16 @@ fn spans(text: &str) -> Vec<SpanData> {
         span.resource = Arc::new(Resource::new(&named("service")));
         span
     };
-    let mut root = span(1, 0, "root", Kind::Server);
-    let mut second = span(2, 0, "second", Kind::Internal);
+    let mut root = span(1, 0, "root", SpanKind::Server);
+    let mut second = span(2, 0, "second", SpanKind::Internal);
     second.resource = Arc::new(Resource::new(&named("other")));
-    let mut call = span(3, 1, "GET", Kind::Client);
-    let mut published = span(4, 1, "", Kind::Producer);
+    let mut call = span(3, 1, "GET", SpanKind::Client);
+    let mut published = span(4, 1, "", SpanKind::Producer);
     published.name = "publish.message".to_owned();
-    let orphan = span(5, 77, "orphan", Kind::Consumer);
-    let mut queries: Vec<SpanData> = (10..14).map(|id| span(id, 1, "", Kind::Client)).collect();
+    let orphan = span(5, 77, "orphan", SpanKind::Consumer);
+    let mut queries: Vec<SpanData> = (10..14)
+        .map(|id| span(id, 1, "", SpanKind::Client))
+        .collect();
     let set = |span: &mut SpanData, key: &str| {
         span.attributes
             .push((key.to_owned(), named(key).as_str().into()));
@@ -64,14 +65,14 @@ fn spans(text: &str) -> Vec<SpanData> {
         .push((format!("{text}password"), "of somebody".into()));
     root.attributes.push((
         "list".to_owned(),
-        hopline_core::OwnedValue::Array(vec![named("a").as_str().into()]),
+        hopline_core::export::OwnedValue::Array(vec![named("a").as_str().into()]),
     ));
     root.events.push(EventData {
         name: named("event"),
         time_unix_nanos: 1,
         attributes: vec![(named("key"), named("value").as_str().into())],
     });
-    root.links.push(hopline_core::LinkData {
+    root.links.push(hopline_core::export::LinkData {
         span_context: SpanContext::new(
             TraceId::from_u128(2).unwrap(),
             SpanId::from_u64(2).unwrap(),

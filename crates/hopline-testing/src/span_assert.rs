@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use hopline_core::{Kind, OwnedValue, SpanData};
+use hopline_core::SpanKind;
+use hopline_core::export::{OwnedValue, SpanData};
 
 /// One span, with readable assertions that can be chained. Derefs to [`SpanData`].
 ///
@@ -45,7 +46,7 @@ impl SpanAssert {
 
     /// It is of this kind.
     #[track_caller]
-    pub fn kind(self, kind: Kind) -> Self {
+    pub fn kind(self, kind: SpanKind) -> Self {
         assert_eq!(self.span.kind, kind, "the kind of {:#?}", self.span);
         self
     }

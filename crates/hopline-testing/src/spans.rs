@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use hopline_core::{Batch, Sink, SpanData};
+use hopline_core::export::SpanData;
+use hopline_core::{Batch, Sink};
 use parking_lot::{Condvar, Mutex};
 
 use crate::span_assert::SpanAssert;

@@ -1,6 +1,6 @@
 //! Tracers whose spans a test sees.
 
-use hopline_core::{Ids, Tracer, TracerBuilder};
+use hopline_core::{IdGenerator, Tracer, TracerBuilder};
 
 use crate::spans::Spans;
 
@@ -28,6 +28,8 @@ pub fn tracer(service: &str) -> (Tracer, Spans) {
 /// ```
 pub fn tracer_with(configure: impl FnOnce(TracerBuilder) -> TracerBuilder) -> (Tracer, Spans) {
     let spans = Spans::new();
-    let builder = Tracer::builder().ids(Ids::Sequence).sink(spans.sink());
+    let builder = Tracer::builder()
+        .ids(IdGenerator::Sequence)
+        .sink(spans.sink());
     (configure(builder).build(), spans)
 }

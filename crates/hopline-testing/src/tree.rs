@@ -1,7 +1,7 @@
 //! Traces as text to compare with.
 
 use hopline_analysis::{TreeOptions, traces};
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 /// All traces as trees without times and ids.
 pub(crate) fn tree(spans: &[SpanData]) -> String {

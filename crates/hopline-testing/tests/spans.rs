@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use hopline_core::{Incoming, Scope, SpanBuilder};
+use hopline_core::{Incoming, InstrumentationScope, SpanBuilder};
 use hopline_testing::{assert_tree, tracer};
 
 fn message(f: impl FnOnce()) -> String {
@@ -40,7 +40,7 @@ fn another_tree_is_shown_line_by_line() {
 
 #[test]
 fn a_span_is_of_the_library_that_recorded_it() {
-    static SCOPE: Scope = Scope::new("jobs-client", "1.0.0");
+    static SCOPE: InstrumentationScope = InstrumentationScope::new("jobs-client", "1.0.0");
     let (tracer, spans) = tracer("jobs");
     for builder in [
         SpanBuilder::new("task"),

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use hopline_core::bridge::{enter, exit, exit_all, set_kind};
-use hopline_core::{Attr, Context, Kind, Literal, Name, Scope, Span, SpanBuilder, attr};
+use hopline_core::{
+    Attr, Context, InstrumentationScope, Literal, Name, Span, SpanBuilder, SpanKind, attr,
+};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_log::NormalizeEvent as _;
@@ -16,7 +18,8 @@ use crate::fields::{Fields, collect};
 use crate::filter::Wanted;
 use crate::store::{Bridged, Outside, State, Store, Timings};
 
-pub(crate) static SCOPE: Scope = Scope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+pub(crate) static SCOPE: InstrumentationScope =
+    InstrumentationScope::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 /// The part of the [`Layer`](crate::Layer) below its filter.
 ///
@@ -155,13 +158,13 @@ fn builder<'a>(name: &'static str, fields: &'a Fields) -> SpanBuilder<'a> {
 }
 
 /// The kind named by `otel.kind`.
-fn kind(text: &str) -> Option<Kind> {
+fn kind(text: &str) -> Option<SpanKind> {
     [
-        ("internal", Kind::Internal),
-        ("server", Kind::Server),
-        ("client", Kind::Client),
-        ("producer", Kind::Producer),
-        ("consumer", Kind::Consumer),
+        ("internal", SpanKind::Internal),
+        ("server", SpanKind::Server),
+        ("client", SpanKind::Client),
+        ("producer", SpanKind::Producer),
+        ("consumer", SpanKind::Consumer),
     ]
     .into_iter()
     .find_map(|(name, kind)| text.eq_ignore_ascii_case(name).then_some(kind))

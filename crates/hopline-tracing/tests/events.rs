@@ -4,7 +4,8 @@ mod support;
 
 use std::sync::OnceLock;
 
-use hopline_core::{EventData, OwnedValue, Span, StatusData};
+use hopline_core::Span;
+use hopline_core::export::{EventData, OwnedValue, StatusData};
 use hopline_testing::Spans;
 use support::request;
 use tracing::{Level, debug, error, info, info_span, instrument, warn};

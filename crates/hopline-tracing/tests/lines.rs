@@ -1,4 +1,4 @@
-//! Ids in log lines, for every format and under every filter.
+//! IdGenerator in log lines, for every format and under every filter.
 
 use std::fmt::Write as _;
 use std::io;
@@ -44,7 +44,9 @@ impl Output {
 }
 
 fn request() -> Span {
-    let tracer = Tracer::builder().ids(hopline_core::Ids::Sequence).build();
+    let tracer = Tracer::builder()
+        .ids(hopline_core::IdGenerator::Sequence)
+        .build();
     SpanBuilder::new("GET /")
         .tracer(&tracer)
         .parent(Incoming::default())

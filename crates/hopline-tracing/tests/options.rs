@@ -1,6 +1,7 @@
 //! Options of the layer, each with a subscriber of its own.
 
-use hopline_core::{Context, Incoming, OwnedValue, Span, SpanBuilder, StatusData, no_attrs, span};
+use hopline_core::export::{OwnedValue, StatusData};
+use hopline_core::{Context, Incoming, Span, SpanBuilder, no_attrs, span};
 use hopline_testing::Spans;
 use hopline_tracing::{Builder, SpanExt as _, builder, layer};
 use tracing::subscriber::with_default;
@@ -154,7 +155,7 @@ fn chosen_levels_start_traces_of_their_own() {
     assert_eq!(spans.all().len(), 4, "{tree}");
     let job = &spans.named("job")[0];
     assert_eq!(job.attribute("late"), Some(&OwnedValue::I64(1)));
-    assert_eq!(job.kind, hopline_core::Kind::Consumer);
+    assert_eq!(job.kind, hopline_core::SpanKind::Consumer);
 }
 
 #[test]

@@ -5,7 +5,8 @@ mod support;
 use std::error::Error;
 use std::fmt;
 
-use hopline_core::{FutureExt as _, Kind, OwnedValue, StatusData, span};
+use hopline_core::export::{OwnedValue, StatusData};
+use hopline_core::{FutureExt as _, SpanKind, span};
 use hopline_testing::{Spans, assert_tree};
 use support::request;
 use tracing::{Instrument as _, Span, field, info_span};
@@ -247,10 +248,10 @@ fn special_fields_are_honoured_at_creation_and_late() {
         late.record("otel.status_code", "ok");
     });
     let early = &spans.named("GET /prices")[0];
-    assert_eq!(early.kind, Kind::Client);
+    assert_eq!(early.kind, SpanKind::Client);
     assert!(matches!(&early.status, StatusData::Error { message, .. } if message == "no answer"));
     let late = &spans.named("receive mails")[0];
-    assert_eq!(late.kind, Kind::Consumer);
+    assert_eq!(late.kind, SpanKind::Consumer);
     assert_eq!(late.status, StatusData::Unset);
     assert!(early.attribute("otel.kind").is_none());
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use hopline_analysis::{TreeOptions, traces};
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_otlp::FileSink;
 
 /// A sink that prints each finished local trace as a tree on standard output, by a thread of its own.

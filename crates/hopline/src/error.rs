@@ -1,6 +1,7 @@
 //! The reasons for which telemetry cannot start.
 
-use hopline_core::{AlreadyInstalled, ParsePlanError};
+use hopline_core::AlreadyInstalled;
+use hopline_core::sampling::ParsePlanError;
 
 /// Telemetry could not start.
 ///

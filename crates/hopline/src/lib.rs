@@ -135,7 +135,7 @@ pub use builder::{Builder, builder, init};
 #[cfg(feature = "console")]
 pub use console::console;
 pub use error::InitError;
-#[doc(no_inline)]
+
 pub use hopline_core::{
     Context, FutureExt, SamplingPlan, Span, SpanBuilder, SpanId, SpanKind, TraceId, Tracer, attr,
     semconv, span,

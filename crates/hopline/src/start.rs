@@ -3,8 +3,9 @@
 //! Called by [`Builder::init`] and [`Builder::build`]. A variable's value that asks for something this build cannot do
 //! gives a notice, and telemetry starts without it; with [`Builder::strict`] it is an error.
 
+use hopline_core::propagation::Propagators;
 use hopline_core::variables::Variables;
-use hopline_core::{Propagators, SamplingPlan, TracerBuilder, notify};
+use hopline_core::{SamplingPlan, TracerBuilder, notify};
 #[cfg(feature = "otlp")]
 use hopline_otlp::{Exporter, FileSink};
 

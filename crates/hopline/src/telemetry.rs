@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hopline_core::{FlushError, Notice, Tracer, notify};
+use hopline_core::export::FlushError;
+use hopline_core::{Notice, Tracer, notify};
 use tokio::sync::oneshot;
 
 use crate::live;

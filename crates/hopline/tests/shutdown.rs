@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use hopline::Telemetry;
-use hopline::core::FlushError;
+use hopline::core::export::FlushError;
 use hopline::otlp::Exporter;
 use tokio::runtime::{Builder, Runtime};
 

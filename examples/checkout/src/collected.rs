@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hopline::TraceId;
-use hopline::core::{Batch, Sink, SpanData, notify};
+use hopline::core::export::SpanData;
+use hopline::core::{Batch, Sink, notify};
 use parking_lot::Mutex;
 
 /// Collects finished spans by trace, until somebody takes them.

@@ -13,7 +13,7 @@ use checkout::report::{Report, read};
 use checkout::service::{NAMES, Service};
 use checkout::system::{Settings, System, listen};
 use checkout::{Environment, Result, Urls, drive};
-use hopline::core::SpanData;
+use hopline::core::export::SpanData;
 use hopline_testing::amqp::Broker;
 use tokio::sync::watch;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use hopline::core::SpanData;
+use hopline::core::export::SpanData;
 use hopline::otlp::decode_json;
 use hopline_analysis::{Expectations, TreeOptions, latency, self_check, service_map, traces};
 

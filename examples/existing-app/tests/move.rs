@@ -125,7 +125,7 @@ async fn traced_after() -> (Vec<Seen>, Vec<Value>, Spans) {
             .find(|parent| Some(parent.span_id) == span.parent)
             .map_or(String::new(), |parent| parent.name.to_string()),
         kind: format!("{:?}", span.kind),
-        failed: span.status != hopline::core::StatusData::Unset,
+        failed: span.status != hopline::core::export::StatusData::Unset,
         attributes: span
             .attributes
             .iter()

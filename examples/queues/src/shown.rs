@@ -1,7 +1,7 @@
 //! The spans, kept to be printed.
 
 use hopline::Telemetry;
-use hopline::core::SpanData;
+use hopline::core::export::SpanData;
 use hopline_analysis::{TreeOptions, traces};
 use hopline_testing::Spans;
 

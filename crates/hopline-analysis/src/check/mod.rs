@@ -3,7 +3,7 @@
 mod report;
 mod rules;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 pub use report::{Check, Finding, Report};
 

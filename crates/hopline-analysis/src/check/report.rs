@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use hopline_core::{SpanData, SpanId, TraceId, text::shown};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanId, TraceId, text::shown};
 
 use crate::repeated::Repeated;
 use crate::{NAME, SENTENCE};

@@ -1,6 +1,7 @@
 //! The rules of the self-check, one function each.
 
-use hopline_core::{Kind, SpanData, semconv, text::shown};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanKind, semconv, text::shown};
 
 use super::{Check, Finding};
 use crate::NAME;
@@ -51,17 +52,17 @@ pub(super) fn parents_present(traces: &[Trace<'_>]) -> Check {
 
 /// The id that was sent is the parent's id on the other side.
 pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
-    let arrived = |span: &SpanData| matches!(span.kind, Kind::Server | Kind::Consumer);
+    let arrived = |span: &SpanData| matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
     let findings = each(traces).filter_map(|(trace, index, span)| {
         let parent = trace.parents[index].map(|parent| trace.spans()[parent])?;
         let reason = match (span.kind, parent.kind) {
-            (Kind::Server, Kind::Client) | (Kind::Consumer, Kind::Producer)
+            (SpanKind::Server, SpanKind::Client) | (SpanKind::Consumer, SpanKind::Producer)
                 if !span.parent_is_remote =>
             {
                 "its parent came over the wire but is not marked as remote"
             }
-            (Kind::Server, Kind::Client) => return None,
-            (Kind::Consumer, Kind::Producer) => {
+            (SpanKind::Server, SpanKind::Client) => return None,
+            (SpanKind::Consumer, SpanKind::Producer) => {
                 let linked = span
                     .links
                     .iter()
@@ -69,10 +70,10 @@ pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
                 return (!linked)
                     .then(|| Finding::of(span, "it has no link to the message's publish span"));
             }
-            (Kind::Server, _) => {
+            (SpanKind::Server, _) => {
                 "its parent is not the call that was made: the caller sent another span's id"
             }
-            (Kind::Consumer, _) => "its parent is not a publish span",
+            (SpanKind::Consumer, _) => "its parent is not a publish span",
             _ if parent.service() != span.service() => {
                 "it is the child of another service's span, though it received nothing"
             }
@@ -97,7 +98,7 @@ pub(super) fn one_trace_per_request(traces: &[Trace<'_>], requests: Option<usize
             "it was sent in trace {} and handled in this one",
             other.span_context.trace_id()
         );
-        (span.kind == Kind::Consumer).then(|| Finding::of(span, reason))
+        (span.kind == SpanKind::Consumer).then(|| Finding::of(span, reason))
     });
     let counted = requests.filter(|requests| *requests != traces.len());
     let counted = counted.map(|requests| {
@@ -125,7 +126,7 @@ pub(super) fn database_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
             let mut wanted = vec![semconv::DB_SYSTEM_NAME, semconv::DB_NAMESPACE];
             wanted.extend(statement.then_some(semconv::DB_QUERY_TEXT));
             missing(span, &wanted).or_else(|| {
-                (span.kind != Kind::Client).then(|| Finding::of(span, "its kind is not CLIENT"))
+                (span.kind != SpanKind::Client).then(|| Finding::of(span, "its kind is not CLIENT"))
             })
         });
     let absent = without(traces, roots, |span| is_database(span), "no database work");
@@ -137,7 +138,7 @@ pub(super) fn database_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
 }
 
 pub(super) fn queue_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
-    let is_queue = |span: &SpanData| matches!(span.kind, Kind::Producer | Kind::Consumer);
+    let is_queue = |span: &SpanData| matches!(span.kind, SpanKind::Producer | SpanKind::Consumer);
     let incomplete = each(traces)
         .filter(|(_, _, span)| is_queue(span))
         .filter_map(|(_, _, span)| {
@@ -153,13 +154,13 @@ pub(super) fn queue_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
     let published = without(
         traces,
         roots,
-        |span| span.kind == Kind::Producer,
+        |span| span.kind == SpanKind::Producer,
         "nothing published",
     );
     let processed = without(
         traces,
         roots,
-        |span| span.kind == Kind::Consumer,
+        |span| span.kind == SpanKind::Consumer,
         "nothing processed",
     );
     let findings = incomplete.chain(published).chain(processed);
@@ -176,7 +177,11 @@ pub(super) fn errors_marked(traces: &[Trace<'_>]) -> Check {
             .and_then(|code| code.as_i64())
     };
     let failing = move |span: &SpanData| {
-        let from = if span.kind == Kind::Server { 500 } else { 400 };
+        let from = if span.kind == SpanKind::Server {
+            500
+        } else {
+            400
+        };
         code(span).is_some_and(|code| code >= from)
     };
     let findings = each(traces).filter_map(|(_, _, span)| {
@@ -218,7 +223,7 @@ pub(super) fn times_fit(traces: &[Trace<'_>]) -> Check {
             ));
         }
         // a message is handled after it was sent, and an answer's body may end after its head was read
-        let may_outlive = matches!(span.kind, Kind::Consumer | Kind::Server);
+        let may_outlive = matches!(span.kind, SpanKind::Consumer | SpanKind::Server);
         let outlives = span.end_unix_nanos > parent.end_unix_nanos + tolerance;
         (outlives && !may_outlive).then(|| {
             Finding::of(
@@ -310,7 +315,7 @@ fn secrets_of(span: &SpanData) -> Vec<Finding> {
         .filter_map(|(key, value)| secrets::suspicion(key, value).map(|what| finding(key, what)));
     let mut findings: Vec<Finding> = suspect.collect();
     let mut texts = vec![("its name", span.name.as_str())];
-    if let hopline_core::StatusData::Error { message } = &span.status {
+    if let hopline_core::export::StatusData::Error { message } = &span.status {
         texts.push(("its status message", message));
     }
     texts.extend(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_otlp::decode_json;
 use tokio::net::TcpListener;
 
