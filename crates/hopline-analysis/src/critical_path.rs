@@ -1,10 +1,33 @@
-//! What made a trace as slow as it was.
+//! The critical path of a trace: the operations that determined its duration.
+//!
+//! Trees show its shares, latency tables and `why` add them up over many traces. The rule is the usual one of
+//! distributed tracing: seen from the end backwards, a span waits for the child that finished last.
+//!
+//! ```text
+//! request   ██████████████████████       path: request, db, request, call, request
+//! ├─ db       ██████
+//! └─ call             ████████
+//! ```
 
 use hopline_core::export::SpanData;
 
 use crate::trace::Trace;
 
-/// A stretch of time in which a trace waited for one span's own work.
+/// A time range in which a trace waited for one span's own work.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::traces;
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
+///
+/// let mut span = SpanData::new("job", TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+/// span.end_unix_nanos = 5;
+/// let spans = [span];
+/// let path = traces(&spans)[0].critical_path();
+/// assert_eq!((path.len(), path[0].nanos()), (1, 5));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Segment<'a> {
@@ -19,18 +42,17 @@ pub struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    /// How long it is, in nanoseconds.
+    /// The length in nanoseconds.
     pub fn nanos(&self) -> u64 {
         self.end_unix_nanos - self.start_unix_nanos
     }
 }
 
 impl<'a> Trace<'a> {
-    /// What the first root waited for, moment by moment: segments that follow each other without a gap
-    /// from its start to its end.
+    /// The segments that the first root waited for, without gaps from its start to its end.
     ///
-    /// Seen from the end backwards, a span waited for the child that finished last. Work that goes on
-    /// after the root's end is not on the path.
+    /// Seen from the end backwards, a span waited for the child that finished last. Work after the root's end is not on
+    /// the path.
     pub fn critical_path(&self) -> Vec<Segment<'a>> {
         let mut path: Vec<_> = self
             .path()

@@ -1,4 +1,6 @@
 //! The differences between two traces, aligned by service, name and order.
+//!
+//! The viewer shows them for a slow and a typical request, or for requests before and after a deployment.
 
 use std::collections::HashMap;
 
@@ -8,6 +10,14 @@ use crate::describe::label;
 use crate::trace::Trace;
 
 /// The rows of two traces, aligned, in tree order.
+///
+/// ```text
+/// depth  change   a                       b
+/// 0      Slower   POST /orders    7.0 ms  POST /orders    31 ms
+/// 1      Same     db.begin        234 µs  db.begin        240 µs
+/// 1      Slower   db.query        282 µs  db.query         24 ms
+/// 1      Added                            POST            1.2 ms
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Diff<'a> {
@@ -21,7 +31,7 @@ pub struct Diff<'a> {
 pub struct DiffRow<'a> {
     /// Number of spans above it.
     pub depth: usize,
-    /// How the second differs from the first.
+    /// The difference of the second span from the first.
     pub change: Change,
     /// The span of the first trace.
     pub a: Option<&'a SpanData>,
@@ -29,7 +39,7 @@ pub struct DiffRow<'a> {
     pub b: Option<&'a SpanData>,
 }
 
-/// How the second trace differs from the first.
+/// The difference of a row: presence, or a change of the duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 // five outcomes of one comparison: there is no sixth
 pub enum Change {
@@ -121,6 +131,7 @@ pub fn diff<'a>(a: &Trace<'a>, b: &Trace<'a>) -> Diff<'a> {
     Diff { rows }
 }
 
+/// Indices of corresponding spans in the two traces; one of them may be missing.
 #[derive(Clone, Copy)]
 struct Pair {
     a: Option<usize>,
@@ -129,6 +140,7 @@ struct Pair {
     offset: u64,
 }
 
+/// Pushes pairs so that the first is popped first.
 fn push(stack: &mut Vec<(Pair, usize)>, pairs: Vec<Pair>, depth: usize) {
     stack.extend(pairs.into_iter().rev().map(|pair| (pair, depth)));
 }
@@ -174,6 +186,7 @@ fn keys(trace: &Trace<'_>, indices: &[usize]) -> Vec<((String, String, usize), u
     indices.iter().map(key).collect()
 }
 
+/// The start of a span after the start of its trace, in nanoseconds.
 fn offset(trace: &Trace<'_>, index: usize) -> u64 {
     let start = trace
         .spans()
@@ -182,6 +195,7 @@ fn offset(trace: &Trace<'_>, index: usize) -> u64 {
     trace.spans()[index].start_unix_nanos - start
 }
 
+/// The difference of two spans; a change of a duration counts if it is more than a fifth and more than a millisecond.
 fn change(a: Option<&SpanData>, b: Option<&SpanData>) -> Change {
     const MILLISECOND: u64 = 1_000_000;
     match (a, b) {

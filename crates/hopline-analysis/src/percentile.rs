@@ -1,6 +1,12 @@
-//! Percentiles of what was seen.
+//! Percentiles, and durations as text.
+//!
+//! Latency tables, the service map and `why` use the first; everything that prints times uses the second.
 
-/// The value that this share of the values does not exceed (nearest rank); 0 of none. Sorts them.
+/// The percentile by nearest rank: the smallest value that at least this share of the values does not exceed. 0 without
+/// values. Sorts them.
+///
+/// Nearest rank and not interpolation: the result is always a duration that occurred, so a reader can look its trace up.
+/// With few values high percentiles equal the maximum.
 pub(crate) fn percentile(values: &mut [u64], share: f64) -> u64 {
     values.sort_unstable();
     let rank = (share * values.len() as f64).ceil() as usize;
@@ -10,7 +16,9 @@ pub(crate) fn percentile(values: &mut [u64], share: f64) -> u64 {
         .unwrap_or_default()
 }
 
-/// Nanoseconds as a person reads them.
+/// A duration in nanoseconds as text, with at least two digits: `0.9 µs`, `84 ms`, `12 s`.
+///
+/// Two digits are enough to compare, and keep columns narrow. Below 10 units of a size there is one decimal place.
 pub(crate) fn duration(nanos: u64) -> String {
     match nanos {
         0..10_000 => format!("{:.1} µs", nanos as f64 / 1e3),
@@ -26,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_seen() {
+    fn percentiles_are_values_that_occurred() {
         assert_eq!(percentile(&mut [], 0.5), 0);
         assert_eq!(percentile(&mut [3, 1, 2], 0.5), 2);
         assert_eq!(percentile(&mut [1, 2, 3, 4], 0.95), 4);

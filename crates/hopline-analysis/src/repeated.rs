@@ -1,4 +1,4 @@
-//! Statements that one span sends again and again (N+1).
+//! Statements that one span sends repeatedly (N+1).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,10 +10,9 @@ use crate::NAME;
 use crate::percentile::duration;
 use crate::trace::{Trace, traces};
 
-/// A statement that one span sent several times, where one with all values could have done.
-///
-/// Prints as a sentence.
+/// A statement that one span sent several times, which one statement with all values could replace. Prints as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Repeated {
     /// The service and the name of the span that sent it.
     pub parent: (String, String),
@@ -21,16 +20,16 @@ pub struct Repeated {
     pub ids: (TraceId, SpanId),
     /// The statement's summary, or its text where there is none.
     pub statement: String,
-    /// How often it was sent.
+    /// Number of times it was sent.
     pub count: usize,
-    /// How long all of it took, in nanoseconds; less than the sum where it went on at the same time.
+    /// Time that it took in total, in nanoseconds; overlapping times count once.
     pub nanos: u64,
 }
 
-/// Finds statements that a span sent at least so many times: what took longest first.
+/// Finds statements that one span sent `at_least` times, the ones with the longest total time first.
 ///
-/// Statements are the same if their redacted texts are, so values do not matter. Only what a span sent itself
-/// counts, not what its children did; and only what has a text or a summary, which BEGIN and COMMIT have not.
+/// Statements are equal if their redacted texts are, so values do not matter. Only statements that the span sent itself
+/// count, not those of its children; and only those with a text or a summary, which BEGIN and COMMIT do not have.
 ///
 /// # Examples
 ///
@@ -54,7 +53,7 @@ pub fn repeated_statements(spans: &[SpanData], at_least: usize) -> Vec<Repeated>
     repeated_in(&traces(spans), at_least)
 }
 
-/// The same in traces that are joined already.
+/// The same for traces that are grouped already.
 pub(crate) fn repeated_in(traces: &[Trace<'_>], at_least: usize) -> Vec<Repeated> {
     let mut found = Vec::new();
     for trace in traces {
@@ -77,7 +76,7 @@ pub(crate) fn repeated_in(traces: &[Trace<'_>], at_least: usize) -> Vec<Repeated
 }
 
 impl Repeated {
-    /// Of spans by start, of which there is one at least.
+    /// From at least one span, sorted by start.
     fn new(parent: &SpanData, sent: &[&SpanData]) -> Self {
         let (mut nanos, mut until) = (0, 0);
         for span in sent {
@@ -99,7 +98,7 @@ impl Repeated {
         }
     }
 
-    /// What is wrong, said of the span that sent it.
+    /// The reason, as a sentence about the span that sent it.
     pub(crate) fn reason(&self) -> String {
         format!(
             "it sent `{}` {} times, {} in all: one statement with all values would do",
@@ -124,7 +123,7 @@ impl fmt::Display for Repeated {
     }
 }
 
-/// What makes two statements the same.
+/// The text by which statements are compared.
 fn statement(span: &SpanData) -> Option<&str> {
     span.text(semconv::DB_QUERY_TEXT)
         .or_else(|| span.text(semconv::DB_QUERY_SUMMARY))

@@ -1,12 +1,15 @@
-//! What looks like a secret in an attribute.
+//! Detection of secrets in attributes: card numbers, e-mail addresses, tokens, passwords.
+//!
+//! The self-check uses it on exported spans. The tests for keys and tokens are core's, which redact what edges record;
+//! the lists here are separate on purpose: a word that is missing there must be found here, so they must not be shared.
 
 use hopline_core::export::OwnedValue;
 use hopline_core::redact::{REDACTED, is_secret_key, is_secret_value};
 
-/// Why this value must not be exported, if it looks like a secret.
+/// The kind of secret that this value looks like.
 ///
-/// It is a heuristic that prefers silence: a value is named only if it has the form of a card number, an
-/// e-mail address, a token or a password; ids, UUIDs and placeholders have not.
+/// A heuristic that prefers silence: a value is reported only if it has the form of a card number, an e-mail address, a
+/// token or a password. Ids, UUIDs and placeholders do not have these forms.
 pub(crate) fn suspicion(key: &str, value: &OwnedValue) -> Option<&'static str> {
     match value {
         OwnedValue::Text(text) => in_key(key, text).or_else(|| in_text(text)),
@@ -16,7 +19,7 @@ pub(crate) fn suspicion(key: &str, value: &OwnedValue) -> Option<&'static str> {
     }
 }
 
-/// Why this text must not be exported.
+/// The kind of secret that this text contains.
 pub(crate) fn in_text(text: &str) -> Option<&'static str> {
     if has_card(text) {
         Some("a card number")
@@ -31,7 +34,7 @@ pub(crate) fn in_text(text: &str) -> Option<&'static str> {
     }
 }
 
-/// A key that is there to hold a secret, with something in it.
+/// A key whose name is that of a secret, with a value that is not masked.
 fn in_key(key: &str, text: &str) -> Option<&'static str> {
     const KEYS: [&str; 6] = [
         "authorization",
@@ -42,7 +45,7 @@ fn in_key(key: &str, text: &str) -> Option<&'static str> {
         "secret",
     ];
     let key = key.to_ascii_lowercase();
-    // attributes have their own names, such as `session.id`, so the test for keys is for those that callers chose
+    // core's test for keys is for names that callers choose; attributes such as `session.id` would fail it
     let header = ["http.request.header.", "http.response.header."]
         .iter()
         .find_map(|prefix| key.strip_prefix(prefix));
@@ -56,7 +59,7 @@ fn is_masked(text: &str) -> bool {
         || text.chars().all(|c| matches!(c, '*' | '?' | '…'))
 }
 
-/// 13 to 19 digits, perhaps in groups, whose check digit is right (ISO/IEC 7812).
+/// 13 to 19 digits, also in groups, with a correct check digit (ISO/IEC 7812).
 fn has_card(text: &str) -> bool {
     let parts = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ' ' && c != '-');
     parts.into_iter().any(|part| {
@@ -65,7 +68,7 @@ fn has_card(text: &str) -> bool {
     })
 }
 
-/// Neighbouring groups of four digits, joined: how cards are printed.
+/// Neighbouring groups of digits, joined, as card numbers are printed.
 fn groups_of_digits(part: &str) -> Vec<String> {
     let mut joined = vec![String::new()];
     for word in part.split([' ', '-']) {
@@ -78,6 +81,7 @@ fn groups_of_digits(part: &str) -> Vec<String> {
     joined
 }
 
+/// True for 13 to 19 digits with a correct Luhn check digit.
 fn is_card(digits: &str) -> bool {
     if !(13..=19).contains(&digits.len())
         || !digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -96,6 +100,7 @@ fn is_card(digits: &str) -> bool {
     sum.sum::<u32>() % 10 == 0
 }
 
+/// An `@` between a local part and a domain with a top-level domain of letters.
 fn has_email(text: &str) -> bool {
     text.match_indices('@').any(|(at, _)| {
         let local = |c: char| c.is_ascii_alphanumeric() || "._%+-".contains(c);
@@ -114,6 +119,7 @@ fn has_email(text: &str) -> bool {
     })
 }
 
+/// A known token format, or credentials after `bearer` or `basic`.
 fn has_token(text: &str) -> bool {
     if is_secret_value(text) {
         return true;
@@ -153,7 +159,7 @@ fn has_named_secret(text: &str) -> bool {
                 .chars()
                 .take_while(|c| !c.is_whitespace() && !"&\"',;)".contains(*c))
                 .collect();
-            // a placeholder or a cast is no secret
+            // a placeholder or a cast is not a secret
             !is_masked(&value) && !value.starts_with(['$', '?', ':', '@', '%', '{'])
         })
     })
@@ -164,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_seen() {
+    fn secrets_are_detected() {
         for text in [
             "card 4242424242424242",
             "4242 4242 4242 4242",

@@ -1,4 +1,6 @@
-//! Text in columns.
+//! Tables of text with aligned columns.
+//!
+//! Latency, the service map and `why` print with it. Widths are columns of a terminal, so wide characters align too.
 
 use std::fmt;
 
@@ -7,7 +9,12 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::NAME;
 
-/// Writes rows with their columns aligned; a column is left-aligned if its head ends with a space. Cells are escaped.
+/// Writes the head and rows with aligned columns. A column is left-aligned if its head ends with a space, otherwise
+/// right-aligned, as numbers are. Cells are escaped and cut.
+///
+/// # Errors
+///
+/// Returns the formatter's error.
 pub(crate) fn write(
     f: &mut fmt::Formatter<'_>,
     head: &[&str],

@@ -1,4 +1,7 @@
-//! The spans of one trace as a tree.
+//! Traces: spans grouped by trace id and joined to trees.
+//!
+//! Every analysis starts here. Input may be incomplete or wrong: missing parents make more roots, cycles are cut, and of
+//! spans with the same id the first is the parent of their children.
 
 use std::collections::HashMap;
 
@@ -7,19 +10,38 @@ use hopline_core::{SpanId, TraceId};
 
 /// The spans of one trace, joined to a tree.
 ///
-/// A span whose parent is missing is a root, behind those that have none; a cycle is cut at its earliest span.
+/// A span whose parent is missing is a root, after those without a parent. A cycle is cut at its earliest span.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::traces;
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
+///
+/// let span = |id, name: &str| SpanData::new(name, TraceId::from_u128(1).unwrap(), SpanId::from_u64(id).unwrap());
+/// let mut query = span(2, "db.query");
+/// query.parent = SpanId::from_u64(1);
+/// let spans = [query, span(1, "GET /orders")];
+/// let trace = &traces(&spans)[0];
+/// assert_eq!(trace.roots().next().unwrap().name, "GET /orders");
+/// let order: Vec<_> = trace.in_tree_order().into_iter().map(|(index, depth)| (&*trace.spans()[index].name, depth)).collect();
+/// assert_eq!(order, [("GET /orders", 0), ("db.query", 1)]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Trace<'a> {
-    /// By start, so the order of arrival changes nothing.
+    /// Sorted by start, so that the order of arrival changes nothing.
     pub(crate) spans: Vec<&'a SpanData>,
     pub(crate) parents: Vec<Option<usize>>,
-    /// Of each span, by start.
+    /// The children of each span, sorted by start.
     pub(crate) children: Vec<Vec<usize>>,
-    /// Those without a parent by start, then those of each missing parent together.
+    /// Spans without a parent, sorted by start, then those of each missing parent together.
     pub(crate) roots: Vec<usize>,
 }
 
-/// Groups spans by trace and joins them to trees, in the order of the traces' starts.
+/// Groups spans by trace id and joins each group to a tree. The traces are sorted by start.
+///
+/// It borrows the spans and copies none. The time is that of sorting.
 pub fn traces(spans: &[SpanData]) -> Vec<Trace<'_>> {
     let mut by_trace: HashMap<TraceId, Vec<&SpanData>> = HashMap::new();
     for span in spans {
@@ -36,6 +58,10 @@ pub fn traces(spans: &[SpanData]) -> Vec<Trace<'_>> {
 }
 
 impl<'a> Trace<'a> {
+    /// Joins spans of one trace.
+    ///
+    /// Spans are sorted by start, the longer first, so that a parent precedes a child that starts at the same time; then by
+    /// id and name, so that the result does not depend on the order of arrival.
     fn new(mut spans: Vec<&'a SpanData>) -> Self {
         spans.sort_by(|a, b| {
             let key = |span: &SpanData| {
@@ -82,23 +108,25 @@ impl<'a> Trace<'a> {
         }
     }
 
-    /// The id of the trace; none only for a trace without spans, which [`traces`] does not make.
+    /// The trace id.
+    ///
+    /// `None` for a trace without spans only, which [`traces`] does not make.
     pub fn trace_id(&self) -> Option<TraceId> {
         self.spans.first().map(|span| span.trace_id)
     }
 
-    /// Its spans by start.
+    /// The spans, sorted by start.
     pub fn spans(&self) -> &[&'a SpanData] {
         &self.spans
     }
 
-    /// The spans that have no parent here; one, in a trace that is whole. Those that never had one are first, by
-    /// start; the others follow, those of one missing parent together.
+    /// The spans without a parent in this trace: one in a complete trace. Spans that never had a parent are first, sorted
+    /// by start; spans of one missing parent follow together.
     pub fn roots(&self) -> impl Iterator<Item = &'a SpanData> {
         self.roots.iter().map(|root| self.spans[*root])
     }
 
-    /// The same as indices of [`spans`](Trace::spans).
+    /// The roots as indices of [`spans`](Trace::spans), in the order of [`roots`](Trace::roots).
     pub fn root_indices(&self) -> &[usize] {
         &self.roots
     }
@@ -130,7 +158,10 @@ impl<'a> Trace<'a> {
         self.children.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// What a span did itself: its duration without the time in which a child ran. Nanoseconds.
+    /// The own time of a span in nanoseconds: its duration without the time in which a child ran.
+    ///
+    /// Children that overlap are counted once, and only within the span. 0 for an index outside of
+    /// [`spans`](Trace::spans).
     pub fn self_time(&self, index: usize) -> u64 {
         let Some(span) = self.spans.get(index) else {
             return 0;
@@ -149,9 +180,9 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// Follows each chain of parents up; where it comes back to itself the link is taken away.
+/// Cuts cycles: follows each chain of parents, and removes the link that returns to it.
 fn cut_cycles(parents: &mut [Option<usize>]) {
-    /// The walk on which a span was seen first.
+    /// The walk on which a span was visited first.
     const UNSEEN: usize = usize::MAX;
     let mut seen = vec![UNSEEN; parents.len()];
     for first in 0..parents.len() {

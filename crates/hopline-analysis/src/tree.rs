@@ -1,4 +1,6 @@
-//! A trace as a tree of text.
+//! Trees as text: one trace, for a terminal or for a test.
+//!
+//! The console, the command line and examples print them with times; tests compare them without.
 
 use hopline_core::export::{EventData, SpanData};
 use hopline_core::text::shown;
@@ -9,7 +11,21 @@ use crate::describe::{failure, label, place, status_code, target};
 use crate::percentile::duration;
 use crate::trace::Trace;
 
-/// How a tree is drawn.
+/// Options of a tree: width, lines, times, attributes.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::{TreeOptions, traces};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
+///
+/// let mut span = SpanData::new("job", TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+/// span.attributes.push(("tenant".into(), "a".into()));
+/// let spans = [span];
+/// let options = TreeOptions::snapshot().attribute("tenant");
+/// assert_eq!(traces(&spans)[0].tree(&options), "job ▸ unknown_service  tenant=a\n");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeOptions {
     width: usize,
@@ -22,7 +38,7 @@ pub struct TreeOptions {
 }
 
 impl TreeOptions {
-    /// For a test to compare with: structure, names, kinds and outcomes, but no times, ids, hosts or bars.
+    /// Options for tests: structure, names and outcomes, without times, ids, hosts and bars, which change with each run.
     pub fn snapshot() -> Self {
         Self {
             times: false,
@@ -34,21 +50,21 @@ impl TreeOptions {
         }
     }
 
-    /// Columns to fill, 60 at least; 110 if not said.
+    /// Sets the width in columns, at least 60. Defaults to 110.
     #[must_use]
     pub fn width(mut self, columns: usize) -> Self {
         self.width = columns.max(60);
         self
     }
 
-    /// Lines of one tree, beyond which it says how many are left out; 60 if not said.
+    /// Sets the number of lines of one tree; a last line has the number of omitted ones. Defaults to 60.
     #[must_use]
     pub fn max_lines(mut self, lines: usize) -> Self {
         self.max_lines = lines.max(1);
         self
     }
 
-    /// Shows this attribute where a span has it.
+    /// Shows this attribute on spans that have it.
     #[must_use]
     pub fn attribute(mut self, key: &str) -> Self {
         self.attributes.push(key.to_owned());
@@ -70,7 +86,7 @@ impl Default for TreeOptions {
     }
 }
 
-/// One line: what is left of the times, and the span if it has any.
+/// One line: its text, and the start, end and index of its span if it has times.
 struct Line {
     text: String,
     times: Option<(u64, u64, usize)>,
@@ -107,7 +123,7 @@ impl Trace<'_> {
         out
     }
 
-    /// With a stack of its own, so that no depth overflows.
+    /// The lines in tree order. It uses a stack of its own, so that no depth overflows the thread's.
     fn lines(&self, options: &TreeOptions) -> Vec<Line> {
         let mut lines = Vec::new();
         // index, how often it is repeated, the prefix of its line, the prefix of those below it
@@ -311,7 +327,7 @@ fn bar<const COLUMNS: usize>(from: u64, to: u64, start: u64, end: u64) -> String
     )
 }
 
-/// At most so many columns, the last an ellipsis if something was cut.
+/// The text in up to `columns`, with an ellipsis at the end if it was cut.
 fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();

@@ -10,9 +10,16 @@ use crate::percentile::{duration, percentile};
 use crate::table;
 use crate::trace::{Trace, traces};
 
-/// The critical paths of slow traces against those of typical traces with the same root. Times are in nanoseconds.
+/// The critical paths of slow traces compared with those of typical traces with the same root. Times are in nanoseconds.
 ///
-/// Prints as a table.
+/// Prints as a table:
+///
+/// ```text
+/// POST /orders of orders: 400 traces; typical 6.8 ms (mean of 200), slow 61 ms (mean of 4)
+/// service  operation                  typical    slow  of the difference
+/// orders   db.query  UPDATE stock      0.9 ms   52 ms               94 %
+/// orders   POST /orders                2.1 ms  4.0 ms                4 %
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Why {
@@ -96,9 +103,14 @@ pub fn by_root(spans: &[SpanData]) -> Vec<Why> {
     found
 }
 
+/// Mean time on the critical path, in nanoseconds, by service and label.
 type ByOperation = BTreeMap<(String, String), u64>;
 
 impl Why {
+    /// Compares the traces of one root.
+    ///
+    /// Typical traces are those up to the median, slow ones those from the 99th percentile on. The critical path and not the
+    /// sum of durations is compared, so parallel work that no request waits for does not appear.
     fn new(root: (String, String), traces: &[&Trace<'_>]) -> Self {
         let mut durations: Vec<u64> = traces.iter().map(|trace| root_nanos(trace)).collect();
         let (median, p99) = (
@@ -142,7 +154,7 @@ impl Why {
 }
 
 impl Operation {
-    /// The time that a slow trace spends here beyond a typical one, in nanoseconds.
+    /// The time that a slow trace spends here beyond a typical one, in nanoseconds. Negative if it spends less.
     pub fn delta(&self) -> i64 {
         self.slow as i64 - self.typical as i64
     }
@@ -173,6 +185,7 @@ fn group<'t>(traces: impl Iterator<Item = &'t &'t Trace<'t>>) -> (Group, ByOpera
     )
 }
 
+/// The duration of a trace's first root, in nanoseconds.
 fn root_nanos(trace: &Trace<'_>) -> u64 {
     trace.roots().next().map_or(0, SpanData::duration_nanos)
 }

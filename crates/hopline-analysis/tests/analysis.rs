@@ -1,4 +1,4 @@
-//! What the functions say of traces made by hand, and of traces nobody would make.
+//! Results for hand-made traces, and for traces that no correct service makes.
 
 use std::sync::Arc;
 
@@ -218,7 +218,7 @@ POST /charge ▸ payments  503  ✗ declined: no answer  tenant_id=acme
 }
 
 #[test]
-fn to_people_a_failure_says_why_on_a_line_of_its_own() {
+fn trees_for_people_show_the_reason_of_a_failure_on_a_line_of_its_own() {
     let request = failed(
         span(1, 0, "payments", "POST /charge", SpanKind::Server, (0, 9)),
         "declined",
@@ -233,7 +233,7 @@ fn to_people_a_failure_says_why_on_a_line_of_its_own() {
 }
 
 #[test]
-fn repeated_siblings_fold_and_long_trees_say_what_they_leave_out() {
+fn repeated_siblings_fold_and_long_trees_count_omitted_lines() {
     let mut spans = vec![span(1, 0, "a", "root", SpanKind::Server, (0, 100))];
     spans.extend((2..16).map(|id| span(id, 1, "a", "item", SpanKind::Internal, (id, id + 1))));
     assert!(tree(&spans, &TreeOptions::default()).contains("└─ item ×14 "));
@@ -242,7 +242,7 @@ fn repeated_siblings_fold_and_long_trees_say_what_they_leave_out() {
 }
 
 #[test]
-fn an_orphan_is_a_root_and_says_so() {
+fn an_orphan_is_a_root_and_is_marked() {
     let spans = [span(2, 9, "a", "child", SpanKind::Internal, (0, 1))];
     assert_eq!(
         tree(&spans, &TreeOptions::snapshot()),
@@ -323,7 +323,7 @@ fn calls_that_fold_show_what_they_share() {
 }
 
 #[test]
-fn time_is_given_to_whoever_was_waited_for() {
+fn the_critical_path_has_the_spans_that_were_waited_for() {
     let spans = whole();
     let latency = latency(&spans);
     let hop = |name: &str| latency.hops.iter().find(|hop| hop.name == name).unwrap();
@@ -339,7 +339,7 @@ fn time_is_given_to_whoever_was_waited_for() {
     assert_eq!(
         hop("process.message  order.placed").critical,
         0,
-        "nobody waited for it"
+        "no span waited for it"
     );
     let shares: f64 = latency.hops.iter().map(|hop| hop.critical_share).sum();
     assert!((shares - 1.0).abs() < 1e-9);
@@ -417,7 +417,7 @@ fn the_self_check_finds_what_is_wrong() {
     finds("`mail.send` of worker", |spans| {
         spans[7].parent = SpanId::from_u64(99)
     });
-    finds("is not there", |spans| {
+    finds("was not received", |spans| {
         spans[7].parent = SpanId::from_u64(99)
     });
     finds("has 2 roots: POST /checkout, POST /orders", |spans| {

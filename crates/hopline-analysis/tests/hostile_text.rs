@@ -62,7 +62,7 @@ fn spans(text: &str) -> Vec<SpanData> {
     set(&mut published, "messaging.destination.name");
     set(&mut root, "chosen");
     root.attributes
-        .push((format!("{text}password"), "of somebody".into()));
+        .push((format!("{text}password"), "of a user".into()));
     root.attributes.push((
         "list".to_owned(),
         hopline_core::export::OwnedValue::Array(vec![named("a").as_str().into()]),

@@ -1,4 +1,7 @@
-//! Whether the tracing itself is right.
+//! The self-check: rules that hold for correct traces, and a report of the spans that break them.
+//!
+//! Examples and tests of whole systems call it, to find broken context, missing attributes and leaked secrets. One
+//! rule is one function in `rules.rs`.
 
 mod report;
 mod rules;
@@ -9,7 +12,7 @@ pub use report::{Check, Finding, Report};
 
 use crate::trace::traces;
 
-/// What spans are checked against.
+/// The facts about a system that spans are checked against, in addition to the rules for any system.
 ///
 /// # Examples
 ///
@@ -30,7 +33,7 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// Expects what holds for any system.
+    /// No facts: only the rules for any system.
     pub fn new() -> Self {
         Self {
             requests: None,
@@ -42,7 +45,7 @@ impl Expectations {
         }
     }
 
-    /// Expects as many traces as requests were sent.
+    /// Expects exactly `count` traces, one for each request that was sent.
     #[must_use]
     pub fn requests(mut self, count: usize) -> Self {
         self.requests = Some(count);
@@ -56,14 +59,14 @@ impl Expectations {
         self
     }
 
-    /// Spans that one trace may have before it counts as noisy; 50 if not said.
+    /// Sets the number of spans from which a trace counts as noisy. Defaults to 50.
     #[must_use]
     pub fn max_spans(mut self, spans: usize) -> Self {
         self.max_spans = spans;
         self
     }
 
-    /// How often one span may send the same statement; 20 if not said. See
+    /// Sets the number of times that one span may send the same statement. Defaults to 20. See
     /// [`repeated_statements`](crate::repeated_statements).
     #[must_use]
     pub fn max_repeats(mut self, times: usize) -> Self {
@@ -71,7 +74,7 @@ impl Expectations {
         self
     }
 
-    /// Expects database work in each trace whose root has this name.
+    /// Expects database spans in each trace whose root has this name and did not fail.
     #[must_use]
     pub fn database_in(mut self, root: &str) -> Self {
         self.database.push(root.to_owned());
@@ -92,9 +95,34 @@ impl Default for Expectations {
     }
 }
 
-/// Checks that traces are whole and true: what was received of each of them, against what must hold.
+/// Checks that traces are complete and consistent. Each finding names the span and the reason.
 ///
-/// Each failure names the span and the reason.
+/// | check | fails for |
+/// |---|---|
+/// | one root per request | a trace with several roots, or none |
+/// | parents present | a span whose parent was not received |
+/// | context carried | a server span that is not the child of the call that was made, a consumer without a link |
+/// | one trace per request | another number of traces than [`Expectations::requests`] |
+/// | database, queue | spans without their attributes, roots without the expected work |
+/// | errors marked | a failed status code without an error, an error without `error.type` |
+/// | times fit | a negative duration, a child outside its parent |
+/// | secrets | a value that looks like a token, a password, a card number or an e-mail address |
+/// | noise | more spans than [`Expectations::max_spans`], more repeats than [`Expectations::max_repeats`] |
+/// | attributes | a span without an expected attribute |
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::{Expectations, self_check};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
+///
+/// let mut orphan = SpanData::new("db.query", TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+/// orphan.parent = SpanId::from_u64(7);
+/// let report = self_check(&[orphan], &Expectations::new());
+/// assert!(!report.is_ok());
+/// assert!(report.findings().any(|finding| finding.reason == "its parent 0000000000000007 was not received"));
+/// ```
 pub fn self_check(spans: &[SpanData], expected: &Expectations) -> Report {
     let traces = traces(spans);
     Report {

@@ -1,4 +1,7 @@
 //! The rules of the self-check, one function each.
+//!
+//! `self_check` calls all of them, in the order of the report. Each returns a [`Check`] with the number of traces or spans
+//! it looked at, so that a rule that looked at nothing is visible.
 
 use hopline_core::export::SpanData;
 use hopline_core::{SpanKind, semconv, text::shown};
@@ -9,9 +12,11 @@ use crate::repeated::repeated_in;
 use crate::secrets;
 use crate::trace::Trace;
 
-/// Two services' clocks are anchored separately; on one machine they agree far better than this.
+/// The tolerance between clocks of two services, in nanoseconds: each anchors its clock separately, and on one machine
+/// they agree better than this.
 const CLOCK_TOLERANCE: u64 = 1_000_000;
 
+/// Each trace has one root.
 pub(super) fn one_root(traces: &[Trace<'_>]) -> Check {
     let findings = traces
         .iter()
@@ -32,6 +37,7 @@ pub(super) fn one_root(traces: &[Trace<'_>]) -> Check {
     )
 }
 
+/// Each parent was received.
 pub(super) fn parents_present(traces: &[Trace<'_>]) -> Check {
     let spans = each(traces);
     let orphans = spans
@@ -41,7 +47,7 @@ pub(super) fn parents_present(traces: &[Trace<'_>]) -> Check {
             .parent
             .map(|parent| parent.to_string())
             .unwrap_or_default();
-        Finding::of(span, format!("its parent {parent} is not there"))
+        Finding::of(span, format!("its parent {parent} was not received"))
     });
     check(
         "every parent is present",
@@ -50,7 +56,7 @@ pub(super) fn parents_present(traces: &[Trace<'_>]) -> Check {
     )
 }
 
-/// The id that was sent is the parent's id on the other side.
+/// The parent of an arrival is the span of the call or publish that was made.
 pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
     let arrived = |span: &SpanData| matches!(span.kind, SpanKind::Server | SpanKind::Consumer);
     let findings = each(traces).filter_map(|(trace, index, span)| {
@@ -59,7 +65,7 @@ pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
             (SpanKind::Server, SpanKind::Client) | (SpanKind::Consumer, SpanKind::Producer)
                 if !span.parent_is_remote =>
             {
-                "its parent came over the wire but is not marked as remote"
+                "its parent is in another service but is not marked as remote"
             }
             (SpanKind::Server, SpanKind::Client) => return None,
             (SpanKind::Consumer, SpanKind::Producer) => {
@@ -88,6 +94,7 @@ pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
     )
 }
 
+/// The number of traces is the expected one, and each message is processed in the trace that published it.
 pub(super) fn one_trace_per_request(traces: &[Trace<'_>], requests: Option<usize>) -> Check {
     let torn = each(traces).filter_map(|(_, _, span)| {
         let other = span
@@ -115,6 +122,7 @@ pub(super) fn one_trace_per_request(traces: &[Trace<'_>], requests: Option<usize
     )
 }
 
+/// Database spans have their attributes, and the named roots have database spans.
 pub(super) fn database_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
     let is_database = |span: &SpanData| {
         span.name.starts_with("db.") || span.attribute(semconv::DB_SYSTEM_NAME).is_some()
@@ -137,6 +145,7 @@ pub(super) fn database_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
     )
 }
 
+/// Message spans have their attributes, and the named roots publish and process messages.
 pub(super) fn queue_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
     let is_queue = |span: &SpanData| matches!(span.kind, SpanKind::Producer | SpanKind::Consumer);
     let incomplete = each(traces)
@@ -171,6 +180,7 @@ pub(super) fn queue_work(traces: &[Trace<'_>], roots: &[String]) -> Check {
     )
 }
 
+/// Failed status codes are errors, and errors have `error.type`.
 pub(super) fn errors_marked(traces: &[Trace<'_>]) -> Check {
     let code = |span: &SpanData| {
         span.attribute(semconv::HTTP_RESPONSE_STATUS_CODE)
@@ -202,6 +212,7 @@ pub(super) fn errors_marked(traces: &[Trace<'_>]) -> Check {
     )
 }
 
+/// No duration is negative, and no child is outside its parent, except those that may outlive it.
 pub(super) fn times_fit(traces: &[Trace<'_>]) -> Check {
     let findings = each(traces).filter_map(|(trace, index, span)| {
         if span.end_unix_nanos < span.start_unix_nanos {
@@ -239,6 +250,7 @@ pub(super) fn times_fit(traces: &[Trace<'_>]) -> Check {
     )
 }
 
+/// No attribute, name or message looks like a secret.
 pub(super) fn no_secrets(traces: &[Trace<'_>]) -> Check {
     let findings = each(traces).flat_map(|(_, _, span)| secrets_of(span));
     let values = each(traces)
@@ -251,6 +263,7 @@ pub(super) fn no_secrets(traces: &[Trace<'_>]) -> Check {
     )
 }
 
+/// No trace has more than `max` spans.
 pub(super) fn not_noisy(traces: &[Trace<'_>], max: usize) -> Check {
     let findings = traces
         .iter()
@@ -274,7 +287,7 @@ pub(super) fn not_noisy(traces: &[Trace<'_>], max: usize) -> Check {
     )
 }
 
-/// A query for a list, and one for each of its rows.
+/// No span sends the same statement many times: a query for a list, and one for each of its rows.
 pub(super) fn not_repeated(traces: &[Trace<'_>], max: usize) -> Check {
     let repeated = repeated_in(traces, max.saturating_add(1));
     let findings = repeated.iter().map(Finding::repeated);
@@ -290,6 +303,7 @@ pub(super) fn not_repeated(traces: &[Trace<'_>], max: usize) -> Check {
     )
 }
 
+/// Each span has the expected attributes.
 pub(super) fn attributes_present(traces: &[Trace<'_>], keys: &[String]) -> Check {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let findings: Vec<Finding> = each(traces)
@@ -303,6 +317,7 @@ pub(super) fn attributes_present(traces: &[Trace<'_>], keys: &[String]) -> Check
     check("every span has the attributes it must have", seen, findings)
 }
 
+/// Findings for attributes, names and messages that look like secrets.
 fn secrets_of(span: &SpanData) -> Vec<Finding> {
     let finding = |place: &str, what: &str| {
         Finding::of(span, format!("{} looks like {what}", shown(place, NAME)))
@@ -339,6 +354,7 @@ fn check(name: &'static str, seen: String, findings: impl IntoIterator<Item = Fi
     }
 }
 
+/// All spans, each with its trace and its index there.
 fn each<'t, 'a>(
     traces: &'t [Trace<'a>],
 ) -> impl Iterator<Item = (&'t Trace<'a>, usize, &'a SpanData)> {
@@ -351,6 +367,7 @@ fn each<'t, 'a>(
     })
 }
 
+/// The number of spans of a kind, as text.
 fn count(traces: &[Trace<'_>], which: impl Fn(&SpanData) -> bool, what: &str) -> String {
     format!(
         "{} {what}",
@@ -358,6 +375,7 @@ fn count(traces: &[Trace<'_>], which: impl Fn(&SpanData) -> bool, what: &str) ->
     )
 }
 
+/// A finding if the span lacks one of these attributes.
 fn missing(span: &SpanData, keys: &[&str]) -> Option<Finding> {
     let absent: Vec<&str> = keys
         .iter()
@@ -367,7 +385,7 @@ fn missing(span: &SpanData, keys: &[&str]) -> Option<Finding> {
     (!absent.is_empty()).then(|| Finding::of(span, format!("it has no {}", absent.join(", "))))
 }
 
-/// A finding for each trace with such a root, not failed, that has no such span.
+/// A finding for each trace with such a root, unless it failed, that has no such span.
 fn without<'t>(
     traces: &'t [Trace<'_>],
     roots: &'t [String],
