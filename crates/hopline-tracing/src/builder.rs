@@ -6,11 +6,11 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{Filtered, LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::filter::Wanted;
+use crate::filter::BridgeFilter;
 use crate::layer::Bridge;
 
 /// The type of the finished layer: a [`Bridge`] with the filter that is built in.
-pub type Layer<S> = Filtered<Bridge, Wanted, S>;
+pub type Layer<S> = Filtered<Bridge, BridgeFilter, S>;
 
 /// Makes spans and events of the `tracing` crate part of hopline's traces.
 ///
@@ -52,7 +52,7 @@ where
 /// Begins a layer with options.
 pub fn builder() -> Builder {
     Builder {
-        wanted: Wanted::default(),
+        wanted: BridgeFilter::default(),
         options: Options::default(),
     }
 }
@@ -61,7 +61,7 @@ pub fn builder() -> Builder {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `layer`"]
 pub struct Builder {
-    wanted: Wanted,
+    wanted: BridgeFilter,
     options: Options,
 }
 

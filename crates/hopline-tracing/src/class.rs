@@ -1,15 +1,24 @@
-//! Classes of fields, by name.
+//! Classes of fields, by name: attributes, secrets, URLs, and fields with a meaning to hopline.
+//!
+//! `fields.rs` looks each field up; a cache for each thread makes that cheap.
 
 use std::cell::Cell;
 
 use hopline_core::redact::is_secret_key;
 
 /// The treatment of a field.
+///
+/// | class | effect |
+/// |---|---|
+/// | `Plain`, `Secret`, `Url` | an attribute: unchanged, redacted, redacted as a URL |
+/// | `Message`, `Error` | the name and the failure of an event |
+/// | `Name`, `Kind`, `StatusCode`, `StatusMessage` | change the span itself |
+/// | `OfLog` | left out |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// As an attribute.
     Plain,
-    /// Its name is that of a secret.
+    /// Redacted: its name is that of a secret.
     Secret,
     /// It holds a URL, or the part of one from the path on.
     Url,
@@ -29,7 +38,7 @@ pub(crate) enum Class {
     OfLog,
 }
 
-/// Names are few and never move, so their addresses identify them.
+/// The number of names that a thread's cache holds. Names are few and static, so their addresses identify them.
 const REMEMBERED: usize = 128;
 
 thread_local! {
@@ -39,6 +48,10 @@ thread_local! {
 }
 
 impl Class {
+    /// The class of a field name, from the thread's cache.
+    ///
+    /// The cache is keyed by address and length: names are `'static`, so both identify the text. A collision of slots costs
+    /// one reading.
     pub(crate) fn of(name: &'static str) -> Self {
         let (address, len) = (name.as_ptr() as usize, name.len());
         // names of one callsite lie side by side
@@ -55,6 +68,7 @@ impl Class {
         known.unwrap_or_else(|_| Self::read(name))
     }
 
+    /// The class of a field name, by comparing the text.
     #[cold]
     fn read(name: &str) -> Self {
         match name {
@@ -88,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_share_an_address_are_told_apart_by_length() {
+    fn names_with_the_same_address_are_distinguished_by_length() {
         let name = "token_count";
         assert_eq!(Class::of(&name[..5]), Class::Secret);
         assert_eq!(Class::of(name), Class::read(name));

@@ -1,6 +1,10 @@
-//! Calls on a span that can have no effect.
+//! The error of calls on a `tracing` span that have no effect.
+//!
+//! [`SpanExt`](crate::SpanExt)'s methods return it. Each kind has a question and a remedy in its text.
 
-/// A call on a `tracing` span had no effect.
+/// The error of a call on a `tracing` span that has no effect. Its text has the reason and the remedy.
+///
+/// # Examples
 ///
 /// ```
 /// use hopline_tracing::SpanExt as _;
@@ -36,18 +40,22 @@ enum Problem {
 }
 
 impl SpanError {
+    /// The span is disabled by a filter.
     pub(crate) fn disabled() -> Self {
         Self(Problem::Disabled)
     }
 
+    /// The subscriber has no layer of hopline.
     pub(crate) fn no_layer() -> Self {
         Self(Problem::NoLayer)
     }
 
+    /// The span is outside any trace.
     pub(crate) fn outside() -> Self {
         Self(Problem::Outside)
     }
 
+    /// The span has started, so its parent is fixed.
     pub(crate) fn started() -> Self {
         Self(Problem::Started)
     }

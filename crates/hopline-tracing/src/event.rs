@@ -1,4 +1,7 @@
 //! Events of `tracing` and records of `log`, as events of the span.
+//!
+//! The layer calls [`record`] for each event inside a trace. The event's name is its message, since that is what readers
+//! of a trace look for; an event with an error and no message is named `exception`, any other by its target.
 
 use hopline_core::{Attr, Context, Literal, Name, attr};
 use tracing::{Event, Level, Metadata};
@@ -6,7 +9,7 @@ use tracing::{Event, Level, Metadata};
 use crate::builder::Options;
 use crate::fields::{Fields, collect};
 
-/// Attributes for which an event needs no allocation.
+/// The number of attributes up to which an event needs no allocation: level, target and 30 fields.
 const USUAL: usize = 32;
 
 /// Records an event on the span of `context`, and marks that failed if the event is an error.
@@ -23,6 +26,7 @@ pub(crate) fn record(context: &Context, event: &Event<'_>, meta: &Metadata<'_>, 
     });
 }
 
+/// Adds the event to the span: level and target first, then the fields.
 fn add(context: &Context, fields: &Fields, meta: &Metadata<'_>) {
     let name = fields.message().unwrap_or_else(|| {
         if fields.has_error() {

@@ -29,7 +29,7 @@ pub(crate) struct Fields {
     /// The text of the field `message`.
     message: Option<Range>,
     pub(crate) special: Special,
-    /// Whether the text of errors is recorded; asked of the tracer once there is one.
+    /// True if the text of errors is recorded; read from the tracer once there is one.
     error_messages: bool,
     /// The message of the first error.
     error: Option<Range>,

@@ -24,14 +24,16 @@ pub(crate) const DENIED: &[&str] = &[
 ];
 
 /// The layer's own filter. It decides by level and target, once for each callsite.
+///
+/// [`Builder`](crate::Builder) sets it; the type is public because the type of a filtered layer contains it.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct BridgeFilter {
     pub(crate) level: LevelFilter,
     pub(crate) targets: Option<Targets>,
     pub(crate) denied: Arc<[Box<str>]>,
 }
 
-impl Default for Wanted {
+impl Default for BridgeFilter {
     fn default() -> Self {
         Self {
             level: LevelFilter::INFO,
@@ -41,7 +43,7 @@ impl Default for Wanted {
     }
 }
 
-impl Wanted {
+impl BridgeFilter {
     /// True if spans and events of this level and target are bridged.
     pub(crate) fn wants(&self, target: &str, level: &Level) -> bool {
         let by_level = match &self.targets {
@@ -51,6 +53,7 @@ impl Wanted {
         by_level && !self.is_denied(target)
     }
 
+    /// True for a denied target and the modules below it.
     fn is_denied(&self, target: &str) -> bool {
         self.denied.iter().any(|denied| {
             target
@@ -60,7 +63,7 @@ impl Wanted {
     }
 }
 
-impl<S> Filter<S> for Wanted {
+impl<S> Filter<S> for BridgeFilter {
     fn enabled(&self, meta: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         self.wants(meta.target(), meta.level())
     }
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn targets_that_carry_raw_values_are_denied_with_their_modules() {
-        let wanted = Wanted::default();
+        let wanted = BridgeFilter::default();
         assert!(wanted.wants("shop::orders", &Level::INFO));
         assert!(!wanted.wants("shop::orders", &Level::DEBUG));
         for target in ["sqlx::query", "tower_http::trace::make_span"] {

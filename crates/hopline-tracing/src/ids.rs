@@ -39,22 +39,25 @@ pub fn with_ids<E>(format: E) -> WithIds<E> {
     }
 }
 
-/// An event format whose lines carry ids; see [`with_ids`].
+/// An event format whose lines have ids; [`with_ids`] makes it.
+///
+/// It implements `FormatEvent` for each format that does, and changes nothing in a line outside a trace.
 #[derive(Debug)]
 pub struct WithIds<E> {
     format: E,
-    /// Of the trace id and the span id.
+    /// The keys of the trace id and the span id.
     keys: [&'static str; 2],
-    /// Learned from the first line, where colours are on.
+    /// Known after the first line, if colours are on.
     shape: AtomicU8,
 }
 
 thread_local! {
-    /// The line as the format writes it, into which the ids are put; taken out while it is in use.
+    /// The buffer for the line that the format writes, before the ids are added. It is taken out while it is in use, so a
+    /// format that logs has one of its own.
     static SPARE: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// Text beyond which a thread does not keep its buffer.
+/// The size in bytes from which a thread's buffer is freed after use.
 const KEPT_BYTES: usize = 64 * 1024;
 
 const UNKNOWN: u8 = 0;
@@ -77,7 +80,8 @@ impl<E> WithIds<E> {
         self
     }
 
-    /// True if the format writes coloured text. Colours cannot be passed through a writer of ours.
+    /// True if the format writes coloured text. tracing-subscriber gives no way to pass colours through another writer, so
+    /// the ids precede such a line.
     fn is_coloured(&self, writer: &Writer<'_>) -> bool {
         writer.has_ansi_escapes() && self.shape.load(Relaxed) == TEXT
     }
@@ -136,17 +140,17 @@ where
     }
 }
 
-/// The ids of a line, with their keys.
+/// The ids of a line, with their keys. They are read once for each line, before the format runs.
 struct Ids<'a> {
     keys: [&'static str; 2],
-    /// Of the trace and the span.
+    /// The ids of the trace and the span, as text.
     ids: (&'a str, &'a str),
 }
 
 impl Ids<'_> {
     // piece by piece: formatting machinery would take longer than the rest of the work
 
-    /// Writes a JSON object with the ids as its first members.
+    /// Writes a JSON object with the ids as its first members. The format wrote `line`, so it is an object.
     fn into_object(self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
         let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
         let (before, members) = line.split_once('{').unwrap_or_default();
@@ -160,7 +164,9 @@ impl Ids<'_> {
         out.write_str(members)
     }
 
-    /// Writes text with the ids at the end of its first line.
+    /// Writes text with the ids at the end of its first line: a format such as `pretty` writes several.
+    ///
+    /// An empty line stays empty.
     fn into_text(self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
         if line.is_empty() {
             return Ok(());
@@ -172,6 +178,7 @@ impl Ids<'_> {
         out.write_str(rest)
     }
 
+    /// Writes `key=id` twice.
     fn write_to(&self, out: &mut Writer<'_>) -> fmt::Result {
         let ([trace_key, span_key], (trace_id, span_id)) = (self.keys, self.ids);
         for piece in [trace_key, "=", trace_id, " ", span_key, "=", span_id] {

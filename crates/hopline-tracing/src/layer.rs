@@ -15,7 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::builder::Options;
 use crate::event;
 use crate::fields::{Fields, collect};
-use crate::filter::Wanted;
+use crate::filter::BridgeFilter;
 use crate::store::{Bridged, Outside, State, Store, Timings};
 
 pub(crate) static SCOPE: InstrumentationScope =
@@ -29,11 +29,11 @@ pub(crate) static SCOPE: InstrumentationScope =
 pub struct Bridge {
     pub(crate) store: Store,
     pub(crate) options: Options,
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: BridgeFilter,
 }
 
 impl Bridge {
-    pub(crate) fn new(options: Options, wanted: Wanted) -> Self {
+    pub(crate) fn new(options: Options, wanted: BridgeFilter) -> Self {
         Self {
             store: Store::new(),
             options,
@@ -113,7 +113,7 @@ impl Bridge {
         })
     }
 
-    /// Records what is asked for of a span's metadata.
+    /// Records the parts of a span's metadata that the options select.
     fn describe(&self, span: &Span, meta: &Metadata<'static>) {
         let options = &self.options;
         if options.location {

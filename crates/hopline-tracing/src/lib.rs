@@ -83,7 +83,7 @@ mod store;
 
 pub use builder::{Builder, Layer, builder, layer};
 pub use error::SpanError;
-pub use filter::Wanted;
+pub use filter::BridgeFilter;
 pub use ids::{WithIds, with_ids};
 pub use init::init;
 pub use layer::Bridge;

@@ -1,13 +1,16 @@
-//! Takes secrets out of field values: `#[instrument]` records all arguments of a function.
+//! Redaction of field values.
+//!
+//! `#[instrument]` records all arguments of a function, so each text passes through it before it is recorded. The tests
+//! for secrets are core's, the same as those of the edges.
 
 use std::borrow::Cow;
 
 use hopline_core::redact::{REDACTED, Redaction, is_secret_value};
 
-/// The shortest word that can be a token.
+/// The length in bytes from which a word can be a token.
 const SHORTEST: usize = 12;
 
-/// A field's text without its secrets; nothing if it holds none.
+/// The redacted text of a field; `None` if it holds no secret, so that nothing is copied.
 ///
 /// A structure with a member that names a secret (`Login { password: … }`, `{"token":…}`) is redacted as a whole.
 #[inline]
@@ -37,7 +40,7 @@ fn redacted_slowly(text: &str, is_url: bool, is_plain: bool) -> Option<String> {
     }
 }
 
-/// The length of the longest word between slashes; nothing for text that is more than words and slashes.
+/// The length of the longest word between slashes; `None` for text with other bytes than those of words and slashes.
 #[inline]
 fn longest_word(text: &str) -> Option<usize> {
     let (mut longest, mut word) = (0, 0);

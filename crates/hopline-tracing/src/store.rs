@@ -1,4 +1,7 @@
-//! The spans that a layer has seen and that are not closed, by their ids.
+//! Open spans of a layer, by their ids.
+//!
+//! The layer adds a span at its creation and removes it at its close. In between it finds the hopline span here, to
+//! enter it, to record fields, and to start it late.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -10,7 +13,7 @@ use tracing::Metadata;
 
 use crate::fields::Fields;
 
-/// Locks that ids are spread over: two threads rarely meet at one.
+/// The number of locks that ids are spread over, so that two threads rarely use the same.
 const SHARDS: usize = 32;
 
 /// All open spans of one layer.
@@ -20,13 +23,14 @@ const SHARDS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Store([Mutex<Shard>; SHARDS]);
 
+/// Spans whose ids fall to one lock.
 type Shard = HashMap<u64, Bridged, BuildHasherDefault<IdHasher>>;
 
-/// A `tracing` span that the layer has seen.
+/// An open `tracing` span.
 #[derive(Debug)]
 pub(crate) struct Bridged {
     pub(crate) state: State,
-    /// There by option; boxed, as it is rare.
+    /// Present if the option for timings is set; boxed, since it rarely is.
     pub(crate) timings: Option<Box<Timings>>,
 }
 
@@ -44,8 +48,11 @@ pub(crate) enum State {
 /// The data with which a span outside any trace becomes a root later.
 #[derive(Debug)]
 pub(crate) struct Outside {
+    /// Name, target, level and callsite.
     pub(crate) meta: &'static Metadata<'static>,
+    /// The fields recorded so far.
     pub(crate) fields: Fields,
+    /// The time of its creation, which becomes its start.
     pub(crate) since: SystemTime,
     /// The context that was current at its creation.
     pub(crate) around: Context,

@@ -1,4 +1,4 @@
-//! What a bridged span allocates beyond a span of the bare registry.
+//! Allocations of a bridged span beyond those of a span of the bare registry.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn a_bridged_span_allocates_nothing_beyond_the_registrys_own() {
     let bridged = with_default(registry().with(hopline_tracing::layer()), || {
         warm(|| support::root(&tracer).in_scope(entered))
     });
-    // a thousand traces allocate a handful of batches, whatever is in them
+    // a thousand traces allocate a few batches, independent of their content
     assert!(bridged < bare + 10, "{bridged} allocations, bare {bare}");
 }
 

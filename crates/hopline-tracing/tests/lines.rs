@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, reload};
 
-/// What was logged.
+/// The log lines.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Vec<u8>>>);
 
@@ -61,7 +61,7 @@ fn ids(span: &Span) -> (String, String) {
     )
 }
 
-/// Logs outside a trace, in a request, and in a span of it; gives what came out and the ids of both spans.
+/// Logs outside a trace, in a request, and in a span of it; returns the lines and the ids of both spans.
 fn logged<E>(format: E, ansi: bool, log: impl Fn()) -> (String, [(String, String); 2])
 where
     E: for<'a> FormatEvent<Registry, DefaultFields> + Send + Sync + 'static,
