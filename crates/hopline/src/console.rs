@@ -1,4 +1,6 @@
-//! Traces for people to read.
+//! The console: traces as trees on standard output.
+//!
+//! The builder adds it for `OTEL_TRACES_EXPORTER=console`; applications add it as a sink.
 
 use std::io;
 
@@ -6,14 +8,14 @@ use hopline_analysis::{TreeOptions, traces};
 use hopline_core::export::SpanData;
 use hopline_otlp::FileSink;
 
-/// A sink that prints each finished local trace as a tree on standard output, by a thread of its own.
+/// A sink that prints each finished local trace as a tree on standard output, on a thread of its own.
 ///
-/// What `OTEL_TRACES_EXPORTER=console` adds. A standard output that is full or closed costs lines, which
-/// are counted, and holds nobody up.
+/// `OTEL_TRACES_EXPORTER=console` adds it. If standard output is full or closed, lines are lost and counted, and no request
+/// waits.
 ///
 /// # Errors
 ///
-/// If no thread can be started.
+/// Returns an error if no thread can be started.
 ///
 /// # Examples
 ///

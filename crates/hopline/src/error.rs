@@ -1,16 +1,31 @@
-//! The reasons for which telemetry cannot start.
+//! The error of telemetry that cannot start.
+//!
+//! The builder makes it from a [`Problem`]; without [`Builder::strict`](crate::Builder::strict) most problems become
+//! notices with the same text.
 
 use hopline_core::AlreadyInstalled;
 use hopline_core::sampling::ParsePlanError;
 
-/// Telemetry could not start.
+/// The error of telemetry that cannot start.
 ///
-/// It prints what happened and the remedy, by `Display` and by `Debug`.
+/// `Display` and `Debug` print the problem, its cause and the remedy. It has no [`source`](std::error::Error::source), since
+/// the text includes that of the cause: a chain of causes would print it twice.
+///
+/// # Examples
+///
+/// ```
+/// let first = hopline::builder("orders").without_otlp().init()?;
+/// let error = hopline::init("orders").unwrap_err();
+/// assert!(error.is_already_installed());
+/// assert!(error.to_string().starts_with("telemetry was started twice: "));
+/// # drop(first);
+/// # Ok::<(), hopline::InitError>(())
+/// ```
 #[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct InitError(#[from] Problem);
 
-// no sources: each sentence has that of its cause within, and would have it twice in a chain of causes
+// no source: each text includes that of its cause, and a chain of causes would print it twice
 #[derive(thiserror::Error)]
 pub(crate) enum Problem {
     #[error(
@@ -39,7 +54,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// The kind of its notice.
+    /// The kind of its notice, by which the hook and the rate limit distinguish notices.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Installed => "init",
@@ -57,7 +72,7 @@ impl Problem {
 hopline_core::debug_as_display!(InitError, Problem);
 
 impl InitError {
-    /// True if a tracer is installed already.
+    /// True if a tracer is installed already: `init` was called twice.
     pub fn is_already_installed(&self) -> bool {
         matches!(self.0, Problem::Installed)
     }

@@ -1,4 +1,6 @@
-//! The signals by which a service is asked to stop.
+//! Signals that ask a service to stop: a graceful end at the first, a forced one at the second.
+//!
+//! Servers wait for [`shutdown_signal`]; the second signal is handled on a thread of its own.
 
 use std::io;
 use std::sync::OnceLock;
@@ -13,11 +15,11 @@ use crate::live;
 
 /// Waits until the process is asked to stop: Ctrl-C, or SIGTERM as orchestrators send it.
 ///
-/// The first signal begins a graceful end: this future and all later ones are ready. A second one ends the process
-/// though requests are still served, such as one that hangs or a stream of events that a client keeps open: what has
-/// finished is written for at most 2 seconds, and the process exits with 128 and the signal's number, 130 for Ctrl-C
-/// and 143 for SIGTERM. A third ends it at once. A signal within a fifth of a second of the first is the same one,
-/// which a shell or a supervisor has passed on as well.
+/// The first signal starts a graceful end: this future and all later ones are ready. A second one ends the process even if
+/// requests are still served, such as one that hangs or an event stream that a client keeps open: finished spans are
+/// exported for at most 2 seconds, and the process exits with 128 plus the signal's number, 130 for Ctrl-C and 143 for
+/// SIGTERM. A third ends it at once. A signal within 200 ms of the first counts as the same one: a shell and a supervisor
+/// may both pass it on.
 ///
 /// ```no_run
 /// # async fn run(listener: tokio::net::TcpListener, app: axum::Router) -> std::io::Result<()> {
@@ -36,12 +38,12 @@ pub async fn shutdown_signal() {
         let _ = first.clone().wait_for(|seen| *seen).await;
         return;
     }
-    // without a thread for them: the first ends this wait, and later ones do nothing
+    // no thread could be started: the first signal ends this wait, and later ones have no effect
     match Signals::new() {
         Ok(mut signals) => {
             signals.next().await;
         }
-        // without a handler the default action of the signal ends the process, so waiting for ever is right
+        // without a handler the signal's default action ends the process, so waiting for ever is correct
         Err(_) => std::future::pending().await,
     }
 }
@@ -52,9 +54,9 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 /// Time within which repeated signals count as one.
 const SAME: Duration = Duration::from_millis(200);
 
-/// Starts the thread that waits for signals; its end of the channel shows that the first was there.
+/// Starts the thread that waits for signals; the channel's value is true after the first.
 ///
-/// A thread and a runtime of its own: the service's may be what hangs. It lives as long as the process.
+/// A thread and a runtime of its own: the service's may hang. It lives as long as the process.
 fn watch_signals() -> Option<watch::Receiver<bool>> {
     let (seen, first) = watch::channel(false);
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
@@ -62,7 +64,7 @@ fn watch_signals() -> Option<watch::Receiver<bool>> {
         .name("hopline-signals".to_owned())
         .spawn(move || wait_for_signals(&seen, &ready));
     started.ok()?;
-    // so that no signal is lost after the first poll of a future that waits for one
+    // so that no signal is lost after the first poll of `shutdown_signal`
     is_ready.recv().ok()?;
     Some(first)
 }
@@ -99,7 +101,7 @@ fn wait_for_signals(seen: &watch::Sender<bool>, ready: &SyncSender<()>) {
     });
 }
 
-/// All telemetry of the process, by a thread that ends with it.
+/// Shuts all telemetry of the process down, on a thread that ends with it.
 async fn flushed() {
     let (done, is_done) = oneshot::channel();
     let flush = move || {
@@ -129,7 +131,7 @@ impl Signals {
         })
     }
 
-    /// The number of the next one.
+    /// The number of the next signal.
     async fn next(&mut self) -> i32 {
         use tokio::signal::unix::SignalKind;
         tokio::select! {
@@ -148,7 +150,7 @@ impl Signals {
         tokio::signal::windows::ctrl_c().map(Self)
     }
 
-    /// The number that Unix gives it.
+    /// The number of the signal on Unix.
     async fn next(&mut self) -> i32 {
         self.0.recv().await;
         2

@@ -1,16 +1,16 @@
-//! Tasks that stay in the trace.
+//! Tasks that stay in the trace: tokio's spawn functions with the current context.
 
 use hopline_core::{Context, FutureExt};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
-/// Spawns a task whose work belongs to what is current now.
+/// Spawns a task in the current context.
 ///
-/// `tokio::spawn` starts a task outside any trace; this keeps the context. The task may outlive the
-/// request's span: what it does then is exported with the request's trace, if that was kept.
+/// `tokio::spawn` starts a task outside any trace. The task may outlive the request's span; its later spans are exported
+/// with the request's trace, if that was kept.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime, as `tokio::spawn`.
+/// Panics outside a tokio runtime, like `tokio::spawn`.
 ///
 /// # Examples
 ///
@@ -27,15 +27,15 @@ where
     tokio::spawn(future.in_current_context())
 }
 
-/// Runs a closure on a thread where it may block, as `tokio::task::spawn_blocking`, but within what is current now.
+/// Runs a closure that may block, like `tokio::task::spawn_blocking`, in the current context.
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime.
+/// Panics outside a tokio runtime.
 ///
 /// # Cancellation
 ///
-/// A closure that has begun runs to its end, whatever happens to the handle.
+/// A closure that has started runs to its end, even if the handle is aborted or dropped.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ pub fn spawn_blocking<R: Send + 'static>(
     tokio::task::spawn_blocking(move || context.scope(work))
 }
 
-/// Tasks of a [`JoinSet`] that stay in the trace.
+/// Methods of [`JoinSet`] whose tasks stay in the trace.
 ///
 /// # Examples
 ///
@@ -73,18 +73,18 @@ pub fn spawn_blocking<R: Send + 'static>(
 /// # }
 /// ```
 pub trait JoinSetExt<T> {
-    /// Spawns a task in the set, within what is current now; see [`spawn`].
+    /// Spawns a task in the set, in the current context; see [`spawn`].
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     fn spawn_traced(&mut self, future: impl Future<Output = T> + Send + 'static) -> AbortHandle;
 
-    /// Runs a closure that may block in the set, within what is current now; see [`spawn_blocking`].
+    /// Runs a closure that may block in the set, in the current context; see [`spawn_blocking`].
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     fn spawn_blocking_traced(&mut self, work: impl FnOnce() -> T + Send + 'static) -> AbortHandle;
 }
 

@@ -1,4 +1,6 @@
-//! What holds a service's telemetry until its end.
+//! The guard of a service's telemetry: shutdown, check and drop.
+//!
+//! The builder makes it; `main` keeps it until the server has drained.
 
 use std::time::Duration;
 
@@ -8,9 +10,20 @@ use tokio::sync::oneshot;
 
 use crate::live;
 
-/// A service's telemetry; its end is the telemetry's end.
+/// The guard of a service's telemetry, which ends with it.
 ///
-/// Dropping it flushes for at most 2 seconds. [`shutdown`](Telemetry::shutdown) waits longer.
+/// Dropping it flushes for at most 2 seconds. [`shutdown`](Telemetry::shutdown) waits longer and does not block the runtime.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), hopline::InitError> {
+/// let telemetry = hopline::builder("orders").without_otlp().build()?;
+/// assert_eq!(telemetry.tracer().unwrap().stats().lost_spans, 0);
+/// telemetry.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "telemetry ends when this is dropped; keep it until the end of `main`"]
 #[derive(Debug)]
 pub struct Telemetry {
@@ -20,10 +33,10 @@ pub struct Telemetry {
     timeout: Duration,
 }
 
-/// How long a drop may hold up the process.
+/// The time that a drop may block.
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Time that an end waits until its own notice is written, as the hook may hang.
+/// The time that a shutdown waits until its notice is written: the hook may hang.
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Telemetry {
@@ -42,17 +55,17 @@ impl Telemetry {
         self
     }
 
-    /// The tracer; none under `OTEL_SDK_DISABLED=true`.
+    /// The tracer; `None` with `OTEL_SDK_DISABLED=true`.
     pub fn tracer(&self) -> Option<&Tracer> {
         self.running.as_ref().map(|running| &running.tracer)
     }
 
-    /// Writes what has finished, and records nothing any more.
+    /// Exports finished spans, and stops recording.
     ///
-    /// Waits for at most 5 seconds, or as long as [the builder](crate::Builder::shutdown_timeout) allows, and a quarter
-    /// of a second for notices, without blocking the runtime. Call it after the server has drained: what ends later
-    /// is not waited for. Spans that cannot be written give a notice: a healthy service whose collector is away ends
-    /// as a healthy service. [`try_shutdown`](Telemetry::try_shutdown) returns the result.
+    /// Waits for at most 5 seconds, or for [the builder's time](crate::Builder::shutdown_timeout), and a quarter of a second
+    /// for notices, without blocking the runtime. Call it after the server has drained: spans that end later are not
+    /// waited for. Lost spans give a notice, so a healthy service whose collector is away exits like a healthy service.
+    /// [`try_shutdown`](Telemetry::try_shutdown) returns the result.
     ///
     /// # Cancellation
     ///
@@ -65,11 +78,11 @@ impl Telemetry {
         }
     }
 
-    /// As [`shutdown`](Telemetry::shutdown), for a program that is to fail where spans are lost.
+    /// Like [`shutdown`](Telemetry::shutdown), with the result: for programs that must fail if spans are lost.
     ///
     /// # Errors
     ///
-    /// Returns an error if not all spans could be written in time.
+    /// Returns an error if not all spans could be exported in time.
     ///
     /// # Cancellation
     ///
@@ -111,7 +124,7 @@ impl Telemetry {
 #[derive(Debug)]
 struct Running {
     tracer: Tracer,
-    /// Its place among the live ones.
+    /// Its number in the list of live tracers.
     place: u64,
 }
 
@@ -123,17 +136,17 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// After its shutdown, or where no thread for that could be started.
+    /// Runs after the shutdown, or if no thread for it could be started.
     fn drop(&mut self) {
         live::leave(self.place);
     }
 }
 
-/// The loss at the end of telemetry.
+/// The spans lost by a shutdown, for its notice.
 struct Losses {
     #[cfg(feature = "otlp")]
     exporter: Option<hopline_otlp::Exporter>,
-    /// Spans lost before it.
+    /// Spans lost before the shutdown.
     #[cfg(feature = "otlp")]
     before: u64,
 }
@@ -158,20 +171,20 @@ impl Losses {
 
 #[cfg(feature = "otlp")]
 impl Telemetry {
-    /// What sends spans to a collector, with its counts; none if it is told to send none.
+    /// The exporter, with its counts; `None` if no collector is configured.
     pub fn exporter(&self) -> Option<&hopline_otlp::Exporter> {
         self.exporter.as_ref()
     }
 
-    /// Sends one span named `hopline.check` and says whether the collector took it.
+    /// Sends one span named `hopline.check`, and succeeds if the collector accepted it.
     ///
-    /// For a start that wants to know, a readiness probe or a command of the operator's; it waits for the
-    /// collector's answer, 10 seconds at most if `OTEL_EXPORTER_OTLP_TIMEOUT` does not say otherwise.
+    /// For a start, a readiness probe or an operator's command. Waits for the collector's response, for at most the time of
+    /// `OTEL_EXPORTER_OTLP_TIMEOUT`, which defaults to 10 seconds, and one second more.
     ///
     /// # Errors
     ///
-    /// The collector did not take it, or there is none to ask; the error says why and, where that is known,
-    /// what to do.
+    /// Returns an error if the collector did not accept the span, or none is configured. It has the reason and, if known,
+    /// the remedy.
     ///
     /// # Cancellation
     ///
@@ -181,7 +194,7 @@ impl Telemetry {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// // the port of nobody
+    /// // no process listens on this port
     /// let exporter = hopline::otlp::Exporter::builder().endpoint("http://127.0.0.1:9").build()?;
     /// let telemetry = hopline::builder("orders").exporter(exporter).build()?;
     /// let error = telemetry.check().await.unwrap_err();
@@ -202,9 +215,9 @@ impl Telemetry {
     }
 }
 
-/// Runs what blocks on a thread of its own: the runtime may have but this one worker.
+/// Runs blocking work on a thread of its own: the runtime may have only this one worker.
 ///
-/// It ends with `work`, which has a time-out, whether or not somebody still waits for it.
+/// The thread ends with `work`, which has a time-out, even if the caller no longer waits.
 async fn on_a_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
@@ -220,7 +233,7 @@ async fn on_a_thread<T: Send + 'static>(
 }
 
 impl Drop for Telemetry {
-    /// Blocks for at most `DROP_TIMEOUT` and `NOTICES_WAIT`; after `shutdown` there is nothing left to do.
+    /// Blocks for at most `DROP_TIMEOUT` and `NOTICES_WAIT`. Does nothing after `shutdown`.
     fn drop(&mut self) {
         let losses = self.losses();
         if let Some(running) = self.running.take()

@@ -1,4 +1,4 @@
-//! What is said to whoever starts telemetry wrongly: a binary of its own, since there is one installed tracer.
+//! Notices of misuse at the start: a binary of its own, since there is one installed tracer.
 #![cfg(feature = "axum")]
 
 use std::sync::Mutex;
@@ -12,18 +12,18 @@ use hopline_testing::Spans;
 
 static SAID: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
-fn said(kind: &str) -> Vec<String> {
+fn printed(kind: &str) -> Vec<String> {
     assert!(Notice::flush(Duration::from_secs(30)));
-    let said = SAID.lock().unwrap();
-    let of_kind = said.iter().filter(|(known, _)| known == kind);
+    let printed = SAID.lock().unwrap();
+    let of_kind = printed.iter().filter(|(known, _)| known == kind);
     of_kind.map(|(_, message)| message.clone()).collect()
 }
 
 #[tokio::test]
-async fn misuse_is_said_once_in_words_that_name_the_fix() {
+async fn misuse_gives_one_notice_with_the_remedy() {
     set_notice_hook(|notice| {
-        let said = (notice.kind.to_owned(), notice.message.to_owned());
-        SAID.lock().unwrap().push(said);
+        let printed = (notice.kind.to_owned(), notice.message.to_owned());
+        SAID.lock().unwrap().push(printed);
     });
     // a layer and no tracer
     let app = Router::new()
@@ -35,7 +35,7 @@ async fn misuse_is_said_once_in_words_that_name_the_fix() {
     for _ in 0..3 {
         assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
     }
-    let advice = said("no-tracer");
+    let advice = printed("no-tracer");
     assert_eq!(advice.len(), 1);
     assert!(
         advice[0].contains("hopline::init") && advice[0].contains(".tracer("),
@@ -49,7 +49,7 @@ async fn misuse_is_said_once_in_words_that_name_the_fix() {
     assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
     spans.wait_for(1, Duration::from_secs(5));
     assert_eq!(
-        said("init"),
+        printed("init"),
         ["spans of orders go to a sink of the application; plan: * 100%"]
     );
 
@@ -62,12 +62,12 @@ async fn misuse_is_said_once_in_words_that_name_the_fix() {
         "{text}"
     );
 
-    // nobody to check
+    // no collector to check
     #[cfg(feature = "otlp")]
     {
         let error = telemetry.check().await.unwrap_err().to_string();
         assert!(error.contains("OTEL_TRACES_EXPORTER"), "{error}");
     }
     telemetry.try_shutdown().await.unwrap();
-    assert_eq!(said("no-tracer").len(), 1);
+    assert_eq!(printed("no-tracer").len(), 1);
 }

@@ -1,4 +1,4 @@
-//! What a service loses where its collector cannot take all.
+//! Spans that a service loses if its collector is too slow.
 #![cfg(feature = "otlp")]
 
 use std::time::{Duration, SystemTime};

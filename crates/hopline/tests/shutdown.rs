@@ -180,12 +180,12 @@ fn a_service_starts_and_serves_without_a_collector() {
     let address = free_address();
     let telemetry = telemetry(&format!("http://{address}"), Duration::from_secs(1));
     let tracer = telemetry.tracer().unwrap().clone();
-    record(&tracer, "nobody listens");
+    record(&tracer, "without a collector");
     let error = tracer.flush(Duration::from_millis(50)).unwrap_err();
     assert!(error.is_timeout());
     let receiver = Receiver::on(address, []);
     tracer.flush(LONG).unwrap();
-    assert_eq!(receiver.await_spans(1), ["nobody listens"]);
+    assert_eq!(receiver.await_spans(1), ["without a collector"]);
 }
 
 #[test]

@@ -20,11 +20,11 @@ fn a_request_in_progress_at_sigterm_is_answered_and_its_span_exported() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(serve_until_told(&receiver));
+    runtime.block_on(serve_until_signalled(&receiver));
     assert_eq!(receiver.await_spans(1), ["GET /slow"]);
 }
 
-async fn serve_until_told(receiver: &Receiver) {
+async fn serve_until_signalled(receiver: &Receiver) {
     let exporter = Exporter::builder()
         .endpoint(receiver.url())
         .build()
@@ -48,10 +48,10 @@ async fn serve_until_told(receiver: &Receiver) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/slow", listener.local_addr().unwrap());
     let (stopping, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let said = Arc::clone(&stopping);
+    let printed = Arc::clone(&stopping);
     let signal = async move {
         hopline::shutdown_signal().await;
-        said.notify_one();
+        printed.notify_one();
     };
     let over = Arc::clone(&stopped);
     tokio::spawn(async move {

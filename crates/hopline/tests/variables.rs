@@ -1,6 +1,6 @@
 //! Variables of a real environment: this program starts itself anew with each set of them.
 //!
-//! As the child it starts telemetry, serves one request from what a neighbour sent, and says what went on.
+//! As the child it starts telemetry, serves one request with a neighbour's headers, and prints the outcome.
 
 #![expect(clippy::print_stdout, reason = "it is its own test harness")]
 

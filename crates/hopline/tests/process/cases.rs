@@ -75,9 +75,9 @@ impl Service {
         });
         let stderr = child.stderr.take().map(|mut stderr| {
             std::thread::spawn(move || {
-                let mut said = String::new();
-                stderr.read_to_string(&mut said).unwrap();
-                said
+                let mut notices = String::new();
+                stderr.read_to_string(&mut notices).unwrap();
+                notices
             })
         });
         Self {
@@ -113,14 +113,14 @@ impl Service {
             self.give_up("does not end");
         }
         let status = self.child.wait().unwrap();
-        let said = self.stderr.take().map(|said| said.join().unwrap());
-        (status, said.unwrap_or_default())
+        let notices = self.stderr.take().map(|notices| notices.join().unwrap());
+        (status, notices.unwrap_or_default())
     }
 
     fn give_up(&mut self, why: &str) -> ! {
         self.child.kill().unwrap();
-        let said = self.stderr.take().map(|said| said.join().unwrap());
-        panic!("the service {why}: {}", said.unwrap_or_default());
+        let notices = self.stderr.take().map(|notices| notices.join().unwrap());
+        panic!("the service {why}: {}", notices.unwrap_or_default());
     }
 }
 
@@ -159,10 +159,10 @@ fn exits_with_0() {
                 assert!(ask(&address, "/").0.starts_with("HTTP/1.1 200"));
                 service.signal("TERM");
                 assert_eq!(service.line(), "stopping");
-                let (status, said) = service.end();
-                assert!(status.success(), "{endpoint}: {status} {said}");
+                let (status, notices) = service.end();
+                assert!(status.success(), "{endpoint}: {status} {notices}");
                 let lost = "hopline: shutdown: 1 spans were lost at the end, and 0 before it";
-                assert!(said.contains(lost), "{endpoint}: {said}");
+                assert!(notices.contains(lost), "{endpoint}: {notices}");
             });
         }
     });
@@ -192,10 +192,16 @@ fn second_signal() {
         while !service.ends_within(Duration::from_millis(100)) {
             service.signal(second);
         }
-        let (status, said) = service.end();
-        assert_eq!(status.code(), Some(code), "{first} {second}: {said}");
-        assert!(said.contains("hopline: signal: a second signal"), "{said}");
-        assert!(said.contains("hopline: unfinished: 1 spans"), "{said}");
+        let (status, notices) = service.end();
+        assert_eq!(status.code(), Some(code), "{first} {second}: {notices}");
+        assert!(
+            notices.contains("hopline: signal: a second signal"),
+            "{notices}"
+        );
+        assert!(
+            notices.contains("hopline: unfinished: 1 spans"),
+            "{notices}"
+        );
         let sent = receiver.await_spans(2);
         assert_eq!(sent, ["GET /", "events.subscribe"]);
     }
@@ -254,48 +260,51 @@ fn injected() {
         assert!(ask(&address, "/").0.starts_with("HTTP/1.1 200"));
         service.signal("TERM");
         assert_eq!(service.line(), "stopping");
-        let (status, said) = service.end();
-        assert!(status.success(), "{said}");
-        assert_eq!(said.matches(notice).count(), 1, "{notice}: {said}");
-        assert!(said.contains("; until then "), "{said}");
+        let (status, notices) = service.end();
+        assert!(status.success(), "{notices}");
+        assert_eq!(notices.matches(notice).count(), 1, "{notice}: {notices}");
+        assert!(notices.contains("; until then "), "{notices}");
         assert_eq!(receiver.received().len() - before, sent, "{notice}");
     }
     std::fs::remove_file(&spool).unwrap();
 }
 
 fn main_returns() {
-    let (status, said) = done("strict", &[("HOPLINE_SAMPLING", "most of it")]);
+    let (status, notices) = done("strict", &[("HOPLINE_SAMPLING", "most of it")]);
     assert_eq!(status.code(), Some(1));
     let sentence = "Error: HOPLINE_SAMPLING is `most of it`, which is not a sampling plan: `most`";
-    assert!(said.contains(sentence), "{said}");
-    assert!(said.contains("; correct it or unset it"), "{said}");
+    assert!(notices.contains(sentence), "{notices}");
+    assert!(notices.contains("; correct it or unset it"), "{notices}");
 }
 
 fn dropped() {
     let nowhere = [("OTEL_TRACES_EXPORTER", "none")];
     for role in ["dropped at once", "dropped long ago"] {
-        let (status, said) = done(role, &nowhere);
-        assert!(status.success(), "{said}");
+        let (status, notices) = done(role, &nowhere);
+        assert!(status.success(), "{notices}");
         let notice =
             "hopline: dropped: nothing is recorded: the Telemetry of hopline::init was dropped";
-        assert_eq!(said.matches(notice).count(), 1, "{role}: {said}");
-        assert!(said.contains("let telemetry = hopline::init"), "{said}");
+        assert_eq!(notices.matches(notice).count(), 1, "{role}: {notices}");
+        assert!(
+            notices.contains("let telemetry = hopline::init"),
+            "{notices}"
+        );
     }
 }
 
 fn ended_in_order() {
-    let (status, said) = done("ended in order", &[("OTEL_TRACES_EXPORTER", "none")]);
-    assert!(status.success(), "{said}");
-    assert_eq!(said, "");
+    let (status, notices) = done("ended in order", &[("OTEL_TRACES_EXPORTER", "none")]);
+    assert!(status.success(), "{notices}");
+    assert_eq!(notices, "");
 }
 
 fn context_lost() {
     let nowhere = [("OTEL_TRACES_EXPORTER", "none")];
-    let (status, said) = done("context lost", &nowhere);
-    assert!(status.success(), "{said}");
+    let (status, notices) = done("context lost", &nowhere);
+    assert!(status.success(), "{notices}");
     let notice = "hopline: lost-context: a call out (`GET`) began a trace of its own";
-    assert_eq!(said.matches(notice).count(), 1, "{said}");
+    assert_eq!(notices.matches(notice).count(), 1, "{notices}");
     for remedy in ["hopline::spawn,", "spawn_blocking", "spawn_traced"] {
-        assert!(said.contains(remedy), "{said}");
+        assert!(notices.contains(remedy), "{notices}");
     }
 }

@@ -78,7 +78,7 @@ async fn strict() -> Result {
     Ok(())
 }
 
-/// Serves while standard error is a full pipe that nobody reads.
+/// Serves while standard error is a full pipe without a reader.
 async fn stuck() -> Result {
     // a failure, too, is to be seen
     std::panic::set_hook(Box::new(|panic| println!("{panic}")));
@@ -143,7 +143,7 @@ fn dropped_long_ago() -> Result {
     Ok(())
 }
 
-/// What is left of a service whose `main` is at its end may still begin something.
+/// Parts of a service may start work after the end of `main`.
 fn ended_in_order() -> Result {
     let telemetry = hopline::builder("orders").build()?;
     let tracer = telemetry.tracer().ok_or("no tracer")?.clone();

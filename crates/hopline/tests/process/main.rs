@@ -1,4 +1,4 @@
-//! What becomes of a whole process: this program starts itself anew, as a service, for each case.
+//! Whole processes: this program starts itself again, as a service, for each case.
 
 #![expect(clippy::print_stdout, reason = "it is its own test harness")]
 
