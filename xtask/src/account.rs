@@ -1,4 +1,4 @@
-//! Who the servers run as: neither Postgres nor RabbitMQ belongs to root.
+//! The account that servers run as: neither Postgres nor RabbitMQ runs as root.
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -37,7 +37,7 @@ impl Account {
 
     /// Makes a folder that this account alone may enter.
     pub(crate) fn make_dir(&self, path: &Path) -> Result<()> {
-        // `create`, not `create_all`: an existing folder could be somebody else's.
+        // `create`, not `create_all`: an existing folder could belong to another account.
         DirBuilder::new()
             .mode(0o700)
             .create(path)
@@ -85,7 +85,7 @@ impl Account {
     }
 }
 
-/// Whether xtask runs as root.
+/// True if xtask runs as root.
 pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::Result;
 use crate::account::is_root;
 
-/// Debian starts a package's service when it installs it, unless a policy says no. One is there for the time of the
+/// Debian starts a package's service when it installs it, unless a policy forbids it. There is one during the
 /// installation only: the servers used here are private ones. `$@` are the packages.
 const SCRIPT: &str = r#"
 set -eu
@@ -25,7 +25,7 @@ apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 
 /// Installs `packages`, as root or through sudo.
 ///
-/// `instead` says what the person can do where that is not possible.
+/// `instead` is the remedy if that is not possible.
 pub(crate) fn install(packages: &[&str], instead: &str) -> Result<()> {
     if packages.is_empty() {
         eprintln!("xtask: no package is missing");
@@ -55,7 +55,7 @@ pub(crate) fn install(packages: &[&str], instead: &str) -> Result<()> {
     }
 }
 
-/// What runs the script with the rights it needs.
+/// The command that runs the script with the rights it needs.
 fn shell(
     names: &str,
     instead: &str,
@@ -77,12 +77,12 @@ fn shell(
     Err(format!("missing: {names}; this is neither root nor is there sudo, so {instead}").into())
 }
 
-/// Whether a program of this name is on PATH.
+/// True if a program of this name is on PATH.
 pub(crate) fn on_path(program: &str) -> bool {
     find_program(program).is_some()
 }
 
-/// Where a program of this name is: on PATH, or where a system keeps those of its own.
+/// The path of a program of this name: on PATH, or in a folder for system programs.
 pub(crate) fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/bin", "/usr/sbin"].map(PathBuf::from);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn sudo_is_for_those_who_are_not_root() {
+    fn sudo_is_used_by_accounts_other_than_root() {
         let shell = |root| shell("gcc", "do it", root, |_| true).unwrap();
         assert_eq!(shell(true), ["sh"]);
         assert_eq!(shell(false), ["sudo", "sh"]);

@@ -9,7 +9,7 @@ use crate::step::Steps;
 use crate::{Result, apt, postgres, target};
 
 const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
-/// Where the processes of the Postgres under callgrind write what they took.
+/// The folder in which the processes of Postgres under callgrind write their counts.
 const COUNTED_DIR: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_DIR";
 /// The comparison, a workspace of its own, from the root.
 pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
@@ -72,7 +72,7 @@ fn compare(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
     steps.run("build the benchmarks", &mut in_peers("build"))?;
     let report = folder.join("bench.json");
     let mut run = in_peers("run");
-    // Held to the end: dropping it, on whatever way out, stops the servers.
+    // Held to the end: dropping it stops the servers, also after an error.
     let mut services = None;
     if asks_for_databases(arguments) {
         let mut started = steps.time("Postgres", |interrupt| {

@@ -8,7 +8,7 @@ use crate::step::Steps;
 use crate::{Result, cargo, rabbitmq};
 
 const LONG: [&str; 4] = ["--messages", "50000", "--kills", "5"];
-/// What every test run does of it.
+/// The arguments of the short form, which each test run includes.
 const SHORT: [&str; 4] = ["--messages", "4000", "--kills", "1"];
 
 /// All of it, or a first look.

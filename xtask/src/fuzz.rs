@@ -9,7 +9,7 @@ use crate::interrupt::Interrupt;
 use crate::step::Steps;
 use crate::{Result, apt, cargo, root, target};
 
-/// What libFuzzer reads of a program to see how far an input came. rustc's stable release takes all of it, so no
+/// The flags with which libFuzzer measures the coverage of an input. rustc's stable release accepts them, so no
 /// nightly is needed; `cargo fuzz`, which would also turn on sanitizers, finds its layout in `fuzz/` where there is one.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -27,7 +27,7 @@ pub(crate) fn run(time: Duration, only: Option<&str>) -> Result<()> {
     outcome
 }
 
-/// How long `--seconds` says.
+/// The duration of `--seconds`.
 pub(crate) fn seconds(text: &str) -> Result<Duration> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     let seconds = seconds.ok_or_else(|| format!("`{text}` is no number of seconds above 0"))?;
@@ -60,7 +60,7 @@ fn all(steps: &mut Steps, names: &[String], time: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Builds all targets, and says where their programs are.
+/// Builds all targets, and returns the folder of their programs.
 fn build(steps: &mut Steps) -> Result<PathBuf> {
     if std::env::var_os("CXX").is_none() && !apt::on_path("c++") {
         let instead = "install a C++ compiler, with which libFuzzer is built, or set CXX";
@@ -104,7 +104,7 @@ fn fuzz(steps: &mut Steps, programs: &Path, name: &str, time: Duration) -> Resul
             sources.join("dictionaries").join(name).display()
         ))
         .arg(format!("-artifact_prefix={}/{name}-", findings.display()))
-        // what is new goes to the first folder, the others are only read
+        // new inputs are written to the first folder, the others are only read
         .args([&corpus, &sources.join("seeds").join(name)])
         .stdout(file.try_clone()?)
         .stderr(file);
@@ -156,7 +156,7 @@ fn host() -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
-        .ok_or_else(|| "rustc does not say its host".into())
+        .ok_or_else(|| "rustc does not print its host".into())
 }
 
 #[cfg(test)]

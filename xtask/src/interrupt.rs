@@ -35,7 +35,7 @@ impl Interrupt {
         }
     }
 
-    /// What a signal does.
+    /// The effect of a signal, for tests.
     #[cfg(test)]
     pub(crate) fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);

@@ -8,7 +8,7 @@ use crate::process::TICK;
 use crate::services::Services;
 use crate::{Result, mariadb, postgres, rabbitmq};
 
-/// Says `ready URL` on stdout, then does what stdin says, a word a line: `kill` (SIGKILL for all of it) and `stop` (in
+/// Prints `ready URL`, then follows commands on stdin, one word on each line: `kill` (SIGKILL for all of it) and `stop` (in
 /// order), both answered by `down`, and `start` (by `ready URL`, with the same data on the same port). The end of
 /// stdin ends it, so it never outlives its caller.
 pub(crate) fn serve(kind: &str) -> Result<()> {

@@ -35,7 +35,7 @@ mod step;
 mod test;
 mod w3c;
 
-/// What a command answers; the error is one line for the person at the terminal.
+/// The result of a command; the error is one line for the terminal.
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 const HELP: &str = "\
@@ -83,7 +83,7 @@ What is missing is installed with apt-get (as root or through sudo). Where HOPLI
 HOPLINE_TEST_MYSQL_URL or HOPLINE_TEST_AMQP_URL is set, `test` uses that server and neither installs nor starts one.
 ";
 
-/// How long `fuzz` runs each target if it is not told.
+/// The default time for which `fuzz` runs each target.
 const FUZZ: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -174,7 +174,7 @@ fn root() -> &'static Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 fn target() -> PathBuf {
     // A relative CARGO_TARGET_DIR is relative to where cargo was called; `join` keeps an absolute one.
     match std::env::var_os("CARGO_TARGET_DIR") {

@@ -72,7 +72,7 @@ fn wanted(file: &str) -> PathBuf {
     root().join("tests/neighbours").join(file)
 }
 
-/// A copy of what was wanted, written last, says that the folder is complete.
+/// A copy of the requirements, written last: its presence shows that the folder is complete.
 fn stamp(folder: &Path) -> PathBuf {
     folder.join("installed")
 }

@@ -14,7 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::step::Steps;
 use crate::{Result, cargo, root, target};
 
-/// What the programs that are refused may use: all edges, and what they wrap.
+/// The dependencies of the programs that must not compile: all edges, and the wrapped crates.
 const DEPENDENCIES: &str = r#"
 hopline = { version = "0.1", features = ["axum", "lapin", "reqwest", "sqlx-migrate", "sqlx-postgres", "sqlx-sqlite", "tower"] }
 axum = { version = "0.8", default-features = false }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_compiles_or_says_nothing_of_the_remedy_is_a_fault() {
+    fn a_program_that_compiles_or_does_not_show_the_remedy_is_a_failure() {
         let run = |source: &str, script: &str| {
             let answer = refused(source, Command::new("sh").args(["-c", script]));
             answer.map_err(|error| error.to_string())

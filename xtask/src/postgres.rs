@@ -14,7 +14,7 @@ use crate::server::{Server, free_port, port_of, prepare};
 /// The variable that names a Postgres for the tests.
 pub(crate) const VARIABLE: &str = "HOPLINE_TEST_POSTGRES_URL";
 
-/// Where Postgres' own programs are, if it is installed.
+/// The folder of Postgres' programs, if it is installed.
 pub(crate) fn programs() -> Option<PathBuf> {
     // Debian keeps them by major version, outside PATH; the newest serves.
     let debian = std::fs::read_dir("/usr/lib/postgresql")

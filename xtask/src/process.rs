@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How often a wait looks again; a process that is not our child offers no event to wait for.
+/// The interval of polling; a process that is not a child offers no event to wait for.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// A process, told apart from a later one with the same id by the time it started.
+/// A process, distinguished from a later one with the same id by its start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process {
     pid: u32,
@@ -23,7 +23,7 @@ impl Process {
         Some(Self { pid, started })
     }
 
-    /// Whether it still runs; a zombie does not.
+    /// True if it still runs; a zombie does not.
     pub(crate) fn is_alive(self) -> bool {
         stat(self.pid)
             .is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
@@ -46,7 +46,7 @@ impl Process {
         }
     }
 
-    /// Ends it at once, with all that it started: a crash, for those who are to survive one.
+    /// Kills it with all processes that it started: a crash, for tests of recovery.
     ///
     /// Also what left its group, as each of Postgres' processes does.
     pub(crate) fn crash(self) {

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::process::{Process, TICK};
 
-/// How long a process has for its orderly end.
+/// The time that a process has for an orderly end.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// A running server of ours. Dropping it stops it and deletes its folder, unless it was left running.
@@ -22,15 +22,15 @@ pub(crate) struct Server {
     pub(crate) dir: PathBuf,
     /// With the signal that asks each for an orderly end, in the order of starting.
     pub(crate) processes: Vec<(Process, String)>,
-    /// Kept to collect their exit status, so that a stopped one leaves no zombie where nobody else would.
+    /// Kept to collect their exit status, so that a stopped one leaves no zombie.
     children: Vec<Child>,
-    /// How the last of them is started again.
+    /// The command that restarts the last of them.
     main: Option<(Command, PathBuf)>,
     left_running: bool,
 }
 
 impl Server {
-    /// One without processes yet: if the rest of its start fails, what came so far is still cleaned up.
+    /// A server without processes: if its start fails later, the parts that were started are still cleaned up.
     pub(crate) fn new(name: &'static str, dir: PathBuf) -> Self {
         Self {
             name,
@@ -103,7 +103,7 @@ impl Server {
         Ok(process)
     }
 
-    /// Waits until `ready` says so, while `process` lives.
+    /// Waits until `ready` succeeds, while `process` lives.
     pub(crate) fn wait(
         &self,
         process: Process,
@@ -177,10 +177,10 @@ pub(crate) fn prepare(command: &mut Command, what: &str) -> Result<()> {
     Err(format!("{what} failed ({}):\n{text}{errors}", output.status).into())
 }
 
-/// A loopback port that nobody listens on now, and another one at each call.
+/// A free loopback port, another one at each call.
 ///
 /// Below the range from which systems take ports for outgoing connections, so that only another test run could take
-/// it before the server does; the server then fails to start and says so.
+/// it before the server does; the server then fails to start, with an error.
 pub(crate) fn free_port() -> Result<u16> {
     // Runs begin at different places; within a run nothing is offered twice.
     static OFFERED: AtomicU32 = AtomicU32::new(0);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_stands_behind_the_host() {
+    fn the_port_follows_the_host() {
         assert_eq!(
             port_of("postgres://test:test@127.0.0.1:5432/test").unwrap(),
             5432

@@ -168,7 +168,7 @@ pub(crate) fn detach() -> Result<()> {
         print!("{}", note.exports);
         return Ok(());
     }
-    // What is left of earlier ones goes first, since its note is about to be replaced.
+    // Servers of an earlier run are stopped first, since their note is about to be replaced.
     note.stop();
     let interrupt = Interrupt::listen()?;
     let services = start_all(&interrupt)?;
@@ -235,7 +235,7 @@ fn make_base() -> Result<PathBuf> {
     Err(format!("cannot make a folder like {}", base.display()).into())
 }
 
-/// What `target/services.env` says.
+/// The content of `target/services.env`.
 #[derive(Debug, Default)]
 struct Note {
     base: Option<PathBuf>,

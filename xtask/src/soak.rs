@@ -14,7 +14,7 @@ use crate::services::Services;
 use crate::step::Steps;
 use crate::{Result, cargo, postgres, rabbitmq, target};
 
-/// Runs for so many minutes; the servers are started here, since they are restarted on the way.
+/// Runs for `minutes`; the servers are started here, since the soak restarts them.
 pub(crate) fn run(minutes: &str) -> Result<()> {
     let minutes: u32 = minutes
         .parse()
@@ -52,7 +52,7 @@ fn soak(steps: &mut Steps, minutes: u32) -> Result<()> {
     })
 }
 
-/// Restarts what the child asks for, shows the rest of what it says, and waits for its end.
+/// Restarts the servers that the child names, prints its other output, and waits for its end.
 fn obey(mut child: Child, services: &mut Services, interrupt: &Interrupt) -> Result<()> {
     let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err("the child has no pipes".into());

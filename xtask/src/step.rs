@@ -163,7 +163,7 @@ mod tests {
             // The pipe ends once every process that holds it is gone.
             reader.read_line(&mut line).unwrap()
         });
-        // The command holds the pipe too, so it goes out of scope at once.
+        // The command holds the pipe too, so it is dropped at once.
         let error = steps
             .run(
                 "long",

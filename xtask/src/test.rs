@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that has to hold before a change goes in.
+//! `cargo xtask test`: everything that has to hold before a change is accepted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{
     Result, api, apt, bench, cargo, chaos, hostile, outside, page, parity, postgres, rabbitmq,
 };
 
-/// What is built with single features too: a crate's features must not need one another.
+/// Crates that are built with single features too: a feature must not need another.
 const ALONE: &[(&str, &[&str])] = &[
     ("hopline", &["--no-default-features"]),
     ("hopline", &["--no-default-features", "--features", "axum"]),
@@ -71,7 +71,7 @@ fn with_servers(steps: &mut Steps, keep: bool) -> Result<()> {
         }
         Services::install_for_tests(&wanted)
     })?;
-    // Held to the end: dropping it, on whatever way out, stops the servers.
+    // Held to the end: dropping it stops the servers, also after an error.
     let services = steps.time("servers", |interrupt| Services::start(&wanted, interrupt))?;
     urls.extend(services.urls().map(|(name, url)| (name, url.to_owned())));
 

@@ -43,7 +43,7 @@ fn drive(steps: &mut Steps, suite: &Path) -> Result<()> {
     let mut build = cargo();
     build.args(["build", "--package", "w3c-service"]);
     steps.run("build", &mut build)?;
-    // Held to the end: dropping it, on whatever way out, stops the service.
+    // Held to the end: dropping it stops the service, also after an error.
     let (_service, url) = steps.time("service", service)?;
     let mut test = Command::new(python);
     test.current_dir(suite)
