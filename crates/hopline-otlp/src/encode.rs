@@ -2,6 +2,17 @@
 //!
 //! The exporter's transports call it, and applications with a transport of their own. It writes from the tracer's records
 //! to bytes, without an intermediate message: that costs an eighth of building one.
+//!
+//! # Lengths
+//!
+//! Protocol Buffers write the length of a message before it. Two ways are used here:
+//!
+//! | message | length |
+//! |---|---|
+//! | `ResourceSpans`, `ScopeSpans`, `Span`, event, link, status | bytes are reserved by a guess, the message is written, and moved if the guess was wrong |
+//! | `KeyValue`, `AnyValue` | computed first, since they are small and many |
+//!
+//! Computing the length of everything first would visit each record twice.
 
 use std::sync::Arc;
 
@@ -39,6 +50,9 @@ pub fn encode_protobuf(batches: &[Arc<Batch>]) -> Vec<u8> {
 }
 
 /// The same for parts of batches, with the number of spans lost before them.
+///
+/// A part is a whole batch or a slice of one: requests are limited in spans and bytes, and batches are not divided at those
+/// limits.
 pub(crate) fn protobuf<P: SpanGroup>(parts: &[P], lost: u64) -> Vec<u8> {
     let spans: usize = parts.iter().map(SpanGroup::len).sum();
     let mut out = Writer::with_capacity(HEAD_BYTES + spans * SPAN_BYTES);
@@ -70,11 +84,14 @@ pub(crate) fn kind_number(kind: SpanKind) -> u8 {
 
 /// The attribute of a request's first scope: the number of spans lost since the last request that arrived.
 pub(crate) const DROPPED: &str = "hopline.dropped";
+/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK`: the next bit is known.
 pub(crate) const HAS_IS_REMOTE: u32 = 0x100;
+/// `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`: the parent, or the linked span, is in another process.
 pub(crate) const IS_REMOTE: u32 = 0x200;
+/// `STATUS_CODE_ERROR`. The others are not written: unset is the default, and hopline records no OK.
 pub(crate) const STATUS_ERROR: u8 = 2;
 
-// expected bytes of a message's length
+// Expected bytes of a message's length: a wrong guess costs a move of the message, not an error.
 const SHORT: usize = 1;
 const MIDDLE: usize = 2;
 const LONG: usize = 3;
@@ -83,7 +100,10 @@ const LONG: usize = 3;
 const HEAD_BYTES: usize = 512;
 const SPAN_BYTES: usize = 384;
 
-/// `ResourceSpans`: the resource, then one `ScopeSpans` for each scope. `lost` is written once.
+/// `ResourceSpans`: the resource, then one `ScopeSpans` for each scope.
+///
+/// `lost` is written on the first scope and taken, so that it appears once in a request. Spans are visited once for each
+/// scope; there are a few scopes, and finding their spans is cheaper than sorting them.
 fn resource_spans<P: SpanGroup>(out: &mut Writer, parts: &[P], lost: &mut Option<u64>) {
     if let Some(first) = parts.first() {
         out.message(1, MIDDLE, |out| resource(out, first.resource()));
@@ -98,7 +118,7 @@ fn resource_spans<P: SpanGroup>(out: &mut Writer, parts: &[P], lost: &mut Option
     }
 }
 
-/// `InstrumentationScope`.
+/// `InstrumentationScope`: name, version, and the number of lost spans if there is one to report.
 fn scope(out: &mut Writer, scope: &InstrumentationScope, lost: Option<u64>) {
     out.bytes(1, scope.name().as_bytes());
     out.bytes(2, scope.version().as_bytes());
@@ -107,7 +127,7 @@ fn scope(out: &mut Writer, scope: &InstrumentationScope, lost: Option<u64>) {
     }
 }
 
-/// `Resource`.
+/// `Resource`: its attributes. Usually written once in a request, since batches of one tracer share it.
 fn resource(out: &mut Writer, resource: &Resource) {
     for (key, value) in resource.iter() {
         key_value(out, 1, key, value.into());
@@ -115,6 +135,9 @@ fn resource(out: &mut Writer, resource: &Resource) {
 }
 
 /// `Span`, field by field in the order of their numbers.
+///
+/// Attributes are read in their final state: of a key that was set several times the last value. Times are nanoseconds
+/// since the Unix epoch.
 fn span(out: &mut Writer, span: &SpanView<'_>) {
     out.bytes(1, &span.trace_id().to_bytes());
     out.bytes(2, &span.span_id().to_bytes());
@@ -183,7 +206,7 @@ fn key_value(out: &mut Writer, field: u32, key: &str, value: Any<'_>) {
     any(out, value);
 }
 
-/// `AnyValue`.
+/// `AnyValue`: the one field of its kind. The caller has written its tag and length.
 fn any(out: &mut Writer, value: Any<'_>) {
     match value {
         Any::Str(text) => out.bytes_always(1, text.as_bytes()),
@@ -202,7 +225,7 @@ fn any(out: &mut Writer, value: Any<'_>) {
     }
 }
 
-/// The encoded length of an `AnyValue`, without its own tag and length.
+/// The encoded length of an `AnyValue`, without its own tag and length. It must equal what [`any`] writes.
 fn any_len(value: Any<'_>) -> usize {
     match value {
         Any::Str(text) => field_len(text.len()),

@@ -16,11 +16,15 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug)]
 pub(crate) struct Rotated {
+    /// The path of the current file.
     path: PathBuf,
+    /// The size that a file does not exceed, unless a single write does.
     max_bytes: u64,
+    /// The number of older files that are kept.
     older: usize,
     /// `None` after a new file could not be created; the next write tries again.
     file: Option<File>,
+    /// The size of the current file.
     written: u64,
 }
 
@@ -52,6 +56,10 @@ impl Rotated {
     }
 
     /// The file with room for this many bytes: the current one, or a new one after a rotation.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a file cannot be renamed or created; the next write tries again.
     fn room_for(&mut self, bytes: u64) -> io::Result<&mut File> {
         if self.file.is_some() && self.written > 0 && self.written + bytes > self.max_bytes {
             // closed first: some systems cannot rename an open file
@@ -72,6 +80,8 @@ impl Rotated {
     }
 
     /// Renames each file to the next older name; the oldest is replaced.
+    ///
+    /// Without older files the current one is removed. A missing file is skipped: an operator may remove any of them.
     fn shift(&self) -> io::Result<()> {
         if self.older == 0 {
             return fs::remove_file(&self.path);
@@ -85,7 +95,9 @@ impl Rotated {
         fs::rename(&self.path, self.name(1))
     }
 
-    /// The name of the file of this age.
+    /// The name of the file of this age: `path.1` is the one before the current.
+    ///
+    /// The number follows the extension, as logrotate names files.
     fn name(&self, age: usize) -> PathBuf {
         let mut name = OsString::from(&self.path);
         name.push(format!(".{age}"));
@@ -93,6 +105,7 @@ impl Rotated {
     }
 }
 
+/// Each call of `write` writes all bytes, so that a line is never divided between files.
 impl Write for Rotated {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = bytes.len() as u64;
@@ -106,7 +119,7 @@ impl Write for Rotated {
     }
 }
 
-/// The last byte of a file that is not empty.
+/// The last byte of a file that is not empty; the next write appends regardless of the position.
 fn last_byte(file: &mut File) -> io::Result<u8> {
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;

@@ -89,7 +89,7 @@ fn a_dripping_answer_ends_at_the_timeout() {
     let start = Instant::now();
     tracer.flush(LONG).unwrap();
     assert!(start.elapsed() < Duration::from_secs(5));
-    // it was taken: the head of the answer said so
+    // it was taken: the head of the answer printed so
     assert_eq!(exporter.stats().sent, 1);
     dripping.join().unwrap();
 }
@@ -137,7 +137,7 @@ fn a_check_names_a_success_that_is_not_otlp_and_the_wrong_port() {
     );
     assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{error}");
 
-    // the remedy is of the status, and not of a number in what a peer says
+    // the remedy is derived from the status, and not from a number in a peer's text
     let words = b"401 of 404 are not 415".to_vec();
     for (status, remedy) in [
         (401, "are the headers right"),
@@ -152,7 +152,7 @@ fn a_check_names_a_success_that_is_not_otlp_and_the_wrong_port() {
         let error = exporter.check(resource()).unwrap_err().to_string();
         assert!(error.contains(remedy), "{status}: {error}");
     }
-    // and what a peer says is shown in one line that ends
+    // and a peer's text is shown in one line of limited length
     let forged = r#"{"partialSuccess":{"rejectedSpans":1,"errorMessage":"no\u001b[2J\nhopline: all is well"}}"#;
     let forged = [forged.as_bytes(), &b" ".repeat(1000)].concat();
     let receiver = Receiver::start([Step::Answer("application/json", forged)]);

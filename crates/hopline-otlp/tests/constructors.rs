@@ -12,7 +12,7 @@ fn everywhere<T: Send + 'static>(run: impl Fn() -> T + Copy + Send + Sync + 'sta
     let current = Builder::new_current_thread().enable_all().build().unwrap();
     let multi = Builder::new_multi_thread()
         .worker_threads(1)
-        // said, so that the test without threads can have these
+        // printed, so that the test without threads can have these
         .thread_stack_size(2 << 20)
         .enable_all()
         .build()
@@ -27,10 +27,13 @@ fn everywhere<T: Send + 'static>(run: impl Fn() -> T + Copy + Send + Sync + 'sta
 }
 
 #[track_caller]
-fn assert_errors(says: &str, build: impl Fn() -> Option<String> + Copy + Send + Sync + 'static) {
+fn assert_errors(message: &str, build: impl Fn() -> Option<String> + Copy + Send + Sync + 'static) {
     for error in everywhere(build) {
-        let error = error.unwrap_or_else(|| panic!("no error that says {says:?}"));
-        assert!(error.contains(says), "{error:?} does not say {says:?}");
+        let error = error.unwrap_or_else(|| panic!("no error with {message:?}"));
+        assert!(
+            error.contains(message),
+            "{error:?} does not contain {message:?}"
+        );
     }
 }
 
@@ -149,9 +152,9 @@ fn an_export_thread_that_cannot_be_started_is_an_error_in_every_runtime() {
             .env(STACK, (1_u64 << 62).to_string())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&child.stdout);
+        let printed = String::from_utf8_lossy(&child.stdout);
         assert!(
-            child.status.success() && said.contains("1 passed"),
+            child.status.success() && printed.contains("1 passed"),
             "{child:?}"
         );
         return;

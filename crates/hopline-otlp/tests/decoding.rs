@@ -1,4 +1,4 @@
-//! What the JSON decoder takes from others, and what it refuses.
+//! The JSON decoder: input of other exporters that it accepts, and input that it refuses.
 
 use hopline_core::SpanKind;
 use hopline_core::export::{OwnedValue, SpanData};
@@ -108,7 +108,7 @@ fn an_invalid_tracestate_is_left_out() {
 }
 
 #[test]
-fn refusals_say_where_and_why() {
+fn errors_have_the_place_and_the_reason() {
     let place = "resourceSpans[0].scopeSpans[0].spans[0]";
     for (members, expected) in [
         (r#""parentSpanId":"xyz""#, ".parentSpanId: not a valid id"),

@@ -1,4 +1,4 @@
-//! What is encoded says what was recorded: checked against the generated OTLP types and back through the decoder.
+//! Encodings equal the recorded spans: checked against the generated OTLP types and back through the decoder.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use hopline_test_support::otlp::{Plan, link, plan, record_one, resource};
 use hopline_test_support::otlp::{assert_request, expected};
 use hopline_test_support::sinks::KeptBatches;
 
-/// Records what the plans say by a real tracer.
+/// Records the planned spans with a real tracer.
 fn record(plans: &[Plan]) -> Vec<Arc<Batch>> {
     let keep = KeptBatches::default();
     let tracer = Tracer::builder()
@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_encoding_says_what_was_recorded(plans in prop::collection::vec(plan(), 0..6)) {
+    fn every_encoding_equals_the_recorded_spans(plans in prop::collection::vec(plan(), 0..6)) {
         let batches = record(&plans);
         let spans = expected(&batches);
         prop_assert_eq!(spans.len(), plans.iter().map(|plan| 1 + usize::from(plan.children)).sum::<usize>());
@@ -67,7 +67,7 @@ proptest! {
 }
 
 #[test]
-fn what_json_cannot_say_comes_back() {
+fn numbers_that_json_lacks_are_read_back() {
     let keep = KeptBatches::default();
     let tracer = Tracer::builder().sink(keep.clone()).build();
     let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
@@ -92,7 +92,7 @@ fn what_json_cannot_say_comes_back() {
 }
 
 #[test]
-fn what_a_limit_cost_is_said() {
+fn losses_to_a_limit_are_counted() {
     let keep = KeptBatches::default();
     let limits = Limits {
         attributes_per_span: 1,
@@ -136,7 +136,7 @@ fn what_a_limit_cost_is_said() {
 }
 
 #[test]
-fn spans_stand_by_scope_and_each_once() {
+fn spans_are_grouped_by_scope_and_each_appears_once() {
     static AXUM: InstrumentationScope = InstrumentationScope::new("hopline-axum", "1.2.3");
     static SQLX: InstrumentationScope = InstrumentationScope::new("hopline-sqlx", "4.5.6");
     static LAPIN: InstrumentationScope = InstrumentationScope::new("hopline-lapin", "");
@@ -160,7 +160,7 @@ fn spans_stand_by_scope_and_each_once() {
     assert_eq!(binary, text);
     let groups = &binary.resource_spans[..];
     assert_eq!(groups.len(), 1);
-    let said: Vec<_> = groups[0]
+    let printed: Vec<_> = groups[0]
         .scope_spans
         .iter()
         .map(|group| {
@@ -171,7 +171,7 @@ fn spans_stand_by_scope_and_each_once() {
         .collect();
     let own = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        said,
+        printed,
         [
             ("hopline-axum", "1.2.3", vec!["request"; 2]),
             ("hopline-sqlx", "4.5.6", vec!["query"; 4]),

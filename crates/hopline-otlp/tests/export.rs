@@ -50,7 +50,7 @@ fn each_span_arrives_once() {
 }
 
 #[test]
-fn json_goes_out_as_json() {
+fn json_requests_are_json() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url())
         .protocol(Protocol::HttpJson)
@@ -65,7 +65,7 @@ fn json_goes_out_as_json() {
 }
 
 #[test]
-fn packed_requests_say_so_and_say_the_same() {
+fn compressed_requests_have_the_header_and_the_same_content() {
     for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
         let receiver = Receiver::start([]);
         let exporter = patient(&receiver.url())
@@ -83,7 +83,7 @@ fn packed_requests_say_so_and_say_the_same() {
 }
 
 #[test]
-fn requests_hold_no_more_spans_than_told() {
+fn requests_hold_no_more_spans_than_configured() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).spans_at_once(100).build().unwrap();
     let tracer = traced(&exporter);
@@ -111,7 +111,7 @@ fn spans_go_out_by_themselves_after_the_delay() {
 }
 
 #[test]
-fn a_full_request_goes_out_before_the_delay() {
+fn a_full_request_is_sent_before_the_delay() {
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);
@@ -307,7 +307,7 @@ fn a_collector_that_asks_for_a_year_is_tried_once_more_at_shutdown() {
     assert_eq!(receiver.await_spans(1), ["span"]);
     assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
 
-    // and where it goes on asking, nobody waits for what cannot come
+    // and if it continues to ask, a shutdown does not wait for it
     let receiver = Receiver::start([year(), year()]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = traced(&exporter);

@@ -86,12 +86,12 @@ fn a_reader_that_stops_blocks_no_request() {
     let (mut reader, writer) = io::pipe().unwrap();
     let sink = FileSink::to_writer(writer).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
-    // more than a pipe holds; recording goes on although nothing is read
+    // more than a pipe holds; recording continues although nothing is read
     let names = record_many(&tracer, 2000);
     let error = sink.flush(Duration::from_millis(50)).unwrap_err();
     assert!(error.is_timeout());
 
-    // and what waited arrives once somebody reads
+    // and waiting spans arrive once there is a reader
     let reading = std::thread::spawn(move || {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
@@ -129,7 +129,7 @@ fn shutdown_gives_up_in_time_and_counts() {
 }
 
 #[test]
-fn a_full_file_gives_way_and_the_oldest_goes() {
+fn a_full_file_is_rotated_and_the_oldest_is_removed() {
     let path = TempPath::new();
     let name = |age: usize| PathBuf::from(format!("{}.{age}", path.0.display()));
     let _older = [TempPath(name(1)), TempPath(name(2)), TempPath(name(3))];
@@ -204,7 +204,7 @@ fn spans_for_a_closed_pipe_are_lost_and_counted() {
     drop(reader);
     let sink = FileSink::to_writer(writer).unwrap();
     let tracer = Tracer::builder().sink(sink.clone()).build();
-    record(&tracer, "nobody reads");
+    record(&tracer, "without a reader");
     assert!(!tracer.flush(LONG).unwrap_err().is_timeout());
     assert_eq!(sink.stats().abandoned, 1);
 }

@@ -1,4 +1,4 @@
-//! What a fork does to an exporter, in a real child.
+//! An exporter after a fork, in a real child.
 #![cfg(all(unix, feature = "http"))]
 
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn a_forked_child_exports_its_own_spans_and_none_of_its_parent() {
     assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
 }
 
-/// True if the inherited exporter is dead but holds nobody, and one built here works.
+/// True if the inherited exporter is dead but blocks no caller, and one built here works.
 fn in_child(inherited: &Tracer, url: &str) -> bool {
     reseed_after_fork();
     record(inherited, "to nowhere");

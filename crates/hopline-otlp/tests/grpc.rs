@@ -1,4 +1,4 @@
-//! OTLP over gRPC, against a real server on loopback that does as it is told.
+//! OTLP over gRPC, against a real server on loopback that follows a script.
 #![cfg(feature = "grpc")]
 
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ use hopline_test_support::otlp::{
     free_address, record, record_large, record_many, roomy, span_names,
 };
 
-/// How the collector answers one call; with success where the script has ended.
+/// The collector's response to one call; success after the end of the script.
 enum Step {
     Fail(Status),
     Partial(i64, String),
@@ -360,7 +360,7 @@ fn partial_success_is_counted_and_not_retried() {
 fn gzip_answers_are_read() {
     let collector = Collector::start([
         Step::Partial(2, "too old ".repeat(1000)),
-        // more than the cap once it is unpacked: its status says that the call succeeded
+        // more than the cap once it is unpacked: by its status the call succeeded
         Step::Partial(0, "x".repeat(5 << 20)),
     ]);
     let exporter = collector.exporter().build().unwrap();
@@ -431,7 +431,7 @@ fn a_hung_collector_delays_no_shutdown_and_a_late_one_receives_all() {
         .collect();
     assert_eq!(names, ["span", "meanwhile"]);
 
-    // and at the end nobody waits for one that is not there
+    // and a shutdown does not wait for an absent collector
     drop(collector);
     record(&tracer, "late");
     let start = Instant::now();
@@ -441,7 +441,7 @@ fn a_hung_collector_delays_no_shutdown_and_a_late_one_receives_all() {
 }
 
 #[test]
-fn a_check_tells_what_is_wrong() {
+fn a_check_shows_the_reason() {
     let collector = Collector::start([Step::Fail(Status::unauthenticated("who?"))]);
     let exporter = collector.exporter().build().unwrap();
     let resource = || hopline_core::Resource::new("orders");

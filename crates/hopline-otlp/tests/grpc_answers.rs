@@ -51,7 +51,7 @@ impl Answer {
             .trailer("grpc-status", "0")
     }
 
-    /// A failure that is told in the head, without a message.
+    /// A failure in the headers, without a message.
     fn failure(code: &str, message: &str) -> Self {
         Self::status(200)
             .header("content-type", "application/grpc")
@@ -103,7 +103,7 @@ struct Collector {
 #[derive(Clone, Default)]
 struct Scripted {
     script: Arc<Mutex<VecDeque<Answer>>>,
-    /// The answer to messages beyond so many bytes.
+    /// The response to messages beyond a number of bytes.
     limit: Arc<Mutex<Option<(usize, Answer)>>>,
     bodies: Arc<Mutex<Vec<usize>>>,
 }
@@ -184,7 +184,7 @@ async fn answer(State(state): State<Scripted>, body: Bytes) -> Response<Body> {
     response.body(Body::new(stream)).unwrap()
 }
 
-/// What one span comes to with this answer, how often it is sent, and whether a flush succeeds.
+/// The counts for one span with this response, the number of attempts, and the result of a flush.
 fn outcome(answer: Answer) -> (ExportStats, usize, bool) {
     let collector = Collector::start([answer]);
     let exporter = collector.exporter();
@@ -356,7 +356,7 @@ fn a_check_names_the_wrong_port() {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_halved_however_a_server_says_it() {
+fn a_request_that_is_too_large_is_halved_for_each_kind_of_refusal() {
     for refusal in [
         Answer::failure(
             "8",

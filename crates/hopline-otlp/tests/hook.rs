@@ -17,7 +17,7 @@ fn the_export_thread_survives_a_panic_of_the_hook() {
         CALLED.fetch_add(1, Ordering::Relaxed);
         panic!("a hook's bug");
     });
-    // an outage, its end, and a refusal: each is said
+    // an outage, its end, and a refusal: each is printed
     let receiver = Receiver::start([Step::Status(503), Step::Status(200), Step::Status(400)]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();

@@ -1,4 +1,4 @@
-//! What a hostile answer costs in memory: a binary of its own with one test, since a process has one peak.
+//! The memory for a hostile response: a binary of its own with one test, since a process has one peak.
 #![cfg(all(feature = "http", target_os = "linux"))]
 
 use hopline_core::Tracer;

@@ -1,4 +1,4 @@
-//! What happens on the export thread is not recorded: a binary of its own with one test, since a process has one
+//! Nothing on the export thread is recorded: a binary of its own with one test, since a process has one
 //! subscriber of `tracing`.
 #![cfg(feature = "grpc")]
 
@@ -16,7 +16,7 @@ use hopline_test_support::otlp::{Receiver, record};
 static SEEN: AtomicUsize = AtomicUsize::new(0);
 static RECORDED: AtomicUsize = AtomicUsize::new(0);
 
-/// Starts a span of hopline for whatever is said on the export thread, as a bridge might.
+/// Starts a span of hopline for each line printed on the export thread, as a bridge might.
 struct Bridge;
 
 impl Bridge {
@@ -61,8 +61,8 @@ impl Subscriber for Bridge {
 }
 
 #[test]
-fn what_the_http_client_of_the_exporter_says_makes_no_spans() {
-    // HTTP/2, whose client says much
+fn events_of_the_exporters_http_client_make_no_spans() {
+    // HTTP/2, whose client logs much
     let receiver = Receiver::start([]);
     let exporter = patient(&receiver.url())
         .protocol(Protocol::Grpc)
@@ -76,7 +76,7 @@ fn what_the_http_client_of_the_exporter_says_makes_no_spans() {
     tracing::subscriber::set_global_default(Bridge).unwrap();
     record(&tracer, "request");
     let _ = tracer.flush(LONG);
-    assert!(SEEN.load(Ordering::Relaxed) > 0, "nothing was said");
+    assert!(SEEN.load(Ordering::Relaxed) > 0, "nothing was printed");
     assert_eq!(RECORDED.load(Ordering::Relaxed), 0);
     let _ = tracer.flush(LONG);
     assert_eq!(exporter.stats().given, 1);

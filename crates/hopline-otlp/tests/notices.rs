@@ -1,4 +1,4 @@
-//! What the exporter says, through the notice hook of this process: one test, since there is one hook.
+//! Notices of the exporter, through the hook of this process: one test, since there is one hook.
 #![cfg(feature = "http")]
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use hopline_test_support::notices::{await_notice, listen, notices};
 use hopline_test_support::otlp::{Receiver, Step, free_address, record_many};
 
 #[test]
-fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
+fn a_loss_and_an_outage_give_a_notice_at_their_start_and_at_their_end() {
     listen();
     let address = free_address();
     let endpoint = format!("http://user:s3cret@{address}");
@@ -38,10 +38,12 @@ fn a_loss_and_an_outage_are_said_at_their_start_and_at_their_end() {
     assert!(await_notice("otlp-loss-end").contains("8 were lost"));
     assert_eq!(receiver.await_spans(8).len(), 8);
 
-    let said = notices();
+    let printed = notices();
     assert!(
-        said.iter().all(|(_, message)| !message.contains("s3cret")),
-        "{said:?}"
+        printed
+            .iter()
+            .all(|(_, message)| !message.contains("s3cret")),
+        "{printed:?}"
     );
-    assert_eq!(said.len(), 4, "{said:?}");
+    assert_eq!(printed.len(), 4, "{printed:?}");
 }

@@ -1,4 +1,4 @@
-//! What is said of answers that cost spans, through the notice hook of this process: one test, since there is one hook.
+//! Notices of responses that lose spans, through the notice hook of this process: one test, since there is one hook.
 #![cfg(feature = "http")]
 
 use hopline_test_support::LONG;
@@ -39,9 +39,9 @@ fn notices_name_the_request_that_is_too_large_and_the_answer_that_is_not_otlp() 
         foreign.contains("200 OK with text/html, which is not OTLP"),
         "{foreign}"
     );
-    let said = notices();
+    let printed = notices();
     assert!(
-        said.iter().all(|(_, message)| !message.contains('\x1b')),
-        "{said:?}"
+        printed.iter().all(|(_, message)| !message.contains('\x1b')),
+        "{printed:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! What a full queue drops, and what it tells.
+//! A full queue: the spans that it drops, and the losses that it reports.
 #![cfg(feature = "http")]
 
 use std::time::{Duration, SystemTime};
@@ -29,7 +29,7 @@ fn traced(exporter: &Exporter, plan: SamplingPlan) -> Tracer {
         .build()
 }
 
-/// A trace of one span that says it took so long.
+/// A trace of one span with this duration.
 fn record_long(tracer: &Tracer, name: &'static str, took: Duration) {
     let start = SystemTime::now();
     SpanBuilder::new(name)
@@ -68,7 +68,7 @@ fn failed_traces_are_dropped_last_and_the_newest_first() {
     assert_eq!((stats.given, stats.sent, stats.lost()), (9, 4, 5));
 }
 
-/// The plan says what is slow, if the exporter was not told.
+/// The plan sets the limit for slow traces, unless the exporter does.
 #[test]
 fn slow_traces_are_dropped_last() {
     let unsampled = || "* 0%; keep slower 1ms".parse().unwrap();
@@ -103,7 +103,7 @@ fn slow_traces_are_dropped_last() {
     }
 }
 
-/// What waits already is judged by the plan that it was handed over under.
+/// Waiting spans are judged by the plan under which they were handed over.
 #[test]
 fn an_exchanged_plan_decides_what_is_slow() {
     let (receiver, builder) = stuck();
@@ -202,8 +202,8 @@ fn the_queue_is_bounded_in_bytes() {
     assert_eq!(exporter.stats().waiting, 0);
 }
 
-/// How many spans were lost before each request, as it says.
-fn told(receiver: &Receiver) -> Vec<Option<i64>> {
+/// The number of lost spans that each request reports.
+fn reported(receiver: &Receiver) -> Vec<Option<i64>> {
     let received = receiver.received();
     received.iter().map(Received::dropped).collect()
 }
@@ -219,7 +219,7 @@ fn a_loss_is_reported_once_by_the_next_request() {
     tracer.flush(LONG).unwrap();
     record(&tracer, "after");
     tracer.flush(LONG).unwrap();
-    let told = told(&receiver);
+    let told = reported(&receiver);
     // the hung attempt and its repetition were encoded before the loss
     assert_eq!(told, [None, None, Some(5), None]);
     assert_eq!(exporter.stats().dropped, 5);
@@ -242,10 +242,10 @@ fn a_loss_is_reported_by_the_first_of_several_scopes() {
     root.end();
     record_many(&tracer, 5);
     tracer.flush(LONG).unwrap();
-    assert_eq!(told(&receiver), [None, None, Some(5)]);
+    assert_eq!(reported(&receiver), [None, None, Some(5)]);
     let request = receiver.received()[2].decode();
     let scopes = request.resource_spans[0].scope_spans.iter();
-    let said: Vec<_> = scopes
+    let printed: Vec<_> = scopes
         .map(|group| {
             let scope = group.scope.as_ref().unwrap();
             (
@@ -255,11 +255,11 @@ fn a_loss_is_reported_by_the_first_of_several_scopes() {
             )
         })
         .collect();
-    assert_eq!(said, [("hopline", 1, 1), ("client", 0, 1)]);
+    assert_eq!(printed, [("hopline", 1, 1), ("client", 0, 1)]);
 }
 
 #[test]
-fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
+fn a_loss_is_reported_again_if_the_request_that_reported_it_did_not_arrive() {
     let receiver = Receiver::start([Step::Status(400), Step::Status(400)]);
     let exporter = patient(&receiver.url()).build().unwrap();
     let tracer = Tracer::builder().sink(exporter.clone()).build();
@@ -269,6 +269,6 @@ fn a_loss_is_told_again_where_the_request_that_told_it_did_not_arrive() {
     }
     record(&tracer, "taken");
     tracer.flush(LONG).unwrap();
-    let told = told(&receiver);
+    let told = reported(&receiver);
     assert_eq!(told, [None, Some(2), Some(4)]);
 }

@@ -1,4 +1,4 @@
-//! Folders that a spool refuses, and what somebody else may have put into one.
+//! Folders that a spool refuses, and files of others in its folder.
 #![cfg(all(feature = "spool", unix))]
 
 use std::fs::{self, File, Permissions};
@@ -154,7 +154,7 @@ fn what_is_no_request_of_ours_is_left_alone_and_costs_nothing() {
         )
         .unwrap();
     }
-    // unfinished, but of somebody else; and a link of that kind, which goes without what it points at
+    // unfinished, but of another account; and a link with such a name, which is removed without its target
     fs::write(named("notes.tmp"), b"mine").unwrap();
     symlink(&victim, named("00000000000000000006-000000-3.pb.gz.tmp")).unwrap();
     // small enough to be read, and no gzip
@@ -184,7 +184,7 @@ fn what_is_no_request_of_ours_is_left_alone_and_costs_nothing() {
     }
 }
 
-/// The most memory that this process ever had, in bytes, where the system tells it.
+/// The peak memory of this process in bytes, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -126,7 +126,7 @@ impl Drop for Server {
 }
 
 #[test]
-fn a_certificate_is_trusted_if_it_is_told_to_be() {
+fn a_configured_certificate_is_trusted() {
     let own = signed("localhost");
     let server = Server::start(&own, None);
     let exporter = server
@@ -144,7 +144,7 @@ fn a_certificate_is_trusted_if_it_is_told_to_be() {
 }
 
 #[test]
-fn nobody_else_is_trusted_and_the_check_says_so() {
+fn no_other_certificate_is_trusted_and_the_check_shows_it() {
     let (own, other) = (signed("localhost"), signed("localhost"));
     let server = Server::start(&own, None);
     for builder in [
@@ -172,7 +172,7 @@ fn nobody_else_is_trusted_and_the_check_says_so() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_where_it_is_asked_for() {
+fn a_client_certificate_is_sent_if_the_server_requires_it() {
     let (own, client) = (signed("localhost"), signed("orders"));
     let server = Server::start(&own, Some(&client));
     let trusting = || server.exporter().certificate(own.authority.pem());

@@ -14,7 +14,7 @@ use hopline_test_support::LONG;
 use hopline_test_support::otlp::patient;
 use hopline_test_support::otlp::{Receiver, Step, record_large, record_many, roomy};
 
-/// How HTTP servers and proxies report it.
+/// The refusals of HTTP servers and proxies.
 fn refusals() -> Vec<Step> {
     // google.rpc.Status: code 3 and a message
     let message = b"http: request body too large";
@@ -42,7 +42,7 @@ fn refusals() -> Vec<Step> {
     ]
 }
 
-/// 19 small traces, a failed one with a text of so many bytes, and 20 small ones.
+/// 19 small traces, a failed one with a text of this many bytes, and 20 small ones.
 fn record_forty(tracer: &Tracer, bytes: usize) {
     record_many(tracer, 19);
     let text = "x".repeat(bytes);
@@ -57,7 +57,7 @@ fn record_forty(tracer: &Tracer, bytes: usize) {
 }
 
 #[test]
-fn a_request_that_is_too_large_is_halved_down_to_one_span_however_a_server_says_it() {
+fn a_request_that_is_too_large_is_halved_down_to_one_span_for_each_kind_of_refusal() {
     for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson] {
         for refusal in refusals() {
             let receiver = Receiver::start([]);
@@ -168,7 +168,7 @@ fn a_server_that_closes_in_place_of_an_answer_gets_smaller_requests() {
     served.join().unwrap();
 }
 
-/// Closes without a word on a head that announces more than so many bytes; takes so many smaller requests.
+/// Closes the connection on a head that announces more bytes than the limit; accepts a number of smaller requests.
 fn serve_small(listener: &std::net::TcpListener, bytes: usize, requests: usize) {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     let mut left = requests;

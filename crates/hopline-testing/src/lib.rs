@@ -1,6 +1,8 @@
-//! Test tools for hopline: spans in tests, and an AMQP broker in the process.
+//! Test tools for hopline: assertions on spans, and an AMQP broker in the process.
 //!
-//! A test makes a tracer of its own and gives it to what it tests, so tests run in parallel:
+//! Tests of services and of integrations use it. Each test has a tracer of its own, so tests run in parallel.
+//!
+//! # One span
 //!
 //! ```
 //! use hopline_core::{FutureExt, Incoming, SpanBuilder, attr, no_attrs, span};
@@ -14,23 +16,43 @@
 //! spans.one("cache.lookup").child_of("GET /orders/{id}").attribute("cache.hit", false);
 //! ```
 //!
-//! | for | there is |
-//! |---|---|
-//! | a tracer whose spans the test sees | [`tracer`], [`tracer_with`] |
-//! | spans that end a little later | [`Spans::wait_for`], [`Spans::wait`] |
-//! | what a trace looks like | [`Spans::tree`], [`assert_tree`] |
-//! | one span | [`Spans::one`], [`SpanAssert`] |
-//! | times that do not change | `tracer_with(|t| t.clock(Clock::Manual(…)))` of hopline-core |
-//! | RabbitMQ where there is none | `amqp::Broker`, by feature `amqp` |
+//! ```text
+//! GET /orders/{id} ▸ orders
+//! └─ cache.lookup
+//! ```
 //!
-//! Ids count from 1, so a test that prints them prints the same ones each time.
+//! # Spans that end later
+//!
+//! ```
+//! use std::time::Duration;
+//! use hopline_core::{Incoming, SpanBuilder};
+//!
+//! let (tracer, spans) = hopline_testing::tracer("mail");
+//! let job = SpanBuilder::new("mail.send").tracer(&tracer).parent(Incoming::default()).start();
+//! let worker = std::thread::spawn(move || job.end());
+//! assert_eq!(spans.wait_for(1, Duration::from_secs(5))[0].name, "mail.send");
+//! # worker.join().unwrap();
+//! ```
+//!
+//! # Contents
+//!
+//! | for | item |
+//! |---|---|
+//! | a tracer and its spans | [`tracer()`], [`tracer_with`] |
+//! | spans that end later | [`Spans::wait_for`], [`Spans::wait`] |
+//! | the tree of a trace | [`Spans::tree`], [`assert_tree`] |
+//! | one span | [`Spans::one`], [`SpanAssert`] |
+//! | fixed times | `tracer_with(|t| t.clock(Clock::Manual(…)))` of hopline-core |
+//! | a RabbitMQ in the process | `amqp::Broker`, with the feature `amqp` |
+//!
+//! Ids count from 1, so printed ids are the same in each run.
 
 //!
 //! # Code with `#[instrument]`
 //!
-//! `tracing` asks subscribers once for each callsite whether they want it, so subscribers that come and go with tests
-//! make tests that run in parallel lose spans. Install one for the whole test program. It needs no tracer: spans go to
-//! the tracer of the trace that is current, and that is the test's own.
+//! `tracing` caches for each callsite whether a subscriber wants it, so a subscriber for each test makes parallel tests lose
+//! spans. Install one for the whole test program. It needs no tracer: a span belongs to the current trace, and that is the
+//! test's own.
 //!
 //! ```
 //! use std::sync::Once;

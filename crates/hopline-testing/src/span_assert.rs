@@ -1,13 +1,31 @@
-//! One span, to be looked at.
+//! Assertions on one span.
+//!
+//! [`Spans::one`](crate::Spans::one) makes it; tests chain its methods.
 
 use std::ops::Deref;
 
 use hopline_core::SpanKind;
 use hopline_core::export::{OwnedValue, SpanData};
 
-/// One span, with readable assertions that can be chained. Derefs to [`SpanData`].
+/// One span with assertions that can be chained. Derefs to [`SpanData`].
 ///
-/// Every assertion panics with the span if it does not hold.
+/// # Panics
+///
+/// Each assertion panics if it does not hold; the message shows the span.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder, SpanKind};
+///
+/// let (tracer, spans) = hopline_testing::tracer("orders");
+/// let request = SpanBuilder::new("GET /orders").kind(SpanKind::Server).tracer(&tracer).parent(Incoming::default()).start();
+/// request.set("order.id", 7);
+/// request.fail("500");
+/// request.end();
+/// let span = spans.one("GET /orders").root().kind(SpanKind::Server).attribute("order.id", 7).failed("500");
+/// assert_eq!(span.events.len(), 0); // any field of `SpanData`
+/// ```
 #[derive(Clone, Debug)]
 pub struct SpanAssert {
     span: SpanData,
@@ -19,7 +37,7 @@ impl SpanAssert {
         Self { span, all }
     }
 
-    /// It has this attribute.
+    /// Asserts that it has this attribute.
     #[track_caller]
     pub fn attribute(self, key: &str, value: impl Into<OwnedValue>) -> Self {
         let value = value.into();
@@ -32,7 +50,7 @@ impl SpanAssert {
         self
     }
 
-    /// It has no attribute of this key.
+    /// Asserts that it has no attribute with this key.
     #[track_caller]
     pub fn no_attribute(self, key: &str) -> Self {
         assert_eq!(
@@ -44,35 +62,35 @@ impl SpanAssert {
         self
     }
 
-    /// It is of this kind.
+    /// Asserts its kind.
     #[track_caller]
     pub fn kind(self, kind: SpanKind) -> Self {
         assert_eq!(self.span.kind, kind, "the kind of {:#?}", self.span);
         self
     }
 
-    /// The library of this name recorded it; `hopline` stands for the application.
+    /// Asserts the name of the library that recorded it; `hopline` for spans of the application.
     #[track_caller]
     pub fn scope(self, name: &str) -> Self {
         assert_eq!(self.span.scope.name, name, "the scope of {:#?}", self.span);
         self
     }
 
-    /// It failed, with this `error.type`.
+    /// Asserts that it failed with this `error.type`.
     #[track_caller]
     pub fn failed(self, error_type: &str) -> Self {
         assert!(self.span.is_error(), "not an error: {:#?}", self.span);
         self.attribute("error.type", error_type)
     }
 
-    /// It did not fail.
+    /// Asserts that it did not fail.
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert!(!self.span.is_error(), "an error: {:#?}", self.span);
         self.no_attribute("error.type")
     }
 
-    /// A span of this name is its parent.
+    /// Asserts that its parent is a span of this name.
     #[track_caller]
     pub fn child_of(self, name: &str) -> Self {
         let parent = self.all.iter().find(|span| {
@@ -87,7 +105,7 @@ impl SpanAssert {
         self
     }
 
-    /// It begins its trace.
+    /// Asserts that it has no parent.
     #[track_caller]
     pub fn root(self) -> Self {
         assert_eq!(self.span.parent, None, "the parent of {:#?}", self.span);

@@ -1,4 +1,4 @@
-//! The spans that a test's tracers have finished.
+//! Finished spans of a test: a sink, and queries on what it received.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,16 +12,31 @@ use parking_lot::{Condvar, Mutex};
 use crate::span_assert::SpanAssert;
 use crate::tree::tree;
 
-/// The spans that a test's tracers have finished, kept traces only.
+/// The finished spans of a test's tracers, of kept traces only.
 ///
-/// Cloning it gives another view of the same spans. Several tracers may write into one, as the
-/// services of a system do.
+/// A clone shows the same spans. Several tracers can share one, like the services of a system.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder, Tracer};
+/// use hopline_testing::Spans;
+///
+/// let spans = Spans::new();
+/// for service in ["gateway", "orders"] {
+///     let tracer = Tracer::builder().service(service).sink(spans.sink()).build();
+///     SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start().end();
+/// }
+/// assert_eq!(spans.named("job").len(), 2);
+/// assert_eq!(spans.take().len(), 2);
+/// assert!(spans.all().is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Spans(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    // Held for one copy; a test's spans are few, so nothing bounds them. The condition is that there are more.
+    // Held for one copy. Nothing bounds the spans: a test has few. The condition is signalled for each batch.
     state: Mutex<State>,
     more: Condvar,
 }
@@ -33,12 +48,12 @@ struct State {
 }
 
 impl Spans {
-    /// Makes a view of no spans yet; give its [`sink`](Spans::sink) to one tracer or more.
+    /// An empty collection; its [`sink`](Spans::sink) is added to one or more tracers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What receives spans for it.
+    /// A sink that adds spans to this collection.
     pub fn sink(&self) -> impl Sink + use<> {
         Collector(self.clone())
     }
@@ -48,16 +63,16 @@ impl Spans {
         self.0.state.lock().spans.clone()
     }
 
-    /// All finished spans, which are forgotten here.
+    /// Removes and returns all finished spans.
     pub fn take(&self) -> Vec<SpanData> {
         std::mem::take(&mut self.0.state.lock().spans)
     }
 
-    /// Waits until there are as many, blocking the thread.
+    /// Blocks until there are `count` spans.
     ///
     /// # Panics
     ///
-    /// If there are not in this time; the message shows what there is.
+    /// Panics if there are fewer after `limit`; the message shows them as a tree.
     #[track_caller]
     pub fn wait_for(&self, count: usize, limit: Duration) -> Vec<SpanData> {
         let deadline = Instant::now() + limit;
@@ -72,9 +87,9 @@ impl Spans {
         state.spans.clone()
     }
 
-    /// Waits until there are as many, without blocking: for tests on a runtime of one thread.
+    /// A future that is ready once there are `count` spans, for tests on a single-threaded runtime.
     ///
-    /// It has no time limit of its own; wrap it in the runtime's.
+    /// It has no time limit; wrap it in the runtime's.
     pub fn wait(&self, count: usize) -> Wait {
         Wait {
             spans: self.clone(),
@@ -82,7 +97,7 @@ impl Spans {
         }
     }
 
-    /// The traces as trees without times and ids, to compare with.
+    /// The traces as trees without times and ids, to compare with expected text.
     pub fn tree(&self) -> String {
         tree(&self.0.state.lock().spans)
     }
@@ -98,11 +113,11 @@ impl Spans {
             .collect()
     }
 
-    /// The only span of this name, to be looked at.
+    /// The only span of this name, for assertions.
     ///
     /// # Panics
     ///
-    /// If there is none, or more than one; the message shows what there is.
+    /// Panics if there is none, or more than one; the message shows the spans as a tree.
     #[track_caller]
     pub fn one(&self, name: &str) -> SpanAssert {
         let named = self.named(name);
@@ -117,11 +132,11 @@ impl Spans {
     }
 }
 
-/// Ready when there are enough spans; see [`Spans::wait`].
+/// The future of [`Spans::wait`].
 ///
 /// # Cancellation
 ///
-/// Dropping it forgets about it.
+/// Dropping it has no effect on the spans.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Wait {

@@ -1,17 +1,17 @@
-//! Tracers whose spans a test sees.
+//! Tracers for tests, each with the collection of its spans.
 
 use hopline_core::{IdGenerator, Tracer, TracerBuilder};
 
 use crate::spans::Spans;
 
-/// A tracer of a service of this name, and the spans that it finishes.
+/// A tracer for a service of this name, and its finished spans.
 ///
 /// Every trace is kept, and ids count from 1.
 pub fn tracer(service: &str) -> (Tracer, Spans) {
     tracer_with(|builder| builder.service(service))
 }
 
-/// The same with more to say: a plan, limits, a clock.
+/// The same with other settings of the tracer: a plan, limits, a clock.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Traces as text to compare with.
+//! Traces as text, and a comparison with expected text.
 
 use hopline_analysis::{TreeOptions, traces};
 use hopline_core::export::SpanData;
@@ -12,13 +12,13 @@ pub(crate) fn tree(spans: &[SpanData]) -> String {
         .collect()
 }
 
-/// Compares the traces of these spans with trees written down.
+/// Asserts that the traces of these spans, as trees without times and ids, equal `expected`.
 ///
-/// White space at the begin and end of the text does not count, so it may stand on lines of its own.
+/// White space at the start and end of the text is ignored, so the text can begin on a new line.
 ///
 /// # Panics
 ///
-/// If they differ; the message shows both, line by line.
+/// Panics if they differ; the message shows the differing lines.
 ///
 /// # Examples
 ///

@@ -26,7 +26,7 @@ async fn take(_order: usize) {
     tokio::task::yield_now().await;
 }
 
-/// What each of many tests does at the same time.
+/// The body of each of many parallel tests.
 fn test(number: usize) {
     install();
     let runtime = tokio::runtime::Builder::new_current_thread();

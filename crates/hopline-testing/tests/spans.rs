@@ -1,4 +1,4 @@
-//! Waiting for spans, and what a failed assertion says.
+//! Waiting for spans, and the messages of failed assertions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,10 +19,10 @@ fn a_time_out_shows_what_there_is() {
         .parent(Incoming::default())
         .start()
         .end();
-    let said = message(move || drop(spans.wait_for(2, Duration::from_millis(1))));
+    let printed = message(move || drop(spans.wait_for(2, Duration::from_millis(1))));
     assert!(
-        said.contains("waited for 2 spans, there are 1") && said.contains("job ▸ jobs"),
-        "{said}"
+        printed.contains("waited for 2 spans, there are 1") && printed.contains("job ▸ jobs"),
+        "{printed}"
     );
 }
 
@@ -34,8 +34,11 @@ fn another_tree_is_shown_line_by_line() {
         .parent(Incoming::default())
         .start()
         .end();
-    let said = message(move || assert_tree(&spans.all(), "task ▸ jobs"));
-    assert!(said.ends_with("- task ▸ jobs\n+ job ▸ jobs\n"), "{said}");
+    let printed = message(move || assert_tree(&spans.all(), "task ▸ jobs"));
+    assert!(
+        printed.ends_with("- task ▸ jobs\n+ job ▸ jobs\n"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -54,8 +57,8 @@ fn a_span_is_of_the_library_that_recorded_it() {
     }
     spans.one("job").scope("jobs-client");
     spans.one("task").scope("hopline");
-    let said = message(move || drop(spans.one("job").scope("hopline")));
-    assert!(said.contains("the scope of"), "{said}");
+    let printed = message(move || drop(spans.one("job").scope("hopline")));
+    assert!(printed.contains("the scope of"), "{printed}");
 }
 
 #[test]
@@ -68,10 +71,10 @@ fn one_means_one() {
             .start()
             .end();
     }
-    let said = message(move || drop(spans.one("job")));
+    let printed = message(move || drop(spans.one("job")));
     assert!(
-        said.starts_with("there are 2 spans named `job`, not one"),
-        "{said}"
+        printed.starts_with("there are 2 spans named `job`, not one"),
+        "{printed}"
     );
 }
 

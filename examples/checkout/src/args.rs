@@ -6,7 +6,7 @@ use hopline::SamplingPlan;
 
 use crate::Result;
 
-/// How the example is used.
+/// The usage text.
 pub const USAGE: &str = "\
 Five services, a database and a queue in one trace.
 
@@ -23,7 +23,7 @@ Five services, a database and a queue in one trace.
 DATABASE_URL (postgres:// or sqlite:) and AMQP_URL name real servers; without them a SQLite file and a
 broker in the process do. OTEL_EXPORTER_OTLP_ENDPOINT sends the spans to a collector as well.";
 
-/// What is to be done.
+/// The command to run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// All five services until Ctrl-C.
@@ -34,22 +34,22 @@ pub enum Command {
     Service(String),
     /// One of each request to services that run.
     Drive,
-    /// What the spans in a folder show.
+    /// Prints a report on the spans in a folder.
     Report(PathBuf),
-    /// How the example is used.
+    /// The usage text.
     Help,
 }
 
 /// The command line, understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Args {
-    /// What is to be done.
+    /// The command to run.
     pub command: Command,
     /// The gateway's port; orders, inventory, payments, worker and broker are behind it.
     pub base_port: Option<u16>,
-    /// Where spans are written.
+    /// The folder for spans.
     pub spans: Option<PathBuf>,
-    /// Who is sampled and kept.
+    /// The sampling plan.
     pub plan: Option<SamplingPlan>,
 }
 

@@ -9,9 +9,9 @@ use hopline::core::export::SpanData;
 use hopline::core::{Batch, Sink, notify};
 use parking_lot::Mutex;
 
-/// Collects finished spans by trace, until somebody takes them.
+/// Collects finished spans by trace, until they are taken.
 ///
-/// The lock is held for one look or one copy. Bounded: beyond `MAX_SPANS`, spans are dropped and that is said.
+/// The lock is held for one look or one copy. Bounded: beyond `MAX_SPANS`, spans are dropped with a notice.
 #[derive(Clone, Debug, Default)]
 pub struct Collected(Arc<Mutex<Traces>>);
 

@@ -82,7 +82,7 @@ impl Database {
         Ok(Self(inner))
     }
 
-    /// Creates what is not there yet. Not part of any request, so it goes around the tracing.
+    /// Creates missing tables. Not part of a request, so it is not traced.
     ///
     /// # Errors
     ///
@@ -174,7 +174,7 @@ impl Database {
         })
     }
 
-    /// How far an order is. Asked again and again by whoever waits, so it goes around the tracing.
+    /// The state of an order. Clients that wait for it poll it, so it is not traced.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use crate::{Result, Urls};
 /// A card number, as it must appear nowhere.
 pub const CARD: &str = "4242424242424242";
 
-/// How many requests [`once`] sends.
+/// The number of requests that [`once`] sends.
 pub const REQUESTS: usize = 5;
 
 /// Sends one of each request and waits until the orders are in their final state.

@@ -1,4 +1,4 @@
-//! What the services of one system share.
+//! Addresses and settings that the services of one system share.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use hopline::SamplingPlan;
 
 use crate::collected::Collected;
 
-/// Where the services find each other, and where their spans go.
+/// The addresses of the services, and the destination of their spans.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// A `sqlite:` or `postgres:` URL.
@@ -15,7 +15,7 @@ pub struct Environment {
     pub broker: String,
     /// The services' own addresses.
     pub urls: Urls,
-    /// Who is sampled and kept; everything, if not said.
+    /// The sampling plan. Defaults to keeping every trace.
     pub plan: Option<SamplingPlan>,
     /// Writes each service's spans there, as OTLP JSON lines.
     pub spans: Option<PathBuf>,

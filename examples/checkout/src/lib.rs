@@ -1,12 +1,12 @@
 //! Five services, a database and a queue in one trace.
 //!
 //! `gateway` verifies the caller and asks `orders`, which writes the order down, has `inventory`
-//! reserve the goods and `payments` charge the card, and tells `worker` through a queue. Read
+//! reserve the goods and `payments` charge the card, and notifies `worker` through a queue. Read
 //! [`services`] first: each file is one service as its team would write it, and what tracing adds to
 //! it is one line at each edge.
 //!
 //! The rest is what makes them run on one machine: [`System`] starts all five in this process,
-//! [`drive`] sends one of each request, [`report`] says what the spans show.
+//! [`drive`] sends one of each request, [`report`] prints the analysis of the spans.
 
 pub mod args;
 pub mod collected;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use environment::{Environment, Urls};
 pub use system::System;
 
-/// Whatever stops the example; `main` prints it in one line.
+/// An error that ends the example; `main` prints it in one line.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result of the example.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -32,28 +32,28 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A request to buy something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// What is bought.
+    /// The ordered products.
     pub lines: Vec<Line>,
     /// The number of the card, which no span may show.
     pub card: String,
-    /// How the payment is to go.
+    /// The outcome of the payment.
     #[serde(default)]
     pub payment: Payment,
-    /// How the worker is to behave.
+    /// The behaviour of the worker.
     #[serde(default)]
     pub worker: queue::Worker,
 }
 
-/// So many of one product.
+/// A quantity of one product.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Line {
     /// The product's name.
     pub product: String,
-    /// How many.
+    /// The number of pieces.
     pub quantity: i64,
 }
 
-/// How a payment is to go.
+/// The outcome of a payment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Payment {

@@ -14,17 +14,17 @@ use crate::Result;
 
 const QUEUE: &str = "order.placed";
 
-/// What the worker is told.
+/// The message to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Placed {
     /// The order's number.
     pub id: i64,
-    /// How the worker is to behave.
+    /// The behaviour of the worker.
     #[serde(default)]
     pub worker: Worker,
 }
 
-/// How the worker is to behave.
+/// The behaviour of the worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Worker {
@@ -79,7 +79,7 @@ impl Queue {
     }
 }
 
-/// Tells the worker of an order, and waits until the broker has it.
+/// Publishes an order to the worker, and waits for the broker's confirmation.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What the spans of the system show.
+//! The report: latency, service map and self-check of the system's spans.
 
 use std::fmt;
 use std::path::Path;

@@ -99,7 +99,7 @@ impl Service {
         })
     }
 
-    /// What records its spans and sends them.
+    /// The telemetry that records and exports its spans.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry
     }
@@ -159,7 +159,7 @@ fn serve(
     })
 }
 
-/// Also when whoever could say so is gone.
+/// Ready when the service is asked to stop, or when the sender is dropped.
 async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -14,16 +14,16 @@ use crate::database::Database;
 use crate::service::{NAMES, Service};
 use crate::{Environment, Result, Urls};
 
-/// What a system is started with.
+/// The settings of a system.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// A `postgres:` or `sqlite:` URL; a SQLite file of its own, if not said.
+    /// A `postgres:` or `sqlite:` URL. Defaults to a SQLite file of its own.
     pub database: Option<String>,
-    /// An `amqp:` URL; a broker in this process, if not said.
+    /// An `amqp:` URL. Defaults to a broker in this process.
     pub broker: Option<String>,
-    /// The gateway's port, the others behind it; free ones, if not said.
+    /// The gateway's port; the others follow it. Defaults to free ports.
     pub base_port: Option<u16>,
-    /// Who is sampled and kept; everything, if not said.
+    /// The sampling plan. Defaults to keeping every trace.
     pub plan: Option<SamplingPlan>,
     /// Writes each service's spans there, as OTLP JSON lines.
     pub spans: Option<PathBuf>,
@@ -93,7 +93,7 @@ impl System {
         })
     }
 
-    /// Where the services are.
+    /// The addresses of the services.
     pub fn urls(&self) -> &Urls {
         &self.environment.urls
     }
@@ -114,7 +114,7 @@ impl System {
     ///
     /// A service had failed, or its spans could not all be written.
     pub async fn stop(self) -> Result<()> {
-        // nobody listens any more if all have failed: then their own errors say more
+        // this fails if all services have ended; their own errors are more specific then
         let _ = self.stop.send(true);
         let mut result = Ok(());
         for service in self.services {
@@ -134,7 +134,7 @@ pub async fn listen(port: Option<u16>) -> Result<TcpListener> {
     Ok(listener.map_err(|error| format!("port {} cannot be used: {error}", port.unwrap_or(0)))?)
 }
 
-/// A SQLite file that goes with the system.
+/// A SQLite file that is removed with the system.
 #[derive(Debug)]
 struct DatabaseFile(PathBuf);
 
@@ -151,7 +151,7 @@ impl DatabaseFile {
 }
 
 impl Drop for DatabaseFile {
-    /// What cannot be removed stays in the folder for temporary files.
+    /// Files that cannot be removed stay in the folder for temporary files.
     fn drop(&mut self) {
         for suffix in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(Path::new(&format!("{}{suffix}", self.0.display())));

@@ -56,7 +56,7 @@ fn program(args: &[&str]) -> Command {
     command
 }
 
-/// The real servers, as the program is told of them.
+/// The real servers, as arguments of the program.
 fn servers() -> Vec<(&'static str, String)> {
     let named = [
         ("DATABASE_URL", "HOPLINE_TEST_POSTGRES_URL"),
@@ -70,7 +70,7 @@ fn servers() -> Vec<(&'static str, String)> {
     named.map(|(name, variable)| (name, url(variable))).into()
 }
 
-/// Held by whoever runs on the real servers: the queue there is one for all, and a worker takes what it gets.
+/// Held by tests on the real servers: they share one queue, and a worker takes any message from it.
 fn alone() -> MutexGuard<'static, ()> {
     static REAL_SERVERS: Mutex<()> = Mutex::new(());
     REAL_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -127,7 +127,7 @@ fn once_shows_five_whole_traces() {
     );
 }
 
-/// What a stranger sends to the edge: an id to join, a flag to force or forbid, a share to count by, pairs to plant.
+/// Headers of an untrusted caller: a trace id, a sampling flag, a probability, baggage.
 #[tokio::test]
 async fn a_stranger_at_the_gateway_chooses_nothing_that_is_recorded() {
     let system = System::start(Settings::default()).await.unwrap();
@@ -178,7 +178,7 @@ fn once_on_real_servers_shows_the_same() {
 }
 
 #[test]
-fn servers_that_are_down_are_said_in_one_line() {
+fn servers_that_are_down_are_reported_in_one_line() {
     let unused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
@@ -192,11 +192,11 @@ fn servers_that_are_down_are_said_in_one_line() {
         ("AMQP_URL", format!("amqp://u:hunter2@127.0.0.1:{unused}")),
     ] {
         let output = program(&["--once"]).env(variable, url).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success());
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.contains("cannot be reached"), "{said}");
-        no_secret(&said);
+        assert_eq!(printed.lines().count(), 1, "{printed}");
+        assert!(printed.contains("cannot be reached"), "{printed}");
+        no_secret(&printed);
     }
 }
 
@@ -389,8 +389,8 @@ POST /checkout ▸ gateway  201
             └─ mail.send
 ";
 
-/// The order is taken while there is no worker; one that starts later, in another process, goes on with the trace.
-fn a_worker_that_starts_later_goes_on_with_the_trace(
+/// The order is accepted while there is no worker; one that starts later, in another process, continues the trace.
+fn a_worker_that_starts_later_continues_the_trace(
     folder: &Folder,
     mut processes: Processes,
     database: &str,
@@ -419,18 +419,18 @@ fn a_worker_that_starts_later_goes_on_with_the_trace(
 }
 
 #[test]
-fn a_worker_that_starts_later_goes_on_with_the_trace_locally() {
+fn a_worker_that_starts_later_continues_the_trace_locally() {
     let folder = Folder::new("later");
     let processes = Processes::new(&folder, 9_000, Vec::new());
-    a_worker_that_starts_later_goes_on_with_the_trace(&folder, processes, "sqlite");
+    a_worker_that_starts_later_continues_the_trace(&folder, processes, "sqlite");
 }
 
 #[test]
-fn a_worker_that_starts_later_goes_on_with_the_trace_on_real_servers() {
+fn a_worker_that_starts_later_continues_the_trace_on_real_servers() {
     let _alone = alone();
     let folder = Folder::new("later-real");
     let processes = Processes::new(&folder, 3_000, servers());
-    a_worker_that_starts_later_goes_on_with_the_trace(&folder, processes, "postgresql");
+    a_worker_that_starts_later_continues_the_trace(&folder, processes, "postgresql");
 }
 
 /// Under which scopes each span arrived, and all bytes that did.
@@ -510,7 +510,7 @@ fn a_collector_gets_each_span_once_from_the_crate_that_recorded_it() {
 }
 
 #[test]
-fn a_collector_that_is_down_is_announced_and_harms_nobody() {
+fn a_collector_that_is_down_gives_a_notice_and_fails_no_request() {
     let unused = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
@@ -520,8 +520,8 @@ fn a_collector_that_is_down_is_announced_and_harms_nobody() {
         .output()
         .unwrap();
     // every request was served; only that the spans are lost is reported
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("hopline: "), "{said}");
-    assert!(!said.contains("the gateway answered"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("hopline: "), "{printed}");
+    assert!(!printed.contains("the gateway answered"), "{printed}");
 }

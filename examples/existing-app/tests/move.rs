@@ -16,7 +16,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What was logged.
+/// The log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 

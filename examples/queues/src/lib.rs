@@ -12,7 +12,7 @@ pub mod worker;
 pub use queue::Queue;
 pub use shown::Shown;
 
-/// Whatever stops it; `main` prints it.
+/// An error that ends it; `main` prints it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result of the examples.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -8,7 +8,7 @@ use lapin::types::FieldTable;
 
 use crate::Result;
 
-/// Where to ask.
+/// The queue of the price service.
 pub const PRICES: &str = "prices";
 
 /// Answers what is asked until `shutdown`.
@@ -46,7 +46,7 @@ async fn answer(channel: Channel, request: Delivery) -> Result<(), PublishError>
 ///
 /// # Errors
 ///
-/// Nobody answers.
+/// No service responds.
 pub async fn ask(requests: &Requests, product: &str) -> Result<String, RequestError> {
     let reply = requests.call("", PRICES, product.as_bytes()).await?;
     Ok(String::from_utf8_lossy(reply.body()).into_owned())

@@ -10,7 +10,7 @@ use crate::Result;
 /// Outcomes after which a message does not come again.
 const FINAL: [&str; 3] = ["ack", "reject", "dead_letter"];
 
-/// Telemetry that goes to a collector as `OTEL_…` says, and the spans of it.
+/// Telemetry with the destination of the `OTEL_…` variables, and its spans.
 #[derive(Debug)]
 pub struct Shown {
     telemetry: Telemetry,
@@ -45,7 +45,7 @@ impl Shown {
         tracer.ok_or_else(|| "OTEL_SDK_DISABLED is set: there would be nothing to see".into())
     }
 
-    /// Waits until so many messages are settled for good; those of a batch count each.
+    /// Waits until `count` messages have a final outcome; each message of a batch counts.
     pub async fn settled(&self, messages: i64) {
         loop {
             let spans = self.spans.all();

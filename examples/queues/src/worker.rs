@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 /// Mails to be sent.
 pub const MAILS: &str = "mails";
-/// Mails that could not be sent, for somebody to look at.
+/// Mails that could not be sent, for inspection.
 pub const FAILED: &str = "mails.failed";
 
 /// Asks for a mail to this address; ready when the broker has it.
@@ -50,7 +50,7 @@ pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Resul
     Ok(consumer.run(handle, options, shutdown).await?)
 }
 
-/// `()` acknowledges the message; an error is what the options say of errors.
+/// `()` acknowledges the message; an error has the effect that the options set.
 async fn handle(delivery: Delivery) -> Result<(), Error> {
     let to = std::str::from_utf8(delivery.body())?;
     send(to, delivery.retry_count())

@@ -67,7 +67,7 @@ fn the_import_takes_batches_on_both_brokers() {
     }
 }
 
-/// What the trace of a mail that never works looks like.
+/// The trace of a mail that always fails.
 #[tokio::test]
 async fn a_mail_that_never_works_is_handed_over() {
     let shown = Shown::start("mail-worker").unwrap();
@@ -108,7 +108,7 @@ async fn a_price_is_one_conversation() {
     end.unwrap();
     let tree = shown.spans().tree();
     let (tree, replies) = tree.rsplit_once("hopline.reply-").unwrap();
-    assert_eq!(replies.trim_end().len(), 32, "a name that nobody chose");
+    assert_eq!(replies.trim_end().len(), 32, "the name is random");
     let expected = "
 request.message  prices ▸ prices
 └─ publish.message  prices

@@ -61,7 +61,8 @@ impl Outage {
         self.broken >= BREAKS
     }
 
-    /// Starts the count of broken connections anew, after the request was made smaller.
+    /// Starts the count of broken connections anew: the request was made smaller, and gets as many attempts as the larger
+    /// one.
     pub(super) fn reset_breaks(&mut self) {
         self.broken = 0;
     }

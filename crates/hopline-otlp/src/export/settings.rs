@@ -41,6 +41,8 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// As text for variables and notices.
+    ///
     /// The protocol's name in `OTEL_EXPORTER_OTLP_PROTOCOL`.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -21,11 +21,13 @@ pub(super) struct RequestSize {
     taken: u32,
 }
 
-/// Accepted requests close to the limit before a larger one is tried. One refused request in 64 costs little.
+/// The number of accepted requests close to the limit after which a larger one is tried. One refused request in 64 costs
+/// little.
 const TRIALS: u32 = 64;
 
 impl RequestSize {
-    /// Starts with the largest size that OTLP allows.
+    /// Starts with the largest size that OTLP allows, since most collectors have no lower limit for usual requests.
+    ///
     /// The limit is learned anew by each process.
     pub(super) fn new() -> Self {
         Self {
@@ -34,7 +36,9 @@ impl RequestSize {
         }
     }
 
-    /// The limit in bytes for a request of several spans. A single span is sent in any size.
+    /// The limit in bytes for a request of several spans.
+    ///
+    /// A single span is sent in any size up to [`MAX_REQUEST`]: it cannot be made smaller, and a collector may accept it.
     pub(super) fn most(self) -> usize {
         self.most
     }
@@ -45,8 +49,10 @@ impl RequestSize {
         self.taken = 0;
     }
 
-    /// Counts an accepted request; small ones prove nothing about the limit. After [`TRIALS`] of them the limit doubles,
-    /// up to [`MAX_REQUEST`].
+    /// Counts an accepted request of this many bytes.
+    ///
+    /// Requests below half of the limit are ignored: they prove nothing about it. After [`TRIALS`] others the limit doubles,
+    /// up to [`MAX_REQUEST`]. A limit that is too high by then costs one refused request.
     pub(super) fn accepted(&mut self, bytes: usize) {
         if self.most >= MAX_REQUEST || bytes < self.most / 2 {
             return;

@@ -35,7 +35,10 @@ impl ExportState {
         self.sources().push(Arc::new(source));
     }
 
-    /// Asks each tracer for the spans that it collects into a batch, and forgets tracers that are gone.
+    /// Makes each tracer hand over the batch that it collects, and removes tracers that are gone.
+    ///
+    /// A tracer's call to `Sink::accept` adds to the queue, so the spans are in the next request. The calls are made on this
+    /// thread, one after the other.
     pub(super) fn hand_over(&self) {
         // a tracer calls back into `Sink::accept`, so no lock is held
         let mut gone = self.sources().clone();

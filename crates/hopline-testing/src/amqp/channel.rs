@@ -38,7 +38,7 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Confirms {
     published: u64,
-    /// Taken and not yet said so: how many.
+    /// Taken and not yet printed so: how many.
     unsaid: u64,
 }
 
@@ -88,7 +88,7 @@ impl Channel {
         self.last_tag
     }
 
-    /// A publish was dealt with. That one was taken is said later, with those after it; that it was not, at once.
+    /// A publish was dealt with. That one was taken is printed later, with those after it; that it was not, at once.
     pub(super) fn confirm(&mut self, taken: bool) {
         let Some(confirms) = &mut self.confirms else {
             return;
@@ -103,7 +103,7 @@ impl Channel {
             multiple: false,
             requeue: false,
         };
-        // those before it must be said first: a tag that `multiple` reaches is not to be said twice
+        // those before it must be printed first: a tag that `multiple` reaches is not to be printed twice
         let unsaid = confirms.unsaid;
         confirms.unsaid = 0;
         let last = confirms.published - 1;
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_comes_together_is_confirmed_in_one_word() {
-        let (out, said) = std::sync::mpsc::channel();
+        let (out, printed) = std::sync::mpsc::channel();
         let mut channel = Channel::new(1, out);
         channel.confirms = Some(Confirms::default());
         for taken in [true, true, false, true] {
@@ -144,7 +144,7 @@ mod tests {
         }
         channel.flush_confirms();
         channel.flush_confirms();
-        let said: Vec<(u64, bool)> = said
+        let printed: Vec<(u64, bool)> = printed
             .try_iter()
             .map(|frame| match frame {
                 AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Ack(ack))) => {
@@ -156,6 +156,6 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(said, [(2, true), (3, false), (4, false)]);
+        assert_eq!(printed, [(2, true), (3, false), (4, false)]);
     }
 }

@@ -16,7 +16,7 @@ use super::state::shortened;
 /// Why a connection ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// Its client said good-bye.
+    /// Its client printed good-bye.
     Closed,
     /// Its client broke the protocol, and is told so by this code.
     Error(u16, String),

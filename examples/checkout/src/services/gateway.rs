@@ -31,7 +31,7 @@ pub fn router(tracer: &Tracer, urls: Urls) -> Result<Router, BuildError> {
         .route("/checkout", post(checkout))
         .route("/products", get(products))
         .layer(middleware::from_fn(tenant))
-        // anybody can call: whatever trace headers they send, the trace begins here
+        // callers are not trusted: the trace begins here, whether or not they send trace headers
         .layer(TraceLayer::public().tracer(tracer.clone()))
         .with_state(Gateway { http, urls }))
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hopline::Context;
 
-/// What a handler answers when something it needs has failed.
+/// The error response of a handler whose dependency failed.
 ///
 /// The cause is recorded on the request's span; the caller learns the status only.
 #[derive(Debug)]

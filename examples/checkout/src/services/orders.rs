@@ -1,4 +1,4 @@
-//! Takes orders: writes them down, has stock reserved and the card charged, tells the worker.
+//! The order service: stores orders, reserves stock, charges the card, notifies the worker.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ struct Orders {
     urls: Urls,
 }
 
-/// `POST /orders`, and `GET /orders/{id}/state`, which whoever waits for an order asks again and again
+/// `POST /orders`, and `GET /orders/{id}/state`, which clients poll while they wait for an order,
 /// and which is therefore not traced.
 ///
 /// # Errors

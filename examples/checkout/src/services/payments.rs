@@ -1,4 +1,4 @@
-//! Charges cards; fails and dawdles when told to.
+//! The payment service: charges cards; fails or is slow on request.
 
 use std::time::Duration;
 

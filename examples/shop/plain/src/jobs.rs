@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use crate::repo::orders;
 use crate::state::AppState;
 
-/// Cancels orders that nobody paid, until `stopped` is closed.
+/// Cancels unpaid orders, until `stopped` is closed.
 pub(crate) async fn cancel_unpaid(state: AppState, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(Duration::from_secs(3600));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

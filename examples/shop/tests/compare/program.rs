@@ -20,7 +20,7 @@ struct Output {
     log: Vec<String>,
 }
 
-/// How a shop ended.
+/// The end of a shop process.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
