@@ -4,6 +4,7 @@ use amq_protocol::protocol::{AMQPClass, exchange, queue};
 
 use super::channel::ChannelId;
 use super::connection::End;
+use super::method::Method;
 use super::methods::{answer, not_implemented};
 use super::queue::{Declared, Queue};
 use super::routing::ExchangeKind;
@@ -22,7 +23,7 @@ pub(super) fn on_exchange(
             let bound = state.bindings.iter().any(|to| to.exchange == name);
             if delete.if_unused && bound {
                 let text = format!("PRECONDITION_FAILED - exchange '{name}' in vhost '/' in use");
-                state.fail(at, 406, text, 40, 20);
+                state.fail::<exchange::Delete>(at, 406, text);
                 return Ok(());
             }
             state.exchanges.remove(name);
@@ -40,22 +41,22 @@ fn declare_exchange(state: &mut State, at: ChannelId, declare: &exchange::Declar
     let known = state.exchanges.get(name).copied();
     if declare.passive && known.is_none() {
         let text = format!("NOT_FOUND - no exchange '{name}' in vhost '/'");
-        return state.fail(at, 404, text, 40, 10);
+        return state.fail::<exchange::Declare>(at, 404, text);
     }
     if !declare.passive {
         let kind = declare.kind.as_str();
         let Some(kind) = ExchangeKind::parse(kind) else {
             let text = format!("COMMAND_INVALID - exchange type '{kind}' is not known");
-            return state.fail(at, 503, text, 40, 10);
+            return state.fail::<exchange::Declare>(at, 503, text);
         };
         if known.is_some_and(|known| known != kind) {
             let text = format!(
                 "PRECONDITION_FAILED - inequivalent arg 'type' for exchange '{name}' in vhost '/'"
             );
-            return state.fail(at, 406, text, 40, 10);
+            return state.fail::<exchange::Declare>(at, 406, text);
         }
         if known.is_none() && name.starts_with("amq.") {
-            return state.fail(at, 403, reserved("exchange", name), 40, 10);
+            return state.fail::<exchange::Declare>(at, 403, reserved("exchange", name));
         }
         state.exchanges.insert(name.to_owned(), kind);
     }
@@ -72,13 +73,13 @@ pub(super) fn on_queue(
     match method {
         Method::Declare(declare) => declare_queue(state, at, declare),
         Method::Bind(bind) => {
-            let Some(queue) = state.usable_queue(at, bind.queue.as_str(), 50, 20) else {
+            let Some(queue) = state.usable_queue::<queue::Bind>(at, bind.queue.as_str()) else {
                 return Ok(());
             };
             let exchange = bind.exchange.to_string();
             if !state.exchanges.contains_key(&exchange) {
                 let text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
-                state.fail(at, 404, text, 50, 20);
+                state.fail::<queue::Bind>(at, 404, text);
                 return Ok(());
             }
             let binding = Binding {
@@ -104,7 +105,7 @@ pub(super) fn on_queue(
             answer(state, at, false, AMQPClass::Queue(ok));
         }
         Method::Purge(purge) => {
-            let name = state.usable_queue(at, purge.queue.as_str(), 50, 30);
+            let name = state.usable_queue::<queue::Purge>(at, purge.queue.as_str());
             let Some(queue) = name.and_then(|name| state.queues.get_mut(&name)) else {
                 return Ok(());
             };
@@ -126,11 +127,11 @@ fn declare_queue(state: &mut State, at: ChannelId, declare: queue::Declare) {
         state.new_name("amq.gen")
     };
     if declare.passive {
-        if state.usable_queue(at, &name, 50, 10).is_none() {
+        if state.usable_queue::<queue::Declare>(at, &name).is_none() {
             return;
         }
     } else if let Err((code, text)) = state.declare(at, &name, &declare) {
-        return state.fail(at, code, text, 50, 10);
+        return state.fail::<queue::Declare>(at, code, text);
     }
     state.expire_in(&name, std::time::Instant::now());
     if let Some(channel) = state.channels.get_mut(&at) {
@@ -153,7 +154,7 @@ fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
     // one that is not there is deleted already
     let mut message_count = 0;
     if state.queues.contains_key(name) {
-        let Some(name) = state.usable_queue(at, name, 50, 40) else {
+        let Some(name) = state.usable_queue::<queue::Delete>(at, name) else {
             return;
         };
         let queue = state.queues.get(&name);
@@ -162,7 +163,7 @@ fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
         if (delete.if_unused && used) || (delete.if_empty && filled) {
             let what = if used { "in use" } else { "not empty" };
             let text = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/' {what}");
-            return state.fail(at, 406, text, 50, 40);
+            return state.fail::<queue::Delete>(at, 406, text);
         }
         message_count = state.delete_queue(&name) as u32;
     }
@@ -171,15 +172,9 @@ fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
 }
 
 impl State {
-    /// The queue that this name means on this channel, unless it is absent or another connection's: then the
-    /// channel is closed.
-    pub(super) fn usable_queue(
-        &mut self,
-        at: ChannelId,
-        name: &str,
-        class_id: u16,
-        method_id: u16,
-    ) -> Option<String> {
+    /// The queue of this name on this channel. If it is absent or exclusive to another connection, the method `M` closes
+    /// the channel.
+    pub(super) fn usable_queue<M: Method>(&mut self, at: ChannelId, name: &str) -> Option<String> {
         let name = match self.channels.get(&at) {
             Some(channel) if name.is_empty() => channel.last_declared.clone(),
             _ => name.to_owned(),
@@ -189,7 +184,7 @@ impl State {
             Some(_) => (405, locked(&name)),
             None => (404, format!("NOT_FOUND - no queue '{name}' in vhost '/'")),
         };
-        self.fail(at, code, text, class_id, method_id);
+        self.fail::<M>(at, code, text);
         None
     }
 

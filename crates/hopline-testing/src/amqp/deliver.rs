@@ -30,7 +30,7 @@ impl State {
         let tags: Vec<u64> = channel.unacked.keys().copied().filter(settled).collect();
         if tags.is_empty() && (!multiple || tag != 0) {
             let text = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
-            return self.fail(at, 406, text, 60, 80);
+            return self.fail::<basic::Ack>(at, 406, text);
         }
         let messages: Vec<_> = tags
             .iter()

@@ -7,6 +7,8 @@ use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::basic::{self, AMQPProperties};
 use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
 
+use super::method::Method;
+
 /// Of one frame, its own eight bytes included.
 pub(super) const MAX_FRAME: u32 = 131_072;
 /// Of one message's body.
@@ -63,7 +65,7 @@ impl Message {
             properties = properties.with_headers(headers);
         }
         let header = AMQPContentHeader {
-            class_id: 60,
+            class_id: basic::Publish::ids().0,
             body_size: self.body.len() as u64,
             properties,
         };

@@ -27,13 +27,8 @@ pub(super) fn handle(
         AMQPFrame::Heartbeat | AMQPFrame::InvalidHeartbeat(_) => {}
         AMQPFrame::Header(number, header) => {
             if header.body_size > MAX_BODY {
-                state.fail(
-                    at(number),
-                    311,
-                    "CONTENT_TOO_LARGE - the message is too large".to_owned(),
-                    60,
-                    40,
-                );
+                let text = "CONTENT_TOO_LARGE - the message is too large".to_owned();
+                state.fail::<basic::Publish>(at(number), 311, text);
                 return Ok(());
             }
             let Some(arriving) = arriving(state, at(number)) else {
@@ -160,7 +155,7 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Resu
             answer(state, at, cancel.nowait, basic(Method::CancelOk(ok)));
         }
         Method::Get(get) => {
-            let queue = state.usable_queue(at, get.queue.as_str(), 60, 70);
+            let queue = state.usable_queue::<basic::Get>(at, get.queue.as_str());
             if let Some(queue) = queue {
                 state.get(at, &get, &queue);
             }
@@ -199,12 +194,12 @@ fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
         };
         if channel.replies.is_some() || !consume.no_ack {
             let text = "PRECONDITION_FAILED - reply consumer already set, or not no_ack";
-            return state.fail(at, 406, text.to_owned(), 60, 20);
+            return state.fail::<basic::Consume>(at, 406, text.to_owned());
         }
         channel.replies = Some(tag);
         return answer(state, at, consume.nowait, AMQPClass::Basic(ok));
     }
-    let Some(name) = state.usable_queue(at, consume.queue.as_str(), 60, 20) else {
+    let Some(name) = state.usable_queue::<basic::Consume>(at, consume.queue.as_str()) else {
         return;
     };
     let Some(queue) = state.queues.get_mut(&name) else {
@@ -213,7 +208,7 @@ fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
     let taken = queue.consumers.iter().any(|other| other.exclusive);
     if taken || (consume.exclusive && !queue.consumers.is_empty()) {
         let text = format!("ACCESS_REFUSED - queue '{name}' in vhost '/' in exclusive use");
-        return state.fail(at, 403, text, 60, 20);
+        return state.fail::<basic::Consume>(at, 403, text);
     }
     queue.had_consumer = true;
     queue.consumers.push_back(Consumer {

@@ -47,6 +47,7 @@ mod connection;
 mod declare;
 mod deliver;
 mod message;
+mod method;
 mod methods;
 mod publish;
 mod queue;

@@ -36,7 +36,7 @@ impl State {
         let exchange = publish.exchange.as_str();
         if !exchange.is_empty() && !self.exchanges.contains_key(exchange) {
             let text = format!("NOT_FOUND - no exchange '{exchange}' in vhost '/'");
-            return self.fail(at, 404, text, 60, 40);
+            return self.fail::<basic::Publish>(at, 404, text);
         }
         let properties = header.map(|header| header.properties).unwrap_or_default();
         let (exchange, key) = (publish.exchange.clone(), publish.routing_key.clone());
@@ -51,10 +51,10 @@ impl State {
             expires: None,
         };
         if let Err(text) = message.time_to_live() {
-            return self.fail(at, 406, format!("PRECONDITION_FAILED - {text}"), 60, 40);
+            return self.fail::<basic::Publish>(at, 406, format!("PRECONDITION_FAILED - {text}"));
         }
         if let Some(text) = self.stranger(at, &message) {
-            return self.fail(at, 406, text, 60, 40);
+            return self.fail::<basic::Publish>(at, 406, text);
         }
         let asks = message.properties.reply_to().as_ref();
         if asks.is_some_and(|to| to.as_str() == REPLY_TO) {
@@ -64,7 +64,7 @@ impl State {
                 .is_none_or(|channel| channel.replies.is_none())
             {
                 let text = "PRECONDITION_FAILED - fast reply consumer does not exist".to_owned();
-                return self.fail(at, 406, text, 60, 40);
+                return self.fail::<basic::Publish>(at, 406, text);
             }
             let to = format!("{REPLY_TO}.{}.{}", at.connection, at.number);
             message.properties = message.properties.with_reply_to(to.into());

@@ -8,6 +8,7 @@ use amq_protocol::protocol::{AMQPClass, basic, channel};
 use amq_protocol::types::ShortString;
 
 use super::channel::{Channel, ChannelId};
+use super::method::Method;
 use super::queue::{Consumer, Queue};
 use super::routing::ExchangeKind;
 
@@ -100,17 +101,11 @@ impl State {
         }
     }
 
-    /// Closes a channel for what its client did.
-    pub(super) fn fail(
-        &mut self,
-        at: ChannelId,
-        code: u16,
-        text: String,
-        class_id: u16,
-        method_id: u16,
-    ) {
+    /// Closes a channel because the method `M` of its client failed.
+    pub(super) fn fail<M: Method>(&mut self, at: ChannelId, code: u16, text: String) {
         if let Some(channel) = self.channels.get_mut(&at) {
             channel.flush_confirms();
+            let (class_id, method_id) = M::ids();
             let close = channel::Close {
                 reply_code: code,
                 reply_text: shortened(text),
