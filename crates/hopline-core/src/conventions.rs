@@ -23,7 +23,7 @@ pub enum SpanNames {
 }
 
 impl SpanNames {
-    /// Reads `HOPLINE_SPAN_NAMES`: `hopline` (the default) or `conventions`. Read once per process; another value causes
+    /// The choice of the operator. Reads `HOPLINE_SPAN_NAMES`: `hopline` (the default) or `conventions`. Read once per process; another value causes
     /// a notice.
     pub fn from_env() -> Self {
         static READ: OnceLock<SpanNames> = OnceLock::new();
@@ -78,6 +78,16 @@ impl OlderNames {
 
     /// Reads `OTEL_SEMCONV_STABILITY_OPT_IN`: a list of `http/dup`, `database/dup` and `messaging/dup`. Read once per
     /// process. Words that OpenTelemetry defines for other areas are ignored; unknown words cause a notice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::OlderNames;
+    ///
+    /// if std::env::var_os("OTEL_SEMCONV_STABILITY_OPT_IN").is_none() {
+    ///     assert_eq!(OlderNames::from_env(), OlderNames::NONE);
+    /// }
+    /// ```
     pub fn from_env() -> Self {
         static READ: OnceLock<OlderNames> = OnceLock::new();
         *READ.get_or_init(|| {

@@ -2,6 +2,22 @@
 
 /// Implements `Debug` of an error type by its `Display`: `main` and `unwrap` print errors by `Debug`, and should show the
 /// message with its remedy. For the crates of hopline.
+///
+/// # Examples
+///
+/// ```
+/// use std::fmt;
+///
+/// struct Refused;
+///
+/// impl fmt::Display for Refused {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("refused; ask later")
+///     }
+/// }
+/// hopline_core::debug_as_display!(Refused);
+/// assert_eq!(format!("{Refused:?}"), "refused; ask later");
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {

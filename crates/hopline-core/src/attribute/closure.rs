@@ -16,7 +16,7 @@ pub trait Attributes<'v> {
     fn list(self) -> Self::List;
 }
 
-/// No attributes.
+/// The default of a builder without attributes: a type without size, so that it costs nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct NoAttributes;
 

@@ -18,6 +18,7 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
+    /// Creates an empty one, without an allocation.
     pub(crate) const fn new() -> Self {
         Self {
             table: AttrTable::new(),
@@ -28,6 +29,7 @@ impl Collected {
         }
     }
 
+    /// Removes all attributes, and keeps the capacity.
     pub(crate) fn clear(&mut self) {
         self.table.clear();
         (self.len, self.longest) = (0, 0);

@@ -1,5 +1,12 @@
 //! Attributes: keys and values that describe spans, events and resources, and their records.
 //!
+//! ```
+//! use hopline_core::attribute::{AttrSet, attr};
+//!
+//! let cart: AttrSet = [attr("cart.items", 3), attr("cart.tier", "gold")].into_iter().collect();
+//! assert_eq!(cart.len(), 2);
+//! ```
+//!
 //! For the records of spans, the engine and the public handles. Imports `notice` and files of the root.
 
 pub(crate) mod closure;

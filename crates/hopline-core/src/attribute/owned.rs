@@ -1,4 +1,5 @@
 //! Attribute values that own their text, for resources, tests and decoders.
+//! The fourth of the five forms of a value; see `ValueKind`.
 
 use std::fmt;
 
@@ -39,6 +40,15 @@ impl OwnedValue {
     }
 
     /// The integer; `None` for other types.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::export::OwnedValue;
+    ///
+    /// assert_eq!(OwnedValue::from(200).as_i64(), Some(200));
+    /// assert_eq!(OwnedValue::from("200").as_i64(), None);
+    /// ```
     pub fn as_i64(&self) -> Option<i64> {
         if let Self::I64(number) = self {
             Some(*number)

@@ -10,8 +10,11 @@ use crate::limits::Limits;
 /// by three copies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AttrTable {
+    /// The attributes, and the values of arrays behind their attribute.
     pub(crate) attrs: Vec<AttrRecord>,
+    /// The batches in order of their attributes.
     pub(crate) batches: Vec<BatchRecord>,
+    /// The copied text of all batches, and of names.
     pub(crate) text: String,
 }
 
@@ -21,7 +24,9 @@ pub(crate) struct AttrTable {
 /// The batches of one span are chained, so reading a span does not look at the others'.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchRecord {
+    /// The index of its first attribute.
     pub(crate) attrs: u32,
+    /// The offset of its text.
     pub(crate) text: u32,
     /// The same span's next batch, counted from the trace's first.
     pub(crate) next: u32,
@@ -62,6 +67,7 @@ impl AttrTable {
         }
     }
 
+    /// Removes everything, and keeps the capacity for the next trace.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.attrs.clear();
@@ -96,6 +102,7 @@ impl AttrTable {
         (attrs.unwrap_or_default(), text.unwrap_or_default())
     }
 
+    /// True if the text fits without growing. Growing is left to the slow path, which checks the limits.
     #[inline]
     pub(crate) fn has_text_room(&self, text: &str) -> bool {
         text.len() <= self.text.capacity() - self.text.len()

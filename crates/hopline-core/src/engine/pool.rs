@@ -13,13 +13,16 @@ pub(crate) struct Pool(Mutex<Idle>);
 
 #[derive(Debug, Default)]
 struct Idle {
+    /// Buffers with the bytes that they hold.
     buffers: Vec<(usize, Arc<Mutex<State>>)>,
+    /// The bytes of all of them.
     bytes: usize,
     /// Spans of discarded traces without handles. Counted here because the lock is held anyway.
     discarded: u64,
 }
 
 impl Pool {
+    /// Takes the buffer that was returned last.
     #[inline]
     pub(crate) fn pop(&self) -> Option<Arc<Mutex<State>>> {
         let mut idle = self.0.lock();
@@ -55,6 +58,7 @@ impl Pool {
         self.0.lock().discarded += u64::from(spans);
     }
 
+    /// The spans of discarded traces so far.
     pub(crate) fn discarded(&self) -> u64 {
         self.0.lock().discarded
     }
@@ -75,6 +79,7 @@ struct Made {
 }
 
 impl Traces {
+    /// Creates a buffer of this state, and adds it to the list.
     #[cold]
     pub(crate) fn made(&self, state: State) -> Arc<Mutex<State>> {
         let buffer = Arc::new(Mutex::new(state));

@@ -24,17 +24,21 @@ pub(crate) struct Queue {
     row: Mutex<Row>,
 }
 
+/// The content of the queue, behind its lock.
 #[derive(Debug, Default)]
 struct Row {
+    /// The chunk being filled.
     filling: Chunk,
     /// Chunks of one large trace each, and the number of spans and bytes of all of them.
     large: Vec<Chunk>,
     large_spans: usize,
     large_bytes: usize,
+    /// Empty chunks for later use.
     spares: Vec<Chunk>,
 }
 
 impl Queue {
+    /// Creates a queue. `each_trace` if one of the sinks wants each trace by itself.
     pub(crate) fn new(each_trace: bool) -> Self {
         Self {
             each_trace,
@@ -93,6 +97,7 @@ impl Queue {
         filled.into_iter().chain(large)
     }
 
+    /// Keeps an empty chunk for later, unless there are enough of them.
     pub(crate) fn recycle(&self, mut chunk: Chunk) {
         chunk.parts.clear();
         chunk.records.clear();
@@ -104,6 +109,7 @@ impl Queue {
         }
     }
 
+    /// True if the chunk is full, or each trace is handed over by itself.
     fn is_due(&self, row: &Row) -> bool {
         let filling = &row.filling;
         self.each_trace

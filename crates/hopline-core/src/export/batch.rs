@@ -121,6 +121,8 @@ impl Batch {
     }
 
     /// Copies the spans into owned values.
+    ///
+    /// For tests and tools. Exporters read [`spans`](Self::spans), which copies nothing.
     pub fn to_spans(&self) -> Vec<SpanData> {
         self.spans().map(|span| span.to_data()).collect()
     }
@@ -136,6 +138,8 @@ impl Drop for Batch {
 }
 
 /// A finished span of a [`Batch`], read without a copy. See [`Batch`] for an example.
+///
+/// Text and arrays are borrowed from the batch. [`to_data`](Self::to_data) copies the span.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanView<'a> {
     batch: &'a Batch,
@@ -171,7 +175,8 @@ impl<'a> SpanView<'a> {
         self.record.marks.has(Marks::REMOTE_PARENT)
     }
 
-    /// True for the local root, the first span of its trace in this process.
+    /// True for the local root, the first span of its trace in this process. The attributes that explain sampling
+    /// (`hopline.kept`, `hopline.sampling.rule`) are on it.
     pub fn is_local_root(&self) -> bool {
         self.record.marks.has(Marks::LOCAL_ROOT)
     }
@@ -186,7 +191,7 @@ impl<'a> SpanView<'a> {
         self.part.flags
     }
 
-    /// The tracestate of the trace.
+    /// The tracestate of the trace, as calls of this service sent it.
     pub fn tracestate(&self) -> &'a TraceState {
         &self.part.tracestate
     }
@@ -239,6 +244,8 @@ impl<'a> SpanView<'a> {
     }
 
     /// The attributes, each key once with the value set last.
+    ///
+    /// Baggage that the tracer records as attributes comes first, then the attributes in the order in which they were set.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.batch.chunk.records.table;
         let shared = if self.record.marks.has(Marks::BAGGAGE) {
@@ -378,6 +385,30 @@ impl<'a> SpanView<'a> {
 }
 
 /// An event of a finished span, read without a copy.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer, attr};
+///
+/// struct Check;
+///
+/// impl Sink for Check {
+///     fn accept(&self, batch: &Arc<Batch>) {
+///         let span = batch.spans().next().unwrap();
+///         let event = span.events().next().unwrap();
+///         assert_eq!((event.name(), event.attributes().count()), ("retry", 1));
+///         assert!(event.time_unix_nanos() >= span.start_unix_nanos());
+///     }
+/// }
+///
+/// let tracer = Tracer::builder().sink(Check).build();
+/// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();
+/// job.event("retry", || [attr("retry.count", 1)]);
+/// job.end();
+/// assert_eq!(tracer.stats().panics, 0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {
     span: SpanView<'a>,

@@ -57,12 +57,12 @@ impl Instrument {
         Self::new(name, unit, InstrumentKind::Counter)
     }
 
-    /// A sum that may fall.
+    /// A sum that may fall, such as the number of open requests.
     pub const fn up_down_counter(name: &'static str, unit: &'static str) -> Self {
         Self::new(name, unit, InstrumentKind::UpDownCounter)
     }
 
-    /// A value that is replaced.
+    /// A value that is replaced, such as a temperature or a limit.
     pub const fn gauge(name: &'static str, unit: &'static str) -> Self {
         Self::new(name, unit, InstrumentKind::Gauge)
     }
@@ -91,6 +91,15 @@ impl Instrument {
     }
 
     /// Sets the upper bounds of a histogram's buckets, in ascending order. The last bucket has no bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::metrics::Instrument;
+    ///
+    /// static SIZES: Instrument = Instrument::histogram("shop.upload.size", "By").buckets(&[1e3, 1e6]);
+    /// assert_eq!(SIZES.bounds().len(), 2);
+    /// ```
     #[must_use]
     pub const fn buckets(mut self, bounds: &'static [f64]) -> Self {
         self.buckets = bounds;

@@ -1,4 +1,5 @@
 //! The parts of a context that most contexts lack: tracestate and baggage.
+//! A member of every `Context`; `span::decision` creates them.
 
 use std::sync::Arc;
 

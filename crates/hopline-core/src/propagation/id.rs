@@ -127,6 +127,15 @@ impl SpanId {
     }
 
     /// The id of these bytes, most significant first; `None` for all zeros.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SpanId;
+    ///
+    /// assert_eq!(SpanId::from_bytes([0, 0, 0, 0, 0, 0, 0, 9]), SpanId::from_u64(9));
+    /// assert_eq!(SpanId::from_bytes([0; 8]), None);
+    /// ```
     pub fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
         Self::from_u64(u64::from_be_bytes(bytes))
     }

@@ -37,6 +37,7 @@ pub enum IdGenerator {
     Sequence,
 }
 
+/// The generator of a tracer, with its state.
 #[derive(Debug)]
 pub(crate) enum IdSource {
     Random,
@@ -57,10 +58,12 @@ impl From<IdGenerator> for IdSource {
 }
 
 impl IdSource {
+    /// True if its trace ids are random, so that new traces set the random flag.
     pub(crate) fn is_random(&self) -> bool {
         !matches!(self, Self::Sequence(_))
     }
 
+    /// The next trace id.
     #[inline]
     pub(crate) fn trace_id(&self) -> TraceId {
         loop {
@@ -92,6 +95,7 @@ impl IdSource {
         bits >> 8
     }
 
+    /// The next span id.
     #[inline]
     pub(crate) fn span_id(&self) -> SpanId {
         match self {
@@ -189,12 +193,14 @@ fn split_mix(state: &AtomicU64) -> u64 {
     mix(state.fetch_add(STEP, Relaxed).wrapping_add(STEP))
 }
 
+/// The finalizer of SplitMix64: spreads the bits of a number over all 64.
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
+/// The next number of a sequence that starts with 1.
 fn next(last: &AtomicU64) -> u64 {
     last.fetch_add(1, Relaxed).wrapping_add(1)
 }

@@ -1,6 +1,18 @@
 //! Propagation: W3C Trace Context and Baggage, read from and written to headers or message properties.
 //!
 //! For integrations. [`Incoming::extract`] reads a context, [`Context::inject`](crate::Context::inject) writes one.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use hopline_core::{Context, Incoming};
+//!
+//! let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
+//! let received = HashMap::from([("traceparent".to_owned(), traceparent)]);
+//! let mut forwarded = HashMap::new();
+//! Context::remote(Incoming::extract(&received)).inject(&mut forwarded);
+//! assert_eq!(forwarded, received);
+//! ```
+//!
 //! The layer below all others: every folder may import it, and it imports only `time` and `notice`.
 
 pub(crate) mod baggage;

@@ -38,6 +38,17 @@ pub struct SpanContext {
 
 impl SpanContext {
     /// Creates a context of this process (not remote), with an empty tracestate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{SpanContext, SpanId, TraceFlags, TraceId};
+    ///
+    /// let trace = TraceId::from_u128(1).unwrap();
+    /// let context = SpanContext::new(trace, SpanId::from_u64(2).unwrap(), TraceFlags::SAMPLED);
+    /// assert!(!context.is_remote());
+    /// assert_eq!(context.to_string(), "00-00000000000000000000000000000001-0000000000000002-01");
+    /// ```
     pub fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
         Self {
             trace_id,
@@ -49,6 +60,18 @@ impl SpanContext {
     }
 
     /// Returns the context with this tracestate.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SpanContext;
+    /// use hopline_core::propagation::TraceState;
+    ///
+    /// let context: SpanContext = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse()?;
+    /// let context = context.with_tracestate(TraceState::EMPTY.with("vendor", "1").unwrap());
+    /// assert_eq!(context.tracestate().get("vendor"), Some("1"));
+    /// # Ok::<(), hopline_core::propagation::ParseTraceParentError>(())
+    /// ```
     #[must_use]
     pub fn with_tracestate(mut self, tracestate: TraceState) -> Self {
         self.tracestate = tracestate;

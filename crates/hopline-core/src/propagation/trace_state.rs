@@ -92,6 +92,15 @@ impl TraceState {
     }
 
     /// Returns the list without this key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::propagation::TraceState;
+    ///
+    /// let state = TraceState::parse(["a=1,b=2"]).unwrap();
+    /// assert_eq!(state.without("a").as_str(), "b=2");
+    /// ```
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         if self.get(key).is_none() {

@@ -13,13 +13,16 @@ pub(crate) struct Finished<'a> {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: &'a TraceState,
+    /// The conversion of its ticks to wall time.
     pub(crate) anchor: Anchor,
 }
 
 /// Finished spans of many local traces, in the vectors of one `Records`: the traces copied one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
+    /// One part for each trace, in the order of their records.
     pub(crate) parts: Vec<Part>,
+    /// The records of all parts.
     pub(crate) records: Records,
 }
 
@@ -34,6 +37,7 @@ pub(crate) struct Part {
     pub(crate) baggage: u32,
     /// The offset of its text.
     pub(crate) text: usize,
+    /// The ends of its records.
     pub(crate) ends: Ends,
 }
 

@@ -75,6 +75,18 @@ impl Redaction {
     }
 
     /// Redacts a path.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// use hopline_core::redact::Redaction;
+    ///
+    /// let usual = Redaction::default();
+    /// assert_eq!(usual.path("/orders/7"), "/orders/7");
+    /// let hide = Redaction::default().path_by(|_| Cow::Borrowed("/…"));
+    /// assert_eq!(hide.path("/orders/7"), "/…");
+    /// ```
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         self.path_in(path, NESTED)
     }

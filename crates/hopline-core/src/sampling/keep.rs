@@ -13,6 +13,7 @@ use crate::time::tick::Tick;
 pub(crate) struct Keep {
     /// Keeps failed traces.
     pub(crate) errors: Option<KeepRate>,
+    /// Keeps traces with a slow local root.
     pub(crate) slower: Option<KeepSlower>,
     /// Records traces that nothing else records, so that the application can keep them.
     pub(crate) forced: bool,
@@ -20,7 +21,7 @@ pub(crate) struct Keep {
     pub(crate) local_roots_only: bool,
 }
 
-/// The limit of a keep rule.
+/// The rate of a keep rule. Limits what clients can cause, since they can make requests fail or slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeepRate {
     All,
@@ -32,6 +33,7 @@ pub(crate) enum KeepRate {
 /// The rule for traces whose local root lasted at least `limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeepSlower {
+    /// The least duration of the local root.
     pub(crate) limit: Duration,
     pub(crate) rate: KeepRate,
 }
@@ -54,6 +56,7 @@ impl KeepRate {
 }
 
 impl Keep {
+    /// No rules: what is not sampled is not recorded.
     pub(crate) const NOTHING: Self = Self {
         errors: None,
         slower: None,
@@ -113,7 +116,8 @@ impl Keep {
 pub(crate) struct KeptPerSecond(Mutex<Option<(Tick, u32)>>);
 
 impl KeptPerSecond {
-    /// True for the first `limit` within a second.
+    /// True for the first `limit` calls within a second. A window of a second that starts with a kept trace needs no timer,
+    /// and lets at most twice the limit pass in any second.
     pub(crate) fn take(&self, limit: u32, now: Tick) -> bool {
         let mut second = self.0.lock();
         let (start, count) = match *second {

@@ -1,6 +1,15 @@
 //! Sampling: the decision at the start of a trace, and the one at the end of its local part.
 //!
 //! A [`SamplingPlan`] suffices for most services; a [`Sampler`] decides by code.
+//!
+//! ```
+//! use hopline_core::SamplingPlan;
+//!
+//! let plan: SamplingPlan = "/health never; * 5%; keep errors 100/s".parse()?;
+//! assert_eq!(plan.to_string(), "/health never; * 5%; keep errors 100/s");
+//! # Ok::<(), hopline_core::sampling::ParsePlanError>(())
+//! ```
+//!
 //! For export, the engine and the public handles. Imports `propagation` and `time`.
 
 pub(crate) mod active;

@@ -34,6 +34,16 @@ pub struct SamplingRule {
 
 impl SamplingRule {
     /// Samples matching traces with this probability. Values outside 0 to 1 count as the nearer of the two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SamplingPlan;
+    ///
+    /// let plan: SamplingPlan = "GET /products 10%".parse()?;
+    /// assert_eq!(plan.to_string(), "GET /products 10%; * 100%");
+    /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
+    /// ```
     pub fn share(share: f64) -> Self {
         Self::of(Share::nearest(share))
     }
@@ -47,6 +57,18 @@ impl SamplingRule {
     /// kept, even if they fail, are slow or [`keep`](crate::Span::keep) is called.
     ///
     /// With a probability of 0 instead, the keep rules of the plan still keep failed and slow traces.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::sampling::SamplingRule;
+    /// use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer};
+    ///
+    /// let plan = SamplingPlan::always().rule(SamplingRule::never().path("/health"));
+    /// let tracer = Tracer::builder().plan(plan).build();
+    /// let probe = SpanBuilder::new("GET /health").path("/health").tracer(&tracer).parent(Incoming::default());
+    /// assert!(!probe.start().is_recording());
+    /// ```
     pub fn never() -> Self {
         Self::of(Share::Never)
     }
@@ -69,7 +91,7 @@ impl SamplingRule {
         self
     }
 
-    /// Matches only local roots that start with this name.
+    /// Matches only local roots that start with this name. Later renames do not matter.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -90,7 +112,8 @@ impl SamplingRule {
         self
     }
 
-    /// Matches only requests with this route template, or with a path that matches this pattern.
+    /// Matches only requests with this route template, or with a path that matches this pattern. The route is known at the
+    /// start only in layers behind the router; the path always is.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());

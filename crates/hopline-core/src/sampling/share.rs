@@ -6,6 +6,7 @@ use crate::sampling::threshold::Threshold;
 /// callers.
 const LEAST_PERCENT: f64 = 0.0001;
 
+/// The probability of a rule. `Always` and `Never` are more than 100 % and 0 %: they also overrule parents and budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Share {
     /// All traces, regardless of parents and budget.
@@ -17,6 +18,7 @@ pub(crate) enum Share {
 }
 
 impl Share {
+    /// 100 %: all new traces, within the budget.
     pub(crate) const ALL: Self = Self::Percent(100.0);
 
     /// `None` unless it is 0 or lies between the least percentage and 100.
@@ -41,6 +43,7 @@ impl Share {
         matches!(self, Self::Always | Self::Never)
     }
 
+    /// The probability as a number from 0 to 1.
     pub(crate) fn of_one(self) -> f64 {
         match self {
             Self::Always => 1.0,
@@ -49,6 +52,7 @@ impl Share {
         }
     }
 
+    /// The threshold; `None` for 0, which no threshold expresses.
     pub(crate) fn threshold(self) -> Option<Threshold> {
         Threshold::of_share(self.of_one())
     }

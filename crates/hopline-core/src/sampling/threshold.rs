@@ -66,6 +66,16 @@ impl Threshold {
     }
 
     /// True if it samples a trace of this randomness.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::sampling::Threshold;
+    ///
+    /// let half = Threshold::from_hex("8").unwrap();
+    /// assert!(half.takes(0x80_0000_0000_0000));
+    /// assert!(!half.takes(0x7f_ffff_ffff_ffff));
+    /// ```
     #[inline]
     pub fn takes(self, randomness: u64) -> bool {
         randomness >= self.0

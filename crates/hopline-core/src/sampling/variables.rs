@@ -7,6 +7,13 @@ use crate::sampling::text::ParsePlanError;
 impl SamplingPlan {
     /// Reads the plan of `HOPLINE_SAMPLING`, or else of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
     ///
+    /// | `OTEL_TRACES_SAMPLER` | plan |
+    /// |---|---|
+    /// | `parentbased_always_on` | `* 100%` |
+    /// | `parentbased_always_off` | `* 0%` |
+    /// | `parentbased_traceidratio` | the argument, as probability of new traces |
+    /// | `always_on`, `always_off`, `traceidratio` | the same with `resample parents` |
+    ///
     /// `None` if all are unset. Samplers that OpenTelemetry does not define, and those that ask a server for the
     /// probability, are reported by a notice and ignored, as its specification requires. `traceidratio` samples
     /// consistently, like every probability here. `variable` looks a variable up; an empty value counts as unset.

@@ -53,6 +53,22 @@ impl Context {
     }
 
     /// The current context of this thread; empty if there is none, and while the thread is torn down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, attr};
+    ///
+    /// fn load_cart() {
+    ///     // adds to the span of the request, without its handle
+    ///     Context::current().set("cart.items", 3);
+    /// }
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let mut request = SpanBuilder::new("GET /cart").tracer(&tracer).parent(Incoming::default()).start();
+    /// request.in_scope(load_cart);
+    /// assert_eq!(Context::current().span_context(), None);
+    /// ```
     #[inline]
     pub fn current() -> Self {
         current()

@@ -39,7 +39,7 @@ struct Running {
     start: Tick,
 }
 
-/// An operation that has ended; the closure of [`Timer::stop`] reports its values.
+/// An operation that has ended, for the closure that reports its values. The closure of [`Timer::stop`] reports its values.
 #[derive(Debug)]
 pub struct Report<'a> {
     tracer: &'a Tracer,
@@ -48,7 +48,7 @@ pub struct Report<'a> {
 }
 
 impl Timer {
-    /// A timer that does not run.
+    /// A timer that does not run, for operations that must not be measured.
     pub const STOPPED: Self = Self(None);
 
     /// Starts if there is a meter: that of `tracer`, else that of the span's tracer, else that of the installed one.
@@ -75,7 +75,7 @@ impl Timer {
         }))
     }
 
-    /// True if it runs. An edge gathers attributes for metrics only then.
+    /// True if it runs. An edge collects attributes for metrics only then, so that services without a meter pay nothing.
     #[inline]
     pub fn is_running(&self) -> bool {
         self.0.is_some()
@@ -128,7 +128,8 @@ impl Report<'_> {
         self.duration
     }
 
-    /// The duration in seconds, the unit of durations in the semantic conventions.
+    /// The duration in seconds, the unit of durations in the
+    /// [semantic conventions](https://opentelemetry.io/docs/specs/semconv/general/metrics/#instrument-units).
     pub fn seconds(&self) -> f64 {
         self.duration.as_secs_f64()
     }

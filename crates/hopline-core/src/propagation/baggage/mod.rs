@@ -89,6 +89,16 @@ impl Baggage {
     }
 
     /// Returns the baggage without this key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::Baggage;
+    ///
+    /// let baggage = Baggage::EMPTY.with("tenant_id", "acme")?;
+    /// assert!(baggage.without("tenant_id").is_empty());
+    /// # Ok::<(), hopline_core::propagation::BaggageError>(())
+    /// ```
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         Self::from_members(self.others(key))
