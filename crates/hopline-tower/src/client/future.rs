@@ -13,14 +13,14 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::layer::ClientLayer;
+use super::settings::Settings;
 use crate::scoped::{Scope, Scoped, poll_once};
 
 /// A call that is recorded.
 #[derive(Debug)]
 pub(crate) struct RecordedCall {
     /// Records the response.
-    pub(crate) layer: Arc<ClientLayer>,
+    pub(crate) settings: Arc<Settings>,
     /// True if the host's announcement of a kept trace is followed.
     pub(crate) keeps_with: bool,
     /// The span of the call.
@@ -94,12 +94,12 @@ where
             return Poll::Ready(result.map(|response| response.map(CallBody::new)));
         };
         let RecordedCall {
-            layer,
+            settings,
             keeps_with,
             span,
         } = recorded;
         Poll::Ready(match result {
-            Ok(response) => Ok(layer.finish(span, keeps_with, response)),
+            Ok(response) => Ok(settings.finish(span, keeps_with, response)),
             Err(error) => {
                 span.fail("request");
                 Err(error)

@@ -5,6 +5,7 @@
 mod future;
 mod layer;
 mod service;
+mod settings;
 
 pub use future::CallFuture;
 pub use hopline_http::client::CallBody;

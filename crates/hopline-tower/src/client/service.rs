@@ -11,9 +11,9 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::future::{CallFuture, RecordedCall};
-use super::layer::ClientLayer;
+use super::settings::Settings;
 
-/// Records each call that passes through it; made by [`ClientLayer`].
+/// Records each call that passes through it; made by [`ClientLayer`](super::ClientLayer).
 ///
 /// # Examples
 ///
@@ -38,12 +38,12 @@ use super::layer::ClientLayer;
 pub struct TraceClient<S> {
     inner: S,
     // shared, so that a clone, which clients make for each call, changes one reference count
-    layer: Arc<ClientLayer>,
+    settings: Arc<Settings>,
 }
 
 impl<S> TraceClient<S> {
-    pub(crate) fn new(inner: S, layer: Arc<ClientLayer>) -> Self {
-        Self { inner, layer }
+    pub(crate) fn new(inner: S, settings: Arc<Settings>) -> Self {
+        Self { inner, settings }
     }
 }
 
@@ -64,11 +64,11 @@ where
         if request.extensions().get::<Untraced>().is_some() {
             return CallFuture::new(self.inner.call(request), None);
         }
-        let mut span = self.layer.start(&request);
-        let keeps_with = self.layer.inject(&span, &mut request);
+        let mut span = self.settings.start(&request);
+        let keeps_with = self.settings.inject(&span, &mut request);
         let inner = span.in_scope(|| self.inner.call(request));
         let recorded = RecordedCall {
-            layer: self.layer.clone(),
+            settings: self.settings.clone(),
             keeps_with,
             span,
         };
