@@ -16,6 +16,7 @@ pub(crate) fn downgrade<T>(arc: &Arc<T>) -> Weak<T> {
     checked::downgrade(arc)
 }
 
+/// The replacements under loom, with the same interface.
 #[cfg(hopline_loom)]
 mod checked {
     pub(crate) use loom::sync::{Arc, MutexGuard};

@@ -5,7 +5,9 @@ use crate::text::truncated;
 /// A recorded text: a pointer, or a range of the trace's text. 16 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Text {
+    /// A literal of the program.
     Static(&'static str),
+    /// A range in the text of its batch.
     Copied { at: u32, len: u32 },
 }
 
@@ -30,6 +32,7 @@ impl Text {
         Self::Copied { at, len }
     }
 
+    /// The length in bytes.
     #[inline]
     pub(crate) fn len(self) -> usize {
         match self {
@@ -62,6 +65,7 @@ impl Text {
         }
     }
 
+    /// Moves the offset by `by` bytes; a literal has none.
     #[inline]
     pub(crate) fn shift(&mut self, by: u32) {
         if let Self::Copied { at, .. } = self {
@@ -69,6 +73,7 @@ impl Text {
         }
     }
 
+    /// The text. Empty if the range is invalid, which no code path creates: reading must not panic.
     #[inline]
     pub(crate) fn read(self, text: &str) -> &str {
         match self {

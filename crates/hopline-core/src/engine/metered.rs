@@ -20,6 +20,7 @@ pub(crate) fn any() -> bool {
     ANY.load(Relaxed)
 }
 
+/// Adds a tracer with a meter, and removes dropped ones.
 pub(crate) fn register(shared: &Arc<Shared>) {
     let mut metered = METERED.write();
     metered.retain(|(_, shared)| shared.strong_count() > 0);

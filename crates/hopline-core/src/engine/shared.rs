@@ -25,6 +25,8 @@ use crate::sampling::keep::KeptPerSecond;
 use crate::sampling::sampler::Sampler;
 use crate::time::tick::{Tick, Ticker};
 
+/// The state of one tracer. Every buffer of an open trace holds a reference, so a tracer that is dropped lives until its
+/// last trace has ended; sinks and batches hold weak ones.
 pub(crate) struct Shared {
     /// Identifies the tracer in contexts, so that comparing them takes no lock.
     pub(crate) number: u32,
@@ -33,9 +35,13 @@ pub(crate) struct Shared {
     pub(crate) plan: ArcSwap<Active>,
     /// The custom sampler, which replaces the plan at the start.
     pub(crate) sampler: Option<Box<dyn Sampler>>,
+    /// The failed traces kept in this second.
     pub(crate) errors_kept: KeptPerSecond,
+    /// The slow traces kept in this second.
     pub(crate) slow_kept: KeptPerSecond,
+    /// True if messages of errors are recorded.
     pub(crate) error_messages: bool,
+    /// The keys of baggage members that are recorded as attributes.
     pub(crate) baggage_attributes: Vec<Box<str>>,
     pub(crate) limits: Limits,
     pub(crate) clock: Ticker,
@@ -47,7 +53,9 @@ pub(crate) struct Shared {
     pub(crate) traces: Traces,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
+    /// True after shutdown. Read at the start of each local trace; nothing depends on its order with other writes.
     pub(crate) closed: AtomicBool,
+    /// The time at which the tracer was built.
     pub(crate) begun: Tick,
     /// Set if the application dropped its telemetry instead of shutting it down.
     pub(crate) dropped: OnceLock<Dropped>,

@@ -1,4 +1,5 @@
 //! Calls of application code whose panics become notices.
+//! The engine uses it; `span::isolated` adds a muted context.
 
 use crate::notice::line::notify;
 use crate::notice::panic::caught;

@@ -1,4 +1,5 @@
 //! Containment of panics of application code.
+//! `notice::contained` and `attribute::closure` use it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -21,6 +21,7 @@ pub(crate) struct SpanRecord {
     /// Its attribute batches: the first, and the last, to which the next one is chained.
     pub(crate) first_batch: u32,
     pub(crate) last_batch: u32,
+    /// The number of attributes, which the limit compares.
     pub(crate) attrs: u16,
     pub(crate) events: u16,
     pub(crate) links: u16,
@@ -84,6 +85,7 @@ impl Marks {
 /// The number of bits below the kind.
 const KIND: u32 = 5;
 
+/// One event. All events of a trace are in one vector, so a span without events pays two bytes for their count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventRecord {
     pub(crate) span: u32,
@@ -94,6 +96,7 @@ pub(crate) struct EventRecord {
     pub(crate) dropped_attrs: u32,
 }
 
+/// One link. Owns the tracestate of the linked span.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkRecord {
     pub(crate) span: u32,
@@ -134,6 +137,7 @@ pub(crate) struct Ends {
 }
 
 impl Records {
+    /// Removes all records, and keeps the capacity for the next trace.
     #[inline]
     pub(crate) fn clear(&mut self) {
         self.spans.clear();
@@ -144,6 +148,7 @@ impl Records {
         self.owned = 0;
     }
 
+    /// The lengths of the vectors.
     pub(crate) fn ends(&self) -> Ends {
         Ends {
             spans: self.spans.len(),

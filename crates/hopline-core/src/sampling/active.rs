@@ -25,10 +25,15 @@ use crate::time::tick::Ticker;
 /// A plan in force: its rules with their thresholds, and the state of its budget.
 #[derive(Debug)]
 pub(crate) struct Active {
+    /// The keep rules, limited by the budget.
     pub(crate) keep: Keep,
+    /// The rules in order, each with its group.
     rules: Box<[(SamplingRule, Group)]>,
+    /// The group of new traces that no rule matches.
     others: Group,
+    /// The treatment of each kind of parent.
     parents: Parents,
+    /// The group of each kind of parent.
     branches: [Group; 4],
     /// True if a rule decides regardless of parents.
     overrules: bool,
@@ -36,6 +41,7 @@ pub(crate) struct Active {
     pub(crate) by_name: bool,
     /// True if one probability decides on all new traces.
     pub(crate) plain: bool,
+    /// The state of the budget, if the plan has one.
     allowance: Option<Allowance>,
 }
 
@@ -184,6 +190,7 @@ impl Active {
         }
     }
 
+    /// The group of the first rule that matches.
     fn group(&self, input: &SamplingInput<'_>) -> &Group {
         let rule = self.rules.iter().find(|(rule, _)| rule.fits(input));
         rule.map_or(&self.others, |(_, group)| group)

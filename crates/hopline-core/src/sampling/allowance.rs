@@ -31,7 +31,9 @@ pub(crate) struct Allowance {
 struct Meter {
     /// The probability of the group without a budget.
     share: f64,
+    /// Traces that started in this second.
     came: AtomicU64,
+    /// Traces of the group sampled in this second.
     taken: AtomicU64,
     /// The factor by which the budget lowers the probability: the bits of an `f64`.
     part: AtomicU64,
@@ -48,6 +50,7 @@ struct Seen {
     asking: Box<[f64]>,
 }
 
+/// The interval between two adjustments.
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Allowance {
@@ -111,10 +114,13 @@ impl Allowance {
         }
     }
 
+    /// The part of each group if all need more.
     fn equal_part(&self) -> f64 {
         self.per_second / self.meters.len() as f64
     }
 
+    /// Adjusts the factors, once a second. A thread that finds the lock held uses the old factors: waiting would
+    /// delay a request.
     #[cold]
     fn look(&self, now: Tick) {
         let Some(mut seen) = self.seen.try_lock() else {

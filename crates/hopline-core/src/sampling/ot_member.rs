@@ -26,6 +26,7 @@ impl Said {
     }
 }
 
+/// Reads the `ot` member of a tracestate. Invalid values count as absent, and are remembered as `unread`.
 #[inline]
 pub(crate) fn read(state: &TraceState) -> Said {
     let mut said = Said::default();
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_members_say_nothing() {
+    fn malformed_members_have_no_values() {
         let all = state("a=1,ot=th:c;rv:9b8233f7e3a151");
         assert_eq!(
             read(&all),

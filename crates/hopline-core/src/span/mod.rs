@@ -1,6 +1,6 @@
 //! The public handles: tracer, span, context, and the builder that starts spans.
 //!
-//! The top layer: only the root imports it. `facts` and `decision` are the two steps of a start.
+//! The top layer: only the root of the crate imports it. `facts` and `decision` are the two steps of a start.
 
 pub(crate) mod builder;
 pub(crate) mod context;

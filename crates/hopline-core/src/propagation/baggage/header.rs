@@ -5,7 +5,9 @@ use std::fmt;
 
 use crate::propagation::headers::trim_ows;
 
+/// The most members that are kept ([limits](https://www.w3.org/TR/baggage/#limits)).
 pub(crate) const MAX_MEMBERS: usize = 64;
+/// The most bytes of all members together, as they are sent.
 pub(crate) const MAX_BYTES: usize = 8192;
 /// The bytes that are read for `MAX_BYTES` kept ones: a value in which every byte is encoded has three times its length,
 /// plus white space.
@@ -24,6 +26,7 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
+    /// Reads one header line. Counts members that are malformed or over a limit.
     pub(crate) fn line(&mut self, line: &[u8]) {
         for text in line.split(|byte| *byte == b',') {
             let text = trim_ows(text);
@@ -65,6 +68,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// The bytes of the member as it is sent: the length that counts for the limit, however it was received.
     pub(crate) fn encoded_len(&self) -> usize {
         self.key.len() + 1 + Encoded(&self.value).len() + self.properties.len()
     }
@@ -124,7 +128,7 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// RFC 7230 token; keys are not percent-coded.
+/// True for a token of RFC 7230. Keys are not percent-encoded.
 pub(crate) fn is_token(key: &[u8]) -> bool {
     !key.is_empty()
         && key
