@@ -60,11 +60,13 @@ impl SpanNames {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OlderNames {
-    /// `http.method`, `http.status_code` and the like.
+    /// Of HTTP: `http.method`, `http.status_code` and others.
     pub http: bool,
-    /// `db.system`, `db.statement` and the like.
+    /// Of databases: `db.system`, `db.statement` and others. Statements are redacted as under the current name.
     pub database: bool,
-    /// `messaging.rabbitmq.routing_key` and the like.
+    /// Of messaging: `messaging.rabbitmq.routing_key` and others.
+    ///
+    /// Spans grow by the older names, so a service should select an area only until its dashboards are changed.
     pub messaging: bool,
 }
 

@@ -6,6 +6,8 @@ use crate::notice::panic::caught;
 
 /// Runs code of the application, and contains its panic: `effect` is then the text of a notice, and the result is `None`.
 /// For the crates of hopline.
+///
+/// The caller counts the panic: a notice is given at most once in 10 seconds for each kind.
 #[doc(hidden)]
 pub fn contained<R>(
     kind: &'static str,

@@ -78,6 +78,8 @@ impl Propagators {
     }
 
     /// Applies it to this process: contexts extracted and injected from now on use these headers only.
+    ///
+    /// The facade calls it once at the start. A later call takes effect at once, also for open requests.
     pub fn install(self) {
         let bit = |on: bool, bit| if on { bit } else { 0 };
         CHOSEN.store(

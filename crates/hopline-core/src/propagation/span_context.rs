@@ -105,7 +105,7 @@ impl SpanContext {
         &self.tracestate
     }
 
-    /// True if the trace is sampled.
+    /// True if the trace is sampled: a service before this one decided to record it.
     pub fn is_sampled(&self) -> bool {
         self.flags.is_sampled()
     }
@@ -171,7 +171,9 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<SpanContext> {
     Some(SpanContext::new(trace_id, span_id, flags).into_remote())
 }
 
-/// The header as text, always in version 00.
+/// The value of the header as text, always in version 00, on the stack: writing headers allocates nothing here.
+///
+/// Log lines use it too, for the digits of the ids.
 #[derive(Debug)]
 pub(crate) struct TraceParentText([u8; LENGTH]);
 

@@ -114,7 +114,7 @@ impl TraceState {
         Self::from_valid(others.join(","))
     }
 
-    /// The members from left to right.
+    /// The members from left to right, the newest first. Keys may repeat if a peer sent duplicates.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let text = self.0.as_deref().unwrap_or_default();
         text.split(',').filter_map(|member| member.split_once('='))
@@ -126,7 +126,7 @@ impl TraceState {
         self.0.is_none()
     }
 
-    /// The text as sent; empty for the empty list.
+    /// The value of the header as it is sent; empty for the empty list, for which no header is sent.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
@@ -172,7 +172,9 @@ pub struct ParseTraceStateError;
 
 crate::debug_as_display!(ParseTraceStateError);
 
-/// Reads the header's lines in order. Bounded: it stops copying at the first invalid or 33rd member.
+/// Parser of header lines, in order. Bounded: it stops copying at the first invalid or 33rd member.
+///
+/// Fed line by line, so that carriers need not collect their lines.
 #[derive(Default)]
 pub(crate) struct Parser {
     text: String,
@@ -238,7 +240,8 @@ pub(crate) fn shortened(text: String) -> String {
     members.join(",")
 }
 
-/// Level 2: a lower-case letter or digit, then up to 255 of those and `_ - * / @`.
+/// True for a key of Level 2: a lower-case letter or digit, then up to 255 of those and `_ - * / @`. Keys of Level 1
+/// are a subset.
 pub(crate) fn is_key(key: &[u8]) -> bool {
     let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let part = |byte: &u8| lower(*byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@');

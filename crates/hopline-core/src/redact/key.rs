@@ -39,7 +39,9 @@ fn is_secret_encoded(key: &str) -> bool {
         || names_secret(decoded.replace('%', " ").as_bytes()) == Some(true)
 }
 
-/// `None` for a key that is to be decoded first.
+/// True if a key names a secret. `None` for a key that must be decoded first.
+///
+/// Most keys are a few small letters, so those are decided without splitting them into words.
 fn names_secret(key: &[u8]) -> Option<bool> {
     let mut lower = [0; LONGEST];
     let Some(lower) = lower.get_mut(..key.len()) else {
@@ -67,14 +69,15 @@ fn names_secret(key: &[u8]) -> Option<bool> {
     )
 }
 
-/// Looks at both ends.
+/// True if a long key names a secret at its start or at its end. The middle is not examined, so the time for a key is
+/// bounded, however long callers make it.
 #[cold]
 fn names_secret_long(key: &[u8]) -> Option<bool> {
     let (start, end) = (&key[..LONGEST], &key[key.len() - LONGEST..]);
     Some(names_secret(start)? || names_secret(end)?)
 }
 
-/// True for the `I` of `sessionId` and the `K` of `APIKey`.
+/// True if a word starts here without punctuation before it: the `I` of `sessionId`, the `K` of `APIKey`.
 fn starts_word(key: &[u8], at: usize) -> bool {
     let is_upper = |at: usize| key.get(at).is_some_and(u8::is_ascii_uppercase);
     at > 0

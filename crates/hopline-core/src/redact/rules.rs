@@ -15,7 +15,8 @@ pub(super) trait Rules {
     fn is_secret(&self, key: &str) -> bool;
 }
 
-/// The host of an authority that names a user, or `None`.
+/// The host of an authority that names a user; `None` if it names none. The user is separated at the last `@`, as
+/// browsers do.
 pub(super) fn without_user(authority: &str) -> Option<&str> {
     let at = authority
         .bytes()

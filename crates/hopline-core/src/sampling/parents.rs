@@ -43,6 +43,7 @@ impl ParentBranch {
         }
     }
 
+    /// Its words in the text form of a plan.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::RemoteSampled => "remote sampled",
@@ -67,6 +68,7 @@ pub(crate) enum OnParent {
     Share(Share),
 }
 
+/// The treatment for each [`ParentBranch`]. Defaults to following all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Parents([OnParent; 4]);
 

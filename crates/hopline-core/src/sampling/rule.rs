@@ -49,6 +49,8 @@ impl SamplingRule {
     }
 
     /// Samples all matching traces, even if a parent decided otherwise, and outside the budget.
+    ///
+    /// For rare and important requests. A probability of 1 instead leaves room for parents and the budget.
     pub fn always() -> Self {
         Self::of(Share::Always)
     }
@@ -84,7 +86,8 @@ impl SamplingRule {
         }
     }
 
-    /// Matches only local roots of this kind.
+    /// Matches only local roots of this kind, such as requests ([`SpanKind::Server`]) or messages
+    /// ([`SpanKind::Consumer`]).
     #[must_use]
     pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = Some(kind);
@@ -98,7 +101,7 @@ impl SamplingRule {
         self
     }
 
-    /// Matches only messages of this destination.
+    /// Matches only messages of this destination, as the edge names it: exchange, routing key and queue.
     #[must_use]
     pub fn destination(mut self, destination: impl Into<String>) -> Self {
         self.destination = Some(destination.into());

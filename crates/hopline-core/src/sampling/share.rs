@@ -21,7 +21,9 @@ impl Share {
     /// 100 %: all new traces, within the budget.
     pub(crate) const ALL: Self = Self::Percent(100.0);
 
-    /// `None` unless it is 0 or lies between the least percentage and 100.
+    /// The probability of a percentage. `None` unless it is 0, or from the least percentage to 100.
+    ///
+    /// Smaller ones are refused, because receivers would not accept their thresholds.
     pub(crate) fn percent(percent: f64) -> Option<Self> {
         let valid = percent == 0.0 || (LEAST_PERCENT..=100.0).contains(&percent);
         // the addition turns -0 into 0, which prints without a sign

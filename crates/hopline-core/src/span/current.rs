@@ -24,7 +24,7 @@ struct Current {
     unsettled: Cell<bool>,
 }
 
-/// A context that was entered without a scope.
+/// A context that was entered without a scope, by a bridge.
 struct Entered {
     key: u64,
     /// The context to restore at its exit.
@@ -113,7 +113,7 @@ pub(crate) fn is_muted() -> bool {
         .unwrap_or(false)
 }
 
-/// The ids of the current span, for log lines.
+/// The ids of the current span, for log lines. `None` without a span.
 #[inline]
 pub fn current_ids() -> Option<(TraceId, SpanId)> {
     let ids = CURRENT.try_with(|current| current.context.borrow().ids);
@@ -199,7 +199,7 @@ pub fn enter(key: u64, context: Context) {
     });
 }
 
-/// Ends the newest [`enter`] of this key on this thread.
+/// Ends the newest [`enter`] of this key on this thread. Does nothing without one.
 pub fn exit(key: u64) {
     let _ = CURRENT.try_with(|current| {
         if current.mark(key) {
@@ -225,7 +225,9 @@ impl Current {
         mem::swap(&mut *self.context.borrow_mut(), context);
     }
 
-    /// Marks the newest entry of this key as exited.
+    /// Marks the newest entry of this key as exited. False if there is none.
+    ///
+    /// Entries below the base belong to an outer scope: they are only marked, and removed when that scope continues.
     fn mark(&self, key: u64) -> bool {
         let mut entered = self.entered.borrow_mut();
         let found = entered.iter_mut().enumerate().rev();

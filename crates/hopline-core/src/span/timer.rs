@@ -90,6 +90,8 @@ impl Timer {
     }
 
     /// Ends the span with its last attributes, and then calls `report` if the timer runs.
+    ///
+    /// `attrs` runs only if the span is recorded, and `report` regardless of that: metrics count every operation.
     #[inline]
     pub fn stop_with<'v, A: AsRef<[Attr<'v>]>>(
         self,
@@ -123,7 +125,7 @@ impl Running {
 }
 
 impl Report<'_> {
-    /// The duration of the operation.
+    /// The duration of the operation, the same as that of its span.
     pub fn duration(&self) -> Duration {
         self.duration
     }
@@ -134,7 +136,7 @@ impl Report<'_> {
         self.duration.as_secs_f64()
     }
 
-    /// Reports a value of the operation.
+    /// Reports a value of the operation, with the span as exemplar if its trace is certain to be kept.
     pub fn value(&self, instrument: &Instrument, value: f64, attributes: &[Attr<'_>]) {
         self.tracer
             .report(instrument, value, attributes, self.exemplar);

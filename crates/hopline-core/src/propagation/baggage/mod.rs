@@ -57,7 +57,9 @@ impl Baggage {
         (Self::from_members(parser.members), parser.dropped)
     }
 
-    /// The value of a key; the first one if a peer sent the key twice.
+    /// The decoded value of a key; the first one if a peer sent the key twice. `None` if there is none.
+    ///
+    /// Case matters in keys.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
@@ -104,7 +106,7 @@ impl Baggage {
         Self::from_members(self.others(key))
     }
 
-    /// The pairs in their order.
+    /// The pairs in their order, values decoded. Properties of members are sent, and not shown here.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.members()
             .iter()
