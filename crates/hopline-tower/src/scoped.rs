@@ -11,7 +11,9 @@ use pin_project_lite::pin_project;
 
 /// An owner of a context that can be made current.
 pub(crate) trait Scope {
-    /// Runs `f` with the context current.
+    /// Runs `f` with the context current. Without a context, it only runs `f`.
+    ///
+    /// A panic of `f` is passed on.
     fn in_scope<R>(&mut self, f: impl FnOnce() -> R) -> R;
 }
 

@@ -101,7 +101,7 @@ impl GrpcCall {
         }
     }
 
-    /// Records a status, and decides about the pending method by it.
+    /// Records a status, if there is one, and decides about the pending method by it.
     fn record(&mut self, span: Option<&Span>, status: Option<Status>) {
         let Some(status) = status else { return };
         self.decide(span, status.is_from_method());

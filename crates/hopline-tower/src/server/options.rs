@@ -12,6 +12,7 @@ use http::{Extensions, HeaderMap, Method, Uri, request, response};
 
 use super::framework::{PeerFn, RouteFn, SchemeFn, UriFn};
 
+/// The functions of an application. They are called on the threads of the server, and may be shared by layers.
 type TrustFn = dyn Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync;
 type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 type Proxies = dyn Fn(IpAddr) -> bool + Send + Sync;

@@ -1,9 +1,12 @@
 //! Response headers that name the trace: `Server-Timing` and `x-trace-id`.
+//!
+//! Written with the head of the response, when the outcome of the request is known except for its body.
 
 use hopline_core::Span;
 use hopline_http::server_timing::{announce_kept, announce_trace};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
+/// The header that users quote to support. It has no standard; this name is the most common one.
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// The trace headers that a layer adds to responses.
