@@ -1,165 +1,240 @@
 //! Distributed tracing for RabbitMQ over lapin: the trace context from publish to settled.
 //!
-//! ```no_run
-//! use hopline_lapin::{ChannelExt, Delivery, Outcome, RunOptions};
-//! use lapin::options::{BasicConsumeOptions, ConfirmSelectOptions};
-//! use lapin::types::FieldTable;
-//! use lapin::{Connection, ConnectionProperties};
+//! Trace a channel where it is created; all else is lapin's:
 //!
-//! async fn ship(delivery: Delivery) -> Result<Outcome, std::io::Error> {
-//!     // a span of the trace that published it is current here
-//!     println!("{} bytes", delivery.body().len());
-//!     Ok(Outcome::Ack)
-//! }
+//! ```
+//! # let broker = hopline_testing::amqp::Broker::start()?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # use lapin::options::*;
+//! # use lapin::types::FieldTable;
+//! # let connection = lapin::Connection::connect(&broker.url(), lapin::ConnectionProperties::default()).await?;
+//! # let (tracer, spans) = hopline_testing::tracer("shop");
+//! use hopline_lapin::ChannelExt;
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let connection = Connection::connect("amqp://localhost", ConnectionProperties::default()).await?;
-//! let channel = connection.create_channel().await?;
+//! let channel = connection.create_channel().await?.traced();
+//! # let channel = channel.tracer(tracer);
+//! # channel.queue_declare("orders".into(), QueueDeclareOptions::default(), FieldTable::default()).await?;
 //! channel.confirm_select(ConfirmSelectOptions::default()).await?;
-//! let channel = channel.traced();
-//!
-//! channel.publish("", "orders", b"7").mandatory().await?; // until the broker has it
-//!
-//! let consumer = channel.basic_consume("orders".into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
-//! consumer.await?.run(ship, RunOptions::default(), std::future::pending()).await?;
-//! # Ok(())
-//! # }
+//! channel.publish("", "orders", b"7").mandatory().await?; // until the broker has confirmed it
+//! # assert_eq!(spans.tree(), "publish.message  orders ▸ shop\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! ```text
-//! POST /orders ▸ orders  201                12 ms  ██████████
-//! └─ publish.message  orders               3.1 ms     ███
-//!    └─ process.message  orders ▸ worker    22 ms        ███████████████
-//!       └─ mail.send                        15 ms             ██████████
+//! publish.message  orders ▸ shop
+//! ```
+//!
+//! A runner handles each message in a span of the trace that published it, and settles it by the handler's result:
+//!
+//! ```
+//! # let broker = hopline_testing::amqp::Broker::start()?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # use lapin::options::*;
+//! # use lapin::types::FieldTable;
+//! # let connection = lapin::Connection::connect(&broker.url(), lapin::ConnectionProperties::default()).await?;
+//! # let (tracer, spans) = hopline_testing::tracer("shop");
+//! # use hopline_lapin::ChannelExt;
+//! # let channel = connection.create_channel().await?.traced().tracer(tracer);
+//! # channel.queue_declare("orders".into(), QueueDeclareOptions::default(), FieldTable::default()).await?;
+//! # let shutdown = async { let _ = spans.wait(3).await; };
+//! use hopline_core::{FutureExt, span};
+//! use hopline_lapin::{Delivery, RunOptions};
+//!
+//! async fn ship(order: Delivery) -> Result<(), std::io::Error> {
+//!     let mail = async { /* sends `order.body()` */ };
+//!     mail.in_span(span("mail.send")).await;
+//!     Ok(()) // acknowledges
+//! }
+//!
+//! channel.publish("", "orders", b"7").await?;
+//! let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+//! let orders = channel.basic_consume("orders".into(), "".into(), options, arguments).await?;
+//! orders.run(ship, RunOptions::default(), shutdown).await?;
+//! # assert_eq!(spans.tree(), "publish.message  orders ▸ shop\n└─ process.message  orders\n   └─ mail.send\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ```text
+//! publish.message  orders ▸ shop
+//! └─ process.message  orders
+//!    └─ mail.send
+//! ```
+//!
+//! Failed messages are retried and then published as dead letters, still in their trace:
+//!
+//! ```
+//! # let broker = hopline_testing::amqp::Broker::start()?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # use lapin::options::*;
+//! # use lapin::types::FieldTable;
+//! # let connection = lapin::Connection::connect(&broker.url(), lapin::ConnectionProperties::default()).await?;
+//! # let (tracer, spans) = hopline_testing::tracer("shop");
+//! # use hopline_lapin::{ChannelExt, Delivery, RunOptions};
+//! # let channel = connection.create_channel().await?.traced().tracer(tracer);
+//! # for queue in ["orders", "orders.failed"] {
+//! #     channel.queue_declare(queue.into(), QueueDeclareOptions::default(), FieldTable::default()).await?;
+//! # }
+//! # channel.publish("", "orders", b"7").await?;
+//! # let (arguments, consume) = (FieldTable::default(), BasicConsumeOptions::default());
+//! # let orders = channel.basic_consume("orders".into(), "".into(), consume, arguments).await?;
+//! # let shutdown = async { let _ = spans.wait(4).await; };
+//! use hopline_lapin::Outcome;
+//!
+//! async fn fail(_: Delivery) -> Result<(), &'static str> {
+//!     Err("no such mailbox")
+//! }
+//!
+//! let options = RunOptions::default()
+//!     .on_error(Outcome::Requeue)
+//!     .max_retries(1)
+//!     .dead_letter("", "orders.failed");
+//! orders.run(fail, options, shutdown).await?;
+//! # assert_eq!(
+//! #     spans.tree(),
+//! #     "publish.message  orders ▸ shop\n├─ process.message  orders  ✗ handler_error\n└─ process.message  orders  ✗ handler_error  retry 1\n   └─ publish.message  orders.failed\n",
+//! # );
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ```text
+//! publish.message  orders ▸ shop
+//! ├─ process.message  orders  ✗ handler_error
+//! └─ process.message  orders  ✗ handler_error  retry 1
+//!    └─ publish.message  orders.failed
 //! ```
 //!
 //! # Spans
 //!
-//! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | kind | lasts |
+//! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | kind | duration |
 //! |---|---|---|---|
-//! | `publish.message` | `publish {destination}` | PRODUCER | to the broker's confirm, if the channel has confirms on |
-//! | `publish.batch` | `publish {destination}` | CLIENT | to the last confirm of [`publish_all`](Channel::publish_all), over its publish spans |
-//! | `request.message` | `request {destination}` | CLIENT | to the reply of a [request](Requests), linked to where that was published |
-//! | `receive.message` | `receive {destination}` | CLIENT | the time of a `basic_get`, also of one that finds nothing |
-//! | `process.message` | `process {destination}` | CONSUMER | until the message is settled; child of its publish span, and linked to it, as its [trust](Channel::trust) has it |
-//! | `process.batch` | `process {destination}` | CONSUMER | until the [batch](Batch) is settled; a root, linked to the publish span of each message |
+//! | `publish.message` | `publish {destination}` | PRODUCER | until the broker's confirm, or until the frames are written on a channel without confirms |
+//! | `publish.batch` | `publish {destination}` | CLIENT | until the last confirm of [`publish_all`](Channel::publish_all); parent of its publish spans |
+//! | `request.message` | `request {destination}` | CLIENT | until the reply to a [request](Requests); linked to the reply's publish span |
+//! | `receive.message` | `receive {destination}` | CLIENT | of a `basic_get`, with or without a message |
+//! | `process.message` | `process {destination}` | CONSUMER | until the message is settled; child of its publish span and linked to it, unless its [trust](Channel::trust) differs |
+//! | `process.batch` | `process {destination}` | CONSUMER | until the [batch](Batch) is settled; a root, linked to each message's publish span |
 //!
-//! Queue names that nobody chose (`amq.gen-…`, `amq.rabbitmq.reply-to…`, `hopline.reply-…`) are in no span's name.
+//! Generated queue names (`amq.gen-…`, `amq.rabbitmq.reply-to…`, `hopline.reply-…`) are not part of span names.
 //!
 //! | attribute | value |
 //! |---|---|
 //! | `messaging.system` | `rabbitmq` |
 //! | `messaging.operation.name`, `messaging.operation.type` | `publish` and `send`, `request` and `send`, `receive` and `receive`, `process` and `process` |
-//! | `messaging.destination.name` | exchange, routing key and queue, joined by `:`; empty and repeated parts left out |
-//! | `messaging.destination.anonymous`, `messaging.destination.temporary` | `true`, where nobody chose the queue's name |
-//! | `messaging.rabbitmq.destination.routing_key`, `messaging.rabbitmq.message.delivery_tag` | as they are |
-//! | `messaging.message.id`, `messaging.message.conversation_id` | the message's id and correlation id, if it has them |
-//! | `messaging.message.body.size` | bytes, if [asked for](Channel::body_sizes) |
-//! | `messaging.batch.message_count` | of batches |
-//! | `server.address`, `server.port` | if [given](Channel::server): a channel does not know its server |
-//! | `hopline.messaging.redelivered` = `true` | it was delivered before |
-//! | `retry_count` | how often it was handled before: exactly for quorum queues, by [`max_retries`](RunOptions::max_retries), and where rejections brought it back to this queue; else 1 |
-//! | `hopline.messaging.delivery_count` | which delivery this is, from 1, where the queue counts (`x-delivery-count`) |
-//! | `hopline.messaging.queue_time_ms` | since it was published, if it has the time: by the header `timestamp_in_ms`, or in steps of a second by its timestamp ([`timestamps`](Channel::timestamps)) |
-//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`; `lost` if the connection was lost before it could be settled, so that it is delivered again; `abandoned` where the [runner](Consumer::run) was dropped or could not wait |
-//! | `hopline.messaging.resend_count` | how often a lost connection made it be [published again](Publish::resend) |
+//! | `messaging.destination.name` | exchange, routing key and queue, joined by `:` without empty and repeated parts |
+//! | `messaging.destination.anonymous`, `messaging.destination.temporary` | `true` for generated queue names |
+//! | `messaging.rabbitmq.destination.routing_key`, `messaging.rabbitmq.message.delivery_tag` | routing key and delivery tag |
+//! | `messaging.message.id`, `messaging.message.conversation_id` | the properties `message-id` and `correlation-id` |
+//! | `messaging.message.body.size` | bytes, if [enabled](Channel::body_sizes) |
+//! | `messaging.batch.message_count` | number of messages of a batch |
+//! | `server.address`, `server.port` | the broker's address, if [set](Channel::server): a channel does not know it |
+//! | `hopline.messaging.redelivered` | `true` if the message was delivered before |
+//! | `retry_count` | previous attempts: exact for quorum queues, with [`max_retries`](RunOptions::max_retries), and for rejections that brought it back to this queue; else 1 |
+//! | `hopline.messaging.delivery_count` | number of this delivery, from 1, if the queue counts (`x-delivery-count`) |
+//! | `hopline.messaging.queue_time_ms` | milliseconds since the publish, by the header `timestamp_in_ms`, else by the property `timestamp` ([`timestamps`](Channel::timestamps)) in steps of a second |
+//! | `hopline.messaging.outcome` | `ack`, `requeue`, `reject`, `dead_letter`; `lost` if the connection was lost before the message was settled, so that it is delivered again; `abandoned` if the [runner](Consumer::run) was dropped or its drain was over |
+//! | `hopline.messaging.resend_count` | number of times it was [published again](Publish::resend) after a lost connection |
 //! | `error.type` | publishing: `unroutable`, `nacked`, `name_too_long`, `headers_too_large`, `headers_too_deep`, `no_reply_to`, `not_recovered`; channels: `io`, `channel_closed`, `connection_closed`, `missed_heartbeat`, a protocol error's name; processing, the first failure: `handler_error`, `timeout`, `panic`, `settle_lost`, `dead_letter_failed`; `cancelled`, which is no error, for a publish that was dropped |
 //!
 //! Names are those of OpenTelemetry's semantic conventions for RabbitMQ (v1.44, in development); `hopline.…` and
-//! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` older names stand beside them.
+//! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` attributes have their older names
+//! too.
 //!
 //! # Publishing
 //!
-//! [`Channel::publish`] waits for the broker's answer and fails where the message was not taken. lapin's own form,
-//! [`Channel::basic_publish`], is ready when the frames are written, and gives a [`PublisherConfirm`] for the answer: many
-//! may be under way.
+//! [`Channel::publish`] waits for the broker's answer, and fails if the broker returned or refused the message. lapin's
+//! own form, [`Channel::basic_publish`], is ready when the frames are written and gives a [`PublisherConfirm`], so that
+//! many publishes can be in flight.
 //!
-//! In both, a mandatory message that no queue takes is reported as returned, and no other message is: lapin may attach a
-//! return to the wrong confirm if several are pending, so all answers of the channel are examined, and each return is
-//! matched to its message. Messages published by [`Channel::raw`] on the same channel are not seen.
+//! Both report a return for its own message only. lapin may attach a return to another confirm if several are pending,
+//! so this crate examines all answers of the channel. It does not see publishes by [`Channel::raw`].
 //!
 //! # Retries and dead letters
 //!
-//! A message whose handler fails is rejected, requeued, requeued [up to a number of times](RunOptions::max_retries), or
-//! [handed over](RunOptions::dead_letter) to another queue, as the options have it. Quorum queues count attempts; for
-//! others the runner publishes the message again from its second attempt on. That copy is the same message:
+//! The [options](RunOptions) decide about a message whose handler fails: it is rejected, requeued, requeued [up to a
+//! number of times](RunOptions::max_retries), or [published to another queue](RunOptions::dead_letter). Quorum queues
+//! count attempts. For other queues the runner publishes a copy from the second retry on. The copy is the same message:
 //!
-//! | of the message | in a copy for one more attempt | in a dead letter |
+//! | part of the message | in a copy for one more attempt | in a dead letter |
 //! |---|---|---|
-//! | exchange, routing key | in `hopline-retry-exchange` and `-routing-key`; the [`Delivery`] and its span have the first ones | in `hopline-dead-letter-exchange` and `-routing-key` |
-//! | queue | in `hopline-retry-queue`; a count of another queue is none | in `hopline-dead-letter-queue` |
+//! | exchange, routing key | in `hopline-retry-exchange` and `-routing-key`; the [`Delivery`] and its span have the original ones | in `hopline-dead-letter-exchange` and `-routing-key` |
+//! | queue | in `hopline-retry-queue`; counts of other queues are ignored | in `hopline-dead-letter-queue` |
 //! | attempts | in `hopline-retry-count`; the [`Delivery`] is `redelivered` | left out; the reason is in `hopline-dead-letter-reason` |
-//! | body | stays | stays |
-//! | content type and encoding, delivery mode, priority, correlation id, reply to, message id, timestamp, type, app id, cluster id | stay | stay |
-//! | expiration | stays; its time starts anew | left out, as RabbitMQ does: in `hopline-dead-letter-expiration` |
-//! | user id | left out, since the broker closes the channel for that of another login: in `hopline-retry-user-id`, which the broker does not vouch for | the same in `hopline-dead-letter-user-id` |
-//! | `traceparent`, `tracestate`, `baggage` | stay, so that all attempts have one parent | those of the attempt that gave up, whose publish span links to the first |
-//! | `CC` | set aside, or it would be routed again; the [`Delivery`] has it | in `hopline-dead-letter-cc` |
-//! | `BCC` | the broker passes it on to no consumer | the same |
-//! | `x-death`, `x-first-death-…` | stay | stay |
+//! | body | kept | kept |
+//! | content type and encoding, delivery mode, priority, correlation id, reply to, message id, timestamp, type, app id, cluster id | kept | kept |
+//! | expiration | kept; its time starts again | left out, as by RabbitMQ: in `hopline-dead-letter-expiration` |
+//! | user id | left out, since the broker closes the channel for that of another login: in `hopline-retry-user-id`, which the broker does not validate | the same in `hopline-dead-letter-user-id` |
+//! | `traceparent`, `tracestate`, `baggage` | kept, so that all attempts have one parent | of the last attempt, whose publish span links to the first publish |
+//! | `CC` | moved, or the broker would route by it again; the [`Delivery`] has it | in `hopline-dead-letter-cc` |
+//! | `BCC` | removed by the broker | removed by the broker |
+//! | `x-death`, `x-first-death-…` | kept | kept |
 //! | `x-delivery-count` | queues that write it need no copy | left out: it counts for its own queue |
-//! | other headers | stay; short strings become long ones, or RabbitMQ closes the connection | the same |
-//! | mandatory | always | always |
-//! | place in the queue | behind those that wait | |
+//! | other headers | kept; short strings become long ones, or RabbitMQ closes the connection | the same |
+//! | mandatory | set | set |
+//! | place in the queue | last | |
 //!
-//! So who may publish to the default exchange can make up a message's exchange, routing key and attempts, as well as its
-//! body; nothing of this is more trusted than a header. What a *queue* dead-letters after an attempt by copy has the
-//! queue's name as its routing key: give such a queue an `x-dead-letter-routing-key`, or use
-//! [`dead_letter`](RunOptions::dead_letter).
+//! A client that may publish to the default exchange can forge a message's exchange, routing key and attempts, as it can
+//! its body: trust them no more than a header. If a *queue* dead-letters such a copy, its routing key is the queue's
+//! name: set `x-dead-letter-routing-key` for that queue, or use [`dead_letter`](RunOptions::dead_letter).
 //!
-//! `retry_count` is the attempts so far and the rejections (`x-death`) of the queue that is consumed; deaths in other
-//! queues, and those by time or length, are no attempts. A dead letter that an application publishes again starts a trace
-//! of its own, linked to the first.
+//! `retry_count` is the number of attempts and of rejections (`x-death`) by the consumed queue. Deaths in other queues,
+//! and those by expiration or length, are no attempts. A dead letter that an application publishes again begins a new
+//! trace, linked to the first.
 //!
 //! # Recovery
 //!
-//! With lapin's auto-recovery a runner resumes by itself, and a publish with [`resend`](Publish::resend) waits
-//! for the recovery and is sent again; others fail, and [`Channel::wait_for_recovery`] is ready when to try again. None
-//! waits longer than the [limit](Channel::recovery_limit): then open a new connection. Unsettled messages are
-//! delivered again, so a handler may see a message twice: its second span is `redelivered`, the first one has the outcome
-//! `lost`.
+//! With lapin's auto-recovery a runner resumes by itself, and a publish with [`resend`](Publish::resend) is sent again.
+//! Other publishes fail; [`Channel::wait_for_recovery`] is ready when they can be tried again. Each wait ends at the
+//! [limit](Channel::recovery_limit): open a new connection then. Unsettled messages are delivered again, so a handler
+//! may see a message twice: its second span is `redelivered`, the first has the outcome `lost`.
 //!
-//! # How to change it
+//! # Configuration
 //!
-//! By the methods of [`Channel`]: a tracer, other names, what [strangers' contexts](Channel::trust) count for, links
-//! instead of children for [dead letters](Channel::link_dead_letters), what is recorded. Where the runner does not fit, a
-//! [`Consumer`] is a stream whose messages have their spans with them, [`Consumer::set_delegate`] takes lapin's delegates,
-//! and [`Consumer::batches`] gives batches. A handler may be a tower service: time-outs, limits, retries and load
-//! shedding stack as they are.
+//! Methods of [`Channel`] set the tracer, span names, the [trust](Channel::trust) in contexts of strangers, links
+//! instead of children for [dead letters](Channel::link_dead_letters), and optional attributes. Besides the runner, a
+//! [`Consumer`] is a stream of messages with their spans, [`Consumer::set_delegate`] takes lapin's delegates, and
+//! [`Consumer::batches`] yields batches. A handler may be a tower service, with tower's layers for time-outs, limits,
+//! retries and load shedding.
 //!
-//! # Coming from lapin
+//! # Migration from lapin
 //!
-//! Call `.traced()` on channels, and name this crate's `Channel`, `Consumer` and `Delivery` where signatures name lapin's.
-//! Methods, fields and arguments are the same, with `delivery.ack(options)`, `delivery.data` and the rest. What lapin's own
-//! types are needed for is at [`Channel::raw`] and `lapin::message::Delivery::from`.
+//! Call `.traced()` on channels, and use this crate's `Channel`, `Consumer` and `Delivery` in signatures. Methods, fields
+//! and arguments are lapin's: `delivery.ack(options)`, `delivery.data` and so on. Code that needs lapin's own types gets
+//! them from [`Channel::raw`] and `lapin::message::Delivery::from`.
 //!
-//! # What it will not do
+//! # Limits
 //!
-//! It gives no way around itself but [`Channel::raw`]: nothing derefs to lapin's channel. A message that
-//! carries a context of its own keeps it, and the publish span links to that. It makes no spans for settling: the
-//! outcome is on the process span. It declares no queue but that for the replies to [`Requests`], and sets no
-//! prefetch: a consumer without one buffers its whole queue in memory, and one notice reports it.
+//! * Only [`Channel::raw`] is not traced: no type dereferences to lapin's channel.
+//! * A message that has a context keeps it, and its publish span links to that.
+//! * Settling has no span: its outcome is on the process span.
+//! * The crate declares no queue except that for replies to [`Requests`], and sets no prefetch. A consumer without one
+//!   buffers its whole queue in memory; one notice reports it.
+//! * [`Consumer::run`] and [`Channel::requests`] return an error without a tokio runtime. The
+//!   [recovery limit](Channel::recovery_limit) needs one too; publishing, streams and delegates do not.
 //!
-//! # What to know of lapin
+//! # Known problems of lapin
 //!
-//! * It logs a returned message with its body, at WARN, through `tracing`: filter `lapin::returned_messages` where
+//! * It logs returned messages with their bodies at WARN through `tracing`: filter `lapin::returned_messages` where
 //!   payloads are private.
-//! * A broker that offers frames without a limit (`frame_max` 0; RabbitMQ does not) makes it ask for more memory than
+//! * If a broker offers frames without a limit (`frame_max` 0; RabbitMQ does not), lapin allocates more memory than
 //!   there is: connect with `?frame_max=131072`.
-//! * After a recovery a channel takes messages before its queues and consumers are restored: in that moment one to a
-//!   queue that went with the connection is unroutable.
-//! * A connection that breaks while lapin writes to it, or while it reconnects, may stay in recovery for ever, with
-//!   nobody told: hence the [limit](Channel::recovery_limit).
-//! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text instead and answers with an error.
-//! * Short strings in headers make RabbitMQ close the connection; they are sent as long ones here.
-//! * Its parser recurses into tables and arrays: 14 kB of them within each other overflow the stack of its thread, which
-//!   ends the process before any code of this crate sees the message. Only who may publish to a consumed queue can do that;
-//!   `RUST_MIN_STACK=268435456` in the environment takes all that fits into RabbitMQ's frames. This crate sends none deeper
-//!   than 64 levels.
-//! * [`Consumer::run`] and [`Channel::requests`] need a tokio runtime, and are errors without one; so does giving up at the
-//!   [limit](Channel::recovery_limit). Publishing, streams and delegates do not.
+//! * After a recovery a channel accepts publishes before its queues and consumers are restored: a message to an
+//!   exclusive queue is unroutable in that time.
+//! * A connection that breaks during a write or a reconnect may stay in recovery for ever, without an error: hence the
+//!   [limit](Channel::recovery_limit).
+//! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text, and returns an error.
+//! * Short strings in headers make RabbitMQ close the connection; this crate sends them as long ones.
+//! * Its parser recurses into tables and arrays: 14 kB of nested ones overflow the stack of its thread, which ends the
+//!   process before this crate sees the message. Any client that may publish to a consumed queue can send them. With
+//!   `RUST_MIN_STACK=268435456` in the environment the stack is large enough for RabbitMQ's frames. This crate sends no
+//!   more than 64 levels.
 //! * A broker that has not noticed the loss of a connection refuses its exclusive queues to the next one, and lapin's
-//!   recovery closes the channel for it, also for that of [`Requests`]: give those a channel of their own.
+//!   recovery then closes the channel: give [`Requests`] a channel of their own.
 
 mod channel;
 mod consume;
@@ -180,7 +255,7 @@ pub use publish::{Publish, PublisherConfirm};
 pub use requests::Requests;
 pub use run::{RunOptions, StopReason};
 
-/// Types for single purposes: a fetched message, and carriers of the trace context in header tables.
+/// Types that few programs name: a fetched message, and carriers of the trace context in header tables.
 pub mod message {
     pub use crate::consume::BasicGetMessage;
     pub use crate::content::{TableExtractor, TableInjector};

@@ -9,7 +9,7 @@
 //! | state of a publish | frames written | confirm without a return | confirm with a return | channel error | guard dropped |
 //! |---|---|---|---|---|---|
 //! | `Writing` | → `Confirming` | | | → `Final`, failed | loses its owner |
-//! | `Confirming` | | mandatory: → `Closing`; else → `Final` | the return goes to its publish; mandatory: → `Open`, else → `Final` | → `Final`, failed | loses its owner |
+//! | `Confirming` | | mandatory: → `Closing`; else → `Final` | the return is moved to its publish; mandatory: → `Open`, else → `Final` | → `Final`, failed | loses its owner |
 //! | `Open`: answered, lapin may hold its return | | of any publish: → `Closing` | of any publish: → `Closing` if it was this one's return | of any publish: → `Closing` | loses its owner |
 //! | `Closing`: answered, lapin held no return at that time | | | takes its return, if it is that | | loses its owner |
 //! | `Final`: answered, and its return is known | | | | | is removed |
