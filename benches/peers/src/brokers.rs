@@ -1,4 +1,4 @@
-//! Messages published to a broker on loopback, each until its confirm, and messages consumed and acknowledged.
+//! Messages published to a broker in the process, and messages consumed and acknowledged.
 
 use futures_util::StreamExt;
 use hopline_core::FutureExt;
@@ -24,10 +24,12 @@ use crate::ours::clocks;
 
 const PUBLISH: &str = "lapin, a publish in a sampled trace";
 const PUBLISH_BARE: &str = "lapin/bare, a publish";
-/// Instructions that a publish without confirms may take, of lapin's own.
+/// Compared with lapin's by instructions.
 pub(crate) const UNCONFIRMED: &str = "lapin, a publish without confirms in a sampled trace";
 pub(crate) const UNCONFIRMED_BARE: &str = "lapin/bare, a publish without confirms";
-/// The time that publishes under way together may take, of lapin's own.
+/// lapin alone, with the headers that a sampled trace adds: what they cost without a span.
+const UNCONFIRMED_HEADERS: &str = "lapin/bare, a publish without confirms, two headers set by hand";
+/// Compared with lapin's by time.
 pub(crate) const PIPELINED: &str = "lapin, publishes under way together in a sampled trace";
 pub(crate) const PIPELINED_BARE: &str = "lapin/bare, publishes under way together";
 const CONSUME: &str = "lapin, a message consumed, sampled";
@@ -35,7 +37,7 @@ const CONSUME_OFF: &str = "lapin, a message consumed, not recorded";
 const CONSUME_BARE: &str = "lapin/bare, a message consumed";
 const EXCHANGE: &str = "bench";
 const QUEUE: &str = "bench";
-/// More messages than a case has at a time.
+/// More than the messages of a case at a time.
 const PREFETCH: u16 = 1024;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -88,19 +90,24 @@ fn publishers() -> Vec<Case> {
 
 /// One message after the other, each until its frames are written.
 fn unconfirmed() -> Vec<Case> {
-    let bare = move |_: &_| {
-        let (link, tracer) = (Link::without_confirms(), Fate::Kept.tracer(&clocks()[0].1));
-        Work::new(move |times| {
-            let link = &link; // all of it, so that nothing of it is dropped here
-            link.runtime.block_on(async {
-                for _ in 0..times {
-                    let sent = async { send(&link.channel).await.is_ok() };
-                    assert!(sent.in_span(root(&tracer)).await);
-                }
-            });
-        })
+    let bare = |properties: fn() -> BasicProperties| {
+        move |_: &_| {
+            let (link, tracer) = (Link::without_confirms(), Fate::Kept.tracer(&clocks()[0].1));
+            Work::new(move |times| {
+                let link = &link; // all of it, so that nothing of it is dropped here
+                link.runtime.block_on(async {
+                    for _ in 0..times {
+                        let sent = async { send(&link.channel, properties()).await.is_ok() };
+                        assert!(sent.in_span(root(&tracer)).await);
+                    }
+                });
+            })
+        }
     };
-    let mut cases = vec![Case::new(UNCONFIRMED_BARE, bare).times(64)];
+    let mut cases = vec![
+        Case::new(UNCONFIRMED_BARE, bare(BasicProperties::default)).times(64),
+        Case::new(UNCONFIRMED_HEADERS, bare(with_headers)).times(64),
+    ];
     for (who, clock) in clocks() {
         let ours = move |_: &_| {
             let (link, tracer) = (Link::without_confirms(), Fate::Kept.tracer(&clock));
@@ -129,7 +136,8 @@ fn pipelines() -> Vec<Case> {
             let all = async {
                 let mut confirms = Vec::new();
                 for _ in 0..times {
-                    confirms.extend(send(&link.channel).await.ok());
+                    let sent = send(&link.channel, BasicProperties::default()).await;
+                    confirms.extend(sent.ok());
                 }
                 assert_eq!(confirms.len() as u64, times);
                 for confirm in confirms {
@@ -164,8 +172,20 @@ fn pipelines() -> Vec<Case> {
     cases
 }
 
-async fn send(channel: &Channel) -> lapin::Result<PublisherConfirm> {
-    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+/// The headers of a sampled trace of which all are kept.
+fn with_headers() -> BasicProperties {
+    let mut headers = FieldTable::default();
+    for (name, value) in [("traceparent", SAMPLED), ("tracestate", "ot=th:0")] {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    BasicProperties::default().with_headers(headers)
+}
+
+async fn send(
+    channel: &Channel,
+    properties: BasicProperties,
+) -> lapin::Result<PublisherConfirm> {
+    let options = BasicPublishOptions::default();
     let sent = channel.basic_publish(EXCHANGE.into(), QUEUE.into(), options, b"7", properties);
     sent.await
 }
@@ -178,7 +198,7 @@ async fn send_traced(
     sent.await
 }
 
-/// Messages with a `traceparent`, which those who consume them bare receive as well.
+/// Messages with a `traceparent`, also for the bare consumer.
 fn consumers() -> Vec<Case> {
     let bare = |_: &_| {
         let link = Link::open();
@@ -287,7 +307,7 @@ impl Link {
         }
     }
 
-    /// Publishes so many messages to the queue, on the runtime's own thread: the calling one only waits.
+    /// Publishes messages to the queue on the runtime's own thread, while the calling one waits.
     async fn fill(&self, messages: u64, parent: &'static str) {
         let channel = self.channel.clone();
         let filled = self.runtime.spawn(async move {

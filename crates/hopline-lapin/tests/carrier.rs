@@ -72,7 +72,7 @@ fn what_is_no_text_is_no_context() {
             ("traceparent", text(PARENT.as_bytes())),
             ("tracestate", value.clone()),
         ]);
-        let parent = came.parent.expect("it stands by itself");
+        let parent = came.parent.expect("it does not depend on the tracestate");
         assert!(parent.tracestate().is_empty(), "{value:?}");
     }
     assert_eq!(incoming(&[]).parent, None);
@@ -130,7 +130,7 @@ fn hostile_text_is_left_out_and_bounded() {
         ]);
         let state = came
             .parent
-            .expect("it stands by itself")
+            .expect("it does not depend on the tracestate")
             .tracestate()
             .to_string();
         assert_eq!(state, "", "{odd:?}");
@@ -175,7 +175,7 @@ fn what_is_sent_replaces_another_context_and_leaves_the_rest() {
     assert_eq!(values, [b"name=J%C3%BCrgen"]);
 }
 
-/// Messages of a foreign publisher are delivered whole, whatever stands where the context is looked for.
+/// Messages of other publishers are delivered unchanged, with any value in the context's headers.
 async fn foreign_messages_arrive_whole(url: &str) {
     let connection = Connection::connect(url, ConnectionProperties::default())
         .await

@@ -1,4 +1,4 @@
-//! What lapin's guides and examples show, with traced channels: as it is written for lapin, but for `.traced()` where a
+//! The programs of lapin's guides and examples, with traced channels: as it is written for lapin, but for `.traced()` where a
 //! channel is made and the types that signatures name.
 //!
 //! | of lapin | here |
@@ -8,7 +8,7 @@
 //! | examples on publishing and subscribing in two tasks | `publishers_and_subscribers` |
 //! | examples on reconnecting by `wait_for_recovery` | `reconnecting` |
 //! | examples for tokio and smol: a delegate with its three cases, which cancels its consumer | `delegates` |
-//! | `ConsumerDelegate` for a type of one's own | `a_delegate_of_ones_own` |
+//! | `ConsumerDelegate` for an own type | `a_delegate_of_an_own_type` |
 //! | `Delivery` and `Acker`: fields, moves, `nack` of several, `mock` | `deliveries` |
 //! | `Channel`: exchanges, bindings, queues, `qos`, `get`, `flow`, `recover` | `topology` |
 //! | `Channel`: transactions | `transactions` |
@@ -54,7 +54,7 @@ async fn connect() -> Result<Connection> {
     Connection::connect(&url(), ConnectionProperties::default()).await
 }
 
-/// A queue of its own, which goes with the connection.
+/// An exclusive queue, which is deleted with its connection.
 async fn queue(channel: &Channel) -> Result<String> {
     let name = name();
     let options = QueueDeclareOptions {
@@ -327,7 +327,7 @@ impl ConsumerDelegate for Counting {
 }
 
 #[tokio::test]
-async fn a_delegate_of_ones_own() -> Result<()> {
+async fn a_delegate_of_an_own_type() -> Result<()> {
     let connection = connect().await?;
     let channel = connection.create_channel().await?.traced();
     let queue = queue(&channel).await?;

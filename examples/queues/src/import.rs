@@ -1,4 +1,4 @@
-//! A consumer that is faster with many at once: writes orders to a database, a batch a statement.
+//! A consumer of batches: writes each batch of orders by one statement.
 
 use hopline::lapin::{Batch, Channel, Outcome, RunOptions, StopReason};
 use hopline::prelude::*;
@@ -8,16 +8,16 @@ use lapin::types::FieldTable;
 
 use crate::{Error, Result};
 
-/// Orders to be written.
+/// The queue of orders.
 pub const ORDERS: &str = "orders.imported";
 /// Orders of one statement.
 pub const BATCH: usize = 25;
 
-/// Publishes orders, and waits for the broker once.
+/// Publishes orders, and waits for all confirms at once.
 ///
 /// # Errors
 ///
-/// The broker does not take one of them.
+/// Returns an error if no queue takes an order or the broker refuses it.
 pub async fn publish(channel: &Channel, orders: &[String]) -> Result<()> {
     let orders = orders
         .iter()
@@ -32,7 +32,7 @@ pub async fn publish(channel: &Channel, orders: &[String]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// The broker is gone.
+/// Returns an error if the broker is gone.
 pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
@@ -60,7 +60,7 @@ async fn write(batch: Batch) -> Result<(), Error> {
     async { tokio::task::yield_now().await }
         .in_span(span("db.query"))
         .await;
-    // what is no order is dropped by itself; the rest of its batch is acknowledged together
+    // an invalid order is rejected alone; the rest of its batch is acknowledged
     if rows < batch.deliveries().len() {
         for empty in batch
             .deliveries()

@@ -1,7 +1,6 @@
-//! Three programs behind a queue, as one writes them: [`worker`], [`prices`] and [`import`].
+//! Three programs that use queues: [`worker`], [`prices`] and [`import`].
 //!
-//! The rest is what makes them run here: [`Queue`] has a broker of its own or uses `AMQP_URL`, and [`Shown`] keeps
-//! the spans to print them.
+//! [`Queue`] connects to `AMQP_URL`, or to a broker in the process; [`Shown`] keeps the spans to print them.
 
 pub mod import;
 pub mod prices;
@@ -12,7 +11,7 @@ pub mod worker;
 pub use queue::Queue;
 pub use shown::Shown;
 
-/// An error that ends it; `main` prints it.
+/// An error that ends a program; `main` prints it.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result of the examples.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,4 +1,4 @@
-//! A service that is asked through a queue, and who asks it.
+//! A service that answers requests from a queue, and its client.
 
 use hopline::lapin::{
     Channel, Delivery, PublishError, RequestError, Requests, RunOptions, StopReason,
@@ -8,14 +8,14 @@ use lapin::types::FieldTable;
 
 use crate::Result;
 
-/// The queue of the price service.
+/// The queue of requests.
 pub const PRICES: &str = "prices";
 
-/// Answers what is asked until `shutdown`.
+/// Answers requests until `shutdown`.
 ///
 /// # Errors
 ///
-/// The broker is gone.
+/// Returns an error if the broker is gone.
 pub async fn serve(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
@@ -42,11 +42,11 @@ async fn answer(channel: Channel, request: Delivery) -> Result<(), PublishError>
     Ok(())
 }
 
-/// Asks for a price.
+/// Requests a price.
 ///
 /// # Errors
 ///
-/// No service responds.
+/// Returns an error if no reply arrives.
 pub async fn ask(requests: &Requests, product: &str) -> Result<String, RequestError> {
     let reply = requests.call("", PRICES, product.as_bytes()).await?;
     Ok(String::from_utf8_lossy(reply.body()).into_owned())

@@ -1,4 +1,4 @@
-//! The broker, and a traced channel of it.
+//! The broker, and traced channels.
 
 use hopline::Tracer;
 use hopline::lapin::Channel;
@@ -10,7 +10,7 @@ use lapin::{Connection, ConnectionProperties};
 
 use crate::Result;
 
-/// A connection, and the broker if it is one of this process.
+/// A connection, and the broker if it is in this process.
 #[derive(Debug)]
 pub struct Queue {
     connection: Connection,
@@ -18,11 +18,11 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Connects to this broker; to one of this process, if none is given.
+    /// Connects to this broker, or starts one in the process.
     ///
     /// # Errors
     ///
-    /// It cannot be reached.
+    /// Returns an error if it cannot be reached.
     pub async fn connect(url: Option<String>) -> Result<Self> {
         let broker = if url.is_none() {
             Some(Broker::start()?)
@@ -31,7 +31,7 @@ impl Queue {
         };
         let own = broker.as_ref().map(Broker::url);
         let url = url.or(own).unwrap_or_default();
-        // the connection is recovered by lapin if it is lost, and the runners go on with it
+        // lapin recovers a lost connection, and the runners continue with it
         let properties = ConnectionProperties::default().enable_auto_recover();
         Ok(Self {
             connection: Connection::connect(&url, properties).await?,
@@ -39,16 +39,16 @@ impl Queue {
         })
     }
 
-    /// The broker that `AMQP_URL` names, if it does.
+    /// Returns the URL in `AMQP_URL`.
     pub fn url_from_env() -> Option<String> {
         std::env::var("AMQP_URL").ok().filter(|url| !url.is_empty())
     }
 
-    /// A traced channel with confirms, a prefetch and these queues.
+    /// Opens a traced channel with confirms and a prefetch, and declares these queues.
     ///
     /// # Errors
     ///
-    /// The broker refuses.
+    /// Returns an error if the broker refuses.
     pub async fn channel(&self, tracer: &Tracer, queues: &[&str]) -> Result<Channel> {
         let channel = self.connection.create_channel().await?;
         channel
@@ -67,9 +67,9 @@ impl Queue {
         Ok(channel.traced().tracer(tracer.clone()))
     }
 
-    /// Closes the connection in good order.
+    /// Closes the connection.
     pub async fn close(self) {
-        // a connection that is gone already needs no good-bye
+        // an error means that the connection is gone already
         let _ = self.connection.close(200, "bye".into()).await;
     }
 }

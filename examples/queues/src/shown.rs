@@ -1,4 +1,4 @@
-//! The spans, kept to be printed.
+//! Spans kept for printing.
 
 use hopline::Telemetry;
 use hopline::core::export::SpanData;
@@ -7,10 +7,10 @@ use hopline_testing::Spans;
 
 use crate::Result;
 
-/// Outcomes after which a message does not come again.
+/// Outcomes after which a message is not delivered again.
 const FINAL: [&str; 3] = ["ack", "reject", "dead_letter"];
 
-/// Telemetry with the destination of the `OTEL_…` variables, and its spans.
+/// Telemetry configured by `OTEL_…` variables, with a copy of its spans.
 #[derive(Debug)]
 pub struct Shown {
     telemetry: Telemetry,
@@ -22,7 +22,7 @@ impl Shown {
     ///
     /// # Errors
     ///
-    /// As `hopline::init`.
+    /// Returns the errors of `hopline::init`.
     pub fn start(service: &str) -> Result<Self> {
         let spans = Spans::new();
         let mut builder = hopline::builder(service).sink(spans.sink());
@@ -35,17 +35,17 @@ impl Shown {
         })
     }
 
-    /// The tracer, to be given to channels.
+    /// Returns the tracer for channels.
     ///
     /// # Errors
     ///
-    /// `OTEL_SDK_DISABLED` is set, and there is none.
+    /// Returns an error if `OTEL_SDK_DISABLED` is set.
     pub fn tracer(&self) -> Result<hopline::Tracer> {
         let tracer = self.telemetry.tracer().cloned();
         tracer.ok_or_else(|| "OTEL_SDK_DISABLED is set: there would be nothing to see".into())
     }
 
-    /// Waits until `count` messages have a final outcome; each message of a batch counts.
+    /// Waits until `count` messages are settled finally; each of a batch counts.
     pub async fn settled(&self, messages: i64) {
         loop {
             let spans = self.spans.all();
@@ -60,7 +60,7 @@ impl Shown {
         }
     }
 
-    /// All traces so far, as trees with their times.
+    /// Returns all traces so far, as trees with times.
     pub fn trees(&self) -> String {
         let all = self.spans.all();
         let trees = traces(&all);
@@ -71,16 +71,16 @@ impl Shown {
             .collect()
     }
 
-    /// The spans so far.
+    /// Returns the spans so far.
     pub fn spans(&self) -> &Spans {
         &self.spans
     }
 
-    /// Sends what is left.
+    /// Exports the rest.
     ///
     /// # Errors
     ///
-    /// The collector did not take it in time.
+    /// Returns an error if the collector did not accept it in time.
     pub async fn end(self) -> Result<()> {
         Ok(self.telemetry.try_shutdown().await?)
     }

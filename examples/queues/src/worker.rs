@@ -1,4 +1,4 @@
-//! A worker: sends mails, tries again what fails, and hands over what never works.
+//! A worker: sends mails, retries failures, and publishes dead letters.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use lapin::types::FieldTable;
 
 use crate::{Error, Result};
 
-/// Mails to be sent.
+/// The queue of mails.
 pub const MAILS: &str = "mails";
-/// Mails that could not be sent, for inspection.
+/// Dead letters: mails that could not be sent, for an operator.
 pub const FAILED: &str = "mails.failed";
 
-/// Asks for a mail to this address; ready when the broker has it.
+/// Requests a mail to this address; ready when the broker has confirmed the message.
 ///
 /// # Errors
 ///
-/// The broker does not take it.
+/// Returns an error if no queue takes it or the broker refuses it.
 pub async fn order(channel: &Channel, to: &str) -> Result<(), PublishError> {
     let mail = channel.publish("", MAILS, to.as_bytes());
     mail.mandatory().persistent().await?;
     Ok(())
 }
 
-/// Sends mails until `shutdown`, then finishes those it has begun.
+/// Sends mails until `shutdown`, then waits for running handlers.
 ///
 /// # Errors
 ///
-/// The broker is gone.
+/// Returns an error if the broker is gone.
 pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Result<StopReason> {
     let consumer = channel
         .basic_consume(
@@ -50,7 +50,7 @@ pub async fn run(channel: &Channel, shutdown: impl Future<Output = ()>) -> Resul
     Ok(consumer.run(handle, options, shutdown).await?)
 }
 
-/// `()` acknowledges the message; an error has the effect that the options set.
+/// `()` acknowledges the message; the options decide about an error.
 async fn handle(delivery: Delivery) -> Result<(), Error> {
     let to = std::str::from_utf8(delivery.body())?;
     send(to, delivery.retry_count())
@@ -59,10 +59,10 @@ async fn handle(delivery: Delivery) -> Result<(), Error> {
 }
 
 async fn send(to: &str, attempt: u64) -> Result<()> {
-    // what takes time in a real worker
+    // the work of a real worker
     tokio::task::yield_now().await;
     match to {
-        _ if to.starts_with("nobody@") => Err("there is no such mailbox".into()),
+        _ if to.starts_with("unknown@") => Err("there is no such mailbox".into()),
         _ if to.starts_with("busy@") && attempt == 0 => Err("try again later".into()),
         _ => Ok(()),
     }

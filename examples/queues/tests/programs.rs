@@ -67,14 +67,16 @@ fn the_import_takes_batches_on_both_brokers() {
     }
 }
 
-/// The trace of a mail that always fails.
+/// The trace of a mail that fails at each attempt.
 #[tokio::test]
 async fn a_mail_that_never_works_is_handed_over() {
     let shown = Shown::start("mail-worker").unwrap();
     let queue = Queue::connect(None).await.unwrap();
     let tracer = shown.tracer().unwrap();
     let channel = queue.channel(&tracer, &[MAILS, FAILED]).await.unwrap();
-    worker::order(&channel, "nobody@example.org").await.unwrap();
+    worker::order(&channel, "unknown@example.org")
+        .await
+        .unwrap();
     worker::run(&channel, shown.settled(1)).await.unwrap();
     let spans = shown.spans();
     let mut attempts = spans.named("process.message");
@@ -108,7 +110,7 @@ async fn a_price_is_one_conversation() {
     end.unwrap();
     let tree = shown.spans().tree();
     let (tree, replies) = tree.rsplit_once("hopline.reply-").unwrap();
-    assert_eq!(replies.trim_end().len(), 32, "the name is random");
+    assert_eq!(replies.trim_end().len(), 32, "a generated name");
     let expected = "
 request.message  prices ▸ prices
 └─ publish.message  prices

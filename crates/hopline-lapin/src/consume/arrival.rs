@@ -12,6 +12,8 @@ use crate::error::error_type;
 use crate::span::Settings;
 
 /// A delivered message without its content. Clones of a delivery share it.
+///
+/// A handler may take the content apart and drop it; the runner still settles the message by this.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(super) acker: Acker,
@@ -36,6 +38,7 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
+    /// Attempts and rejections before this delivery: the attribute `retry_count`.
     pub(crate) fn retry_count(&self) -> u64 {
         self.attempts().saturating_add(self.rejections)
     }
@@ -67,10 +70,12 @@ impl Arrival {
         }
     }
 
+    /// Acknowledges by an acker that the application may have moved out of the delivery.
     pub(super) async fn ack(&self, acker: &Acker, options: BasicAckOptions) -> lapin::Result<bool> {
         self.settled_by(Outcome::Ack, acker.ack(options)).await
     }
 
+    /// Rejects or requeues, several messages if `multiple` is set: only this one's span ends.
     pub(super) async fn nack(
         &self,
         acker: &Acker,
@@ -80,6 +85,7 @@ impl Arrival {
         self.settled_by(outcome, acker.nack(options)).await
     }
 
+    /// Rejects or requeues by `basic.reject`.
     pub(super) async fn reject(
         &self,
         acker: &Acker,

@@ -22,6 +22,8 @@ pub(crate) fn conversation_id(properties: &BasicProperties) -> Option<&str> {
 
 /// `hopline.messaging.queue_time_ms`: milliseconds since the publish time, if the message has one that is not in the
 /// future.
+///
+/// A publisher's clock may differ from this one: the time is an estimate across machines.
 pub(crate) fn queue_time_ms(properties: &BasicProperties, now: SystemTime) -> Option<u64> {
     let headers = properties.headers().as_ref();
     let published = match headers.and_then(headers::timestamp_in_ms) {

@@ -23,6 +23,8 @@ pub(crate) struct Original<'a> {
 }
 
 /// Returns the properties of a copy for one more attempt. [`original`] reverses it when the copy is delivered.
+///
+/// Headers of an earlier copy are replaced, so that they describe the first publish at each attempt.
 pub(crate) fn retry(message: Original<'_>, attempts: u64) -> BasicProperties {
     let (old, user) = (headers_of(message.properties), user_of(message.properties));
     let mut headers = headers::without(&old, |key| key.starts_with(RETRY) || key == CC);
@@ -38,6 +40,8 @@ pub(crate) fn retry(message: Original<'_>, attempts: u64) -> BasicProperties {
 }
 
 /// Returns the properties of a dead letter: a new message whose headers describe the original.
+///
+/// Without trace headers: its publish span adds those of the attempt that gave up.
 pub(crate) fn dead_letter(message: Original<'_>, why: &str) -> BasicProperties {
     let (old, user) = (headers_of(message.properties), user_of(message.properties));
     let dropped = |key: &str| {

@@ -45,6 +45,7 @@ pub(crate) async fn publish(
     in_flight.ended(result, PublishError::error_type)
 }
 
+/// Publishes once. A returned message is an error, with its body.
 async fn answer(channel: &Channel, message: Message<'_>) -> Result<Confirmation, PublishError> {
     let Message {
         exchange,

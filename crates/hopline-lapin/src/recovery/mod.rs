@@ -2,6 +2,10 @@
 //!
 //! Publishing, the runner and requests wait here. Time limits need tokio's clock: without it each wait lasts as long as
 //! lapin's own.
+//!
+//! lapin completes the futures of a lost connection when it has another one. It does not report that it gave up, and may
+//! be stuck in recovery, so the state of the channel is checked at intervals: by one timer for all publishes
+//! (`waiters.rs`), and by one for each runner.
 
 mod waiters;
 
@@ -28,7 +32,7 @@ const CHECKS: u32 = 8;
 /// Shortest interval of those checks.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The limit of waits for a channel's recovery. Clones share one timer.
+/// The limit of waits for a channel's recovery. Clones share one timer, and each has its own limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     status: ChannelStatus,
@@ -37,6 +41,7 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
+    /// Creates the waits of a channel, with the default limit. Starts no task: the timer starts with the first wait.
     pub(crate) fn new(channel: &lapin::Channel) -> Self {
         Self {
             status: channel.status().clone(),
@@ -45,11 +50,12 @@ impl Recovery {
         }
     }
 
+    /// Sets the limit of later waits. The timer keeps its interval.
     pub(crate) fn set_limit(&mut self, limit: Duration) {
         self.limit = limit;
     }
 
-    /// Awaits `work`.
+    /// Awaits `work`, which needs no tokio if it is ready before the limit.
     ///
     /// # Errors
     ///
@@ -65,6 +71,8 @@ impl Recovery {
     }
 
     /// Ready when lapin has recovered `channel`.
+    ///
+    /// Polls lapin first: an error that cannot be recovered from is returned at once.
     ///
     /// # Errors
     ///
@@ -91,6 +99,8 @@ impl Recovery {
         }
     }
 
+    /// Pends while the channel has a connection, so a runner polls it beside its messages.
+    ///
     /// Ready once the channel had no connection for longer than the limit; never without tokio.
     ///
     /// lapin may be stuck then: it does not retry in each case when a connection breaks during a write or a reconnect.
@@ -111,10 +121,13 @@ impl Recovery {
     }
 }
 
+/// Returns the interval of checks for a limit: a wait may last longer than the limit by this time.
 fn check_interval(limit: Duration) -> Duration {
     (limit / CHECKS).max(MIN_INTERVAL)
 }
 
+/// For calls that cannot do without: a missing runtime would panic at the first message otherwise.
+///
 /// Returns an error if there is no tokio runtime, whose tasks and clock `what` needs.
 pub(crate) fn needs_tokio(what: &str) -> lapin::Result<()> {
     if Handle::try_current().is_ok() {

@@ -1,4 +1,4 @@
-//! The owner of a publish.
+//! The owner of a publish: the future of the caller that wants its answer.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,26 +9,35 @@ use lapin::{Confirmation, ErrorKind};
 use super::Returns;
 use super::entry::{Answer, Stage};
 
-/// A publish under way. Dropped, it gives up the answer; the publish proceeds.
+/// A publish under way, owned by the future of its caller.
+///
+/// Dropped, it gives up the answer; the publish proceeds. Its methods poll all publishes that lapin woke, not only this
+/// one, since each answer may carry the return of another.
 pub(crate) struct ConfirmGuard {
     returns: Returns,
     id: u64,
 }
 
 impl ConfirmGuard {
+    /// Takes over a publish that [`Returns::publish`] has begun.
     pub(super) fn new(returns: Returns, id: u64) -> Self {
         Self { returns, id }
     }
 
-    /// Ready when the frames are written to the socket.
+    /// Ready when the frames are written to the socket. The guard is still needed for the answer.
     ///
     /// # Errors
     ///
-    /// They were not.
+    /// They were not: the channel or connection failed first, and no answer will follow.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses nothing; the guard can await again.
     pub(crate) async fn written(&self) -> lapin::Result<()> {
         poll_fn(|cx| self.poll_written(cx)).await
     }
 
+    /// Registers the waker before the look, so that a wake-up in between is not lost.
     fn poll_written(&self, cx: &Context<'_>) -> Poll<lapin::Result<()>> {
         let mut state = self.returns.lock();
         if let Some(entry) = state.entry(self.id) {
@@ -47,6 +56,8 @@ impl ConfirmGuard {
     }
 
     /// Ready when the broker has answered and it is known whether it returned the message.
+    ///
+    /// A mandatory message whose confirm carries the return of another waits for one more confirm, or for the probe.
     ///
     /// # Errors
     ///
@@ -82,6 +93,8 @@ impl ConfirmGuard {
         }
     }
 
+    /// For a guard that is about to be dropped: its span ends with the outcome known so far.
+    ///
     /// Calls `look` with the answer and whether the message was returned, if both are known.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&Answer, bool) -> Option<T>) -> Option<T> {
         let mut state = self.returns.lock();

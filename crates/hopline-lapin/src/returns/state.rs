@@ -30,13 +30,16 @@ pub(super) struct State {
     closing: Vec<u64>,
     /// The number after that of the last matched return, where the next match is likely.
     expected: u64,
+    /// Returns without an owner. Bounded by [`MAX_RETURNED`].
     returned: Vec<BasicReturnMessage>,
+    /// The last error without an owner.
     failed: Option<Error>,
     /// The probe under way.
     probe: Option<u64>,
 }
 
 impl State {
+    /// Starts a publish in the state `Writing`, and polls it once. Returns its number.
     pub(super) fn begin(
         &mut self,
         writing: Writing,
@@ -79,6 +82,7 @@ impl State {
         }
     }
 
+    /// The column "frames written", and those of the answer if there is one.
     fn poll(&mut self, id: u64) {
         if let Some(answer) = self.entries.get_mut(&id).and_then(Entry::poll) {
             self.on_answer(id, answer);
@@ -144,6 +148,7 @@ impl State {
         self.closing.extend(known);
     }
 
+    /// `Closing` → `Final`, and directly `Final` for publishes that cannot be returned.
     fn finalize(&mut self, id: u64) {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -178,6 +183,7 @@ impl State {
         }
     }
 
+    /// Keeps a return without an owner for `wait_for_confirms`.
     fn keep(&mut self, message: BasicReturnMessage) {
         if self.returned.len() < MAX_RETURNED {
             self.returned.push(message);

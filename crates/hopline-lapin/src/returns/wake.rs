@@ -21,6 +21,7 @@ struct Woken {
 }
 
 impl WokenList {
+    /// Takes the publishes to poll.
     pub(super) fn take(&self) -> Vec<u64> {
         std::mem::take(&mut self.lock().ids)
     }
@@ -40,8 +41,10 @@ impl WokenList {
 
 /// The waker that lapin has for one publish.
 pub(super) struct EntryWaker {
+    /// The number of the publish.
     pub(super) id: u64,
     list: Arc<WokenList>,
+    /// The task of its guard.
     pub(super) owner: AtomicWaker,
 }
 
@@ -55,6 +58,7 @@ impl EntryWaker {
     }
 }
 
+/// Called on lapin's thread, which may hold its own locks: it takes only the list's lock, and wakes tasks after it.
 impl Wake for EntryWaker {
     fn wake(self: Arc<Self>) {
         let mut woken = self.list.lock();

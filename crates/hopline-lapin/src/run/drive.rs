@@ -140,7 +140,8 @@ where
     }
 }
 
-/// The tasks that handle jobs.
+/// The tasks that handle jobs. A job is taken only with a permit, so unhandled messages wait in lapin's consumer, where
+/// the prefetch bounds them.
 struct Handlers<S> {
     permits: Arc<Semaphore>,
     /// Bounded by the permits, of which each task holds one. They are aborted when the set is dropped.
@@ -151,12 +152,14 @@ struct Handlers<S> {
 }
 
 impl<S> Handlers<S> {
+    /// Removes finished tasks, and waits until another may start.
     async fn permit(&mut self) -> Option<OwnedSemaphorePermit> {
         while self.running.try_join_next().is_some() {}
         // never closed, so it is an error never
         Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
+    /// Starts the task of a job.
     fn spawn<J>(&mut self, permit: Option<OwnedSemaphorePermit>, job: J)
     where
         J: Job,

@@ -14,6 +14,10 @@ use super::settle::Settling;
 use crate::channel::Channel;
 use crate::consume::Outcome;
 
+/// Runs the handler of a job, then settles its messages.
+///
+/// A panic and a time-out of the handler are outcomes too. Dropped, the job has the outcome `abandoned`, and is
+/// delivered again.
 pub(super) async fn handle<J, S>(mut service: S, job: J, options: &RunOptions, channel: &Channel)
 where
     J: Job,

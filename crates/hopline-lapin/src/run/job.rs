@@ -9,10 +9,12 @@ use tower_service::Service;
 
 use crate::consume::{Arrival, Batch, Delivery};
 
+/// The error of a handler, which is not recorded: it may contain data of the message.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A message or a batch, which its handler may take apart.
 pub(super) trait Job: Send + 'static {
+    /// Starts the span in which the handler runs.
     fn process_span(&self) -> Span;
     /// Returns what settling needs; with a copy of the message if it may be published again.
     fn kept(&self, copy: bool) -> Kept;
@@ -25,6 +27,7 @@ pub(super) enum Kept {
 }
 
 impl Kept {
+    /// Returns each message with what it was delivered as, if that is kept.
     pub(super) fn each(&self) -> impl Iterator<Item = (&Arrival, Option<&Delivery>)> {
         let (one, all) = match self {
             Self::Message(arrival, copy) => (Some((&**arrival, copy.as_deref())), None),

@@ -1,4 +1,12 @@
 //! Settling after a handler: acknowledge, retry or give up.
+//!
+//! | outcome of the handler | action |
+//! |---|---|
+//! | `Ack` | ack |
+//! | `Requeue`, no `max_retries` | nack with requeue |
+//! | `Requeue`, below `max_retries` | nack with requeue; from the second retry on, in a queue that does not count: publish a copy, then ack |
+//! | `Requeue` at `max_retries`, or `Reject`, without `dead_letter` | reject |
+//! | the same with `dead_letter` | publish a dead letter, then ack; if that fails, nack with requeue after a pause |
 
 use std::time::Duration;
 

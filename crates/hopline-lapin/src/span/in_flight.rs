@@ -1,4 +1,4 @@
-//! Spans of operations that a caller awaits.
+//! Spans of operations that a caller awaits. Publishes, requests and `basic_get` hold one.
 
 use hopline_core::{Context, Name, Span};
 
@@ -7,11 +7,14 @@ use hopline_core::{Context, Name, Span};
 pub(crate) struct InFlight(Option<Span>);
 
 impl InFlight {
+    /// Takes the span of an operation that begins now.
     pub(crate) fn new(span: Span) -> Self {
         Self(Some(span))
     }
 
-    /// Ends the span with the operation's result.
+    /// Ends the span with the operation's result, and returns that.
+    ///
+    /// The error's type is computed for failed operations only.
     pub(crate) fn ended<T, E>(
         self,
         result: Result<T, E>,
@@ -21,7 +24,7 @@ impl InFlight {
         result
     }
 
-    /// Ends the span of an operation that succeeded.
+    /// Ends the span of an operation that succeeded, without a look at an error's type.
     pub(crate) fn done(mut self) {
         self.0 = None;
     }
@@ -33,6 +36,7 @@ impl InFlight {
         }
     }
 
+    /// Returns the span's context, for spans under it and attributes.
     pub(crate) fn context(&self) -> Context {
         self.0.as_ref().map(Span::context).unwrap_or_default()
     }

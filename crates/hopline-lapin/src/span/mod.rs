@@ -1,6 +1,7 @@
 //! Spans of this crate: names, attributes, and the settings of a channel that decide them.
 //!
-//! Each operation on a message starts its span from a [`Subject`]. Publishing, consuming and requests call it.
+//! Each operation on a message starts its span from a [`Subject`]. Publishing, consuming and requests call it. A span of
+//! the application's own operation is a child of the current one; the span of a delivered message is a local root.
 
 mod destination;
 mod in_flight;

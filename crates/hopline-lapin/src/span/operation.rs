@@ -1,13 +1,19 @@
 //! Messaging operations, as the semantic conventions name them.
 
-/// An operation that has a span.
+/// An operation that has a span. Settling has none: its outcome is an attribute of the process span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
+    /// `basic.publish`, until its confirm.
     Publish,
+    /// Several of them.
     PublishBatch,
+    /// A publish and its reply.
     Request,
+    /// `basic.get`.
     Receive,
+    /// The handler of a message, until it is settled.
     Process,
+    /// The handler of a batch.
     ProcessBatch,
 }
 

@@ -9,13 +9,21 @@ use crate::content::headers;
 /// Settings of a channel; its methods document them.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    /// Instead of the current context's tracer, or the installed one.
     pub(crate) tracer: Option<Tracer>,
+    /// Short names, or those of the conventions.
     pub(crate) names: SpanNames,
+    /// Attributes under older names too.
     pub(crate) older_names: OlderNames,
+    /// Use of the contexts of delivered messages.
     pub(crate) trust: Trust,
+    /// Dead letters begin traces of their own.
     pub(crate) link_dead_letters: bool,
+    /// Records `messaging.message.body.size`.
     pub(crate) body_sizes: bool,
+    /// Sets the property `timestamp` of published messages.
     pub(crate) timestamps: bool,
+    /// `server.address` and `server.port`.
     pub(crate) server: Option<(String, u16)>,
 }
 

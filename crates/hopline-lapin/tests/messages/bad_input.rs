@@ -93,7 +93,7 @@ async fn a_message_with_any_headers_is_delivered(setup: Setup) {
         let delivery = arrived(&setup, Some(table(vec![(key, value)]))).await;
         assert_eq!(delivery.publisher().unwrap().to_string(), OWN);
     }
-    // what else stands there invalid does not touch the context
+    // other invalid headers do not affect the context
     let delivery = arrived(
         &setup,
         Some(table(vec![
@@ -136,7 +136,7 @@ async fn counts_of_any_type_are_read_or_ignored(setup: Setup) {
             2,
         ),
     ] {
-        // RabbitMQ reads `x-death` itself, so it stands under the runner's own name as well
+        // RabbitMQ reads `x-death` itself, so it is in the runner's own header as well
         let headers = table(vec![
             ("hopline-retry-count", deaths.clone()),
             ("x-death", deaths),

@@ -18,7 +18,7 @@ rows!(
 
 const OUTCOME: &str = "hopline.messaging.outcome";
 
-/// So many messages, and a consumer to which all have come.
+/// Publishes `count` messages; returns a consumer that has received all.
 async fn fetched(setup: &Setup, count: u16) -> hopline_lapin::Consumer {
     setup.prefetch(count).await;
     let bodies: Vec<String> = (0..count).map(|number| number.to_string()).collect();
@@ -106,7 +106,7 @@ async fn a_runner_handles_batches(setup: Setup) {
     let handler = move |batch: Batch| {
         let (handled, signal) = (counting.clone(), signal.clone());
         async move {
-            // one of them goes another way than the rest
+            // one of them is settled in another way than the rest
             for one in batch.deliveries().iter().filter(|one| one.body() == b"7") {
                 assert!(one.settle(Outcome::Reject).await.unwrap());
             }

@@ -14,14 +14,14 @@ const NOWHERE: &str = "nowhere-at-all";
 
 rows!(
     returns_are_with_the_confirm_of_their_message,
-    a_confirm_that_is_held_holds_up_nobody,
+    a_pending_confirm_delays_no_other_one,
     dropped_confirms_leave_their_returns,
-    what_came_back_is_as_it_was_published,
+    a_returned_message_is_as_published,
     a_refusal_is_a_nack,
     the_span_ends_with_the_confirm,
     without_confirms_the_span_ends_when_it_is_written,
     a_confirm_is_ready_once,
-    what_is_unroutable_tells_why,
+    an_unroutable_message_has_code_and_text,
     deep_headers_are_refused,
 );
 
@@ -78,7 +78,7 @@ async fn returns_are_with_the_confirm_of_their_message(setup: Setup) {
     setup.end().await;
 }
 
-async fn a_confirm_that_is_held_holds_up_nobody(setup: Setup) {
+async fn a_pending_confirm_delays_no_other_one(setup: Setup) {
     let send = |key| send(&setup.channel, key, b"x", BasicProperties::default());
     let (held, other) = (send(NOWHERE).await, send(&setup.queue).await);
     assert_eq!(in_time(other).await.unwrap(), Confirmation::Ack(None));
@@ -117,7 +117,7 @@ async fn dropped_confirms_leave_their_returns(setup: Setup) {
             .await,
         );
     }
-    // those that nobody sends for are no help
+    // unmatched returns do not help
     let publishing = async {
         for _ in 0..50 {
             setup.channel.publish("", &setup.queue, b"x").await.unwrap();
@@ -146,7 +146,7 @@ async fn dropped_confirms_leave_their_returns(setup: Setup) {
     setup.end().await;
 }
 
-async fn what_came_back_is_as_it_was_published(setup: Setup) {
+async fn a_returned_message_is_as_published(setup: Setup) {
     let properties = BasicProperties::default().with_priority(42);
     let confirm = send(&setup.channel, NOWHERE, b"x", properties.clone()).await;
     let message = confirm.await.unwrap().take_message().unwrap();
@@ -246,7 +246,7 @@ async fn a_confirm_is_ready_once(setup: Setup) {
     setup.end().await;
 }
 
-async fn what_is_unroutable_tells_why(setup: Setup) {
+async fn an_unroutable_message_has_code_and_text(setup: Setup) {
     let lost = setup
         .channel
         .publish("", NOWHERE, b"seven")
@@ -299,7 +299,7 @@ async fn deep_headers_are_refused(setup: Setup) {
 
 /// The first wait is for the socket alone.
 #[tokio::test]
-async fn a_broker_that_answers_nobody_is_written_to() {
+async fn frames_are_written_to_a_stalled_broker() {
     let broker = Broker::start().unwrap();
     let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     let stalled = broker.stall();
@@ -323,7 +323,7 @@ async fn a_broker_that_answers_nobody_is_written_to() {
     }
 }
 
-/// Where there is no tokio, what needs it is an error at the call, and no panic at the first message.
+/// Without tokio, calls that need it return an error, and do not panic at the first message.
 #[test]
 fn without_tokio_what_needs_it_is_an_error() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,4 +1,4 @@
-//! Consuming: whose child a message is, and what its span says.
+//! Consuming: the parent of a process span, and its attributes.
 
 use std::convert::Infallible;
 
@@ -19,9 +19,9 @@ rows!(
     get_is_a_receive_span_also_when_empty,
     names_follow_the_conventions_on_request,
     a_stream_gives_what_a_span_needs,
-    what_is_asked_for_is_recorded,
+    optional_attributes_are_recorded,
     nothing_else_is_recorded,
-    queues_without_a_name_of_their_own_are_said_to_be,
+    queues_with_generated_names_are_anonymous,
     exchange_key_and_queue_are_the_destination,
     dead_letters_are_linked_only_on_request,
     what_needs_no_answer_gets_none,
@@ -176,7 +176,7 @@ async fn a_stream_gives_what_a_span_needs(setup: Setup) {
     setup.end().await;
 }
 
-async fn what_is_asked_for_is_recorded(setup: Setup) {
+async fn optional_attributes_are_recorded(setup: Setup) {
     let setup = setup.over(|channel| channel.body_sizes().timestamps().server("mq.test", 5672));
     let message = setup
         .channel
@@ -214,7 +214,7 @@ async fn what_is_asked_for_is_recorded(setup: Setup) {
     setup.end().await;
 }
 
-/// What is not asked for is not.
+/// Optional attributes are not recorded by default.
 async fn nothing_else_is_recorded(setup: Setup) {
     setup.publish(b"x").await;
     let delivery = setup.get(&setup.queue).await;
@@ -234,7 +234,7 @@ async fn nothing_else_is_recorded(setup: Setup) {
     setup.end().await;
 }
 
-async fn queues_without_a_name_of_their_own_are_said_to_be(setup: Setup) {
+async fn queues_with_generated_names_are_anonymous(setup: Setup) {
     let setup = setup.over(|channel| channel.span_names(SpanNames::Conventions));
     let exclusive = QueueDeclareOptions {
         exclusive: true,
@@ -403,7 +403,7 @@ async fn what_runs_in_a_messages_context_is_its_child(setup: Setup) {
     setup.end().await;
 }
 
-/// By its acker it may be settled past this crate, so the span tells no outcome.
+/// lapin's acker settles without this crate, so the span has no outcome.
 async fn a_message_that_is_dropped_ends_its_span(setup: Setup) {
     setup.publish(b"x").await;
     setup.spans.take();

@@ -1,4 +1,4 @@
-//! Losing the broker: against the one that can be told to go.
+//! Lost connections, by the broker in the process, which can cut them.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -101,7 +101,7 @@ impl Number for SpanData {
     }
 }
 
-/// What was prefetched is passed over, what had begun cannot be settled; all of it comes again, and says so.
+/// Prefetched messages are skipped, those in a handler cannot be settled; all are redelivered.
 #[tokio::test]
 async fn a_runner_continues_after_recovery() {
     let broker = Broker::start().unwrap();
@@ -181,9 +181,9 @@ async fn a_publish_without_confirms_waits_no_longer_than_the_limit() {
     assert!(spans.last().unwrap().is_error(), "{lost}");
 }
 
-/// It is not rejected: nobody could be told, and it comes again.
+/// They are not rejected: the broker gets no answer, and delivers them again.
 #[tokio::test]
-async fn handlers_that_fail_while_the_connection_goes_have_rejected_nothing() {
+async fn handlers_that_fail_without_a_connection_reject_nothing() {
     let broker = Broker::start().unwrap();
     let setup = recovering(&broker).await;
     let letters = setup.declare(FieldTable::default()).await;
@@ -272,7 +272,7 @@ async fn requests_work_again_after_recovery() {
 }
 
 /// A broker that has not noticed the loss of the old connection refuses its exclusive queues to the new one, and closes
-/// the channel: nobody waits for replies that cannot come.
+/// the channel: requests do not wait for replies that cannot arrive.
 #[tokio::test]
 async fn requests_end_where_their_queue_stays_locked() {
     let broker = Broker::start().unwrap();
@@ -312,7 +312,7 @@ async fn requests_end_where_their_queue_stays_locked() {
     in_time(closed).await;
 }
 
-/// lapin tries for hours, and answers nobody meanwhile.
+/// lapin tries for hours, and completes no future meanwhile.
 #[tokio::test]
 async fn who_waits_for_recovery_gives_up_at_the_limit() {
     const LIMIT: Duration = Duration::from_millis(300);
@@ -365,7 +365,7 @@ async fn who_waits_for_recovery_gives_up_at_the_limit() {
     assert_eq!(types.filter(|kind| *kind == "not_recovered").count(), 3);
 }
 
-/// Nothing is left open by a runner that nobody waits for.
+/// A dropped runner leaves no span open.
 #[tokio::test]
 async fn a_runner_that_is_dropped_ends_its_spans() {
     let broker = Broker::start().unwrap();
@@ -422,7 +422,7 @@ async fn a_return_without_its_confirm_is_nobodys() {
     }
 }
 
-/// Passes everything on, but for what the broker says after the first message it returns: then it hangs up.
+/// A proxy that closes the connection after the broker's first return.
 async fn cut_behind_the_first_return(listener: TcpListener, broker: SocketAddr) {
     let mut cut = false;
     loop {

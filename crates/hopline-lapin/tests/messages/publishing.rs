@@ -1,4 +1,4 @@
-//! Publishing: what the broker says of a message is in its span, and of no other.
+//! Publishing: the broker's answer to a message is in its span, and in no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -43,7 +43,7 @@ async fn what_is_not_taken_is_an_error(setup: Setup) {
     );
     setup.spans.one("publish.message").failed("unroutable");
     setup.spans.take();
-    // nobody asked
+    // not mandatory
     setup.channel.publish("", NOWHERE, b"x").await.unwrap();
     setup.spans.one("publish.message").succeeded();
 
@@ -61,7 +61,7 @@ async fn what_is_not_taken_is_an_error(setup: Setup) {
     setup.end().await;
 }
 
-/// 10,000 mandatory ones at once, every third unroutable: no return goes to another message.
+/// 10,000 mandatory ones at once, every third unroutable: no return is matched to another message.
 async fn each_of_many_returns_finds_its_message(setup: Setup) {
     const COUNT: usize = 10_000;
     let lost = |number: usize| number.is_multiple_of(3);
@@ -116,12 +116,12 @@ async fn returns_find_their_message_while_others_are_dropped(setup: Setup) {
         right.into_iter().all(Result::unwrap),
         "a return went to another message"
     );
-    // and the channel goes on
+    // and the channel stays open
     setup.publish(b"x").await;
     setup.end().await;
 }
 
-/// Those who publish without a pause leave room for the rest.
+/// Publishers without pauses do not starve others.
 async fn mandatory_ones_and_others_take_turns(setup: Setup) {
     let stop = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..8)
@@ -423,9 +423,9 @@ async fn a_dead_letter_that_is_published_again_starts_anew(setup: Setup) {
     setup.end().await;
 }
 
-/// Nobody waits for it any more, which is no error.
+/// A dropped publish is no error.
 #[tokio::test]
-async fn a_publish_that_is_dropped_says_so() {
+async fn a_dropped_publish_is_cancelled() {
     let broker = Broker::start().unwrap();
     let setup = Setup::new(&broker.url(), QueueType::Classic).await;
     for mandatory in [true, false] {
@@ -445,7 +445,7 @@ async fn a_publish_that_is_dropped_says_so() {
             .attribute("error.type", "cancelled");
         assert!(!span.is_error());
         setup.spans.take();
-        // its confirm, which comes now, is nobody else's
+        // its confirm, which arrives now, is matched to no other publish
         setup.publish(b"x").await;
         let lost = setup.channel.publish("", NOWHERE, b"x").mandatory().await;
         assert!(matches!(lost, Err(PublishError::Unroutable { .. })));
@@ -470,7 +470,7 @@ async fn a_batch_waits_once() {
     assert!(waited.await.is_err(), "it was confirmed");
     assert!(setup.spans.all().is_empty());
     drop(stalled);
-    // the broker alone is left to do something: nobody polls, and still all of them arrive
+    // no future is polled any more, and still all of them arrive
     setup.until_waiting(&setup.queue, 50).await;
     assert!(publishing.await.iter().all(Result::is_ok));
 }

@@ -1,4 +1,4 @@
-//! What the runner publishes again is the same message: property by property, header by header, attempt by attempt.
+//! Copies that the runner publishes are the same message: each property, each header, at each attempt.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +29,7 @@ rows!(
 
 const OUTCOME: &str = "hopline.messaging.outcome";
 
-/// What a handler saw: exchange, key, flag, properties.
+/// A message as its handler received it: exchange, key, flag, properties.
 type Seen = Arc<Mutex<Vec<Delivery>>>;
 
 fn failing(
@@ -114,21 +114,21 @@ async fn exchange_and_key_stay_on_every_attempt(setup: Setup) {
     );
     assert_eq!(retries(&spans), [0, 1, 2, 3]);
     let letter = setup.get(&letters).await;
-    let told = headers(&letter);
+    let letter_headers = headers(&letter);
     assert_eq!(
-        told.inner()["hopline-dead-letter-exchange"],
+        letter_headers.inner()["hopline-dead-letter-exchange"],
         text(&exchange)
     );
     assert_eq!(
-        told.inner()["hopline-dead-letter-routing-key"],
+        letter_headers.inner()["hopline-dead-letter-routing-key"],
         text("orders.new")
     );
     assert!(
-        !told
+        !letter_headers
             .inner()
             .keys()
             .any(|key| key.as_str().starts_with("hopline-retry-")),
-        "{told:?}"
+        "{letter_headers:?}"
     );
     letter.settle(Outcome::Ack).await.unwrap();
     setup.delete(&letters).await;
@@ -183,7 +183,7 @@ async fn all_properties_stay_on_every_attempt(setup: Setup) {
     setup.end().await;
 }
 
-/// RabbitMQ's own dead-lettering takes it away, too: a message that waits for somebody to look at it is not to vanish.
+/// RabbitMQ's dead-lettering removes it too: a dead letter must not expire before an operator looks at it.
 async fn a_dead_letter_does_not_expire_again(setup: Setup) {
     let letters = setup.declare(FieldTable::default()).await;
     let message = setup.channel.publish("", &setup.queue, b"7");
@@ -245,7 +245,7 @@ async fn a_user_is_kept_in_a_header(setup: Setup) {
     setup.end().await;
 }
 
-/// A message of another login is handed over, acknowledged, and the runner goes on.
+/// A message of another login is dead-lettered and acknowledged, and the runner continues.
 #[tokio::test]
 async fn a_message_of_another_user_is_handed_over() {
     let broker = Broker::start().unwrap();

@@ -16,15 +16,15 @@ use crate::support::*;
 rows!(
     a_request_and_its_reply_are_one_conversation,
     each_request_gets_its_own_reply,
-    a_request_that_nobody_takes_fails_at_once,
+    an_unroutable_request_fails_at_once,
     a_request_without_a_reply_times_out,
     who_asks_for_no_reply_gets_none,
     the_end_of_the_channel_ends_all_requests,
     who_was_asked_once_can_answer_nothing_else,
-    the_reply_queue_is_nobody_elses,
+    the_reply_queue_is_exclusive,
 );
 
-/// Answers every request by its body in capitals, until told to stop.
+/// Answers every request by its body in capitals, until it is stopped.
 async fn answering(setup: &Setup) -> (oneshot::Sender<()>, JoinHandle<lapin::Result<StopReason>>) {
     let channel = setup.channel.clone();
     let handler = move |request: Delivery| {
@@ -98,7 +98,7 @@ async fn each_request_gets_its_own_reply(setup: Setup) {
     setup.end().await;
 }
 
-async fn a_request_that_nobody_takes_fails_at_once(setup: Setup) {
+async fn an_unroutable_request_fails_at_once(setup: Setup) {
     let requests = setup.channel.requests().await.unwrap();
     let call = requests.call("", "nowhere-at-all", b"x").await;
     assert!(
@@ -133,7 +133,7 @@ async fn a_request_without_a_reply_times_out(setup: Setup) {
         "{call:?}"
     );
     setup.spans.one("request.message").failed("timeout");
-    // an answer that comes late is thrown away, and disturbs nobody
+    // a late reply is dropped, and reaches no other request
     let request = setup.get(&setup.queue).await;
     setup.channel.reply(&request, b"late").await.unwrap();
     let (stop, running) = answering(&setup).await;
@@ -248,7 +248,7 @@ async fn who_was_asked_once_can_answer_nothing_else(setup: Setup) {
 }
 
 /// Else who was asked once could read the replies to others, and answer those himself.
-async fn the_reply_queue_is_nobody_elses(setup: Setup) {
+async fn the_reply_queue_is_exclusive(setup: Setup) {
     let requests = setup.channel.requests().await.unwrap();
     let call = requests.call("", &setup.queue, b"question");
     let theirs = async {

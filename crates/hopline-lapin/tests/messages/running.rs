@@ -17,16 +17,16 @@ rows!(
     outcomes_settle_and_are_on_the_span,
     a_requeued_message_counts_its_retries,
     shutdown_hands_back_what_waits_and_finishes_what_runs,
-    no_more_are_handled_at_once_than_asked_for,
+    concurrency_limits_running_handlers,
     ten_thousand_messages_are_each_handled_once,
     a_deleted_queue_ends_the_runner,
     a_channel_error_ends_the_runner_and_its_spans,
     messages_that_need_no_answer_are_all_handled,
     what_takes_longer_than_the_drain_is_abandoned,
-    towers_timeout_stands_around_handlers,
-    towers_concurrency_limit_stands_around_handlers,
-    towers_retry_stands_around_handlers,
-    towers_load_shed_stands_around_handlers,
+    handlers_can_have_towers_timeout,
+    handlers_can_have_towers_concurrency_limit,
+    handlers_can_have_towers_retry,
+    handlers_can_have_towers_load_shed,
 );
 
 async fn outcomes_settle_and_are_on_the_span(setup: Setup) {
@@ -148,7 +148,7 @@ async fn shutdown_hands_back_what_waits_and_finishes_what_runs(setup: Setup) {
     setup.over(|_| channel).end().await;
 }
 
-async fn no_more_are_handled_at_once_than_asked_for(setup: Setup) {
+async fn concurrency_limits_running_handlers(setup: Setup) {
     setup.prefetch(20).await;
     for _ in 0..12 {
         setup.publish(b"x").await;
@@ -224,7 +224,7 @@ async fn a_deleted_queue_ends_the_runner(setup: Setup) {
     setup.connection.close(200, "bye".into()).await.unwrap();
 }
 
-/// Somebody else's mistake on the same channel.
+/// An error of other code on the same channel.
 async fn a_channel_error_ends_the_runner_and_its_spans(setup: Setup) {
     setup.publish(b"x").await;
     setup.spans.take();
@@ -330,7 +330,7 @@ where
         .unwrap();
 }
 
-async fn towers_timeout_stands_around_handlers(setup: Setup) {
+async fn handlers_can_have_towers_timeout(setup: Setup) {
     let service = ServiceBuilder::new()
         .timeout(Duration::from_millis(20))
         .service_fn(|_: Delivery| std::future::pending::<Result<(), BoxError>>());
@@ -343,7 +343,7 @@ async fn towers_timeout_stands_around_handlers(setup: Setup) {
     setup.end().await;
 }
 
-async fn towers_concurrency_limit_stands_around_handlers(setup: Setup) {
+async fn handlers_can_have_towers_concurrency_limit(setup: Setup) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, highest) = (now.clone(), most.clone());
     let service = ServiceBuilder::new()
@@ -372,7 +372,7 @@ async fn towers_concurrency_limit_stands_around_handlers(setup: Setup) {
 }
 
 /// Attempts within one delivery: one span, one outcome.
-async fn towers_retry_stands_around_handlers(setup: Setup) {
+async fn handlers_can_have_towers_retry(setup: Setup) {
     let attempts = Arc::new(AtomicUsize::new(0));
     let counting = attempts.clone();
     let service = ServiceBuilder::new()
@@ -402,7 +402,7 @@ async fn towers_retry_stands_around_handlers(setup: Setup) {
     setup.end().await;
 }
 
-async fn towers_load_shed_stands_around_handlers(setup: Setup) {
+async fn handlers_can_have_towers_load_shed(setup: Setup) {
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begin, wait) = (begun.clone(), go_on.clone());
     let service = ServiceBuilder::new()
@@ -446,7 +446,7 @@ async fn towers_load_shed_stands_around_handlers(setup: Setup) {
     setup.end().await;
 }
 
-/// So many more attempts, at once.
+/// A policy of this number of retries, without a pause.
 #[derive(Clone)]
 struct Again(usize);
 

@@ -1,4 +1,4 @@
-//! What becomes of messages whose handlers fail: retries that are counted, dead letters that are handed over.
+//! Messages whose handlers fail: counted retries, published dead letters.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ rows!(
     retries_end_at_their_limit,
     what_is_given_up_is_handed_over,
     what_cannot_be_handed_over_is_not_lost,
-    a_reject_goes_where_the_queue_says,
+    a_reject_is_dead_lettered_by_the_queue,
     a_handler_may_settle_by_itself,
     a_limit_turns_confirms_on,
     names_that_are_too_long_are_refused_at_the_start,
@@ -142,7 +142,7 @@ async fn what_cannot_be_handed_over_is_not_lost(setup: Setup) {
     setup.end().await;
 }
 
-async fn a_reject_goes_where_the_queue_says(setup: Setup) {
+async fn a_reject_is_dead_lettered_by_the_queue(setup: Setup) {
     let dying = setup.declare_dying_to(&setup.queue).await;
     setup
         .channel
@@ -181,7 +181,7 @@ async fn a_handler_may_settle_by_itself(setup: Setup) {
     setup.end().await;
 }
 
-/// A hand-over that nobody confirms could lose its message.
+/// A dead letter without a confirm could be lost.
 async fn a_limit_turns_confirms_on(setup: Setup) {
     let channel = setup.connection.create_channel().await.unwrap();
     let channel = hopline_lapin::ChannelExt::traced(&channel).tracer(setup.tracer.clone());

@@ -1,4 +1,4 @@
-//! What the rows share: a queue, a traced channel, and the spans it made.
+//! The setup of each test: a queue, a traced channel, and its spans.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -159,13 +159,13 @@ impl Setup {
         in_time(getting).await
     }
 
-    /// How many wait in a queue.
+    /// The number of messages in a queue.
     pub(crate) async fn waiting(&self, queue: &str) -> u32 {
         self.look_at(queue).await.message_count()
     }
 
-    /// Waits until the consumers that were dropped are gone: RabbitMQ 3.10 fails if it is to delete a quorum queue
-    /// while one goes.
+    /// Waits until dropped consumers are gone: RabbitMQ 3.10 fails to delete a quorum queue
+    /// while a consumer is being cancelled.
     pub(crate) async fn until_unused(&self) {
         let unused = async {
             while self.look_at(&self.queue).await.consumer_count() > 0 {
@@ -206,7 +206,7 @@ impl Setup {
         })
     }
 
-    /// Waits for so many spans of this name.
+    /// Waits for `count` spans of this name.
     pub(crate) async fn named(&self, name: &str, count: usize) -> Vec<SpanData> {
         loop {
             let seen = self.spans.all().len();
@@ -238,7 +238,7 @@ pub(crate) async fn confirming(connection: &Connection) -> lapin::Channel {
     channel
 }
 
-/// Runs the handler until so many process spans have ended.
+/// Runs the handler until `count` process spans have ended.
 pub(crate) async fn run_until<F, Fut, R, E>(
     setup: &Setup,
     count: usize,
@@ -271,7 +271,7 @@ pub(crate) fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// What their attribute says, in the order of their end.
+/// The values of an attribute, in the order of the spans' ends.
 pub(crate) fn texts<'a>(spans: &'a [SpanData], key: &str) -> Vec<Option<&'a str>> {
     spans.iter().map(|span| span.text(key)).collect()
 }

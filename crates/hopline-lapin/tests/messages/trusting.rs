@@ -1,4 +1,4 @@
-//! What the contexts of strangers count for.
+//! The use of contexts of strangers.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -14,9 +14,9 @@ use lapin::types::FieldTable;
 use crate::support::*;
 
 rows!(
-    strangers_are_trusted_as_the_channel_says,
+    trust_of_the_channel_applies_to_its_messages,
     a_consumer_may_trust_otherwise_than_its_channel,
-    a_batch_links_to_whom_it_trusts,
+    a_batch_links_to_trusted_publishers,
 );
 
 /// Published as a stranger does, with all that a context may bring.
@@ -36,7 +36,7 @@ async fn from_a_stranger(setup: &Setup) {
     sent.await.unwrap().await.unwrap();
 }
 
-/// What a handler can pass on: the ids, the tracestate and the baggage.
+/// The part of a context that a handler sends on: ids, tracestate and baggage.
 async fn passed_on(setup: &Setup, consumer: Consumer) -> HashMap<String, String> {
     let seen = Arc::new(Mutex::new(HashMap::new()));
     let out = seen.clone();
@@ -58,7 +58,7 @@ async fn passed_on(setup: &Setup, consumer: Consumer) -> HashMap<String, String>
     std::mem::take(&mut *seen.lock().unwrap())
 }
 
-async fn strangers_are_trusted_as_the_channel_says(setup: Setup) {
+async fn trust_of_the_channel_applies_to_its_messages(setup: Setup) {
     let theirs = OWN.parse::<SpanContext>().unwrap();
     for trust in [Trust::Continue, Trust::Link, Trust::Restart, Trust::Ignore] {
         from_a_stranger(&setup).await;
@@ -130,7 +130,7 @@ async fn a_consumer_may_trust_otherwise_than_its_channel(setup: Setup) {
     setup.end().await;
 }
 
-async fn a_batch_links_to_whom_it_trusts(setup: Setup) {
+async fn a_batch_links_to_trusted_publishers(setup: Setup) {
     for (trust, links) in [(Trust::Link, 1), (Trust::Restart, 0)] {
         from_a_stranger(&setup).await;
         setup.spans.take();

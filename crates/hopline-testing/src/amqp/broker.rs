@@ -1,4 +1,4 @@
-//! The broker: its port, its threads, its end.
+//! The broker: its port, its threads, and how it stops.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,21 +22,21 @@ pub struct Broker {
     clock: Option<JoinHandle<()>>,
 }
 
-/// A broker that answers nobody, until this is dropped; see [`Broker::stall`].
+/// A stalled broker: it sends no answers until this is dropped. Made by [`Broker::stall`].
 #[derive(Debug)]
-#[must_use = "the broker goes on when it is dropped"]
+#[must_use = "the broker resumes when it is dropped"]
 pub struct Stalled<'a>(
-    // the lock itself: whatever wants to change something waits for it
+    // the lock of the state, without which no frame is handled
     #[expect(dead_code, reason = "held")] MutexGuard<'a, State>,
 );
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    /// All there is: one lock, held for one frame, since tests want order more than speed.
+    /// One lock for all, held for one frame, since tests need order more than speed.
     pub(super) state: Mutex<State>,
     /// Wakes the clock; the condition is [`State::timed`], or that the broker stops.
     pub(super) tick: Condvar,
-    /// To be shut down with the broker; a connection takes itself out at its end.
+    /// Shut down with the broker. A connection removes its own when it ends.
     pub(super) sockets: Mutex<HashMap<u64, TcpStream>>,
     stopping: AtomicBool,
 }
@@ -46,7 +46,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// No port or thread is to be had.
+    /// Returns an error if there is no free port or thread.
     pub fn start() -> io::Result<Self> {
         Self::start_on((Ipv4Addr::LOCALHOST, 0).into())
     }
@@ -55,7 +55,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// The address is taken, or no thread is to be had.
+    /// Returns an error if the address is in use, or no thread can be started.
     pub fn start_on(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
@@ -75,17 +75,17 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its URL for clients.
+    /// Returns its URL for clients.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@{}/%2f", self.address)
     }
 
-    /// Makes it answer nobody, as a broker that is overloaded: what clients send waits.
+    /// Stalls all answers, as an overloaded broker does: frames of clients wait.
     ///
     /// # Examples
     ///
@@ -100,8 +100,7 @@ impl Broker {
         Stalled(self.shared.state.lock())
     }
 
-    /// Cuts all connections, as a broker that crashes does; its queues and messages stay, and new
-    /// connections are taken.
+    /// Cuts all connections, as a crash does. Queues and messages are kept, and new connections accepted.
     pub fn cut_connections(&self) {
         for socket in self.shared.sockets.lock().values() {
             // gone already is as good as cut
@@ -114,7 +113,7 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.shared.stopping.store(true, SeqCst);
         self.cut_connections();
-        // `accept` has no time-out: a last connection wakes it, and it sees that it is to stop
+        // `accept` has no time-out: a last connection wakes it
         let woken = TcpStream::connect(self.address).is_ok();
         if let Some(listener) = self.listener.take().filter(|_| woken) {
             let _ = listener.join();
@@ -137,12 +136,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let Ok(socket) = socket else { continue };
         let connection = Arc::clone(shared);
         let thread = thread::Builder::new().name("amqp-connection".to_owned());
-        // without a thread the client sees its connection closed
+        // without a thread the socket is closed
         let _ = thread.spawn(move || connection::serve(number, socket, &connection));
     }
 }
 
-/// Gives up messages whose time is over, when it is.
+/// Expires messages at their time.
 fn expire(shared: &Shared) {
     let mut state = shared.state.lock();
     while !shared.stopping.load(SeqCst) {

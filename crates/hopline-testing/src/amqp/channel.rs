@@ -18,19 +18,19 @@ pub(super) struct ChannelId {
 
 #[derive(Debug)]
 pub(super) struct Channel {
-    /// To the connection's writer. What waits there is bounded by the broker's own messages.
+    /// To the connection's writer. Bounded by the broker's messages.
     out: Sender<AMQPFrame>,
     number: u16,
     last_tag: u64,
-    /// Delivered and not settled: by tag, with the queue they came from.
+    /// Unacknowledged deliveries by tag, with their queue.
     pub(super) unacked: BTreeMap<u64, (String, Message)>,
     pub(super) prefetch: u16,
     pub(super) confirms: Option<Confirms>,
     /// A publish whose content is still arriving.
     pub(super) arriving: Option<Arriving>,
-    /// The consumer of replies that come past all queues.
+    /// The consumer of direct replies.
     pub(super) replies: Option<ShortString>,
-    /// What an empty name means.
+    /// The queue that an empty name denotes.
     pub(super) last_declared: String,
 }
 
@@ -38,8 +38,8 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Confirms {
     published: u64,
-    /// Taken and not yet printed so: how many.
-    unsaid: u64,
+    /// Number of accepted publishes that are not confirmed yet.
+    unconfirmed: u64,
 }
 
 #[derive(Debug)]
@@ -64,13 +64,13 @@ impl Channel {
         }
     }
 
-    /// A writer that is gone means that the connection is; its reader will clean up.
-    pub(super) fn say(&self, class: AMQPClass) {
+    /// Sends a method. Without a writer the connection is gone, and its reader cleans up.
+    pub(super) fn send_method(&self, class: AMQPClass) {
         let _ = self.out.send(AMQPFrame::Method(self.number, class));
     }
 
     pub(super) fn basic(&self, method: basic::AMQPMethod) {
-        self.say(AMQPClass::Basic(method));
+        self.send_method(AMQPClass::Basic(method));
     }
 
     pub(super) fn send(&self, method: basic::AMQPMethod, message: &Message, counted: bool) {
@@ -88,14 +88,14 @@ impl Channel {
         self.last_tag
     }
 
-    /// A publish was dealt with. That one was taken is printed later, with those after it; that it was not, at once.
+    /// Confirms a publish: an ack is sent later, for several at once; a nack at once.
     pub(super) fn confirm(&mut self, taken: bool) {
         let Some(confirms) = &mut self.confirms else {
             return;
         };
         confirms.published += 1;
         if taken {
-            confirms.unsaid += 1;
+            confirms.unconfirmed += 1;
             return;
         }
         let nack = basic::Nack {
@@ -103,19 +103,22 @@ impl Channel {
             multiple: false,
             requeue: false,
         };
-        // those before it must be printed first: a tag that `multiple` reaches is not to be printed twice
-        let unsaid = confirms.unsaid;
-        confirms.unsaid = 0;
+        // earlier acks must be sent first: `multiple` must not reach a tag twice
+        let unconfirmed = confirms.unconfirmed;
+        confirms.unconfirmed = 0;
         let last = confirms.published - 1;
-        self.acknowledge(last, unsaid);
+        self.acknowledge(last, unconfirmed);
         self.basic(basic::AMQPMethod::Nack(nack));
     }
 
-    /// Says what was taken: all of it in one word.
+    /// Sends one ack for all accepted publishes.
     pub(super) fn flush_confirms(&mut self) {
         if let Some(confirms) = &mut self.confirms {
-            let (last, unsaid) = (confirms.published, std::mem::take(&mut confirms.unsaid));
-            self.acknowledge(last, unsaid);
+            let (last, unconfirmed) = (
+                confirms.published,
+                std::mem::take(&mut confirms.unconfirmed),
+            );
+            self.acknowledge(last, unconfirmed);
         }
     }
 
@@ -135,8 +138,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_together_is_confirmed_in_one_word() {
-        let (out, printed) = std::sync::mpsc::channel();
+    fn publishes_that_arrive_together_have_one_ack() {
+        let (out, sent) = std::sync::mpsc::channel();
         let mut channel = Channel::new(1, out);
         channel.confirms = Some(Confirms::default());
         for taken in [true, true, false, true] {
@@ -144,7 +147,7 @@ mod tests {
         }
         channel.flush_confirms();
         channel.flush_confirms();
-        let printed: Vec<(u64, bool)> = printed
+        let sent: Vec<(u64, bool)> = sent
             .try_iter()
             .map(|frame| match frame {
                 AMQPFrame::Method(1, AMQPClass::Basic(basic::AMQPMethod::Ack(ack))) => {
@@ -156,6 +159,6 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(printed, [(2, true), (3, false), (4, false)]);
+        assert_eq!(sent, [(2, true), (3, false), (4, false)]);
     }
 }

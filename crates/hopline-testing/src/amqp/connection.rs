@@ -13,12 +13,12 @@ use super::message::MAX_FRAME;
 use super::methods;
 use super::state::shortened;
 
-/// Why a connection ends.
+/// The reason for the end of a connection.
 #[derive(Debug)]
 pub(super) enum End {
-    /// Its client printed good-bye.
+    /// The client closed it.
     Closed,
-    /// Its client broke the protocol, and is told so by this code.
+    /// The client violated the protocol: sent with this code and text.
     Error(u16, String),
 }
 
@@ -27,7 +27,7 @@ pub(super) fn serve(number: u64, mut socket: TcpStream, shared: &Shared) {
     let (Ok(writer), Ok(kept)) = (socket.try_clone(), socket.try_clone()) else {
         return;
     };
-    // latency matters more than packets on loopback; without it all is only slower
+    // on loopback latency matters more than packets; an error costs speed only
     let _ = socket.set_nodelay(true);
     shared.sockets.lock().insert(number, kept);
     let (out, frames) = channel();
@@ -52,7 +52,7 @@ pub(super) fn serve(number: u64, mut socket: TcpStream, shared: &Shared) {
     shared.sockets.lock().remove(&number);
 }
 
-/// None where the client is gone without a word.
+/// Returns `None` if the client is gone without a close.
 fn read(
     number: u64,
     socket: &mut TcpStream,
@@ -87,12 +87,12 @@ fn read(
                 return Some(end);
             }
         }
-        // what came together is confirmed together, as brokers do
+        // publishes that arrived together are confirmed together, as by RabbitMQ
         shared.state.lock().flush_confirms(number);
     }
 }
 
-/// Writes until nobody sends any more, or the client does not read.
+/// Writes frames until all senders are dropped, or the client does not read.
 fn write(mut socket: TcpStream, frames: &Receiver<AMQPFrame>) {
     for frame in frames {
         let Ok(written) = gen_frame(&frame)(WriteContext::from(Vec::new())) else {

@@ -1,4 +1,4 @@
-//! From queues to clients, and back.
+//! Deliveries, and how clients settle them.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Messages, and the frames they travel in.
+//! Messages and their frames.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,15 +20,15 @@ pub(super) struct Message {
     pub(super) key: ShortString,
     pub(super) properties: AMQPProperties,
     pub(super) body: Vec<u8>,
-    /// By which it is routed as by its key: its headers `CC` and `BCC`.
+    /// Further routing keys, from its headers `CC` and `BCC`.
     pub(super) more_keys: Vec<String>,
     pub(super) redelivered: bool,
-    /// How often it came back to its queue.
+    /// Number of returns to its queue.
     pub(super) returns: u64,
     pub(super) expires: Option<Instant>,
 }
 
-/// Why a message died.
+/// The reason of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
     Rejected,
@@ -49,7 +49,7 @@ impl Death {
 }
 
 impl Message {
-    /// The frames that carry it, behind the method that says why; a count where its queue keeps one.
+    /// Returns its frames after this method, with a count if its queue counts.
     pub(super) fn frames(
         &self,
         channel: u16,
@@ -78,7 +78,7 @@ impl Message {
         frames
     }
 
-    /// How long it may wait, by its own words; an error if they are none of the protocol's.
+    /// Returns its own time to live; an error if the property is no number.
     pub(super) fn time_to_live(&self) -> Result<Option<Duration>, String> {
         let Some(text) = self.properties.expiration() else {
             return Ok(None);
@@ -89,13 +89,13 @@ impl Message {
             .map_err(|_| format!("invalid expiration '{text}'"))
     }
 
-    /// All it is routed by.
+    /// Returns all its routing keys.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         let more = self.more_keys.iter().map(String::as_str);
         std::iter::once(self.key.as_str()).chain(more)
     }
 
-    /// Reads the keys in its headers; the blind ones go no further.
+    /// Reads the keys in its headers, and removes `BCC`.
     pub(super) fn find_keys(&mut self) {
         let Some(mut headers) = self.properties.headers().clone() else {
             return;
@@ -115,7 +115,7 @@ impl Message {
         }
     }
 
-    /// A dead letter that gets a key of its queue's is routed by that alone.
+    /// Removes further routing keys: a dead letter with its queue's key is routed by that alone.
     pub(super) fn forget_keys(&mut self) {
         self.more_keys.clear();
         if let Some(headers) = self.properties.headers() {
@@ -124,7 +124,7 @@ impl Message {
         }
     }
 
-    /// Notes in `x-death` that it died in this queue: once more, or for the first time.
+    /// Counts its death in this queue in `x-death`.
     pub(super) fn died_in(&mut self, queue: &str, death: Death) {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
         let mut deaths = deaths(&headers);
@@ -153,8 +153,8 @@ impl Message {
         self.expires = None;
     }
 
-    /// True if it came round to this queue again with nobody having rejected it on the way.
-    pub(super) fn goes_in_circles(&self, queue: &str) -> bool {
+    /// Returns true if it returned to this queue by dead-lettering alone, without a rejection.
+    pub(super) fn is_in_cycle(&self, queue: &str) -> bool {
         let headers = self.properties.headers().clone().unwrap_or_default();
         let deaths = deaths(&headers);
         let Some(last) = deaths
@@ -189,7 +189,7 @@ impl Message {
     }
 }
 
-/// The protocol's library can set a property and not unset it.
+/// Copies each property: amq-protocol can set one, and not clear it.
 fn without_expiration(properties: &AMQPProperties) -> AMQPProperties {
     if properties.expiration().is_none() {
         return properties.clone();
@@ -234,7 +234,7 @@ pub(super) fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// The text of an argument of that name.
+/// Returns the text of an argument.
 pub(super) fn argument(arguments: &FieldTable, name: &str) -> Option<String> {
     match arguments.inner().get(name)? {
         AMQPValue::LongString(value) => Some(value.to_string()),

@@ -1,4 +1,4 @@
-//! What each method of the protocol does.
+//! The methods of the protocol.
 
 use std::sync::mpsc::Sender;
 
@@ -14,7 +14,7 @@ use super::publish::REPLY_TO;
 use super::queue::Consumer;
 use super::state::State;
 
-/// Does what a frame asks for. An error ends the connection.
+/// Handles a frame. An error ends the connection.
 pub(super) fn handle(
     state: &mut State,
     connection: u64,
@@ -23,7 +23,7 @@ pub(super) fn handle(
 ) -> Result<(), End> {
     let at = |number| ChannelId { connection, number };
     match frame {
-        AMQPFrame::ProtocolHeader(_) => say(out, connection::AMQPMethod::Start(greeting())),
+        AMQPFrame::ProtocolHeader(_) => send(out, connection::AMQPMethod::Start(greeting())),
         AMQPFrame::Heartbeat | AMQPFrame::InvalidHeartbeat(_) => {}
         AMQPFrame::Header(number, header) => {
             if header.body_size > MAX_BODY {
@@ -58,7 +58,7 @@ pub(super) fn handle(
             let ok = channel::AMQPMethod::OpenOk(channel::OpenOk {});
             answer(state, at(number), false, AMQPClass::Channel(ok));
         }
-        // what a client sends before it knows that its channel was closed
+        // sent before the client received that its channel was closed
         AMQPFrame::Method(number, _) if !state.channels.contains_key(&at(number)) => {}
         AMQPFrame::Method(number, class) => on_channel(state, at(number), class, out)?,
     }
@@ -76,7 +76,7 @@ fn on_connection(
         Method::StartOk(start) => {
             let login = login(start.response.as_bytes());
             state.logins.insert(connection, login);
-            say(
+            send(
                 out,
                 Method::Tune(connection::Tune {
                     channel_max: 2047,
@@ -85,14 +85,14 @@ fn on_connection(
                 }),
             );
         }
-        Method::Open(_) => say(out, Method::OpenOk(connection::OpenOk {})),
+        Method::Open(_) => send(out, Method::OpenOk(connection::OpenOk {})),
         Method::Close(_) => {
             state.close_all(connection);
-            say(out, Method::CloseOk(connection::CloseOk {}));
+            send(out, Method::CloseOk(connection::CloseOk {}));
             return Err(End::Closed);
         }
         Method::CloseOk(_) => return Err(End::Closed),
-        // answers, and extensions that were not offered
+        // answers, and extensions that the broker does not offer
         _ => {}
     }
     Ok(())
@@ -225,7 +225,7 @@ fn arriving(state: &mut State, at: ChannelId) -> Option<&mut Arriving> {
     state.channels.get_mut(&at)?.arriving.as_mut()
 }
 
-/// Publishes what arrived, once all of it has.
+/// Publishes a message once its body is complete.
 fn complete(state: &mut State, at: ChannelId) {
     let Some(channel) = state.channels.get_mut(&at) else {
         return;
@@ -241,27 +241,27 @@ fn complete(state: &mut State, at: ChannelId) {
     }
 }
 
-/// Says so, unless the client does not want to hear.
+/// Sends an answer, unless the client set `nowait`.
 pub(super) fn answer(state: &State, at: ChannelId, nowait: bool, class: AMQPClass) {
     if let Some(channel) = state.channels.get(&at).filter(|_| !nowait) {
-        channel.say(class);
+        channel.send_method(class);
     }
 }
 
 pub(super) fn not_implemented() -> End {
     End::Error(
         540,
-        "NOT_IMPLEMENTED - this broker does not do that".to_owned(),
+        "NOT_IMPLEMENTED - not implemented by this broker".to_owned(),
     )
 }
 
-/// The user's name, as the mechanism PLAIN sends it.
+/// Returns the user name of a PLAIN response.
 fn login(response: &[u8]) -> String {
     let name = response.split(|byte| *byte == 0).nth(1);
     String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }
 
-fn say(out: &Sender<AMQPFrame>, method: connection::AMQPMethod) {
+fn send(out: &Sender<AMQPFrame>, method: connection::AMQPMethod) {
     let _ = out.send(AMQPFrame::Method(0, AMQPClass::Connection(method)));
 }
 

@@ -1,4 +1,4 @@
-//! Where published messages and dead letters go.
+//! Routing of published messages and dead letters.
 
 use std::time::Instant;
 
@@ -9,24 +9,24 @@ use super::message::{Death, Message};
 use super::queue::Room;
 use super::state::{State, shortened};
 
-/// In all queues together, delivered ones not counted.
+/// Most messages in all queues together, without delivered ones.
 const MAX_MESSAGES: usize = 100_000;
 
-/// Where a client that waits for replies says they are to go.
+/// The pseudo-queue of direct replies.
 pub(super) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
-/// What became of a message that was published.
+/// The result of a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Routed {
     Queued,
-    /// Delivered through no queue, which counts as not routed where somebody asks.
+    /// Delivered through no queue, which counts as unroutable for mandatory messages.
     PastQueues,
     Nowhere,
     Full,
 }
 
 impl State {
-    /// A publish is complete.
+    /// Handles a complete publish.
     pub(super) fn publish(&mut self, at: ChannelId, arriving: Arriving) {
         let Arriving {
             publish,
@@ -89,7 +89,7 @@ impl State {
         channel.confirm(routed != Routed::Full);
     }
 
-    /// What is wrong with the `user-id` of a message, if it is not its publisher's.
+    /// Returns an error text if the `user-id` of a message is not its publisher's.
     fn stranger(&self, at: ChannelId, message: &Message) -> Option<String> {
         let named = message.properties.user_id().as_ref()?.as_str();
         let login = self.logins.get(&at.connection).map_or("", String::as_str);
@@ -98,7 +98,7 @@ impl State {
         })
     }
 
-    /// Passes on what its queue gives up, if that says where to.
+    /// Publishes a dead letter, if its queue has an exchange for them.
     pub(super) fn dead_letter(&mut self, name: &str, mut message: Message, death: Death) {
         let letters = self.queues.get(name).and_then(|queue| queue.dead_letters());
         let Some((exchange, key)) = letters else {
@@ -110,7 +110,7 @@ impl State {
             message.key = shortened(key);
             message.forget_keys();
         }
-        // one that goes nowhere, in circles or to a full broker is gone: RabbitMQ keeps it no better
+        // dropped if unroutable, in a cycle or if the broker is full, as by RabbitMQ
         self.route(message, true);
     }
 
@@ -153,7 +153,7 @@ impl State {
         targets.sort();
         targets.dedup();
         targets.retain(|target| self.queues.contains_key(target));
-        targets.retain(|target| !dead || !message.goes_in_circles(target));
+        targets.retain(|target| !dead || !message.is_in_cycle(target));
         if targets.is_empty() {
             return Routed::Nowhere;
         }
@@ -200,7 +200,7 @@ impl State {
         true
     }
 
-    /// A reply goes past all queues, to the channel that asked.
+    /// Delivers a direct reply to the requesting channel, past all queues.
     fn reply(&mut self, message: Message) -> Routed {
         let mut numbers = message.key.as_str().rsplit('.').map(str::parse::<u64>);
         let (Some(Ok(number)), Some(Ok(connection))) = (numbers.next(), numbers.next()) else {

@@ -1,4 +1,4 @@
-//! Queues, and what their arguments ask for.
+//! Queues and their arguments.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,16 +15,16 @@ pub(super) struct Queue {
     pub(super) consumers: VecDeque<Consumer>,
     pub(super) declared: Declared,
     rules: Rules,
-    /// An auto-delete queue goes with its last consumer, so not before it had one.
+    /// An auto-delete queue is deleted with its last consumer, so not before it had one.
     pub(super) had_consumer: bool,
 }
 
-/// What a second declaration has to say as well.
+/// The properties that a second declaration must repeat.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Declared {
     pub(super) durable: bool,
     pub(super) auto_delete: bool,
-    /// The connection that alone may use it, and with which it goes.
+    /// The connection of an exclusive queue, which is deleted with it.
     pub(super) owner: Option<u64>,
     pub(super) arguments: FieldTable,
 }
@@ -58,7 +58,7 @@ enum Overflow {
     RejectPublishDlx,
 }
 
-/// Whether a full queue takes one more.
+/// The answer of a queue to one more message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
     Enough,
@@ -68,7 +68,7 @@ pub(super) enum Room {
 }
 
 impl Queue {
-    /// An argument that RabbitMQ would refuse is an error that names it.
+    /// Creates a queue. An argument that RabbitMQ refuses is an error that names it.
     pub(super) fn new(declared: Declared) -> Result<Self, String> {
         let rules = Rules::read(&declared.arguments)?;
         if rules.quorum && (!declared.durable || declared.auto_delete || declared.owner.is_some()) {
@@ -92,20 +92,20 @@ impl Queue {
         self.rules.quorum
     }
 
-    /// Whether a message that comes back for this time is to be given up.
+    /// Returns true if a message with this number of returns exceeds the delivery limit.
     pub(super) fn is_over_limit(&self, returns: u64) -> bool {
         self.rules
             .delivery_limit
             .is_some_and(|limit| returns > limit)
     }
 
-    /// Where its dead letters go, and under which key if that is another one.
+    /// Returns the exchange of its dead letters, and their routing key if it differs.
     pub(super) fn dead_letters(&self) -> Option<(String, Option<String>)> {
         let exchange = self.rules.dead_letter_exchange.clone()?;
         Some((exchange, self.rules.dead_letter_key.clone()))
     }
 
-    /// When a message that arrives now expires: by the queue's time or its own, whichever is shorter.
+    /// Returns the expiry of a message that arrives now: by the shorter of the queue's time and its own.
     pub(super) fn expiry(&self, own: Option<Duration>, now: Instant) -> Option<Instant> {
         let shorter = match (self.rules.ttl, own) {
             (Some(ttl), Some(own)) => Some(ttl.min(own)),
@@ -123,13 +123,13 @@ impl Queue {
         }
     }
 
-    /// The oldest one, if there are more than the queue may hold.
+    /// Takes the oldest message if the queue exceeds its limits.
     pub(super) fn take_overflow(&mut self) -> Option<Message> {
         let over = self.is_over(self.ready.len(), self.bytes());
         if over { self.ready.pop_front() } else { None }
     }
 
-    /// The first one, if its time is over; only the first is looked at, as in RabbitMQ.
+    /// Takes the first message if it has expired; checks only the first, as RabbitMQ.
     pub(super) fn take_expired(&mut self, now: Instant) -> Option<Message> {
         let first = self.ready.front()?;
         let over = first.expires.is_some_and(|at| at <= now);

@@ -1,6 +1,6 @@
-//! Which queues a message goes to.
+//! Matching of routing keys with bindings.
 
-/// What an exchange does with a key.
+/// The matching rule of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeKind {
     Direct,

@@ -1,4 +1,4 @@
-//! What the broker knows: exchanges, bindings, queues, channels.
+//! The broker's state: exchanges, bindings, queues, channels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Sender;
@@ -18,9 +18,9 @@ pub(super) struct State {
     pub(super) exchanges: HashMap<String, ExchangeKind>,
     pub(super) bindings: Vec<Binding>,
     pub(super) channels: HashMap<ChannelId, Channel>,
-    /// The user's name that each connection logged in with.
+    /// The user name of each connection.
     pub(super) logins: HashMap<u64, String>,
-    /// A message that expires was queued: the clock has to look again.
+    /// A message that expires was queued, so the clock must check again.
     pub(super) timed: bool,
     names: u64,
 }
@@ -52,7 +52,7 @@ impl Default for State {
 }
 
 impl State {
-    /// A name that no client has chosen.
+    /// Generates a name.
     pub(super) fn new_name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}-{}", self.names)
@@ -62,7 +62,7 @@ impl State {
         self.channels.insert(at, Channel::new(at.number, out));
     }
 
-    /// A channel is gone: what it has not settled goes back to where it came from.
+    /// Closes a channel, and requeues its unacknowledged messages.
     pub(super) fn close(&mut self, at: ChannelId) {
         let Some(channel) = self.channels.remove(&at) else {
             return;
@@ -77,7 +77,7 @@ impl State {
         self.dispatch_all();
     }
 
-    /// A connection is gone, and its channels and exclusive queues with it.
+    /// Closes a connection's channels, and deletes its exclusive queues.
     pub(super) fn close_all(&mut self, connection: u64) {
         let own: Vec<ChannelId> = self
             .channels
@@ -92,7 +92,7 @@ impl State {
         self.delete_where(|queue| queue.declared.owner == Some(connection));
     }
 
-    /// Says to a connection's channels what was taken of what they published.
+    /// Sends the pending confirms of a connection's channels.
     pub(super) fn flush_confirms(&mut self, connection: u64) {
         for (at, channel) in &mut self.channels {
             if at.connection == connection {
@@ -112,12 +112,12 @@ impl State {
                 class_id,
                 method_id,
             };
-            channel.say(AMQPClass::Channel(channel::AMQPMethod::Close(close)));
+            channel.send_method(AMQPClass::Channel(channel::AMQPMethod::Close(close)));
         }
         self.close(at);
     }
 
-    /// Stops a consumer, and with the last one the queue that lived for it.
+    /// Cancels a consumer, and deletes an auto-delete queue with its last one.
     pub(super) fn cancel(&mut self, at: ChannelId, tag: &ShortString) {
         if let Some(channel) = self.channels.get_mut(&at) {
             channel.replies.take_if(|replies| replies == tag);
@@ -130,7 +130,7 @@ impl State {
         self.delete_unused();
     }
 
-    /// Deletes a queue and tells its consumers; gives how many messages it had.
+    /// Deletes a queue and cancels its consumers. Returns the number of its messages.
     pub(super) fn delete_queue(&mut self, name: &str) -> usize {
         let queue = self.queues.remove(name).unwrap_or_default();
         self.bindings.retain(|binding| binding.queue != name);

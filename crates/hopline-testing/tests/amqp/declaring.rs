@@ -1,4 +1,4 @@
-//! Queues and exchanges: whose they are, when they go, what a second declaration may say.
+//! Queues and exchanges: ownership, deletion, second declarations.
 
 use futures_util::StreamExt;
 use lapin::options::*;
@@ -9,12 +9,12 @@ use crate::support::{self, *};
 
 on_both!(
     an_exclusive_queue_is_its_connections_alone,
-    an_auto_delete_queue_goes_with_its_last_consumer,
-    a_second_declaration_says_the_same,
+    an_auto_delete_queue_is_deleted_with_its_last_consumer,
+    a_second_declaration_must_be_equal,
     reserved_names_are_refused,
     made_up_names_are_what_an_empty_one_means,
     what_is_absent_closes_the_channel,
-    queues_in_use_are_not_deleted_by_those_who_ask,
+    queues_in_use_are_not_deleted_if_unused,
     an_exclusive_consumer_is_the_only_one,
     a_binding_that_is_removed_routes_nothing,
     what_is_recovered_comes_again,
@@ -74,7 +74,9 @@ async fn an_exclusive_queue_is_its_connections_alone((connection, channel, url):
     until(|| async { !exists(&stranger, &queue).await }).await;
 }
 
-async fn an_auto_delete_queue_goes_with_its_last_consumer((connection, channel, _url): Connected) {
+async fn an_auto_delete_queue_is_deleted_with_its_last_consumer(
+    (connection, channel, _url): Connected,
+) {
     let queue = name("auto-delete");
     let options = QueueDeclareOptions {
         auto_delete: true,
@@ -95,7 +97,7 @@ async fn an_auto_delete_queue_goes_with_its_last_consumer((connection, channel, 
     assert!(!exists(&connection, &queue).await);
 }
 
-async fn a_second_declaration_says_the_same((connection, channel, _url): Connected) {
+async fn a_second_declaration_must_be_equal((connection, channel, _url): Connected) {
     let limited = || arguments([("x-max-length", AMQPValue::LongInt(3))]);
     let queue = queue(&channel, limited()).await;
     let plain = QueueDeclareOptions::default();
@@ -188,7 +190,7 @@ async fn what_is_absent_closes_the_channel((connection, _channel, _url): Connect
     assert_eq!(delete.await.unwrap(), 0, "deleted already");
 }
 
-async fn queues_in_use_are_not_deleted_by_those_who_ask((connection, channel, _url): Connected) {
+async fn queues_in_use_are_not_deleted_if_unused((connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     publish(&channel, "", &queue, b"x").await;
     let delete_if = async |options| {
@@ -298,7 +300,7 @@ async fn replies_go_straight_to_who_asked((connection, channel, _url): Connected
         properties.clone(),
     );
     drop(published.await.unwrap());
-    until(|| async { !early.status().connected() }).await; // 406: nobody waits for replies there
+    until(|| async { !early.status().connected() }).await; // 406: no consumer of replies
 
     let mut replies = channel
         .basic_consume(to.into(), "".into(), no_ack, FieldTable::default())

@@ -14,7 +14,7 @@ on_both!(
     a_message_expires_by_its_own_time_and_loses_it,
     only_the_first_of_a_queue_expires,
     without_time_nothing_waits,
-    the_oldest_goes_from_a_queue_that_is_full,
+    a_full_queue_drops_its_oldest_message,
     bytes_are_a_limit_too,
     a_full_queue_may_refuse,
     what_is_refused_may_be_dead_lettered,
@@ -48,7 +48,7 @@ fn death(reason: &str, queue: &str, count: i64) -> (String, String, i64) {
     (reason.to_owned(), queue.to_owned(), count)
 }
 
-/// A queue, and where what dies in it goes.
+/// A queue, and the queue of its dead letters.
 async fn dying<const N: usize>(
     channel: &Channel,
     more: [(&str, AMQPValue); N],
@@ -121,15 +121,15 @@ async fn only_the_first_of_a_queue_expires((_connection, channel, _url): Connect
 
 async fn without_time_nothing_waits((_connection, channel, _url): Connected) {
     let queues = dying(&channel, [("x-message-ttl", AMQPValue::LongInt(0))]).await;
-    publish(&channel, "", &queues.0, b"nobody").await;
-    assert_eq!(first_letter(&channel, &queues.1).await.data, b"nobody");
+    publish(&channel, "", &queues.0, b"expired").await;
+    assert_eq!(first_letter(&channel, &queues.1).await.data, b"expired");
     let mut consumer = consume(&channel, &queues.0).await;
-    publish(&channel, "", &queues.0, b"somebody").await;
-    assert_eq!(next(&mut consumer).await.data, b"somebody");
+    publish(&channel, "", &queues.0, b"delivered").await;
+    assert_eq!(next(&mut consumer).await.data, b"delivered");
     delete_both(&channel, queues).await;
 }
 
-async fn the_oldest_goes_from_a_queue_that_is_full((_connection, channel, _url): Connected) {
+async fn a_full_queue_drops_its_oldest_message((_connection, channel, _url): Connected) {
     let queues = dying(&channel, [("x-max-length", AMQPValue::LongInt(2))]).await;
     for body in [b"1", b"2", b"3"] {
         let confirmed = publish(&channel, "", &queues.0, body).await;
@@ -214,7 +214,7 @@ async fn a_letter_keeps_its_key_and_counts_its_deaths((_connection, channel, _ur
 }
 
 async fn letters_do_not_go_in_circles((_connection, channel, _url): Connected) {
-    // each is where the other's letters go, and nobody rejects
+    // each dead-letters to the other, and no consumer rejects
     let (first, second) = (name("round"), name("round"));
     for (queue, other) in [(&first, &second), (&second, &first)] {
         let arguments = dying_to(other, [("x-message-ttl", AMQPValue::LongInt(20))]);
@@ -238,7 +238,7 @@ async fn letters_do_not_go_in_circles((_connection, channel, _url): Connected) {
     };
     until(|| async { waiting(&second).await == 1 }).await;
     until(|| async { waiting(&second).await == 0 }).await;
-    assert_eq!(waiting(&first).await, 0, "it came round");
+    assert_eq!(waiting(&first).await, 0, "it did not return");
     delete_both(&channel, (first, second)).await;
 }
 
@@ -299,6 +299,6 @@ async fn a_quorum_queue_gives_up_at_its_limit((_connection, channel, _url): Conn
     let letter = first_letter(&channel, &letters).await;
     assert_eq!(deaths(&letter), [death("delivery_limit", &queue, 1)]);
     let more = tokio::time::timeout(Duration::from_millis(50), next(&mut consumer));
-    assert!(more.await.is_err(), "it came once more");
+    assert!(more.await.is_err(), "it was delivered again");
     delete_both(&channel, (queue, letters)).await;
 }

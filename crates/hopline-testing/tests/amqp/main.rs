@@ -17,7 +17,7 @@ mod messages;
 use support::{channel, get, publish, queue};
 
 #[tokio::test]
-async fn any_bytes_are_answered_and_harm_nobody_else() {
+async fn any_bytes_are_answered_and_affect_no_other_connection() {
     let broker = Broker::start().unwrap();
     for garbage in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -55,7 +55,7 @@ async fn a_broker_that_is_dropped_is_gone() {
 }
 
 #[tokio::test]
-async fn a_stalled_broker_answers_when_it_goes_on() {
+async fn a_stalled_broker_answers_when_it_resumes() {
     let broker = Broker::start().unwrap();
     let (_connection, channel, _) = channel(&broker.url()).await;
     let queue = queue(&channel, FieldTable::default()).await;

@@ -17,10 +17,10 @@ on_both!(
     prefetch_limits_what_is_under_way,
     requeued_messages_are_redelivered,
     rejected_messages_die_and_are_counted,
-    what_a_channel_had_goes_back_when_it_closes,
+    unacknowledged_messages_are_requeued_when_their_channel_closes,
     deleting_a_queue_ends_its_consumer,
     an_unknown_tag_closes_the_channel,
-    get_takes_one_and_says_how_many_are_left,
+    get_takes_one_message_and_counts_the_rest,
     large_bodies_come_whole,
     more_keys_route_too_and_blind_ones_are_not_seen,
     a_dead_letter_with_a_key_of_its_own_has_no_other,
@@ -236,7 +236,9 @@ async fn rejected_messages_die_and_are_counted((_connection, channel, _url): Con
     delete(&channel, &dead).await;
 }
 
-async fn what_a_channel_had_goes_back_when_it_closes((connection, channel, _url): Connected) {
+async fn unacknowledged_messages_are_requeued_when_their_channel_closes(
+    (connection, channel, _url): Connected,
+) {
     let queue = queue(&channel, FieldTable::default()).await;
     publish(&channel, "", &queue, b"x").await;
     let other = connection.create_channel().await.unwrap();
@@ -269,7 +271,7 @@ async fn an_unknown_tag_closes_the_channel((_connection, channel, _url): Connect
     closed.await.expect("the channel stayed open");
 }
 
-async fn get_takes_one_and_says_how_many_are_left((_connection, channel, _url): Connected) {
+async fn get_takes_one_message_and_counts_the_rest((_connection, channel, _url): Connected) {
     let queue = queue(&channel, FieldTable::default()).await;
     for body in [b"1", b"2", b"3"] {
         publish(&channel, "", &queue, body).await;
@@ -363,7 +365,7 @@ async fn a_user_of_another_login_closes_the_channel((connection, channel, _url):
     message.ack(BasicAckOptions::default()).await.unwrap();
     let options = BasicPublishOptions::default();
     let key = own.as_str().into();
-    let sent = channel.basic_publish("".into(), key, options, b"x", named("somebody-else"));
+    let sent = channel.basic_publish("".into(), key, options, b"x", named("other-login"));
     assert_eq!(code(sent.await.unwrap().await), 406);
     let channel = connection.create_channel().await.unwrap();
     delete(&channel, &own).await;

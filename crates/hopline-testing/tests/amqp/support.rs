@@ -1,4 +1,4 @@
-//! What the rows share: two brokers, one channel each, and words for the daily calls.
+//! The setup of each test: two brokers, a channel of each, and short forms of common calls.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -142,7 +142,7 @@ pub(crate) fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-/// Arguments by which what dies goes to this queue.
+/// Arguments that dead-letter to this queue.
 pub(crate) fn dying_to<const N: usize>(letters: &str, more: [(&str, AMQPValue); N]) -> FieldTable {
     let mut table = arguments(more);
     table.insert("x-dead-letter-exchange".into(), text(""));

@@ -10,7 +10,7 @@ async fn main() -> Result<()> {
     let shown = Shown::start("mail-worker")?;
     let queue = Queue::connect(Queue::url_from_env()).await?;
     let channel = queue.channel(&shown.tracer()?, &[MAILS, FAILED]).await?;
-    let mails = ["ada@example.org", "busy@example.org", "nobody@example.org"];
+    let mails = ["ada@example.org", "busy@example.org", "unknown@example.org"];
     for to in mails {
         order(&channel, to).await?;
     }
