@@ -43,7 +43,7 @@ impl ConfirmGuard {
         if let Some(entry) = state.entry(self.id) {
             entry.waker.owner.register(cx.waker());
         }
-        state.handle_woken(&self.returns.0);
+        self.returns.handle_woken(&mut state);
         match state.entry(self.id).map(|entry| &entry.stage) {
             Some(Stage::Writing(_)) => Poll::Pending,
             Some(Stage::Answered(Answer::Failed(error))) => {
@@ -81,11 +81,11 @@ impl ConfirmGuard {
         if state.is_open(self.id) {
             returns.watch(cx);
         }
-        state.handle_woken(&returns.0);
+        returns.handle_woken(&mut state);
         if state.is_open(self.id) {
             // only the answer of another publish helps, also one that arrived since the last look
             returns.watch(cx);
-            state.handle_woken(&returns.0);
+            returns.handle_woken(&mut state);
         }
         match state.take(self.id) {
             Some(answer) => Poll::Ready(answer),
@@ -98,7 +98,7 @@ impl ConfirmGuard {
     /// Calls `look` with the answer and whether the message was returned, if both are known.
     pub(crate) fn peek<T>(&self, look: impl FnOnce(&Answer, bool) -> Option<T>) -> Option<T> {
         let mut state = self.returns.lock();
-        state.handle_woken(&self.returns.0);
+        self.returns.handle_woken(&mut state);
         let entry = state.entry(self.id).filter(|entry| entry.is_final)?;
         match &entry.stage {
             Stage::Answered(answer) => look(answer, entry.returned.is_some()),

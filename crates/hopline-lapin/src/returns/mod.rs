@@ -98,7 +98,7 @@ impl Returns {
         poll_fn(|cx| {
             self.watch(cx);
             let mut state = self.lock();
-            state.handle_woken(&self.0);
+            self.handle_woken(&mut state);
             if state.is_pending(until) {
                 return Poll::Pending;
             }
@@ -110,6 +110,10 @@ impl Returns {
     /// Wakes this task at the next answer of any publish.
     fn watch(&self, cx: &Context<'_>) {
         self.0.woken.watch(cx.waker());
+    }
+
+    fn handle_woken(&self, state: &mut State) {
+        state.handle_woken(&self.0.channel, &self.0.woken);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

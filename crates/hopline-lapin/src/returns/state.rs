@@ -9,7 +9,6 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation, Error};
 
-use super::Shared;
 use super::entry::{Answer, Entry, ReturnKey, Stage, Writing};
 use super::wake::{EntryWaker, WokenList};
 
@@ -64,9 +63,9 @@ impl State {
     }
 
     /// Polls all publishes that lapin woke, until it wakes none.
-    pub(super) fn handle_woken(&mut self, shared: &Shared) {
+    pub(super) fn handle_woken(&mut self, channel: &lapin::Channel, list: &Arc<WokenList>) {
         loop {
-            let woken = shared.woken.take();
+            let woken = list.take();
             for id in &woken {
                 self.poll(*id);
             }
@@ -76,7 +75,7 @@ impl State {
             for id in std::mem::take(&mut self.closing) {
                 self.finalize(id);
             }
-            if self.open.is_empty() || self.probe.is_some() || !self.publish_probe(shared) {
+            if self.open.is_empty() || self.probe.is_some() || !self.publish_probe(channel, list) {
                 return;
             }
         }
@@ -198,11 +197,11 @@ impl State {
     }
 
     /// If no answer is pending and lapin may hold a return, publishes the probe. True if it did.
-    fn publish_probe(&mut self, shared: &Shared) -> bool {
+    fn publish_probe(&mut self, channel: &lapin::Channel, list: &Arc<WokenList>) -> bool {
         if !self.entries.values().all(Entry::is_answered) {
             return false;
         }
-        let channel = shared.channel.clone();
+        let channel = channel.clone();
         let writing = Box::pin(async move {
             let (exchange, key) = (ShortString::default(), PROBE.into());
             let (options, properties) =
@@ -211,7 +210,7 @@ impl State {
                 .basic_publish(exchange, key, options, &[], properties)
                 .await
         });
-        let id = self.begin(writing, None, false, &shared.woken);
+        let id = self.begin(writing, None, false, list);
         // on a closed channel it is answered already
         self.probe = self.entries.contains_key(&id).then_some(id);
         true

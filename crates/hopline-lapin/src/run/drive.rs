@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::handle::handle;
 use super::job::{BoxError, Job};
 use super::options::RunOptions;
-use super::runner::StopReason;
+use super::stop_reason::StopReason;
 use crate::channel::Channel;
 use crate::consume::{Consumer, Outcome};
 

@@ -12,6 +12,7 @@ mod options;
 mod process_span;
 mod runner;
 mod settle;
+mod stop_reason;
 
 pub use options::RunOptions;
-pub use runner::StopReason;
+pub use stop_reason::StopReason;

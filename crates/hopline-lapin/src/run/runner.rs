@@ -9,32 +9,9 @@ use tower_service::Service;
 use super::drive::drive;
 use super::job::{BoxError, HandlerFn};
 use super::options::RunOptions;
+use super::stop_reason::StopReason;
 use crate::consume::{Batch, Consumer, Delivery, Outcome};
 use crate::recovery::needs_tokio;
-
-/// The reason why a runner stopped without an error.
-///
-/// # Examples
-///
-/// ```
-/// use hopline_lapin::StopReason;
-///
-/// fn exit_code(reason: StopReason) -> u8 {
-///     match reason {
-///         StopReason::Shutdown => 0,
-///         _ => 1,
-///     }
-/// }
-/// assert_eq!(exit_code(StopReason::Cancelled), 1);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StopReason {
-    /// The future `shutdown` was ready.
-    Shutdown,
-    /// The consumer was cancelled, or its queue deleted.
-    Cancelled,
-}
 
 impl Consumer {
     /// Handles each message by an async function, in its process span, and settles it by the result.
