@@ -34,12 +34,13 @@ export function Traces() {
     Enter: () => rows[active] && open(rows[active].id), l: () => rows[active] && open(rows[active].id),
     Escape: none,
   });
-  useEffect(none, [q, sort]);
+  useEffect(() => { none(); setAway(false); }, [q, sort, rows.length === 0]);
   useEffect(() => { document.title = q ? `${q} · hopline` : "Traces · hopline"; }, [q]);
   useEffect(() => { if (search.current && search.current !== document.activeElement) search.current.value = q; }, [q]);
 
   /** Typing filters after a short pause and makes no new entry in the history. */
   const typed = useRef(0);
+  useEffect(() => () => clearTimeout(typed.current), []);
   const typing = (/** @type {InputEvent} */ event) => {
     const { value } = /** @type {HTMLInputElement} */ (event.target);
     clearTimeout(typed.current);
@@ -65,7 +66,7 @@ export function Traces() {
       ${error && html`<p class="problem" role="alert">✕ ${error.message}</p>`}
       <${State} found=${found} waiting=${waiting} resume=${top} />
       ${rows.length > 0
-        ? html`<${Rows} id="trace" role="grid" label="Traces" columns=${narrow ? 3 : 5} count=${rows.length} size=${narrow ? 62 : 40} active=${active} moved=${chosen.moved} scrolled=${(/** @type {number} */ at) => setAway(at > 40)}
+        ? html`<${Rows} key=${`${sort} ${q}`} id="trace" role="grid" label="Traces" columns=${narrow ? 3 : 5} count=${rows.length} size=${narrow ? 62 : 40} active=${active} moved=${chosen.moved} scrolled=${(/** @type {number} */ at) => setAway(at > 40)}
             row=${(/** @type {number} */ at) => html`<${Line} key=${rows[at].id} trace=${rows[at]} at=${at} active=${at === active} />`} />`
         : found && !error && html`<${Nothing} q=${q} />`}
     </section>`;
