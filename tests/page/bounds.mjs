@@ -53,7 +53,7 @@ export const checks = {
     await view.stop();
     const [answer] = parts;
     const whole = Math.round(Number(took));
-    // the short form has a viewer that is not optimised, beside whatever else the machine does: it counts rows only
+    // the short form has a viewer that is not optimised, on a busy machine: it counts rows only
     assert.ok(short || whole < 1000, `${whole} ms, of which ${answer} for the answer`);
     return `${whole} ms, of which ${answer} ms for the answer`;
   },
@@ -99,12 +99,13 @@ export const checks = {
     await page.context().close();
   },
 
-  "no view breaks a rule for assistive programs": async ({ browser, view }) => {
+  "no view breaks a rule for assistive programs": async ({ browser, view, short }) => {
     const { traces } = await api(`${view.page}api/traces?q=status:error`);
     const { id } = traces[0];
     const { spans } = await api(`${view.page}api/traces/${id}`);
     const found = [];
-    for (const scheme of /** @type {const} */ (["light", "dark"])) {
+    // the unit tests look at the contrast of both schemes
+    for (const scheme of /** @type {("light" | "dark")[]} */ (short ? ["light"] : ["light", "dark"])) {
       const page = await open(browser, { scheme });
       for (const path of ["", `t/${id}?span=${spans[0].id}`, `t/${id}?view=flame`, `t/${id}?view=map`, "services", "services?tab=map", "compare", `compare?a=${id}&b=${id}`, "about"]) {
         await page.goto(view.page + path);

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { open, until } from "./browser.mjs";
 import { order, products } from "./programs.mjs";
 
-/** @typedef {{ browser: import("playwright-core").Browser, view: { page: string, otlp: string, pid: number }, shop: { gateway: string }, out: string, hopline: string, short: boolean }} Subject */
+/** @typedef {{ browser: import("playwright-core").Browser, view: { page: string, otlp: string, pid: number }, shop: { gateway: string, output: () => string }, out: string, hopline: string, short: boolean }} Subject */
 
 /** @param {string} address @returns {Promise<any>} */
 export const api = async (address) => (await fetch(address)).json();
@@ -45,7 +45,7 @@ export const checks = {
     await page.context().close();
   },
 
-  "a pause holds the list, and the end of it shows what came": async ({ browser, view, shop }) => {
+  "a pause holds the list, and its end shows the traces that arrived": async ({ browser, view, shop }) => {
     const page = await open(browser);
     await page.goto(view.page);
     await page.waitForSelector(".line");

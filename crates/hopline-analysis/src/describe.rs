@@ -36,9 +36,21 @@ pub fn label(span: &SpanData) -> String {
     }
 }
 
-/// Host and route of a call to another service, or its path where there is no route. The name may have the route
-/// already. Of `several` calls the paths may differ.
-pub(crate) fn place(span: &SpanData, several: bool) -> Option<String> {
+/// Host and route of a call to another service, or its path where there is no route; without the route if the name ends
+/// with it. Of `several` calls the paths may differ, so it has none.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::describe;
+/// use hopline_core::{SpanData, SpanId, SpanKind, TraceId};
+///
+/// let mut span = SpanData::new("POST", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
+/// span.kind = SpanKind::Client;
+/// span.attributes.push(("url.full".into(), "http://orders:3000/orders?token=1".into()));
+/// assert_eq!(describe::place(&span, false).as_deref(), Some("orders:3000/orders"));
+/// ```
+pub fn place(span: &SpanData, several: bool) -> Option<String> {
     let is_call = span.kind == SpanKind::Client
         && span.text(semconv::DB_SYSTEM_NAME).is_none()
         && span.text(semconv::MESSAGING_SYSTEM).is_none();

@@ -72,6 +72,8 @@ struct Row {
     error: bool,
     open: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<i64>,
@@ -197,6 +199,7 @@ impl Detail {
                 critical: critical[*index],
                 error: span.is_error(),
                 open: copied.open.contains(&span.span_id),
+                place: describe::place(span, false),
                 target: describe::target(span, above)
                     .filter(|target| *target != span.service())
                     .map(str::to_owned),

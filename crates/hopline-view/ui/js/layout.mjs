@@ -15,7 +15,7 @@ export function subtreeEnds(depths) {
   return ends;
 }
 
-/** The rows that no collapsed row hides; `~row` stands before a row whose parent was not received.
+/** The rows that no collapsed row hides; `~row` precedes a row whose parent was not received.
  * @param {Int32Array} ends @param {ReadonlySet<number>} collapsed @param {(row: number) => boolean} [orphan] */
 export function visibleRows(ends, collapsed, orphan = () => false) {
   const rows = [];

@@ -96,12 +96,17 @@ function Map() {
 function Slow() {
   const [q, setQ] = useState(route.value.params.q ?? "");
   const asked = route.value.params.q ?? "";
-  const { data, error } = useLoad(asked, (signal) => load(`api/why${query({ q: asked })}`, signal));
+  const { service = "", name = "" } = route.value.params;
+  const { data, error } = useLoad(`${asked} ${service} ${name}`, (signal) => load(`api/why${query({ q: asked, service, name })}`, signal));
   const answer = /** @type {any} */ (data);
+  const roots = /** @type {{ service: string, name: string, traces: number }[]} */ (answer?.roots ?? []);
+  const choose = (/** @type {any} */ event) => { const root = roots[event.target.selectedIndex]; set({ service: root.service, name: root.name }); };
   const most = Math.max(1, ...(answer?.operations ?? []).map((/** @type {any} */ one) => Math.max(one.slow, one.typical)));
   return html`
     <form class="search" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); set({ q: q.trim() }); }}>
       <input type="search" data-search placeholder="Search words, such as name:checkout; then Enter" aria-label="Search words" value=${q} onInput=${(/** @type {any} */ event) => setQ(event.target.value)} /></form>
+    ${roots.length > 1 && html`<p class="state"><label>Traces of <select onChange=${choose}>${roots.map((root, at) =>
+      html`<option key=${at} selected=${root.service === answer.service && root.name === answer.name}>${root.service} ${root.name} (${count(root.traces)})</option>`)}</select></label></p>`}
     ${error && html`<p class="problem" role="alert">✕ ${error.message}</p>`}
     ${answer && html`<p class="state">${answer.traces === 0 ? "No trace matches." : html`<span>The slowest ${plural(answer.slow.traces, "trace")} of ${count(answer.traces)} took <b>${duration(answer.slow.duration)}</b>,
       typical ones <b>${duration(answer.typical.duration)}</b>. Time on the critical path, mean per trace:</span>`}</p>`}

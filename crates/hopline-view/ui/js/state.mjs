@@ -42,9 +42,27 @@ export function followLink(event) {
   go(next);
 }
 
+/** What an earlier page kept; null also where the reader's browser keeps nothing. @param {string} key */
+function kept(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} key @param {string} value */
+function keep(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // the next page starts without it
+  }
+}
+
 /** @returns {"system" | "light" | "dark"} */
 function storedTheme() {
-  const stored = localStorage.getItem("hopline.theme");
+  const stored = kept("hopline.theme");
   return stored === "light" || stored === "dark" ? stored : "system";
 }
 
@@ -52,8 +70,7 @@ function storedTheme() {
 export const theme = signal(storedTheme());
 effect(() => {
   document.documentElement.dataset.theme = theme.value;
-  if (theme.value === "system") localStorage.removeItem("hopline.theme");
-  else localStorage.setItem("hopline.theme", theme.value);
+  keep("hopline.theme", theme.value);
 });
 
 /** From what is seen to the other one, and from there back to the system's. */
@@ -66,12 +83,12 @@ export function turnTheme() {
 /** @returns {unknown} */
 function storedHues() {
   try {
-    return JSON.parse(localStorage.getItem("hopline.hues") ?? "[]");
+    return JSON.parse(kept("hopline.hues") ?? "[]");
   } catch {
     return [];
   }
 }
-remember(storedHues(), (given) => localStorage.setItem("hopline.hues", JSON.stringify(given)));
+remember(storedHues(), (given) => keep("hopline.hues", JSON.stringify(given)));
 
 /** Whether live changes are held back. */
 export const paused = signal(false);
