@@ -2,7 +2,7 @@
 //! Postgres and RabbitMQ.
 
 use checkout::System;
-use checkout::drive::CARD;
+use checkout::drive::{CARD, checkout_tree};
 use checkout::system::Settings;
 use hopline::SamplingPlan;
 use hopline::core::SpanData;
@@ -121,28 +121,6 @@ fn on(database: &str, tree: &str) -> String {
     tree.replace("DATABASE", database)
 }
 
-const WHOLE: &str = "
-POST /checkout ▸ gateway  201
-├─ auth.verify
-└─ POST  201
-   └─ POST /orders ▸ orders  201
-      ├─ db.begin ▸ DATABASE
-      ├─ db.query  INSERT checkout_orders ▸ DATABASE
-      ├─ db.query  INSERT checkout_lines ▸ DATABASE
-      ├─ db.query  INSERT checkout_notes ▸ DATABASE
-      ├─ db.commit ▸ DATABASE
-      ├─ POST  204
-      │  └─ POST /reserve ▸ inventory  204
-      │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
-      ├─ POST  204
-      │  └─ POST /charge ▸ payments  204
-      │     └─ card.authorise
-      └─ publish.message  order.placed
-         └─ process.message  order.placed ▸ worker
-            ├─ db.query  UPDATE checkout_orders ▸ DATABASE
-            └─ mail.send
-";
-
 /// Three services, a database and a queue: one trace, whole.
 async fn a_checkout_is_one_trace(settings: Settings, database: &str) {
     let system = System::start(settings).await.unwrap();
@@ -151,7 +129,7 @@ async fn a_checkout_is_one_trace(settings: Settings, database: &str) {
     assert_eq!(status, StatusCode::CREATED);
     client.done(id.unwrap()).await;
     let spans = spans_of(system).await;
-    assert_tree(&spans, &on(database, WHOLE));
+    assert_tree(&spans, &checkout_tree(database));
     for span in &spans {
         assert_eq!(span.text("tenant_id"), Some("acme"), "{}", span.name);
     }

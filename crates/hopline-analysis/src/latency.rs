@@ -19,6 +19,12 @@ use crate::{describe, table};
 /// orders   POST /orders                   40       0  7.0 ms   12 ms   15 ms   90 ms           48 %
 /// orders   db.query  INSERT orders        40       0  282 µs  510 µs  0.9 ms   12 ms           10 %
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// assert!(hopline_analysis::latency(&[]).to_string().starts_with("service  span"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Latency {
@@ -27,6 +33,21 @@ pub struct Latency {
 }
 
 /// All spans of one name in one service. Times are in nanoseconds.
+///
+/// # Examples
+///
+/// ```
+/// # use hopline_core::export::SpanData;
+/// # use hopline_core::{SpanId, TraceId};
+/// # let span = |trace, end| {
+/// #     let mut span = SpanData::new("GET /", TraceId::from_u128(trace).unwrap(), SpanId::from_u64(1).unwrap());
+/// #     span.end_unix_nanos = end;
+/// #     span
+/// # };
+/// let spans = [span(1, 10), span(2, 20), span(3, 90)]; // three requests of 10, 20 and 90 ns
+/// let hop = &hopline_analysis::latency(&spans).hops[0];
+/// assert_eq!((hop.count, hop.p50, hop.p95, hop.self_time), (3, 20, 90, 120));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct HopLatency {

@@ -11,6 +11,23 @@ use crate::percentile::duration;
 use crate::trace::{Trace, traces};
 
 /// A statement that one span sent several times, which one statement with all values could replace. Prints as a sentence.
+///
+/// # Examples
+///
+/// ```
+/// # use hopline_core::export::SpanData;
+/// # use hopline_core::{SpanId, TraceId};
+/// # let trace = TraceId::from_u128(1).unwrap();
+/// # let mut spans = vec![SpanData::new("GET /orders", trace, SpanId::from_u64(1).unwrap())];
+/// # for line in 2..5 {
+/// #     let mut query = SpanData::new("db.query", trace, SpanId::from_u64(line).unwrap());
+/// #     query.parent = SpanId::from_u64(1);
+/// #     query.attributes.push(("db.query.summary".into(), "SELECT lines".into()));
+/// #     spans.push(query);
+/// # }
+/// let repeated = &hopline_analysis::repeated_statements(&spans, 3)[0];
+/// assert!(repeated.to_string().contains("it sent `SELECT lines` 3 times"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repeated {

@@ -22,6 +22,19 @@ use crate::{NAME, table};
 /// orders     [sqlite shop]         160       0  234 µs  0.9 ms
 /// orders     <order.placed>         40       0  0.9 ms  1.8 ms
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// # use hopline_core::export::SpanData;
+/// # use hopline_core::{SpanId, SpanKind, TraceId};
+/// # let mut query = SpanData::new("db.query", TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+/// # query.kind = SpanKind::Client;
+/// # query.attributes.push(("db.system.name".into(), "sqlite".into()));
+/// # let spans = [query];
+/// let map = hopline_analysis::service_map(&spans);
+/// assert!(map.to_string().contains("[sqlite]"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ServiceMap {
@@ -30,6 +43,20 @@ pub struct ServiceMap {
 }
 
 /// All calls of one caller to one callee. Times are in nanoseconds.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::{Node, service_map};
+/// # use hopline_core::export::SpanData;
+/// # use hopline_core::{SpanId, SpanKind, TraceId};
+/// # let mut request = SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(1).unwrap());
+/// # request.kind = SpanKind::Server;
+/// # request.end_unix_nanos = 5;
+/// # let spans = [request];
+/// let edge = &service_map(&spans).edges[0];
+/// assert_eq!((&edge.from, edge.count, edge.errors, edge.p95), (&Node::Outside, 1, 0, 5));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Edge {
@@ -48,6 +75,15 @@ pub struct Edge {
 }
 
 /// A caller or a callee.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::Node;
+///
+/// assert_eq!(Node::Database("postgresql shop".into()).to_string(), "[postgresql shop]");
+/// assert_eq!(Node::Queue("order.placed".into()).to_string(), "<order.placed>");
+/// ```
 // exhaustive: readers draw each kind differently, and have to see a new one
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Node {

@@ -72,6 +72,8 @@ pub(crate) fn span_flags(flags: hopline_core::TraceFlags, remote: bool) -> u32 {
 }
 
 /// `SpanKind` by number; zero would be "unspecified".
+///
+/// Written out, so that the wire format does not depend on the order of the variants.
 pub(crate) fn kind_number(kind: SpanKind) -> u8 {
     match kind {
         SpanKind::Internal => 1,

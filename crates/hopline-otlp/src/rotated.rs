@@ -119,7 +119,9 @@ impl Write for Rotated {
     }
 }
 
-/// The last byte of a file that is not empty; the next write appends regardless of the position.
+/// The last byte of a file that is not empty.
+///
+/// It moves the position, which has no effect on the next write: the file is opened to append.
 fn last_byte(file: &mut File) -> io::Result<u8> {
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;

@@ -20,7 +20,9 @@ use hopline_otlp::FileSink;
 /// # Examples
 ///
 /// ```
-/// let telemetry = hopline::builder("orders").without_otlp().sink(hopline::console()?).build()?;
+/// let console = hopline::console()?;
+/// let telemetry = hopline::builder("orders").without_otlp().sink(console.clone()).build()?;
+/// assert_eq!(console.stats().lost(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn console() -> io::Result<FileSink> {

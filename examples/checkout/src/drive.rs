@@ -172,3 +172,35 @@ async fn poll<F: Future<Output = Option<()>>>(
     };
     tokio::time::timeout(limit, asked).await.ok()
 }
+
+/// The trace of one checkout, as a tree without times and ids. `database` is the product, such as `sqlite`.
+///
+/// ```
+/// let tree = checkout::drive::checkout_tree("sqlite");
+/// assert!(tree.starts_with("POST /checkout ▸ gateway  201\n"));
+/// ```
+pub fn checkout_tree(database: &str) -> String {
+    CHECKOUT.replace("DATABASE", database)
+}
+
+const CHECKOUT: &str = "\
+POST /checkout ▸ gateway  201
+├─ auth.verify
+└─ POST  201
+   └─ POST /orders ▸ orders  201
+      ├─ db.begin ▸ DATABASE
+      ├─ db.query  INSERT checkout_orders ▸ DATABASE
+      ├─ db.query  INSERT checkout_lines ▸ DATABASE
+      ├─ db.query  INSERT checkout_notes ▸ DATABASE
+      ├─ db.commit ▸ DATABASE
+      ├─ POST  204
+      │  └─ POST /reserve ▸ inventory  204
+      │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
+      ├─ POST  204
+      │  └─ POST /charge ▸ payments  204
+      │     └─ card.authorise
+      └─ publish.message  order.placed
+         └─ process.message  order.placed ▸ worker
+            ├─ db.query  UPDATE checkout_orders ▸ DATABASE
+            └─ mail.send
+";

@@ -367,28 +367,6 @@ fn five_processes_make_the_same_traces_on_real_servers() {
     five_processes_make_the_same_traces(&folder, processes);
 }
 
-const LATE: &str = "
-POST /checkout ▸ gateway  201
-├─ auth.verify
-└─ POST  201
-   └─ POST /orders ▸ orders  201
-      ├─ db.begin ▸ DATABASE
-      ├─ db.query  INSERT checkout_orders ▸ DATABASE
-      ├─ db.query  INSERT checkout_lines ▸ DATABASE
-      ├─ db.query  INSERT checkout_notes ▸ DATABASE
-      ├─ db.commit ▸ DATABASE
-      ├─ POST  204
-      │  └─ POST /reserve ▸ inventory  204
-      │     └─ db.query  UPDATE checkout_stock ▸ DATABASE
-      ├─ POST  204
-      │  └─ POST /charge ▸ payments  204
-      │     └─ card.authorise
-      └─ publish.message  order.placed
-         └─ process.message  order.placed ▸ worker
-            ├─ db.query  UPDATE checkout_orders ▸ DATABASE
-            └─ mail.send
-";
-
 /// The order is accepted while there is no worker; one that starts later, in another process, continues the trace.
 fn a_worker_that_starts_later_continues_the_trace(
     folder: &Folder,
@@ -412,10 +390,7 @@ fn a_worker_that_starts_later_continues_the_trace(
     processes.start("worker", 4);
     runtime.block_on(drive::until_done(&urls, id)).unwrap();
     processes.stop();
-    assert_tree(
-        &read(&folder.0).unwrap(),
-        &LATE.replace("DATABASE", database),
-    );
+    assert_tree(&read(&folder.0).unwrap(), &drive::checkout_tree(database));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) const MAX_REQUEST: usize = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestSize {
     most: usize,
-    /// Accepted requests close to the limit since the last refusal.
+    /// Accepted requests close to the limit, since the last refusal or the last increase.
     taken: u32,
 }
 
@@ -43,7 +43,9 @@ impl RequestSize {
         self.most
     }
 
-    /// Lowers the limit to half the size of a refused request of several spans. Never raises it.
+    /// Lowers the limit to half the size of a refused request of several spans.
+    ///
+    /// Never raises it, even for a request of more than twice the limit.
     pub(super) fn refused(&mut self, bytes: usize) {
         self.most = self.most.min(bytes / 2).max(1);
         self.taken = 0;
