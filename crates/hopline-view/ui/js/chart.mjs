@@ -111,7 +111,7 @@ export function Scatter({ points, height, open }) {
         y: { distr: /** @type {3} */ (3), range: (/** @type {uPlot} */ _plot, /** @type {number} */ low, /** @type {number} */ high) => /** @type {[number, number]} */ ([(low || 1e6) / 1.6, (high || 1e6) * 1.6]) },
       },
       axes: [
-        { ...axes(muted, line), size: 24, values: /** @type {any} */ (TIME) },
+        { ...axes(muted, line), size: 24, space: 90, values: /** @type {any} */ (TIME) },
         { ...axes(muted, line), size: 56, space: 24, filter: (/** @type {uPlot} */ _plot, /** @type {number[]} */ marks) => marks, splits: decades, values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ marks) => marks.map((mark) => (mark ? duration(mark) : "")) },
       ],
       padding: /** @type {[number, number, number, number]} */ ([6, 10, 0, 0]),
@@ -159,7 +159,7 @@ export function Series({ label, at, values, colour, format }) {
       cursor: { show: false },
       scales: { y: { range: (/** @type {uPlot} */ _plot, /** @type {number} */ _low, /** @type {number} */ high) => /** @type {[number, number]} */ ([0, high || 1]) } },
       axes: [
-        { ...axes(muted, line), size: 24, values: /** @type {any} */ (TIME) },
+        { ...axes(muted, line), size: 24, space: 90, values: /** @type {any} */ (TIME) },
         { ...axes(muted, line), size: 56, space: 24, values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ marks) => marks.map((mark) => format(mark)) },
       ],
       series: [{}, { stroke, width: 1.5, fill: stroke.replace(/\)$/, " / 0.12)"), points: { show: false } }],
