@@ -36,7 +36,7 @@ struct Hop {
 
 #[derive(Deserialize)]
 struct Wanted {
-    /// Which attempts the bank lets fail.
+    /// The attempts that the bank fails.
     bank: Failing,
     attempt: Option<u32>,
 }
@@ -157,7 +157,7 @@ GET /pay ▸ gateway  500  ✗
                └─ GET /pay ▸ bank  500  ✗
 ";
 
-/// Nobody in front saw an error, and yet the path to it is there; the bank's second answer, which was fine, is not.
+/// The services in front saw no error, and the path to it is kept; the second, successful call of the bank is not.
 const HEALED: &str = "
 GET /pay ▸ gateway  200
 └─ GET  200
@@ -214,7 +214,7 @@ async fn what_is_fine_is_dropped_but_for_the_share_that_is_sampled() {
     assert_eq!(spans.len(), 7 * roots, "whole on all four hops");
 }
 
-/// As many failing requests at once as a service may have in a second; the clock stands still.
+/// As many failing requests at once as a service may have in a second; the clock does not move.
 async fn storm(plan: &str) -> (Vec<SpanData>, Vec<Stats>) {
     const REQUESTS: usize = 10_000;
     const AT_ONCE: usize = 50;
@@ -255,7 +255,7 @@ async fn an_error_storm_is_kept_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_storm_is_kept_as_far_as_the_plan_says() {
+async fn an_error_storm_is_kept_up_to_the_rate_of_the_plan() {
     let (spans, stats) = storm("* 1%; keep errors 100/s").await;
     let (sampled, kept): (Vec<_>, Vec<_>) =
         spans.into_iter().partition(|span| span.flags.is_sampled());

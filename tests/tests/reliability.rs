@@ -54,7 +54,7 @@ impl Service {
             TraceLayer::new()
         };
         let app = Router::new()
-            .route("/", any(goes_out))
+            .route("/", any(sent_headers))
             .route(
                 "/items/{id}",
                 any(|Path(id): Path<String>| async move { id.len().to_string() }),
@@ -80,8 +80,8 @@ impl Service {
     }
 }
 
-/// What the next service would be sent, a line for each header.
-async fn goes_out() -> String {
+/// The headers that the next service would receive, one per line.
+async fn sent_headers() -> String {
     let mut headers = std::collections::BTreeMap::new();
     Context::current().inject(&mut headers);
     let lines = headers
@@ -96,7 +96,7 @@ async fn fails() -> (StatusCode, &'static str) {
     (StatusCode::INTERNAL_SERVER_ERROR, "s3cret")
 }
 
-/// A connection on which whatever bytes can be sent.
+/// A connection for arbitrary bytes.
 struct Raw(TcpStream);
 
 impl Raw {
@@ -243,7 +243,7 @@ fn many_and_long_headers_cost_no_more_than_their_cap() {
                 .filter(|member| !member.is_empty())
                 .collect();
             assert!(members.len() <= 64);
-            // whole ones, as they came
+            // whole members, unchanged
             assert!(
                 members
                     .iter()
@@ -493,7 +493,7 @@ fn limits_cut_and_count_and_split_no_character() {
     );
     assert_eq!(
         (span.attributes.len(), span.dropped_attributes_count),
-        // one more that says why the trace was kept, which no limit keeps out
+        // one more with the reason why the trace was kept, which no limit drops
         (129, 500 - 127)
     );
     let Some(opentelemetry_proto::tonic::common::v1::any_value::Value::StringValue(cut)) =

@@ -1,4 +1,4 @@
-//! Stories that cross crates, told by the checkout system: on SQLite and the in-process broker, and on
+//! Stories that cross crates, played by the checkout system: on SQLite and the in-process broker, and on
 //! Postgres and RabbitMQ.
 
 use checkout::System;
@@ -21,7 +21,7 @@ fn local() -> Settings {
     Settings::default()
 }
 
-/// Held by whoever runs on the real servers: the queue there is one for all, and a worker takes what it gets.
+/// Held by the test that runs on the real servers: their queue is shared, and a worker takes any message.
 static REAL_SERVERS: Mutex<()> = Mutex::const_new(());
 
 fn real() -> Settings {
@@ -304,8 +304,8 @@ async fn sampling_is_by_route_and_keeps_all_errors_on_real_servers() {
     sampling_is_by_route_and_keeps_all_errors(real()).await;
 }
 
-/// Nobody samples these, and yet every hop of the failing request is kept, and none of the others.
-async fn errors_are_kept_though_nobody_sampled_them(settings: Settings) {
+/// No service samples, and every hop of the failing request is kept, and none of the others.
+async fn unsampled_errors_are_kept(settings: Settings) {
     let plan: SamplingPlan = "* 0%; keep errors".parse().unwrap();
     let system = System::start(Settings {
         plan: Some(plan),
@@ -340,12 +340,12 @@ async fn errors_are_kept_though_nobody_sampled_them(settings: Settings) {
 }
 
 #[tokio::test]
-async fn errors_are_kept_though_nobody_sampled_them_locally() {
-    errors_are_kept_though_nobody_sampled_them(local()).await;
+async fn unsampled_errors_are_kept_locally() {
+    unsampled_errors_are_kept(local()).await;
 }
 
 #[tokio::test]
-async fn errors_are_kept_though_nobody_sampled_them_on_real_servers() {
+async fn unsampled_errors_are_kept_on_real_servers() {
     let _alone = REAL_SERVERS.lock().await;
-    errors_are_kept_though_nobody_sampled_them(real()).await;
+    unsampled_errors_are_kept(real()).await;
 }

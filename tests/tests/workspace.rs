@@ -270,7 +270,7 @@ fn undrawn_units(core: &Crate) -> Vec<String> {
     found
 }
 
-/// All that the workspace's manifests say against the rules, one sentence each.
+/// The violations of the rules in the manifests of the workspace, one sentence each.
 fn violations(metadata: &Metadata) -> Vec<String> {
     let members = metadata.workspace_packages();
     let names: BTreeSet<&str> = members
@@ -279,8 +279,8 @@ fn violations(metadata: &Metadata) -> Vec<String> {
         .collect();
     let mut found = Vec::new();
     for package in members {
-        let stands_outside = stands_outside(metadata, package);
-        if !stands_outside && arrows(ARROWS, &package.name).is_none() {
+        let is_free = is_free(metadata, package);
+        if !is_free && arrows(ARROWS, &package.name).is_none() {
             found.push(format!("{} is not in the drawing", package.name));
         }
         for dependency in &package.dependencies {
@@ -290,8 +290,8 @@ fn violations(metadata: &Metadata) -> Vec<String> {
             let complaint = match dependency.kind {
                 DependencyKind::Development if to_member => versioned(dependency),
                 DependencyKind::Development => None,
-                _ if to_member => undrawn(&package.name, dependency, stands_outside),
-                _ => stranger(&package.name, dependency, stands_outside),
+                _ if to_member => undrawn(&package.name, dependency, is_free),
+                _ => stranger(&package.name, dependency, is_free),
             };
             let tests = if dependency.kind == DependencyKind::Development {
                 " (tests)"
@@ -302,13 +302,13 @@ fn violations(metadata: &Metadata) -> Vec<String> {
                 complaint.map(|why| format!("{} ─► {}{tests}{why}", package.name, dependency.name)),
             );
         }
-        found.extend(wrong_rust_version(package, stands_outside));
+        found.extend(wrong_rust_version(package, is_free));
     }
     found
 }
 
 /// Benchmarks, examples and tests may depend on anything.
-fn stands_outside(metadata: &Metadata, package: &Package) -> bool {
+fn is_free(metadata: &Metadata, package: &Package) -> bool {
     ["benches", "examples", "tests"].iter().any(|folder| {
         package
             .manifest_path
@@ -316,8 +316,8 @@ fn stands_outside(metadata: &Metadata, package: &Package) -> bool {
     })
 }
 
-fn undrawn(package: &str, dependency: &Dependency, stands_outside: bool) -> Option<String> {
-    if stands_outside {
+fn undrawn(package: &str, dependency: &Dependency, is_free: bool) -> Option<String> {
+    if is_free {
         return None;
     }
     if !reaches(ARROWS, package, &dependency.name) {
@@ -328,13 +328,13 @@ fn undrawn(package: &str, dependency: &Dependency, stands_outside: bool) -> Opti
         .then(|| " is drawn by feature, so it must be optional".to_owned())
 }
 
-fn stranger(package: &str, dependency: &Dependency, stands_outside: bool) -> Option<String> {
+fn stranger(package: &str, dependency: &Dependency, is_free: bool) -> Option<String> {
     let name = dependency.name.as_str();
     if package == "hopline-core" && !CORE_TAKES.contains(&name) {
         return Some(format!(": the core takes only {}", CORE_TAKES.join(", ")));
     }
     // an example may show what is moved away from
-    let misplaced = !stands_outside && OPENTELEMETRY.contains(&name) && package != "hopline-otel";
+    let misplaced = !is_free && OPENTELEMETRY.contains(&name) && package != "hopline-otel";
     misplaced.then(|| ": only hopline-otel may name it".to_owned())
 }
 
@@ -344,9 +344,9 @@ fn versioned(dependency: &Dependency) -> Option<String> {
     (version != "*").then(|| format!(": path only, without the version {version}"))
 }
 
-fn wrong_rust_version(package: &Package, stands_outside: bool) -> Option<String> {
+fn wrong_rust_version(package: &Package, is_free: bool) -> Option<String> {
     // sqlx asks for the newer one, and examples and tests use it.
-    let minor = if stands_outside || package.name == "hopline-sqlx" {
+    let minor = if is_free || package.name == "hopline-sqlx" {
         94
     } else {
         88
@@ -381,7 +381,7 @@ fn reaches(drawing: Drawing, from: &str, to: &str) -> bool {
 }
 
 fn workspace() -> Metadata {
-    // The manifests say it all: no resolution, so nothing is fetched.
+    // The manifests suffice: without resolution, nothing is fetched.
     MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .no_deps()

@@ -1,4 +1,4 @@
-//! What is measured.
+//! Cases: the operations that are measured.
 
 use std::fmt;
 
@@ -32,14 +32,14 @@ impl Case {
         self
     }
 
-    /// How often it is run where operations are counted; 500 if not said.
+    /// Sets the number of operations of a counted run. Defaults to 500.
     #[must_use]
     pub fn times(mut self, times: u64) -> Self {
         self.times = times;
         self
     }
 
-    /// In how many processes its instructions are to be counted where other threads run beside it; one if not said.
+    /// Sets the number of processes in which its instructions are counted, for cases with other threads. Defaults to 1.
     /// Several where chance has a part in them.
     #[must_use]
     pub fn processes(mut self, processes: u32) -> Self {
@@ -47,7 +47,7 @@ impl Case {
         self
     }
 
-    /// What it is called.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -57,7 +57,7 @@ impl Case {
         self.over
     }
 
-    /// How often it is run where operations are counted.
+    /// The number of operations of a counted run.
     pub fn operations(&self) -> u64 {
         self.times
     }
@@ -89,7 +89,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Runs the operation as often as it is told.
+    /// Runs the operation a number of times.
     pub fn new(run: impl FnMut(u64) + 'static) -> Self {
         Self {
             run: Box::new(run),
@@ -102,7 +102,7 @@ impl Work {
         Self::new(move |times| (0..times).for_each(|_| operation()))
     }
 
-    /// What waits until the threads behind it have done what they were given.
+    /// Waits until background threads have finished their work.
     #[must_use]
     pub fn settled_by(mut self, settle: impl FnMut() + 'static) -> Self {
         self.settle = Box::new(settle);

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use crate::Result;
 
-/// What a case allocated on its thread, in as many operations as it is run.
+/// The allocations of a case on its thread, over all operations of its run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocations {
-    /// How many allocations there were; one that grows counts again.
+    /// The number of allocations; one that grows counts again.
     pub count: u64,
     /// Bytes of them all.
     pub bytes: u64,

@@ -6,7 +6,7 @@ use crate::case::{Case, Work};
 use crate::sinks::Discard;
 use crate::trace::root;
 
-/// What is doubled.
+/// The quantity that is doubled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A root that ends before a child does, after as many children with four events each.
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// How many, and twice as many.
+/// The two sizes, the second twice the first.
 pub const SIZES: [usize; 2] = [400, 800];
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -1,7 +1,7 @@
-//! What hopline costs, counted: instructions and allocations repeat where times do not.
+//! The cost of hopline in instructions and allocations, which repeat while times do not.
 //!
 //! The cases are here, and what runs them; `cargo xtask bench --gate` is how they are run, and the README of
-//! `benches/` says what its columns mean. `hopline-bench` measures the same operations beside those of others.
+//! `benches/` explains its columns. `hopline-bench` measures the same operations beside those of others.
 
 pub mod bridged;
 pub mod calls;
@@ -23,7 +23,7 @@ pub mod trace;
 
 pub use case::{Case, Work};
 
-/// What a program of this package answers; the error is for the person at the terminal.
+/// The result of a program of this package; the error is for the person at the terminal.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// All cases, in the order of the table.
@@ -40,7 +40,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// The test clock: it stands, so no reading of a machine's clock is in the numbers.
+/// The test clock, which does not move: no reading of the machine's clock is in the numbers.
 pub fn test_clock() -> hopline_core::Clock {
     let start = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     hopline_core::Clock::Manual(hopline_core::ManualClock::new(start))

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::counted::Allocations;
 use crate::{Case, Result};
 
-/// How far instructions may lie from the committed ones: this share, or a few where a case has hardly any.
+/// The tolerance for instructions against the committed ones: this fraction, or a few for small cases.
 const TOLERANCE: f64 = 0.10;
 const FEW: f64 = 3.0;
 
@@ -16,10 +16,10 @@ const FEW: f64 = 3.0;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Numbers(BTreeMap<String, Number>);
 
-/// What one case costs.
+/// The costs of one case.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Number {
-    /// Allocations of all its operations together, which are so many as the case is run.
+    /// The allocations of all operations of its run together.
     pub allocations: i64,
     /// Instructions of one operation.
     pub instructions: f64,
@@ -54,7 +54,7 @@ impl Numbers {
         self.0.get(case).copied().unwrap_or_default()
     }
 
-    /// What differs too much from these, the committed numbers; one sentence each.
+    /// The differences from the committed numbers beyond the tolerance, one sentence each.
     pub fn differences(&self, committed: &Self) -> Vec<String> {
         let mut found = Vec::new();
         for (name, is) in &self.0 {
@@ -135,7 +135,7 @@ fn entry(line: &str) -> Option<(String, Number)> {
 ///
 /// # Errors
 ///
-/// If rustc does not say it.
+/// Returns an error if rustc does not print it.
 pub fn compiler() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let said = Command::new(rustc).arg("-vV").output()?;
@@ -143,11 +143,11 @@ pub fn compiler() -> Result<String> {
     let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name));
     match (field("release: "), field("host: ")) {
         (Some(release), Some(host)) => Ok(format!("{release}-{host}")),
-        _ => Err("rustc -vV says neither release nor host".into()),
+        _ => Err("rustc -vV prints neither release nor host".into()),
     }
 }
 
-/// Where the committed numbers of a compiler are.
+/// The file of the committed numbers of a compiler.
 pub fn file(compiler: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("numbers");
     folder.join(format!("{compiler}.txt"))

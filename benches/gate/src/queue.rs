@@ -17,7 +17,7 @@ const TIMES: u64 = 4096;
 /// All runs of a case together are far fewer than the traces that a file's queue holds.
 const FEW_TIMES: u64 = 1024;
 
-/// One trace in so many fails.
+/// One trace in this number fails.
 const FAILS: u64 = 100;
 
 /// Traces of one span before a queue with room, or before one that is full already, so that each batch costs a
@@ -38,7 +38,7 @@ fn traces(clock: &Clock, full: bool) -> Work {
 /// Traces of one span, each a batch of its own as a file has them, before a queue that is full of such batches.
 #[derive(Clone, Copy)]
 struct Behind {
-    /// One trace in so many fails, of those that fill the queue and of those that are measured.
+    /// One trace in this number fails, of those that fill the queue and of those that are measured.
     filled: u64,
     fails: u64,
 }
@@ -113,7 +113,7 @@ pub(crate) fn cases() -> Vec<Case> {
     gathered.into_iter().chain(of_files).collect()
 }
 
-/// What records before a queue. The fields are dropped in their order: the thread ends when nothing feeds it.
+/// A recording tracer before a queue. The fields are dropped in their order: the thread ends when nothing feeds it.
 struct Before {
     traces: u64,
     fails: u64,
@@ -185,7 +185,7 @@ impl Drop for Reader {
     }
 }
 
-/// Says each write, and hangs in the first until the other side is gone.
+/// Announces each write, and hangs in the first until the other side is dropped.
 struct Hung {
     hang: Receiver<()>,
     says: Sender<()>,

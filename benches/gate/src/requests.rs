@@ -72,7 +72,7 @@ async fn request(router: &mut Router, traceparent: Option<&'static str>) {
     assert_eq!(body.unwrap_or_default(), "hello 42");
 }
 
-/// Stands for what hyper leaves in the extensions of each request. With it and what axum leaves there, a layer's
+/// A substitute for what hyper leaves in the extensions of each request. With it and what axum leaves there, a layer's
 /// own mark needs no larger table.
 #[derive(Clone, Copy, Debug)]
 struct FromServer;

@@ -6,12 +6,12 @@ use crate::Result;
 ///
 /// # Errors
 ///
-/// Where there is no Linux that says it.
+/// Returns an error on systems other than Linux.
 pub fn bytes() -> Result<u64> {
     // `statm` would be cheaper, but lags behind by up to some hundred pages
     let text = std::fs::read_to_string("/proc/self/smaps_rollup")?;
     let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    let kilobytes = kilobytes.ok_or("smaps_rollup says no Rss")?;
+    let kilobytes = kilobytes.ok_or("smaps_rollup has no Rss")?;
     Ok(kilobytes << 10)
 }

@@ -1,4 +1,4 @@
-//! What holds with every compiler: how costs of different cases stand to each other.
+//! Rules that hold with every compiler: ratios between the costs of different cases.
 
 use crate::Case;
 use crate::counted::Allocations;
@@ -9,23 +9,23 @@ use crate::queue;
 use crate::statements::{DIALECTS, LENGTHS};
 use crate::trace::Fate;
 
-/// How much dearer a child may be in a trace of many, or a request among many.
+/// The most by which a child may cost more in a trace of many, or a request among many.
 const FLAT: f64 = 1.20;
-/// How much dearer a trace may be where the queue behind it is full.
+/// The most by which a trace may cost more before a full queue.
 const FULL: f64 = 1.20;
-/// How much dearer a trace may be where each is a batch and one that waits gives way to it.
+/// The most by which a trace may cost more if each is a batch that evicts another.
 const BEHIND: f64 = 1.30;
-/// How much twice as much may take.
+/// The most cost of twice the input, as a multiple.
 const LINEAR: f64 = 2.2;
-/// How much memory a header may take while it is parsed, whatever its length.
+/// The most memory of parsing a header of any length.
 const HEADER_BYTES: u64 = 64 << 10;
 
 /// A rule, what was measured, and whether it holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// What ought to hold.
+    /// The condition.
     pub says: String,
-    /// What was measured.
+    /// The measured value.
     pub is: String,
     /// True if it holds.
     pub holds: bool,

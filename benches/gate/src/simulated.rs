@@ -15,7 +15,7 @@ pub const ARGUMENT: &str = "--simulated";
 /// The function whose calls callgrind counts one by one, by its name in the program.
 const COUNTED: &str = "hopline_gate::simulated::counted";
 
-/// Runs the case often enough to be warm, then so often as it says, then twice as often: what the two differ by is
+/// Runs the case until it is warm, then its number of operations, then twice that number: the difference is
 /// the operations alone.
 pub fn run(case: &Case, clock: &Clock) {
     let mut work = case.make(clock);

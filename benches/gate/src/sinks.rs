@@ -31,7 +31,7 @@ impl Sink for Discard {
 pub struct Capture(Arc<Mutex<Vec<Arc<Batch>>>>);
 
 impl Capture {
-    /// What has come.
+    /// The received batches.
     pub fn batches(&self) -> Vec<Arc<Batch>> {
         self.0
             .lock()

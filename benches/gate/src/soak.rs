@@ -10,7 +10,7 @@ use crate::sinks::Encoding;
 use crate::trace::{Values, child, root};
 use crate::{Result, resident};
 
-/// How much resident memory may grow after the first minute.
+/// The most growth of resident memory after the first minute.
 const GROWTH: u64 = 2 << 20;
 const PLAN: &str = "* 1%; keep errors";
 
@@ -47,7 +47,7 @@ pub fn run(time: Duration) -> Result<()> {
         stop.store(true, Relaxed);
         let mut tally = Tally::default();
         for worker in workers {
-            // a worker that panicked has said so, and its counts are gone
+            // a worker that panicked has reported it, and its counts are lost
             tally.add(&worker.join().map_err(|_| "a worker panicked")?);
         }
         Ok((tally, memory?))
@@ -91,7 +91,7 @@ pub fn run(time: Duration) -> Result<()> {
     }
 }
 
-/// What one thread did, as it saw it itself.
+/// The counts of one thread.
 #[derive(Debug, Default)]
 struct Tally {
     started: u64,
@@ -193,7 +193,7 @@ fn watch(time: Duration, mut say: impl FnMut(u64, u64)) -> Result<Memory> {
     Ok(memory)
 }
 
-/// How a check is shown.
+/// The text of a check.
 fn mark(holds: bool) -> &'static str {
     if holds { "ok    " } else { "FAILED" }
 }

@@ -1,4 +1,4 @@
-//! Statements whose redaction somebody means to be slow.
+//! Statements that are built to be slow to redact.
 
 use std::hint::black_box;
 

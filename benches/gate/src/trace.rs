@@ -12,10 +12,10 @@ use hopline_core::{
 use crate::case::{Case, Work};
 use crate::sinks::Discard;
 
-/// What becomes of a trace.
+/// The end of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is sampled, and goes to the sinks.
+    /// It is sampled, and handed to the sinks.
     Kept,
     /// It is recorded in case it fails, which it does not.
     Discarded,
@@ -36,7 +36,7 @@ impl Fate {
         }
     }
 
-    /// A tracer whose traces end so; what is kept goes to a sink that drops it.
+    /// A tracer whose traces end in this way; a sink drops the kept ones.
     pub fn tracer(self, clock: &Clock) -> Tracer {
         let plan = match self {
             Self::Kept => SamplingPlan::always(),
@@ -58,7 +58,7 @@ impl Fate {
     }
 }
 
-/// What the six attributes of a child span say: two constants, two texts of the request's own, two numbers.
+/// The six attributes of a child span: two constants, two texts of the request, two numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Values {
     /// `db.system.name`
@@ -120,7 +120,7 @@ pub fn root(tracer: &Tracer) -> Span {
         .start()
 }
 
-/// A root with so many children, one after the other.
+/// A root with a number of children, one after the other.
 #[inline]
 pub fn trace(tracer: &Tracer, values: &Values, children: u64) {
     let mut root = root(tracer);
@@ -131,7 +131,7 @@ pub fn trace(tracer: &Tracer, values: &Values, children: u64) {
     });
 }
 
-/// Traces of this tracer with so many children each.
+/// Traces of this tracer with a number of children each.
 pub fn traces(tracer: Tracer, children: u64) -> Work {
     let values = Values::unknown();
     Work::each(move || trace(&tracer, &values, children))
@@ -181,7 +181,7 @@ pub fn polls(future: impl Future<Output = ()> + 'static) -> Work {
     })
 }
 
-/// Traces while so many others are open.
+/// Traces while a number of others are open.
 pub fn in_flight(tracer: &Tracer, open: usize) -> Work {
     let values = Values::unknown();
     let open: Vec<Span> = (0..open).map(|_| unfinished(tracer, &values)).collect();

@@ -130,7 +130,7 @@ fn workers() -> Work {
 
 fn layer(sampled: bool, parent: Option<&'static str>) -> Work {
     start();
-    // the layer has no sampler: as it is it samples all, and who wants less says so by the extractor
+    // the layer has no sampler: it samples all, unless the extractor decides otherwise
     let layer = FastraceLayer::default();
     let layer = if sampled {
         layer

@@ -5,7 +5,7 @@ use hopline_gate::{Case, Work};
 
 use crate::names::*;
 
-/// Traces by number of children, sampled or not, as `make` is told.
+/// Traces by number of children, sampled or not.
 pub(crate) fn traces(who: &str, make: fn(bool, u64) -> Work) -> Vec<Case> {
     let mut cases = Vec::new();
     for (children, times) in CHILDREN {

@@ -1,6 +1,6 @@
-//! What hopline costs beside other tracing crates: the same operations, one process for each, in alternation.
+//! The cost of hopline beside other tracing crates: the same operations, one process for each, in alternation.
 //!
-//! `cargo xtask bench` runs it; the README of `benches/` says what its columns mean.
+//! `cargo xtask bench` runs it; the README of `benches/` explains its columns.
 
 mod bridge;
 mod brokers;
@@ -34,7 +34,7 @@ pub use table::print as print_table;
 pub use targets::print as print_targets;
 pub use time::time;
 
-/// What the programs of this package answer; the error is for the person at the terminal.
+/// The result of the programs of this package; the error is for the person at the terminal.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// All cases, those that are compared beside each other.

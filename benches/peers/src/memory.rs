@@ -1,4 +1,4 @@
-//! What traces hold that have not ended.
+//! Memory of open traces.
 
 use hopline_gate::resident;
 use hopline_gate::trace::{Fate, Values, unfinished};
@@ -11,14 +11,14 @@ use crate::ours::clocks;
 const TRACES: usize = 10_000;
 const SPANS: usize = 6;
 
-/// Who is asked.
+/// The crate that is measured.
 pub(crate) const WHO: [&str; 2] = [HOPLINE, FAST_LOCAL];
 
 /// Resident bytes that each span of 10,000 open traces of a root and five children holds.
 ///
 /// # Errors
 ///
-/// Where the kernel does not say it, or nobody of this name is known.
+/// Returns an error if the kernel does not report it, or if the name is unknown.
 pub fn resident_per_span(who: &str) -> Result<f64> {
     match who {
         HOPLINE => {
@@ -38,7 +38,7 @@ pub fn resident_per_span(who: &str) -> Result<f64> {
             };
             grown_by(unfinished, fastrace::flush)
         }
-        _ => Err(format!("nobody is called `{who}`").into()),
+        _ => Err(format!("no crate is called `{who}`").into()),
     }
 }
 

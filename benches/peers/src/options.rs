@@ -1,4 +1,4 @@
-//! What the person asks for.
+//! Options of the command line.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,14 @@ cargo xtask bench [OPTIONS]
   --no-counts      neither instructions nor allocations, which take most of the time
   --json FILE      where the results go; target/bench.json";
 
-/// How much is measured.
+/// The extent of a measurement.
 #[derive(Debug)]
 pub struct Options {
     pub(crate) rounds: usize,
     pub(crate) milliseconds: u64,
     pub(crate) filters: Vec<String>,
     pub(crate) counts: bool,
-    /// Where the results go.
+    /// The destination of the results.
     pub json: Option<PathBuf>,
 }
 
@@ -30,7 +30,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// Says which one is wrong.
+    /// Returns an error that names the wrong option.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut options = Self {
             rounds: 5,

@@ -84,12 +84,12 @@ fn case(name: &str, make: impl Fn(&Clock) -> Work + 'static) -> Case {
     Case::new(name, make).times(TIMES).processes(PROCESSES)
 }
 
-/// What a bare query takes beside the client's own instructions.
+/// The cost of a bare query besides the instructions of the client.
 #[derive(Debug)]
 pub(crate) struct Beside {
     /// Instructions of the server process that answers it.
     pub(crate) in_server: f64,
-    /// How much of the processor time of both is not the kernel's, whose instructions cannot be counted.
+    /// The part of the processor time of both outside the kernel, whose instructions cannot be counted.
     pub(crate) of_programs: f64,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Beside {
 ///
 /// # Errors
 ///
-/// The server does not answer, or does not say what its process took.
+/// Returns an error if the server does not answer, or does not report the cost of its process.
 pub(crate) fn beside() -> Result<Option<Beside>> {
     let (Ok(url), Some(dir)) = (std::env::var(COUNTED_URL), std::env::var_os(COUNTED_DIR)) else {
         return Ok(None);
@@ -152,7 +152,7 @@ fn ticks(of: &str) -> Result<(u64, u64)> {
     Ok((time()?, time()?))
 }
 
-/// What a server process of its own takes for so many queries, its start and its end included.
+/// The cost of a separate server process for a number of queries, its start and its end included.
 fn counted(url: &str, dir: &Path, times: u64) -> Result<u64> {
     let (runtime, pool) = pool(url)?;
     let process: i32 = runtime.block_on(async {

@@ -12,12 +12,12 @@ use crate::{Options, Result, cases, memory, postgres};
 
 /// The argument by which a program times one case.
 pub const TIME: &str = "--time";
-/// The argument by which it says what open traces hold.
+/// The argument for printing the memory of open traces.
 pub const MEMORY: &str = "--memory";
 /// The program that counts allocations.
 pub const ALLOCATIONS: &str = "hopline-bench-allocations";
 
-/// Measures what is asked for, all cases in turn, round by round.
+/// Measures the selected cases in turn, round by round.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn measure_all(options: &Options) -> Result<Results> {
 
 const MEMORY_GROUP: &str = "memory";
 
-/// The cases asked for, and those they are over.
+/// The selected cases, and those that are subtracted from them.
 fn wanted(options: &Options) -> Vec<Case> {
     let mut cases = cases();
     let is_asked = |case: &Case| options.wants(case.name());

@@ -1,4 +1,4 @@
-//! What was measured.
+//! Results of measurements.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ pub struct Results {
     pub(crate) cases: BTreeMap<String, Measured>,
     /// Resident bytes of a span, by who holds it, a number for each round.
     pub(crate) resident: BTreeMap<&'static str, Vec<f64>>,
-    /// What a Postgres query takes beside the client's instructions.
+    /// The cost of a Postgres query besides the instructions of the client.
     pub(crate) beside_query: Option<Beside>,
 }
 
-/// What was measured of one case; of times a number for each round, of instructions for each process.
+/// The measurements of one case; of times a number for each round, of instructions for each process.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) over: Option<&'static str>,
@@ -30,7 +30,7 @@ pub(crate) struct Measured {
     pub(crate) bytes: Option<f64>,
 }
 
-/// What a column shows.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
     Thread,
@@ -79,7 +79,7 @@ impl Results {
         median(self.own(case, metric)?)
     }
 
-    /// What each child costs: how much more a trace of five takes than one of one.
+    /// The cost of each child: the difference between a trace of five and one of one.
     pub(crate) fn slope(&self, few: &str, many: &str, metric: Metric) -> Option<f64> {
         let (few, many) = (self.own(few, metric)?, self.own(many, metric)?);
         median(

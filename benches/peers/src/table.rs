@@ -61,7 +61,7 @@ pub fn print(results: &Results) {
     }
 }
 
-/// What becomes of traces, and the groups of those with so many children.
+/// The ends of traces, and the groups by number of children.
 type Traces = (&'static str, fn(u64) -> String);
 
 const TRACES: [Traces; 3] = [

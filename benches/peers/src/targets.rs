@@ -7,7 +7,7 @@ use crate::names::*;
 use crate::postgres;
 use crate::results::{Metric, median};
 
-/// What is measured, what it must not exceed, and what it is.
+/// A target: the quantity, its limit, and the measured value.
 struct Target {
     what: String,
     limit: f64,
@@ -57,7 +57,7 @@ fn targets(results: &Results) -> Vec<Target> {
     targets
 }
 
-/// What depends on how long it takes to read the clock.
+/// The targets that depend on the cost of reading the clock.
 struct Limits {
     child_of_fastrace: f64,
     child_of_otel: f64,
@@ -223,7 +223,7 @@ fn of_any_clock(results: &Results) -> Vec<Target> {
     ]
 }
 
-/// What tracing adds to a query, in percent of the instructions of client and server without it.
+/// The addition of tracing to a query, in percent of the instructions of client and server without it.
 fn of_query(results: &Results, group: &str, bare: &str) -> Option<f64> {
     let added = results.value(&postgres::ours(group), Metric::Instructions)?;
     let bare = results.value(bare, Metric::Instructions)?;

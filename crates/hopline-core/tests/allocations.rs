@@ -1,4 +1,4 @@
-//! What is recorded allocates nothing once warm, and what is not recorded never does.
+//! Allocations: none for recorded spans once warm, none at all for spans that are not recorded.
 
 use allocation_counter::measure;
 use hopline_core::{
@@ -40,7 +40,7 @@ fn request(tracer: &Tracer) {
 #[track_caller]
 fn allocates_nothing(work: impl Fn()) {
     for _ in 0..2000 {
-        work(); // fills the pool, and every chunk that goes round
+        work(); // fills the pool and all chunks in use
     }
     let allocations = measure(|| (0..100).for_each(|_| work())).count_total;
     assert_eq!(allocations, 0);

@@ -8,7 +8,7 @@ use hopline_testing::tracer_with;
 
 const LIST: &[&str] = &["one", "two \u{e9}"];
 
-/// What a set may hold, the two arrays last.
+/// Attributes of every type, the two arrays last.
 fn some(key: &String) -> Vec<Attr<'_>> {
     vec![
         attr("literal", hopline_core::Literal("abc\u{e9}f")),
@@ -116,7 +116,7 @@ fn sets_hold_sets_and_are_made_anew() {
 }
 
 #[test]
-fn nothing_of_a_set_goes_unnoticed() {
+fn every_loss_of_a_set_is_counted() {
     let set: AttrSet = [attr("a", 1), attr("b", 2)].into_iter().collect();
     let (tracer, memory) = tracer_with(|builder| builder);
     let span = root(&tracer, "root");

@@ -1,4 +1,4 @@
-//! About so many sampled traces in a second.
+//! Budgets of sampled traces per second.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use hopline_test_support::start::{clocked, root};
 
 const HIGH: u64 = 0xff_ffff_ffff_ffff;
 
-/// How many of so many requests a second are sampled in each of these seconds.
+/// The number of requests sampled in each second, at this rate of requests.
 fn load(
     tracer: &Tracer,
     clock: &ManualClock,
@@ -42,7 +42,7 @@ fn mean(seconds: &[Vec<u32>], route: usize) -> f64 {
 }
 
 #[test]
-fn a_budget_lowers_the_probability_and_tells_it() {
+fn a_budget_lowers_the_probability_and_sends_it() {
     let (tracer, clock, memory) = clocked("* 50%; budget 100/s");
     let quiet = load(&tracer, &clock, 5, &[("/", 100)]);
     assert!(
@@ -62,7 +62,7 @@ fn a_budget_lowers_the_probability_and_tells_it() {
         .sum();
     assert!(
         (told / (20.0 * 5000.0) - 1.0).abs() < 0.1,
-        "what was taken stands for all: {told}"
+        "sampled traces represent all: {told}"
     );
     let over = tracer.stats().over_budget;
     assert!((40_000..52_000).contains(&over), "{over}");
@@ -125,7 +125,7 @@ fn a_flood_of_sampled_parents_cannot_exceed_the_budget() {
         assert!(kept < 5 * 350, "{kept} of 25000");
         assert!(
             (25..80).contains(&own),
-            "one's own are not starved: {own} of 500 at 10 %"
+            "traces without a parent are not starved: {own} of 500 at 10 %"
         );
         let mut ids: Vec<_> = spans.iter().map(|span| span.span_id).collect();
         ids.sort();

@@ -1,4 +1,4 @@
-//! What the span engine promises, seen from outside.
+//! The guarantees of the span engine, through its public interface.
 
 use std::time::{Duration, SystemTime};
 
@@ -116,7 +116,7 @@ fn events_links_and_errors_are_on_their_span() {
 }
 
 #[test]
-fn error_messages_are_recorded_only_if_asked_for() {
+fn error_messages_are_recorded_only_if_configured() {
     let error = std::io::Error::other("password=hunter2");
     let boxed: Box<dyn std::error::Error> = "secret".into();
     let record = |configure: fn(TracerBuilder) -> TracerBuilder| {
@@ -172,7 +172,7 @@ fn a_remote_parent_is_continued_and_its_flags_followed() {
     assert_eq!(
         request.span_context().unwrap().flags().bits(),
         2,
-        "the random bit goes on"
+        "the random bit is forwarded"
     );
     assert_ne!(
         request.span_context().unwrap().span_id().to_string(),
@@ -201,7 +201,7 @@ fn calls_of_an_unrecorded_trace_send_ids_of_their_own() {
 }
 
 #[test]
-fn without_a_tracer_what_came_in_goes_out_unchanged() {
+fn without_a_tracer_the_context_is_forwarded_unchanged() {
     let mut came = incoming(PARENT);
     came.parent = came
         .parent
@@ -251,7 +251,7 @@ fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
             assert!(!call.is_recording());
             let sent = call.span_context().unwrap();
             match came_in.parent {
-                Some(came) => assert_eq!(sent, came, "what came in goes out unchanged"),
+                Some(came) => assert_eq!(sent, came, "the context is forwarded unchanged"),
                 None => assert!(!sent.is_sampled(), "the next service begins nothing"),
             }
         });

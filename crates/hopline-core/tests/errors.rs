@@ -1,4 +1,4 @@
-//! What errors read like where `main` returns them, or `unwrap` meets them: by `Debug`.
+//! Errors printed by `Debug`, as `main` and `unwrap` do: they show their message.
 
 use std::error::Error;
 

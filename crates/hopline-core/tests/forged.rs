@@ -25,7 +25,7 @@ fn sampled(sent: &Lines) -> bool {
     parent_of(sent).is_sampled()
 }
 
-/// How many requests the sent tracestate stands for.
+/// The number of requests that the sent tracestate represents.
 fn count(sent: &Lines) -> Option<f64> {
     let member = sent.one("tracestate")?.strip_prefix("ot=")?;
     let part = |key: &str| member.split(';').find_map(|part| part.strip_prefix(key));

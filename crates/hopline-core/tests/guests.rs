@@ -78,7 +78,7 @@ fn a_sink_and_a_sampler_that_use_spans_are_not_traced() {
     assert_eq!(tracer.stats().panics, 0);
 }
 
-/// Panics wherever it is called, with a value that panics as it goes.
+/// Panics in every method, with a value whose destructor panics.
 struct Panics;
 
 struct Bomb;

@@ -15,7 +15,7 @@ fn carrier(name: &str, value: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(name.to_owned(), value.to_owned())])
 }
 
-/// What may stand around a member, or instead of one.
+/// Text around a member, or instead of one.
 const GAP: &str = "[ \t]{0,3}(,[ \t]{0,3}){0,3}";
 
 fn share() -> impl Strategy<Value = f64> {

@@ -1,4 +1,4 @@
-//! A megabyte of headers: what is allocated for it is bounded, whatever it says and on however many lines.
+//! A megabyte of headers: allocations are bounded for any content and any number of lines.
 
 use allocation_counter::measure;
 use hopline_core::Incoming;
@@ -6,7 +6,7 @@ use hopline_test_support::hop::{Lines, SPAN, TRACE};
 
 const MEGABYTE: usize = 1 << 20;
 
-/// What may be allocated while the headers of a request are read: some times the 32 kB of baggage that are read, since
+/// The most bytes allocated while the headers of a request are read: some times the 32 kB of baggage that are read, since
 /// each member has its own copies of key, value and properties.
 const MAX_BYTES: u64 = 160 * 1024;
 const MAX_BYTES_AT_ONCE: u64 = 64 * 1024;
@@ -70,7 +70,7 @@ fn hostile(bytes: usize) -> Vec<(&'static str, Vec<Vec<u8>>)> {
             vec![format!("00-{TRACE}-{SPAN}-01").into_bytes(); bytes / 55],
         ),
         (
-            "a traceparent that goes on",
+            "a traceparent that is too long",
             vec![format!("cc-{TRACE}-{SPAN}-01-{}", "0".repeat(bytes)).into_bytes()],
         ),
     ]
@@ -92,7 +92,7 @@ fn carrier(name: &str, values: Vec<Vec<u8>>) -> Lines {
 
 #[test]
 fn reading_allocates_no_more_for_more() {
-    // what is lost is told once, which allocates its sentence
+    // the loss is reported once, which allocates its message
     Incoming::extract(&carrier("baggage", vec![b"=".to_vec()]));
     for size in [MEGABYTE, 2 * MEGABYTE] {
         for (what, values) in hostile(size) {

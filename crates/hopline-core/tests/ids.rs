@@ -13,7 +13,7 @@ const IDS: usize = if cfg!(debug_assertions) {
     10_000_000
 };
 
-/// What one thread drew, in order of size, and how often each byte stood at each of the right-most places.
+/// The ids of one thread, sorted, and the count of each byte at each of the right-most places.
 struct Drawn {
     traces: Vec<u128>,
     spans: Vec<u64>,
@@ -80,7 +80,7 @@ fn assert_distinct<T: Ord>(what: &str, sorted: Vec<Vec<T>>) {
     all.sort();
     assert!(
         all.windows(2).all(|pair| pair[0] < pair[1]),
-        "a {what} id came twice"
+        "a {what} id was repeated"
     );
 }
 

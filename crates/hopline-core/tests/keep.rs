@@ -1,4 +1,4 @@
-//! Who is kept though not sampled.
+//! Tail rules: unsampled traces that are kept.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use hopline_test_support::start::{PARENT, clocked, incoming, names, root, unsamp
 use hopline_testing::tracer_with;
 
 #[test]
-fn errors_are_kept_though_the_head_said_no() {
+fn unsampled_traces_with_errors_are_kept() {
     let (tracer, memory) = tracer_with(|builder| builder.plan(unsampled().keep_errors()));
     let mut fine = root(&tracer, "fine");
     fine.in_scope(|| span("child").end());
@@ -17,7 +17,7 @@ fn errors_are_kept_though_the_head_said_no() {
     let mut failing = root(&tracer, "failing");
     assert!(
         !failing.span_context().unwrap().is_sampled(),
-        "the flag tells the truth about the head"
+        "the flag is that of the decision at the start"
     );
     failing.in_scope(|| span("child").fail("timeout"));
     failing.end();
@@ -62,7 +62,7 @@ fn slow_and_forced_traces_are_kept() {
 }
 
 #[test]
-fn kept_errors_are_all_of_them_or_so_many_a_second() {
+fn kept_errors_are_limited_to_the_rate_of_the_plan() {
     for (plan, kept_at_once, kept_later) in [
         ("* 0%; keep errors", 10_000, 10_000),
         ("* 0%; keep errors 100/s", 100, 100),
@@ -99,7 +99,7 @@ fn kept_errors_are_all_of_them_or_so_many_a_second() {
 }
 
 #[test]
-fn kept_slow_ones_are_all_of_them_or_so_many_a_second() {
+fn kept_slow_traces_are_limited_to_the_rate_of_the_plan() {
     for (plan, kept_each_second) in [
         ("* 0%; keep slower 500ms", 200),
         ("* 0%; keep slower 500ms 50/s", 50),
@@ -127,7 +127,7 @@ fn kept_slow_ones_are_all_of_them_or_so_many_a_second() {
 }
 
 #[test]
-fn what_is_never_recorded_is_not_whatever_happens() {
+fn traces_under_a_never_rule_are_never_recorded() {
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let plan = "/health never; /ready 0%; * 100%; keep errors; keep slower 500ms; keep forced";
     let (tracer, memory) = tracer_with(|builder| {

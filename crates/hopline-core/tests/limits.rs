@@ -1,4 +1,4 @@
-//! What limits cost, and what they never do.
+//! Limits: what they drop and count, and what they never affect.
 
 use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, no_attrs, span};
 use hopline_test_support::start::{PARENT, root, unsampled};
@@ -60,7 +60,7 @@ fn limits_drop_and_count() {
 }
 
 #[test]
-fn a_failure_is_told_whatever_the_limits() {
+fn a_failure_is_recorded_beyond_the_limits() {
     let limits = Limits {
         attributes_per_span: 1,
         ..Limits::default()
@@ -133,7 +133,7 @@ fn the_process_budget_bounds_all_traces_and_is_given_back() {
 }
 
 #[test]
-fn all_that_is_said_of_a_span_after_its_end_is_counted() {
+fn data_for_a_span_after_its_end_is_counted() {
     let (tracer, memory) = tracer_with(|builder| builder);
     let request = root(&tracer, "request");
     let child = SpanBuilder::new("child")

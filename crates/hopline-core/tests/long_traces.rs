@@ -59,7 +59,7 @@ fn a_root_that_does_not_end_loses_nothing_that_was_sampled() {
 }
 
 #[test]
-fn what_is_open_at_a_cut_keeps_all_that_was_said_of_it() {
+fn spans_open_at_a_cut_keep_their_data() {
     let (tracer, memory) = limited("* 100%", four_spans());
     let link = PARENT.parse().unwrap();
     let request = root(&tracer, "request");
@@ -101,7 +101,7 @@ fn what_is_open_at_a_cut_keeps_all_that_was_said_of_it() {
 }
 
 #[test]
-fn a_trace_that_may_yet_be_discarded_loses_what_has_ended_and_says_so() {
+fn a_trace_that_may_be_discarded_loses_its_finished_spans_and_counts_them() {
     let (tracer, memory) = limited("* 0%; keep errors", four_spans());
     let request = root(&tracer, "request");
     for number in 0..9 {

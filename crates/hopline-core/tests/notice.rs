@@ -10,7 +10,7 @@ use hopline_core::{
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// What the hook heard: the kind, the message, and the thread.
+/// The notices that the hook received: kind, message and thread.
 type Heard = (String, String, Option<String>);
 
 static HEARD: Mutex<Vec<Heard>> = Mutex::new(Vec::new());
@@ -33,7 +33,7 @@ fn hook(notice: &Notice<'_>) {
     }
 }
 
-/// What a hook panics with, which panics as it goes.
+/// The value of a panic of a hook, whose destructor panics.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -47,7 +47,7 @@ fn heard() -> Vec<Heard> {
 }
 
 #[test]
-fn a_hook_that_panics_or_hangs_holds_up_nobody_and_what_is_dropped_is_counted() {
+fn a_hook_that_panics_or_hangs_delays_no_thread_and_dropped_notices_are_counted() {
     set_notice_hook(hook);
     let limits = Limits {
         spans_per_trace: 2,
@@ -80,7 +80,7 @@ fn a_hook_that_panics_or_hangs_holds_up_nobody_and_what_is_dropped_is_counted() 
 
     let open = stick();
     assert!(!Notice::flush(Duration::from_millis(1)));
-    // the shutdown of a tracer waits for a moment and goes on
+    // the shutdown of a tracer waits a moment, and continues
     tracer.shutdown(Duration::ZERO).unwrap();
     for number in 0..40 {
         notify(format!("kind-{number}").leak(), || number.to_string());

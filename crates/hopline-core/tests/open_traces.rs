@@ -1,4 +1,4 @@
-//! What becomes of traces that are open when their tracer is shut down: a stream of events, a job that hangs.
+//! Traces that are open at shutdown: a stream of events, a job that hangs.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use hopline_test_support::start::{clocked, names, root};
 use hopline_testing::tracer_with;
 
 #[test]
-fn what_has_finished_in_an_open_trace_goes_out_at_shutdown_and_the_rest_is_counted() {
+fn finished_spans_of_an_open_trace_are_exported_at_shutdown_and_open_ones_counted() {
     let (tracer, memory) = tracer_with(|tracer| tracer);
     let mut stream = root(&tracer, "GET /events");
     let open = stream.in_scope(|| {
@@ -36,7 +36,7 @@ fn what_has_finished_in_an_open_trace_goes_out_at_shutdown_and_the_rest_is_count
 }
 
 #[test]
-fn a_trace_that_may_be_discarded_does_not_go_out_at_shutdown() {
+fn a_trace_that_may_be_discarded_is_not_exported_at_shutdown() {
     for (fails, expected) in [(false, &[][..]), (true, &["child"][..])] {
         let (tracer, _, memory) = clocked("* 0%; keep errors");
         let mut stream = root(&tracer, "stream");

@@ -13,7 +13,7 @@ use hopline_testing::tracer_with;
 const THREADS: u64 = 4;
 const STEPS: usize = 20_000;
 
-/// What is open and what is known, shared by all threads.
+/// Open spans and expected results, shared by all threads.
 #[derive(Default)]
 struct World {
     spans: Mutex<Vec<Span>>,
@@ -21,7 +21,7 @@ struct World {
     started: AtomicU64,
 }
 
-/// One thread's part: start roots and children, say something of spans, end them in any order, hold contexts.
+/// The part of one thread: starts roots and children, sets attributes, ends spans in any order, holds contexts.
 fn act(world: &World, tracer: &Tracer, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let any = |list: usize, random: &mut fastrand::Rng| random.usize(..list.max(1));
@@ -48,7 +48,7 @@ fn act(world: &World, tracer: &Tracer, seed: u64) {
                 let contexts = world.contexts.lock().unwrap();
                 let context = contexts.get(any(contexts.len(), &mut random)).cloned();
                 drop(contexts);
-                // a span that is not recorded, nor lost, is nobody's to account for
+                // a span that is neither recorded nor lost is not counted
                 if let Some(context) = context.filter(Context::is_recording) {
                     let name = String::from("child");
                     let child = start(SpanBuilder::new(&name), Some(&context));
@@ -115,7 +115,7 @@ fn run(plan: &str, limits: Limits, seed: u64) {
     let mut seen = HashSet::new();
     for span in &spans {
         let number = span.attribute("number").and_then(|number| number.as_i64());
-        // only what has no room for its number goes without
+        // only a root without room for the count lacks it
         assert!(number.is_none_or(|number| seen.insert(number)), "twice");
     }
     assert_eq!(spans.len() as u64, stats.handed_over, "{plan}");
@@ -124,7 +124,7 @@ fn run(plan: &str, limits: Limits, seed: u64) {
         started,
         "{plan}: {stats:?}"
     );
-    // a trace is kept for a reason, which its root says unless it had no room for it
+    // a trace is kept for a reason, which its root has unless there was no room for it
     let mut kept: HashMap<TraceId, bool> = HashMap::new();
     for span in &spans {
         let said = span.text("hopline.kept").is_some() || span.dropped_attributes > 0;

@@ -1,4 +1,4 @@
-//! Which headers travel is the process's choice: a binary of its own, since there is one in a process.
+//! Propagators. A separate binary, because they are set for the process.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use hopline_core::{Incoming, Propagators, SpanBuilder, Tracer};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// What of a request goes on to the next service, by name.
+/// The headers of a request that are forwarded to the next service, by name.
 fn passed_on() -> Vec<String> {
     let came = [
         ("traceparent", PARENT),
@@ -32,7 +32,7 @@ fn passed_on() -> Vec<String> {
 }
 
 #[test]
-fn only_what_was_chosen_comes_in_and_goes_out() {
+fn only_selected_headers_are_read_and_sent() {
     let choose = |list: &str| Propagators::from_variables(|_| Some(list.to_owned())).install();
     assert_eq!(passed_on(), ["baggage", "traceparent", "tracestate"]);
     choose("tracecontext");

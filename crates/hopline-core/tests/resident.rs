@@ -1,4 +1,4 @@
-//! What hostile requests leave in memory, by the kernel's count of the process and not by our own.
+//! Resident memory under hostile requests, as the kernel counts it.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
@@ -74,7 +74,7 @@ fn request(tracer: &Tracer, number: usize) -> Span {
         .start()
 }
 
-/// Holds so many bytes of batches, as they count themselves, and drops the rest: a writer that is far behind.
+/// Holds batches up to a number of bytes, by their own count, and drops the rest: a writer that is far behind.
 #[derive(Clone, Default)]
 struct Behind(Arc<Mutex<(usize, Vec<Arc<Batch>>)>>);
 
@@ -158,8 +158,8 @@ fn links_with_a_tracestate_each_are_within_the_bounds_of_their_trace() {
 }
 
 #[test]
-fn what_a_sink_holds_is_what_batches_say() {
-    alone("what_a_sink_holds_is_what_batches_say", || {
+fn batches_report_the_memory_that_a_sink_holds() {
+    alone("batches_report_the_memory_that_a_sink_holds", || {
         let sink = Behind::default();
         let tracer = Tracer::builder().sink(sink.clone()).build();
         let before = resident();
@@ -179,27 +179,24 @@ fn what_a_sink_holds_is_what_batches_say() {
 }
 
 #[test]
-fn small_traces_that_go_out_one_by_one_are_what_batches_say() {
-    alone(
-        "small_traces_that_go_out_one_by_one_are_what_batches_say",
-        || {
-            let sink = Behind::default();
-            let tracer = Tracer::builder().sink(EachTrace(sink.clone())).build();
-            let before = resident();
-            for number in 0..100_000 {
-                let root = SpanBuilder::new("request")
-                    .tracer(&tracer)
-                    .parent(Incoming::default())
-                    .attributes(|| [attr("number", number)])
-                    .start();
-                root.end();
-            }
-            let grown = resident() - before;
-            let held = sink.0.lock().unwrap().0;
-            assert!(held > Behind::MOST - MIB, "{held}");
-            assert!(grown < Behind::MOST * 3 / 2, "{grown} for {held}");
-        },
-    );
+fn batches_of_one_small_trace_report_their_memory() {
+    alone("batches_of_one_small_trace_report_their_memory", || {
+        let sink = Behind::default();
+        let tracer = Tracer::builder().sink(EachTrace(sink.clone())).build();
+        let before = resident();
+        for number in 0..100_000 {
+            let root = SpanBuilder::new("request")
+                .tracer(&tracer)
+                .parent(Incoming::default())
+                .attributes(|| [attr("number", number)])
+                .start();
+            root.end();
+        }
+        let grown = resident() - before;
+        let held = sink.0.lock().unwrap().0;
+        assert!(held > Behind::MOST - MIB, "{held}");
+        assert!(grown < Behind::MOST * 3 / 2, "{grown} for {held}");
+    });
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_ot_member_follows_its_grammar_and_length() {
     assert_eq!(
         call(&half, HIGH, "01", &full).one("tracestate"),
         Some(full.as_str()),
-        "no room to say it"
+        "no room for the threshold"
     );
 }
 
@@ -151,7 +151,7 @@ fn the_adjusted_count_is_the_inverse_of_the_probability() {
     let _ = call(&tracer, HIGH, "02", "");
     let span = memory.take().remove(0);
     assert_eq!(span.adjusted_count(), Some(4.0));
-    // kept for another reason: it stands for no other
+    // kept for another reason: it represents no other
     let request = SpanBuilder::new("request")
         .tracer(&tracer)
         .parent(incoming(&format!("00-{LOW:032x}-{SPAN}-02")))
@@ -159,7 +159,7 @@ fn the_adjusted_count_is_the_inverse_of_the_probability() {
     request.fail("timeout");
     request.end();
     assert_eq!(memory.take()[0].adjusted_count(), Some(0.0));
-    // sampled by nobody knows what share
+    // sampled with an unknown probability
     let (tracer, memory) = tracer_with(|builder| builder);
     let _ = call(&tracer, HIGH, "01", "");
     assert_eq!(memory.take()[0].adjusted_count(), None);
@@ -221,7 +221,7 @@ fn only_a_root_sets_rv_and_only_if_its_id_is_not_random() {
         !random.one("tracestate").unwrap_or_default().contains("rv"),
         "its id is random"
     );
-    // ids that count up are not: the tracer says a number, the same in all services
+    // sequential ids are not random: the tracer sends a number, the same in all services
     let (sequence, _) = tracer_with(|builder| builder.plan("* 99.9%".parse().unwrap()));
     let sent = hop(&sequence, &[]);
     assert!(!parent_of(&sent).flags().is_random());
@@ -272,7 +272,7 @@ fn a_decision_without_probability_sets_no_threshold() {
         (true, Some("a=1"))
     );
     assert_eq!(memory.take()[0].adjusted_count(), None);
-    // kept at its end: the flag says unsampled to the last
+    // kept at its end: the flag stays unsampled
     let late = "* 0%; keep errors".parse().unwrap();
     let (tracer, memory) = tracer_with(|builder| builder.ids(IdGenerator::Seeded(7)).plan(late));
     let request = root(&tracer, "request");
@@ -418,9 +418,9 @@ fn traceidratio_samples_consistently() {
     assert_eq!(plan, "* 10%; resample parents".parse().unwrap());
 }
 
-/// New traces, a million of each: who was taken, and what it stands for.
+/// A million new traces of each plan: the number sampled, and the number that they represent.
 #[test]
-fn a_million_traces_are_sampled_as_the_share_says() {
+fn a_million_traces_are_sampled_with_the_probability_of_the_plan() {
     const TRACES: u32 = 1_000_000;
     for (plan, share) in [
         ("* 100%", 1.0),
@@ -450,7 +450,7 @@ fn a_million_traces_are_sampled_as_the_share_says() {
             (f64::from(taken) - expected).abs() <= 4.0 * sigma,
             "{plan}: {taken}"
         );
-        // of a thousand that stand for a million, chance alone makes more than 2 %
+        // with a thousand samples for a million traces, chance alone exceeds 2 %
         let within = if share < 0.01 {
             4.0 * sigma / expected
         } else {

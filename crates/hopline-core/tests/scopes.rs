@@ -1,4 +1,4 @@
-//! Who recorded a span: a binary of its own, since what is known of scopes is the process's.
+//! Instrumentation scopes. A separate binary, because they are registered for the process.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,7 +18,7 @@ fn scope(name: String) -> &'static InstrumentationScope {
 }
 
 #[test]
-fn spans_are_told_apart_by_their_scopes_as_long_as_there_is_room() {
+fn spans_have_their_scopes_up_to_the_limit() {
     set_notice_hook(|notice| {
         assert_eq!(notice.kind, "scopes");
         assert!(

@@ -1,4 +1,4 @@
-//! How finished spans reach the sinks.
+//! Delivery of finished spans to sinks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use hopline_core::{
 use hopline_test_support::start::{names, root};
 use hopline_testing::Spans;
 
-/// Works with spans as it goes.
+/// Works with spans in its destructor.
 struct Last(Option<Tracer>);
 
 impl Drop for Last {

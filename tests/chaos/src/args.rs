@@ -2,12 +2,12 @@
 
 use crate::Result;
 
-/// How much of it.
+/// The extent of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Args {
-    /// How many messages are published.
+    /// The number of messages that are published.
     pub messages: usize,
-    /// How often the broker is killed.
+    /// The number of times that the broker is killed.
     pub kills: usize,
 }
 
@@ -16,7 +16,7 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// Something else stands there.
+    /// Returns an error for any other argument.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut args = Self {
             messages: 4_000,

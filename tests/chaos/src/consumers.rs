@@ -65,7 +65,7 @@ async fn handle(ledger: Arc<Ledger>, recorded: Recorded, delivery: Delivery) -> 
     let span = Context::current().span_context();
     recorded.begun(span.ok_or("no span is current")?.span_id());
     let number = std::str::from_utf8(delivery.body())?.parse()?;
-    // a moment, so that the broker goes while handlers run
+    // a moment, so that the broker is killed while handlers run
     tokio::time::sleep(Duration::from_millis(1)).await;
     ledger.handled(number, delivery.redelivered);
     Ok(())

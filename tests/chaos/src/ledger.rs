@@ -1,17 +1,17 @@
-//! What became of each message.
+//! The fate of each message.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 
 use tokio::sync::Notify;
 
-/// What became of each message, as its publisher and its handlers saw it. Of one size from the start.
+/// The fate of each message, as its publisher and its handlers saw it. Of one size from the start.
 #[derive(Debug)]
 pub struct Ledger {
     messages: Vec<Entry>,
     published: AtomicUsize,
     handled: AtomicUsize,
     deliveries: AtomicUsize,
-    /// Deliveries of a message that was handled before, of which nothing says so.
+    /// Deliveries of a message that was handled before, without a mark of redelivery.
     unexplained: AtomicUsize,
     /// Something was handled for the first time.
     progress: Notify,
@@ -26,7 +26,7 @@ struct Entry {
 }
 
 impl Ledger {
-    /// One for so many messages.
+    /// Creates one for a number of messages.
     pub fn new(messages: usize) -> Self {
         Self {
             messages: (0..messages).map(|_| Entry::default()).collect(),
@@ -61,28 +61,28 @@ impl Ledger {
         self.progress.notify_waiters();
     }
 
-    /// Whether this message, which has come again, was handled before and published more than once.
+    /// True if this repeated message was handled before and published more than once.
     pub fn is_double(&self, message: usize) -> bool {
         let entry = &self.messages[message];
         entry.handled.load(SeqCst) > 0 && entry.resent.load(SeqCst)
     }
 
-    /// How many were handled, each counted once.
+    /// The number of handled messages, each counted once.
     pub fn progress(&self) -> usize {
         self.handled.load(SeqCst)
     }
 
-    /// How often handlers were called.
+    /// The number of calls of handlers.
     pub fn deliveries(&self) -> usize {
         self.deliveries.load(SeqCst)
     }
 
-    /// How often a message came again and nothing said why.
+    /// The number of repeated deliveries without a mark.
     pub fn unexplained(&self) -> usize {
         self.unexplained.load(SeqCst)
     }
 
-    /// Waits until so many were handled.
+    /// Waits until this number was handled.
     pub async fn until(&self, handled: usize) {
         loop {
             let progress = self.progress.notified();
@@ -103,7 +103,7 @@ impl Ledger {
         (lost.count(), unknown.count())
     }
 
-    /// How many the broker confirmed.
+    /// The number that the broker confirmed.
     pub fn published(&self) -> usize {
         self.published.load(SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What it takes to kill a broker under its clients and to know what became of every message.
+//! Tools to kill a broker under its clients, and to account for every message.
 //!
 //! The program (`cargo xtask chaos`) does so with many messages; `tests/recovery.rs` looks closely at few.
 
@@ -13,7 +13,7 @@ pub mod recorded;
 pub use ledger::Ledger;
 pub use link::{Link, connect};
 
-/// Whatever stops it; `main` prints it in one line.
+/// Any error; `main` prints it in one line.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// A result of this program.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

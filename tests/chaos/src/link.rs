@@ -9,10 +9,10 @@ use lapin::options::{BasicQosOptions, ConfirmSelectOptions};
 use lapin::{Connection, ConnectionProperties};
 use tokio::time::{sleep, timeout};
 
-/// How long lapin may take to recover, a broker to answer and handlers to end: longer than RabbitMQ takes to start
+/// The time limit for lapin to recover, for a broker to answer and for handlers to end: longer than RabbitMQ takes to start
 /// on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
-/// How long to wait before trying once more.
+/// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A channel with confirms and a prefetch on a connection of its own, which is replaced when lapin does not recover it.
@@ -101,8 +101,8 @@ async fn channel(connection: Arc<Connection>, tracer: Tracer) -> lapin::Result<C
     Ok(channel.traced().tracer(tracer).recovery_limit(PATIENCE))
 }
 
-/// Closes a connection that nobody needs, also one that lapin may still bring back: it would come with its consumers,
-/// and what they were sent would be handled by nobody.
+/// Closes an unused connection, even one that lapin may still recover: it would return with its consumers,
+/// and no handler would take their messages.
 async fn leave(connection: Arc<Connection>) {
     while connection.close(200, "bye".into()).await.is_err() {
         let status = connection.status();

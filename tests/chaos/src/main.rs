@@ -1,4 +1,4 @@
-//! Publishers and consumers whose broker is killed under them: nothing is lost, and the spans say what happened.
+//! Publishers and consumers whose broker is killed under them: nothing is lost, and the spans match what happened.
 
 use std::io::Write as _;
 use std::process::exit;
@@ -20,7 +20,7 @@ const QUEUE: &str = "hopline-chaos";
 /// All of it but the messages, and what each of those may take, on a machine that does much else.
 const LIMIT: Duration = Duration::from_secs(60);
 const LIMIT_PER_MESSAGE: Duration = Duration::from_millis(16);
-/// How much memory may grow from the first quarter to the end: allocators keep a little of each peak.
+/// The most growth of memory from the first quarter to the end: allocators keep a little of each peak.
 const GROWTH: u64 = 24 << 20;
 /// The same for each connection that was replaced: lapin's buffers, which a stuck one keeps.
 const GROWTH_PER_CONNECTION: u64 = 10 << 20;
@@ -45,7 +45,7 @@ async fn run() -> Result<()> {
 }
 
 /// Ends the process if it takes longer. By a thread that ends with it: where lapin's locks hold the threads of the
-/// runtime, its clock stands still.
+/// runtime, its clock does not move.
 fn end_after(limit: Duration, ledger: Arc<Ledger>) {
     std::thread::spawn(move || {
         std::thread::sleep(limit);
@@ -115,7 +115,7 @@ async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()>
     let may_grow = GROWTH + GROWTH_PER_CONNECTION * replaced as u64;
     for (what, count) in [
         ("messages were lost", lost),
-        ("messages were handled that nobody published", unknown),
+        ("messages were handled that were not published", unknown),
         ("messages are left", left),
         ("messages were not published", messages - published),
         (
@@ -133,7 +133,7 @@ async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()>
         ("spans are wrong", recorded.wrong()),
         ("spans are open", recorded.open()),
         (
-            "deliveries came again and do not say so",
+            "repeated deliveries are not marked as such",
             ledger.unexplained(),
         ),
         (
@@ -152,7 +152,7 @@ async fn torment(args: Args, rabbit: Server, ledger: &Arc<Ledger>) -> Result<()>
     Ok(())
 }
 
-/// A quorum queue: what it says it has, it has on disk, and it counts deliveries.
+/// A quorum queue: confirmed messages are on disk, and it counts deliveries.
 fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
     let kind = AMQPValue::LongString("quorum".into());

@@ -9,7 +9,7 @@ use crate::{Ledger, Link, Result};
 
 /// Messages that are published at once.
 const BATCH: usize = 200;
-/// How far the publisher may be ahead of the handlers.
+/// The most messages by which the publisher may be ahead of the handlers.
 const AHEAD: usize = 2_000;
 
 /// Publishes them all to the queue, in batches, each message until the broker has it. Gives how often a message was
@@ -44,7 +44,7 @@ pub async fn publish(
     Ok((again, replaced))
 }
 
-/// Publishes a batch; gives those of which nobody knows whether the broker has them, since the connection is gone.
+/// Publishes a batch. Returns the messages whose fate is unknown because the connection was lost.
 async fn unconfirmed(
     link: &Link,
     queue: &str,

@@ -9,7 +9,7 @@ use crate::{Result, connect};
 
 /// Declares durable queues, then stops the broker in order and starts it again.
 ///
-/// What RabbitMQ was told it has on disk only some time later, on a busy machine after seconds: killed before, it
+/// RabbitMQ writes declarations to disk only some time later, on a busy machine after seconds: killed before, it
 /// begins without the queue, or with an empty one that has no leader.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! What the spans say, counted as they end: to keep them all would be the growth that is looked for.
+//! Counts of the spans as they end: keeping them all would be growth of memory, which the run measures.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::Ledger;
 
-/// What the spans say.
+/// The counts of the spans.
 #[derive(Clone, Debug)]
 pub struct Recorded(Arc<Inner>);
 
@@ -53,7 +53,7 @@ impl Recorded {
         self.0.publishes.load(SeqCst)
     }
 
-    /// Those of them that say the message was not confirmed.
+    /// Publish spans of messages that were not confirmed.
     pub fn failed(&self) -> usize {
         self.0.failed.load(SeqCst)
     }
@@ -63,7 +63,7 @@ impl Recorded {
         self.0.processes.load(SeqCst)
     }
 
-    /// Those of deliveries that came before.
+    /// Process spans of repeated deliveries.
     pub fn redelivered(&self) -> usize {
         self.0.redelivered.load(SeqCst)
     }

@@ -74,7 +74,7 @@ fn process_spans(spans: &Spans) -> usize {
     spans.named("process.message").len()
 }
 
-/// lapin recovers: the runner goes on, the publisher waits and goes on, each delivery has its span.
+/// lapin recovers: the runner continues, the publisher waits and continues, each delivery has its span.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_recovery_all_go_on() {
     let mut rabbit = rabbit().await;
@@ -92,7 +92,7 @@ async fn with_recovery_all_go_on() {
         let (hold, wait) = (hold.clone(), wait.clone());
         counting.fetch_add(1, SeqCst);
         async move {
-            // the first one is in the middle of its work when the broker goes
+            // the first one is in the middle of its work when the broker is killed
             if delivery.body() == b"0" && !delivery.redelivered {
                 hold.notify_one();
                 wait.notified().await;
@@ -155,7 +155,7 @@ async fn with_recovery_all_go_on() {
     let lost: Vec<_> = process.iter().filter(|span| span.is_error()).collect();
     assert_eq!(lost.len(), 1, "the one that was in the middle");
     assert_eq!(lost[0].text("error.type"), Some("settle_lost"));
-    // it came again, and its second span says so
+    // it is delivered again, and its second span is marked
     let publisher = lost[0].parent;
     let again = process
         .iter()
@@ -238,7 +238,11 @@ async fn without_recovery_all_end() {
     };
     let running = consumer.run(handler, RunOptions::default(), shutdown);
     assert_eq!(in_time(running).await.unwrap(), StopReason::Shutdown);
-    assert_eq!(process_spans(&spans), 4, "none is lost, and one came twice");
+    assert_eq!(
+        process_spans(&spans),
+        4,
+        "none is lost, and one is delivered twice"
+    );
     connection.close(200, "bye".into()).await.unwrap();
 }
 

@@ -92,12 +92,16 @@ fn main() {
     for (name, exporter) in ways {
         sent += run(name, exporter, &mut runner, &mut arrived);
     }
-    // what came twice would have come by now, or comes while this waits
+    // a duplicate would have arrived by now, or arrives during this wait
     std::thread::sleep(Duration::from_secs(1));
     arrived.read();
-    assert_eq!(arrived.spans.len(), sent, "more spans came than were sent");
+    assert_eq!(
+        arrived.spans.len(),
+        sent,
+        "more spans arrived than were sent"
+    );
     fs::remove_dir_all(folder).unwrap();
-    println!("{sent} spans, each arrived once and says what was recorded");
+    println!("{sent} spans: each arrived once and equals the recorded one");
 }
 
 fn over(port: u16) -> ExporterBuilder {
@@ -160,7 +164,7 @@ fn run(
     recorded.len()
 }
 
-/// What the receiver wrote, by span.
+/// The output of the receiver, by span.
 struct Arrived {
     file: PathBuf,
     lines: usize,
@@ -186,7 +190,7 @@ impl Arrived {
                         let known = self
                             .spans
                             .insert(id, (resource.clone(), named.clone(), span));
-                        assert!(known.is_none(), "span {id} came twice");
+                        assert!(known.is_none(), "span {id} arrived twice");
                     }
                 }
             }

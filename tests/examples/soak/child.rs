@@ -43,14 +43,14 @@ impl Child {
         Ok(line.ok_or("the child has ended")?)
     }
 
-    /// Says a line and waits for the answer.
+    /// Prints a line, and waits for the answer.
     pub(crate) async fn ask(&mut self, line: &str) -> Result<String> {
         self.input.write_all(format!("{line}\n").as_bytes()).await?;
         self.line().await
     }
 }
 
-/// The lines that the parent says.
+/// The lines that the parent sends.
 pub(crate) fn orders() -> Lines<BufReader<tokio::io::Stdin>> {
     BufReader::new(tokio::io::stdin()).lines()
 }

@@ -1,4 +1,4 @@
-//! A collector that does as it is told, and knows every span it took.
+//! A collector with faults on command, which counts every span that it accepted.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,7 +38,7 @@ struct Taken {
 
 type Shared = Arc<Mutex<Taken>>;
 
-/// Says its port, then obeys: `up`, `slow`, `garbage`, `busy`, `hung`, `down`, and `stats`.
+/// Prints its port, then obeys: `up`, `slow`, `garbage`, `busy`, `hung`, `down`, and `stats`.
 pub(crate) async fn run() -> Result<()> {
     let taken = Arc::new(Mutex::new(Taken {
         mode: Mode::Up,

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use checkout::{Urls, drive};
 
-/// What the requests came to.
+/// The results of the requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Load(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     phase: usize,
-    /// When the last outage of a server that the services need ended; none while one goes on.
+    /// When the last outage of a server that the services need ended; none during one.
     outage: bool,
     well_since: Option<Instant>,
     requests: u64,
@@ -22,7 +22,7 @@ struct State {
     latencies: Vec<Vec<u32>>,
 }
 
-/// What there is to report.
+/// The failures to report.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) requests: u64,
@@ -81,7 +81,7 @@ impl Load {
         self.0.lock().expect(WHOLE).phase = phase;
     }
 
-    /// Says that a server the services need is away, or is back: failures are its own meanwhile.
+    /// Marks an outage of a server that the services need: failures during it are expected.
     pub(crate) fn outage(&self, begins: bool) {
         let mut state = self.0.lock().expect(WHOLE);
         state.outage = begins;

@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask soak --minutes 10` starts Postgres and RabbitMQ, restarts them when this asks for it, and calls
 //! it. Three processes: this one, which drives the load and the faults and watches, the five services, and a
-//! collector that does as it is told.
+//! collector with faults on command.
 
 #![expect(clippy::print_stdout, reason = "a program that answers on stdout")]
 

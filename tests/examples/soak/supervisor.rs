@@ -62,7 +62,7 @@ pub(crate) async fn run(minutes: u64, report: &Path) -> Result<()> {
                     load.outage(true);
                     restart(server).await?;
                     if server == "broker" {
-                        // its services end with it, and whoever runs them starts them again
+                        // its services end with it, and their supervisor starts them again
                         system.ask("cycle").await?;
                     }
                     // a pool notices its dead connections by using them
@@ -79,7 +79,7 @@ pub(crate) async fn run(minutes: u64, report: &Path) -> Result<()> {
         rounds += 1;
     }
     collector.ask("up").await?;
-    // what waits goes out before the end
+    // queued spans are exported before the end
     tokio::time::sleep(Duration::from_secs(5)).await;
     let outcome = load.outcome();
     load.outage(true);
@@ -102,7 +102,7 @@ pub(crate) async fn run(minutes: u64, report: &Path) -> Result<()> {
     }
 }
 
-/// Asks whoever started this, and waits until it is done.
+/// Sends a command to the parent process, and waits until it is done.
 async fn restart(server: &str) -> Result<()> {
     println!("@restart {server}");
     let mut answers = BufReader::new(tokio::io::stdin()).lines();
@@ -112,7 +112,7 @@ async fn restart(server: &str) -> Result<()> {
     }
 }
 
-/// The first of five ports in a row that nobody listens on.
+/// The first of five free ports in a row.
 fn free_ports() -> Result<u16> {
     let mut first = 24_000 + u16::try_from(std::process::id() % 4_000)?;
     while !(first..first + 5).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {

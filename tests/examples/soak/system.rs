@@ -7,7 +7,7 @@ use checkout::system::{Settings, System};
 use crate::Result;
 use crate::child::orders;
 
-/// What all systems of this process did with their spans.
+/// The counts of spans of all systems of this process.
 #[derive(Debug, Default)]
 struct Total {
     recorded: u64,
@@ -84,7 +84,7 @@ async fn start(base_port: u16) -> Result<System> {
     Err(last.unwrap_or_default().into())
 }
 
-/// Services that lost their broker say so here; that is not what is looked for.
+/// Services that lost their broker print it here; such lines are expected.
 async fn stop(system: System, total: &mut Total) {
     let telemetry: Vec<_> = system
         .telemetry()

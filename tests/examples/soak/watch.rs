@@ -1,4 +1,4 @@
-//! What a process holds.
+//! The resources of a process: memory, threads, sockets.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their input.
+//! The functions of the fuzz targets.
 //!
 //! Each target is a function that takes any bytes and panics where a promise is broken. `fuzz/` gives it bytes that
 //! libFuzzer makes up (`cargo xtask fuzz`); the test of this package gives it those that are committed, the seeds and

@@ -2,7 +2,7 @@
 
 use hopline_core::Extract;
 
-/// The input's lines as the values of a header that came several times.
+/// The lines of the input as values of a repeated header.
 pub(crate) struct Lines<'a>(Vec<(&'static str, &'a [u8])>);
 
 impl<'a> Lines<'a> {

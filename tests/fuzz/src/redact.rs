@@ -2,7 +2,7 @@
 
 use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
 
-/// What is redacted stays as it is, so no secret is uncovered by a second pass and nothing grows without end.
+/// Redaction is idempotent: a second pass uncovers no secret, and nothing grows without end.
 pub fn redact(data: &[u8]) {
     let text = &*String::from_utf8_lossy(data);
     let usual = Redaction::default();

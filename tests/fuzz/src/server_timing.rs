@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 const SPAN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
-/// What a service says of a trace is heard behind anything, and nothing that lacks the trace's id is taken for it.
+/// An announcement of a kept trace is read behind any other text, and nothing without the id of the trace counts as one.
 pub fn server_timing(data: &[u8]) {
     let span: SpanContext = SPAN.parse().expect("it is valid");
     let mut headers = HeaderMap::new();

@@ -4,7 +4,7 @@ use hopline_core::{Incoming, SpanContext};
 
 use crate::lines::{Lines, trimmed};
 
-/// What came is read exactly where the specification says that it is valid, and is sent in the one form of version 00.
+/// A header is read exactly if the specification allows it, and is sent in the form of version 00.
 pub fn traceparent(data: &[u8]) {
     let lines = Lines::of("traceparent", data);
     let parent = Incoming::extract(&lines).parent;
@@ -21,7 +21,7 @@ pub fn traceparent(data: &[u8]) {
     assert_eq!(
         printed.as_bytes()[2..53],
         value[2..53],
-        "the ids are those that came"
+        "the ids are the received ones"
     );
     assert!(printed.starts_with("00-"), "{printed}");
     assert!(

@@ -80,7 +80,7 @@ fn change(state: &TraceState) {
     assert_eq!(TraceState::parse([without.as_str()]).as_ref(), Ok(&without));
 }
 
-/// A service on the way decides by the `ot` member and writes it anew; all else stays as it came.
+/// A service decides by the `ot` member and writes it again; other members are unchanged.
 fn pass_on(incoming: Incoming) {
     static TRACER: LazyLock<Tracer> = LazyLock::new(|| {
         let plan: SamplingPlan = "* 50%; parents resample"
@@ -130,7 +130,7 @@ fn pass_on(incoming: Incoming) {
         said.into_iter()
             .flat_map(|said| said.split(';').filter(unknown))
             .all(|pair| sent.any(|sent| sent == pair)),
-        "{own} does not say all of {said:?}"
+        "{own} lacks a part of {said:?}"
     );
 }
 

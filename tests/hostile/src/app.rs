@@ -69,7 +69,7 @@ impl App {
     }
 }
 
-/// What strangers reach.
+/// The routes that untrusted callers can reach.
 pub(crate) fn edge(app: App, traced: bool) -> Router {
     let router = Router::new()
         .route("/orders/{id}", get(order))
@@ -96,7 +96,7 @@ pub(crate) fn edge(app: App, traced: bool) -> Router {
     layered(router, layer, traced).with_state(app)
 }
 
-/// What only the edge calls.
+/// The routes that only the edge calls.
 pub(crate) fn inner(app: App, traced: bool) -> Router {
     let router = Router::new()
         .route("/stock/{id}", get(stock))
@@ -212,7 +212,7 @@ async fn health(State(app): State<App>, request: Request) -> Result<String, Stat
     answer.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
-/// Load shedding in front of a gRPC service: it answers whatever method is asked for.
+/// Load shedding in front of a gRPC service, which answers calls of any method.
 async fn overloaded(headers: HeaderMap) -> Response {
     let is_grpc = headers
         .get(header::CONTENT_TYPE)

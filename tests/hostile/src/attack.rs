@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use reqwest::{Body, Client, RequestBuilder};
 use tokio::task::JoinSet;
 
-/// What must arrive nowhere.
+/// Secrets that must arrive nowhere.
 pub(crate) const SECRET: &str = "hl5ecr3tk7Qv9ZpX2mWd8Rb4";
-/// What marks a stranger's tracestate.
+/// A mark in the tracestate of untrusted callers.
 pub(crate) const STRANGER: &str = "stranger";
 /// The trace that strangers would join.
 pub(crate) const TRACE: [u8; 16] = [0xff; 16];
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const ATTACKERS: usize = 6;
 const MOST_DIFFERENCES: usize = 20;
 
-/// How many requests there are of each kind.
+/// The number of requests of each kind.
 const KINDS: [Kind; 16] = [
     Kind::Plain,
     Kind::Forged,
@@ -61,7 +61,7 @@ pub(crate) enum Kind {
     Fail,
     Panic,
     Deep,
-    /// A client that goes in the midst of the answer.
+    /// A client that disconnects in the middle of the response.
     Leave,
     Publish,
     Message,
@@ -69,19 +69,19 @@ pub(crate) enum Kind {
     Proxy,
 }
 
-/// What came of all requests.
+/// The results of all requests.
 #[derive(Debug, Default)]
 pub(crate) struct Attacks {
     pub(crate) requests: u64,
     /// The longest, by service: traced, plain.
     pub(crate) longest: [Duration; 2],
-    /// Where the services did not answer the same, or one not at all.
+    /// Requests that the services answered differently, or one of them not at all.
     pub(crate) differences: Vec<String>,
     pub(crate) messages: u64,
     pub(crate) by_outcome: BTreeMap<String, u64>,
 }
 
-/// What a client sees.
+/// The response as a client sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Answer(u16, String),

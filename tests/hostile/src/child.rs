@@ -1,4 +1,4 @@
-//! The service in a process of its own, whose stderr nobody reads.
+//! The service in a separate process, whose stderr is not read.
 
 use std::io::{PipeReader, Write as _};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::Result;
 
-/// What a pipe of Linux holds.
+/// The capacity of a pipe on Linux, in bytes.
 const PIPE_BYTES: usize = 64 << 10;
 /// A process that is stopped ends within its shutdown's time, and a little.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub(crate) struct Child {
     _stderr: PipeReader,
 }
 
-/// What a process counted, in the order in which it prints it.
+/// The counts of a process, in the order in which it prints them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) handled: u64,

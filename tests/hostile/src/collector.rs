@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Result;
 use crate::attack::{MESSAGE_TRACE, SECRET, STRANGER, TRACE};
 
-/// What it does with a request.
+/// The treatment of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Takes the spans.
@@ -75,7 +75,7 @@ impl Mode {
     }
 }
 
-/// What has arrived.
+/// The received data.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arrived {
     /// Spans that were taken, by their ids.
@@ -83,7 +83,7 @@ pub(crate) struct Arrived {
     /// Spans of requests after which the client broke the connection: perhaps it had no time for the answer.
     pub(crate) unheard: HashSet<Vec<u8>>,
     pub(crate) names: HashSet<String>,
-    /// What should not have arrived.
+    /// Received data that must not have been sent.
     pub(crate) problems: Vec<String>,
 }
 
@@ -144,7 +144,7 @@ impl Collector {
     }
 }
 
-/// A connection ends when its client goes, or with a mode that breaks it.
+/// A connection ends when its client disconnects, or with a mode that breaks it.
 async fn serve(socket: TcpStream, state: Arc<Mutex<State>>) {
     let mut socket = BufReader::new(socket);
     let mut last = Vec::new();
@@ -266,7 +266,7 @@ async fn reply_as(
     socket.write_all(body).await
 }
 
-/// So many zeros, compressed.
+/// Zeros, compressed.
 fn zipped(bytes: usize) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let zeros = vec![0; 64 << 10];
@@ -306,7 +306,7 @@ fn take(body: &[u8], arrived: &mut Arrived) -> Vec<Vec<u8>> {
     taken
 }
 
-/// What is wrong with a span that has arrived.
+/// The defects of a received span.
 fn look_at(span: &Span) -> Option<String> {
     let name: String = span.name.chars().take(40).collect();
     let keys = || {
@@ -338,7 +338,7 @@ fn look_at(span: &Span) -> Option<String> {
     Some(format!("the span `{name}` {problem}"))
 }
 
-/// Where something stands in a request, to be read by people.
+/// The place of a finding in a request, as text.
 fn around(body: &[u8], what: &[u8]) -> String {
     let at = body.windows(what.len()).position(|part| part == what);
     let at = at.unwrap_or_default();

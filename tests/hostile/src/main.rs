@@ -1,7 +1,7 @@
 //! A traced service under every attack and fault at once, beside the same service without tracing.
 //!
 //! `cargo xtask hostile` calls it. Three processes: this one, which attacks and is the collector, and the service
-//! twice, traced and plain, both with a full pipe as stderr. Every request goes to both at the same time. At the end:
+//! twice, traced and plain, both with a full pipe as stderr. Every request is sent to both at the same time. At the end:
 //!
 //! * no request fails, waits or answers otherwise because of telemetry;
 //! * the traced process holds no more memory than its limits allow;
@@ -32,7 +32,7 @@ use crate::verdict::Verdict;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How long the short form attacks.
+/// The duration of the short form.
 const SHORT: Duration = Duration::from_secs(24);
 
 fn main() -> Result<()> {

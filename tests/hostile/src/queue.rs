@@ -23,7 +23,7 @@ const NAME: &str = "work";
 
 #[derive(Clone)]
 pub(crate) struct Queue {
-    /// What does not know of tracing, in both services.
+    /// The parts without tracing, the same in both services.
     plain: Channel,
     traced: Option<hopline::lapin::Channel>,
     published: Arc<AtomicU64>,

@@ -18,14 +18,14 @@ use crate::app::{self, App};
 use crate::guests::{Feedback, Panics, Unsteady};
 use crate::queue::Queue;
 
-/// What the traced process may hold in its traces, and in its queue.
+/// The limits of the traced process for its traces and its queue.
 pub(crate) const TRACES_BYTES: usize = 16 << 20;
 pub(crate) const QUEUE_BYTES: usize = 8 << 20;
 
 const ATTEMPT: Duration = Duration::from_millis(800);
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// Prints its port, serves until it is told to stop, and prints what it counted.
+/// Prints its port, serves until a line arrives on stdin, and prints its counts.
 pub(crate) async fn run(traced: bool, collector: &str) -> Result<()> {
     // a panic's text would wait for the full pipe, with tracing and without
     std::panic::set_hook(Box::new(|_| {}));

@@ -1,4 +1,4 @@
-//! What is to hold at the end.
+//! The conditions at the end.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::child::Counts;
 use crate::collector::Arrived;
 use crate::service::{QUEUE_BYTES, TRACES_BYTES};
 
-/// What a process may hold in addition to its limits: the exporter's thread and requests, buffers that an allocator keeps.
+/// The memory that a process may hold in addition to its limits: the exporter's thread and requests, buffers that an allocator keeps.
 const SLACK: u64 = 64 << 20;
 /// Names are of routes, statements and code: not of what strangers make up.
 const MOST_NAMES: usize = 60;
@@ -25,7 +25,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// What does not hold, in sentences; nothing if all is well.
+    /// The conditions that do not hold, one sentence each.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let Counts {
             handled,
@@ -43,7 +43,7 @@ impl Verdict {
         let rules = [
             (
                 self.attacks.requests < 100 || arrived == 0 || lost == 0,
-                "too little happened to tell anything".to_owned(),
+                "too few requests for a verdict".to_owned(),
             ),
             (
                 given != kept,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hopline_core::{Batch, Batching, Context, Incoming, Sink, Span, SpanBuilder, Tracer};
 use loom::thread;
 
-/// Counts what it gets; spans come when a chunk is full or somebody asks.
+/// Counts spans; it receives them when a chunk is full, or on request.
 #[derive(Clone, Default)]
 struct Count(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! A request that goes from service to service, and what has to hold of its trace.
+//! A request through several services, and the conditions for its trace.
 
 use crate::Result;
 
@@ -40,7 +40,7 @@ const TRACESTATE: &str = "vendor=opaque";
 const BAGGAGE: &str = "tenant_id=acme";
 
 impl Chain {
-    /// The number tells its trace from the others.
+    /// The number identifies its trace.
     pub(crate) fn new(number: usize, hops: Vec<Hop>) -> Self {
         let trace_id = format!("{:032x}", 0x4bf9_2f35_77b3_4da6_u128 << 64 | number as u128);
         Self { hops, trace_id }
@@ -100,7 +100,7 @@ impl Chain {
                 return Err(format!("{} lost the tracestate: {server:?}", hop.name).into());
             }
             if index + 1 < self.hops.len() {
-                // whatever stands between the request and the call out is the service's own
+                // spans between the request and the call are those of the service
                 let under = |span: &&Seen| !span.is_server && leads_to(span, &server.id, spans);
                 let mut calls = spans.iter().filter(of_hop).filter(under);
                 let next = &self.hops[index + 1].name;

@@ -1,4 +1,4 @@
-//! Where the neighbours send their spans.
+//! The collector that receives the spans of the neighbours.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ type Spans = Vec<(String, Seen)>;
 #[derive(Clone, Debug)]
 pub(crate) struct Collector {
     pub(crate) url: String,
-    // a watch, so that whoever waits for spans hears of each; there are a few dozen
+    // a watch, so that each waiter sees every span; there are a few dozen
     spans: Arc<watch::Sender<Spans>>,
 }
 

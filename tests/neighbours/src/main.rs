@@ -1,5 +1,5 @@
 //! One trace through services of other makes: a Python FastAPI service and a Node Express service, both with
-//! OpenTelemetry, stand before and behind services of hopline.
+//! OpenTelemetry, before and behind services of hopline.
 //!
 //! `cargo xtask neighbours` installs what they need and runs this with `NEIGHBOUR_PYTHON` (an interpreter) and
 //! `NODE_PATH` (the modules) set.

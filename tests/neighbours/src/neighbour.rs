@@ -47,7 +47,7 @@ impl Neighbour {
         command: &mut Command,
         collector: &Collector,
     ) -> Result<Self> {
-        // nobody else takes the port in the moment between
+        // another process is unlikely to take the port meanwhile
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let command = command
             .env("PORT", port.to_string())

@@ -22,7 +22,7 @@ impl Sink for KeptBatches {
     }
 }
 
-/// Receives each trace in a batch of its own, and hands it to the sink inside, whatever batches that one prefers.
+/// Receives each trace in a batch of its own, and hands it to the inner sink, regardless of its batching.
 #[derive(Debug)]
 pub struct EachTrace<S>(pub S);
 

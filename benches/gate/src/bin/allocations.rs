@@ -6,7 +6,7 @@ fn main() {
     let clock = hopline_gate::test_clock();
     for case in hopline_gate::cases() {
         let mut work = case.make(&clock);
-        // fills the pool, and every chunk that goes round
+        // fills the pool and all chunks in use
         work.run(8 * case.operations());
         let counted = allocation_counter::measure(|| work.run(case.operations()));
         println!(

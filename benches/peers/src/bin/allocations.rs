@@ -8,7 +8,7 @@ fn main() -> hopline_bench::Result<()> {
     let name = std::env::args().nth(1).ok_or("a case's name is wanted")?;
     let case = hopline_bench::case(&name)?;
     let (times, mut work) = (case.operations(), case.make(&Clock::System));
-    // fills pools, and every chunk that goes round
+    // fills pools and all chunks in use
     for _ in 0..8 {
         work.run(times);
         work.settle();

@@ -1,6 +1,6 @@
 //! Valid statements of every kind, with a marker in every literal, comment and secret.
 //!
-//! They are about two tables, see [`schema`], so that the engine itself can say whether they are valid.
+//! They are about two tables, see [`schema`], so that the real engine can show whether they are valid.
 
 mod pieces;
 mod statements;
@@ -12,7 +12,7 @@ pub const TEXT: &str = "zq9";
 /// In every number.
 pub const NUMBER: &str = "770077";
 
-/// What the statements are about; each is dropped first by [`drop_schema`].
+/// The objects that the statements use; [`drop_schema`] drops them first.
 pub fn schema(dialect: Dialect) -> String {
     let mut schema =
         "CREATE TABLE gen_t (id INTEGER PRIMARY KEY, name VARCHAR(2000), amount INTEGER);\
