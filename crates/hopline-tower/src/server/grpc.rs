@@ -46,6 +46,7 @@ pub(crate) struct GrpcCall {
 
 impl GrpcCall {
     /// Returns true for a recorded call whose response, if it is there, is gRPC.
+    #[inline]
     pub(crate) fn is_active(&self) -> bool {
         self.is_active
     }
@@ -60,11 +61,8 @@ impl GrpcCall {
         }
     }
 
-    /// Reads the head of the response.
+    /// Reads the head of the response to an active call.
     pub(crate) fn read_head(&mut self, span: Option<&Span>, headers: &HeaderMap) {
-        if !self.is_active {
-            return;
-        }
         self.is_web = is_grpc_web(headers);
         self.is_active = self.is_web || is_grpc(Version::HTTP_2, headers);
         if self.is_active {

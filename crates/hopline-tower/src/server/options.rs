@@ -16,7 +16,7 @@ use super::framework::{PeerFn, RouteFn, SchemeFn, UriFn};
 type TrustFn = dyn Fn(&HeaderMap, &Extensions) -> Trust + Send + Sync;
 type Filter = dyn Fn(&Method, &Uri) -> bool + Send + Sync;
 type Proxies = dyn Fn(IpAddr) -> bool + Send + Sync;
-type OnRequest = dyn Fn(&Context, &request::Parts) + Send + Sync;
+pub(crate) type OnRequest = dyn Fn(&Context, &request::Parts) + Send + Sync;
 type OnResponse = dyn Fn(&Context, &response::Parts) + Send + Sync;
 
 /// Options that few layers set. They are behind one pointer, so that a layer without them is small and cheap to clone.

@@ -97,7 +97,9 @@ impl RequestSpan {
     pub(crate) fn response_head<B: Body>(&mut self, response: &mut Response<B>) -> bool {
         let status = response.status();
         let headers = response.headers();
-        self.grpc.read_head(recording(&self.span), headers);
+        if self.grpc.is_active() {
+            self.grpc.read_head(recording(&self.span), headers);
+        }
         if self.grpc.is_active() {
             // the method is a better name than the route
             (self.route, self.unrouted_notice) = (None, None);
@@ -159,7 +161,7 @@ impl RequestSpan {
     /// Ends the span. No effect after the first time.
     pub(crate) fn end(&mut self) {
         // without a response, nothing shows whether the method exists
-        if self.status.is_some() {
+        if self.grpc.is_active() && self.status.is_some() {
             self.grpc.end(recording(&self.span));
         }
         let Some(span) = self.span.take() else { return };

@@ -16,6 +16,7 @@ use super::body::ResponseBody;
 use super::framework::{Framework, Tower};
 use super::future::ResponseFuture;
 use super::grpc::is_call;
+use super::options::OnRequest;
 use super::pooled_span::PooledSpan;
 use super::request_span::RequestSpan;
 use super::route_cell::RouteCell;
@@ -96,12 +97,8 @@ impl<S, F: Framework> Trace<S, F> {
         slot
     }
 
-    /// Runs the request hook, if there is one.
-    fn run_request_hook<Q>(&self, span: &RequestSpan, request: Request<Q>) -> Request<Q> {
-        let options = self.settings.options();
-        let Some(hook) = options.and_then(|options| options.on_request.as_deref()) else {
-            return request;
-        };
+    /// Runs the hook for a request.
+    fn run_hook<Q>(&self, span: &RequestSpan, hook: &OnRequest, request: Request<Q>) -> Request<Q> {
         let (mut parts, body) = request.into_parts();
         let uri = self.settings.original_uri(&parts.uri, &parts.extensions);
         // the hook gets the original URI; the service gets the one that arrived
@@ -134,7 +131,10 @@ where
         let Some(span) = pooled.get() else {
             return ResponseFuture::new(self.inner.call(request), pooled);
         };
-        let request = self.run_request_hook(span, request);
+        // a request is large, so it is moved only if there is a hook
+        if let Some(hook) = self.settings.request_hook() {
+            request = self.run_hook(span, hook, request);
+        }
         // the inner `call` may work, and panic, before it returns its future
         let inner = span.in_scope(|| self.inner.call(request));
         ResponseFuture::new(inner, pooled)

@@ -8,7 +8,7 @@ use hopline_core::{OlderNames, Tracer, Trust};
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::framework::Framework;
-use super::options::Options;
+use super::options::{OnRequest, Options};
 use super::trace_headers::TraceHeaders;
 
 /// The settings that most layers have, and a pointer to the others.
@@ -73,6 +73,11 @@ impl<F: Framework> Settings<F> {
             Some(choose) => choose(headers, extensions),
             None => self.trust,
         }
+    }
+
+    /// Returns the hook for requests.
+    pub(crate) fn request_hook(&self) -> Option<&OnRequest> {
+        self.options()?.on_request.as_deref()
     }
 
     /// Returns false for requests that the filter leaves out.
