@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Diff(DiffOptions),
     /// Shows which operations make slow traces slower than typical ones
     Why(WhyOptions),
+    /// Checks and explains service level objectives; prints Prometheus rules or a Grafana dashboard
+    Slo(SloOptions),
     /// Checks and explains the text of a sampling plan
     Plan {
         /// Clauses separated by semicolons, such as '* 5%; keep errors'
@@ -147,7 +149,7 @@ pub(crate) struct AssertOptions {
     /// File
     pub(crate) file: PathBuf,
     /// Assertions, each one argument: SPAN has [not] SPAN; SPAN count SPAN OP NUMBER; SPAN duration OP TIME;
-    /// SPAN status ok|error|CODE; SPAN attribute KEY[=VALUE]. SPAN is a name or label, `*` stands for any text, and
+    /// SPAN status ok|error|CODE; SPAN attribute KEY[=VALUE]. SPAN is a name or label, `*` matches any text, and
     /// `@service` may follow. OP is one of = != < <= > >=
     #[arg(required = true)]
     pub(crate) assertions: Vec<crate::assertion::Assertion>,
@@ -181,4 +183,16 @@ pub(crate) struct WhyOptions {
     /// Operations to list
     #[arg(short = 'n', long, default_value_t = 10)]
     pub(crate) count: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SloOptions {
+    /// Objectives separated by semicolons, such as 'SLO POST /checkout 99.9% < 500ms over 30d'
+    pub(crate) objectives: String,
+    /// Prints recording and alerting rules for Prometheus
+    #[arg(long, conflicts_with = "dashboard")]
+    pub(crate) rules: bool,
+    /// Prints a dashboard for Grafana
+    #[arg(long)]
+    pub(crate) dashboard: bool,
 }

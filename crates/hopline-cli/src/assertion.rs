@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hopline_analysis::{Trace, describe};
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_view::search::{glob, parse_nanos};
 
 /// An assertion about each span that a pattern matches.
@@ -124,7 +124,7 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
         .filter(|(subject, _, rest)| !subject.is_empty() && !rest.is_empty())
 }
 
-/// What is before the operator, the operator, what is behind it.
+/// Splits a comparison at its operator.
 fn compared(text: &str) -> Result<(&str, Comparison, &str), String> {
     use Comparison::{AtLeast, AtMost, Equal, Less, More, NotEqual};
     let operators = [

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use hopline_analysis::{TreeOptions, traces};
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_view::export::json_line;
 
 use crate::args::Drawing;
@@ -15,7 +15,7 @@ const CYAN: Style = AnsiColor::Cyan.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// How a line is marked.
+/// The meaning of a line, shown by its colour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mark {
     Good,

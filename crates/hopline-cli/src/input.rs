@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_view::decode::{self, Decoded};
 use hopline_view::{Search, View, ViewLimits};
 

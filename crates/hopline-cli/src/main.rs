@@ -8,6 +8,7 @@ mod draw;
 mod input;
 mod plan;
 mod print;
+mod slo;
 mod tail;
 mod view;
 mod why;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Assert(options) => assert::run(&options),
         Command::Diff(options) => diff::run(&options),
         Command::Why(options) => why::run(&options),
+        Command::Slo(options) => slo::run(&options),
         Command::Plan { plan } => plan::run(&plan),
     };
     match done {

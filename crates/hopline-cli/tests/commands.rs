@@ -242,6 +242,34 @@ fn a_plan_is_checked_and_explained() {
 }
 
 #[test]
+fn objectives_are_checked_explained_and_written_as_rules() {
+    let slo = "SLO POST /checkout 99.9% < 500ms over 30d";
+    let (text, status) = done(&["slo", slo]);
+    assert!(status == 0 && text.starts_with(slo), "{text}");
+    assert!(
+        text.contains("0.1000 % may be bad: as much as 43.2 minutes"),
+        "{text}"
+    );
+    let (rules, status) = done(&["slo", slo, "--rules"]);
+    assert!(
+        status == 0 && rules.starts_with("groups:") && rules.contains("alert:"),
+        "{rules}"
+    );
+    let (dashboard, _) = done(&["slo", slo, "--dashboard"]);
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&dashboard)
+            .unwrap()
+            .is_object()
+    );
+    let (text, status) = done(&["slo", "POST /checkout"]);
+    assert!(
+        status == 1 && text.contains("is not a valid objective"),
+        "{text}"
+    );
+    assert_eq!(run(&["slo", " "]).status.code(), Some(2));
+}
+
+#[test]
 fn an_unreadable_file_is_an_error_with_its_place() {
     for file in ["nothing.json", "../commands.rs"] {
         let output = run(&["print", file]);

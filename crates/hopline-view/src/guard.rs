@@ -71,7 +71,7 @@ impl Guard {
         self.check_token(request)
     }
 
-    /// A name can be made to point here by whoever owns it; an address cannot.
+    /// The owner of a name can make it resolve to this machine; an address cannot be rebound.
     fn allows_host(&self, authority: &str) -> bool {
         let Ok(authority) = authority.parse::<Authority>() else {
             return false;
@@ -162,7 +162,7 @@ pub(crate) async fn guard_otlp(
 ) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_preflight = request.method() == Method::OPTIONS;
-    // a preflight bears no token
+    // a preflight has no token
     let checked = if is_preflight {
         let host = host(&request).is_some_and(|host| guard.allows_host(host));
         host.then_some(())

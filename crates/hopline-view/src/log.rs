@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hopline_core::{OwnedValue, Resource, SpanId, TraceId};
+use hopline_core::export::OwnedValue;
+use hopline_core::{Resource, SpanId, TraceId};
 
 /// A log record of a service, with the ids of the span that it belongs to.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ use crate::guard::Guard;
 use crate::sink::ViewSink;
 use crate::view::View;
 
-/// Where the page is mounted.
+/// The path of the page.
 const MOUNT: &str = "/_trace";
 
 /// The viewer of this process, which [`sink`] fills and [`router`] serves.

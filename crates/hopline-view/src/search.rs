@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hopline_core::OwnedValue;
+use hopline_core::export::OwnedValue;
 
 use crate::store::entry::Entry;
 use crate::store::stored::{StoredSpan, StoredValue};
@@ -15,7 +15,7 @@ use crate::store::stored::{StoredSpan, StoredValue};
 /// | `status:error`, `status:ok` | with a failed span, or without |
 /// | `name:checkout` | with this text in a span's name |
 /// | `>200ms`, `<1s` | longer or shorter; units `ns`, `us`, `µs`, `ms`, `s`, `m` |
-/// | `http.route:/orders/{id}` | with a span that has this attribute; `*` stands for any text |
+/// | `http.route:/orders/{id}` | with a span that has this attribute; `*` matches any text |
 /// | `is:open`, `is:incomplete`, `is:pinned` | with open spans, with a missing parent, pinned |
 /// | `text`, `"two words"` | with this text in a name, service, value, event or message; or whose id starts with it |
 /// | `-word` | that the word does not match |
@@ -370,7 +370,7 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
 /// assert!(hopline_view::search::glob("GET /orders/*", "GET /orders/7"));
 /// ```
 ///
-/// Goes back to the last `*` only, so its time is bounded by the product of both lengths.
+/// Backtracks to the last `*` only, so its time is bounded by the product of both lengths.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn a_star_matches_any_text() {
         for (pattern, text, matches) in [
             ("*", "", true),
             ("a*c", "ABBC", true),

@@ -5,7 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use hopline_core::{Batch, FlushError, Sink, Source, notify};
+use hopline_core::export::{FlushError, Source};
+use hopline_core::{Batch, Sink, notify};
 use parking_lot::Mutex;
 
 use crate::store::entry::Running;
@@ -66,7 +67,7 @@ fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
             (Job::Add(batch), Some(shared)) => View { shared }.add(&batch.to_spans(), &[]),
             (Job::Add(_), None) => return,
             (Job::Flush(done), _) => {
-                // nobody waits any more if this fails
+                // a send fails if the flush timed out meanwhile
                 let _ = done.send(());
             }
         }
@@ -125,7 +126,7 @@ impl Sink for ViewSink {
     }
 }
 
-/// Where the spans that have not ended are found: the tracers of the viewer's sinks.
+/// The tracers of the viewer's sinks, from which running spans are copied.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
     /// Locked to add a tracer and to look at all; one for each sink.

@@ -1,6 +1,7 @@
 //! Attributes as JSON.
 
-use hopline_core::{OwnedValue, Resource};
+use hopline_core::Resource;
+use hopline_core::export::OwnedValue;
 use serde_json::{Value, json};
 
 /// Attributes as an array of pairs, in order.

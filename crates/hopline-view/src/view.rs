@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -18,7 +18,8 @@ use crate::store::counts::Counts;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 /// use hopline_view::View;
 ///
 /// let view = View::new();
@@ -95,7 +96,8 @@ impl View {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::{SpanData, SpanId, TraceId};
+    /// use hopline_core::export::SpanData;
+    /// use hopline_core::{SpanId, TraceId};
     /// use hopline_view::View;
     ///
     /// let view = View::new();
@@ -114,6 +116,29 @@ impl View {
         drop(store);
         found.sort_by_key(|(start, _)| *start);
         found.into_iter().map(|(_, spans)| spans).collect()
+    }
+
+    /// Waits until a condition holds; it is tested now and after each change of the store.
+    ///
+    /// # Cancellation
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let view = hopline_view::View::new();
+    /// view.wait_until(|view| view.counts().spans == 0).await;
+    /// # });
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub async fn wait_until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        let mut changes = self.changes();
+        while !holds(self) {
+            // the sender lives as long as the view
+            let _ = changes.changed().await;
+        }
     }
 
     /// Reads the counters.

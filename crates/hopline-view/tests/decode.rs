@@ -1,6 +1,7 @@
 //! The decoder against the types that are generated from OTLP's definition.
 
-use hopline_core::{OwnedValue, SpanData, SpanKind};
+use hopline_core::SpanKind;
+use hopline_core::export::{OwnedValue, SpanData};
 use hopline_view::decode::{Signal, json, protobuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};

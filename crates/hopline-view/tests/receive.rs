@@ -375,7 +375,7 @@ async fn only_pages_of_loopback_may_send_spans() {
 }
 
 #[tokio::test]
-async fn a_token_is_needed_beyond_loopback_and_then_asked_for() {
+async fn a_token_is_required_beyond_loopback() {
     let open = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
     let refused = ServerOptions::default()
         .page(open)

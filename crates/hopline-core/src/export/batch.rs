@@ -181,7 +181,7 @@ impl<'a> SpanView<'a> {
         self.record.marks.has(Marks::LOCAL_ROOT)
     }
 
-    /// True if it has not ended, which is so only in a copy of what [runs](crate::Source::running).
+    /// True if it has not ended, which is so only in a copy of what [runs](crate::export::Source::running).
     pub fn is_open(&self) -> bool {
         !self.record.marks.has(Marks::ENDED)
     }

@@ -142,7 +142,7 @@ impl Source {
     /// Copies the spans of local traces that have not ended, those with no open span left out: for a sink that shows what
     /// runs. `None` if the tracer is gone.
     ///
-    /// Takes up to about `max` spans, whole local traces each. An [open](crate::SpanView::is_open) span ends at the moment
+    /// Takes up to about `max` spans, whole local traces each. An [open](crate::export::SpanView::is_open) span ends at the moment
     /// of the copy. A local trace that is not kept is among them while it runs. Locks each local trace for the time of its
     /// copy, so it is for a few looks in a second, not for each span.
     ///
@@ -150,7 +150,8 @@ impl Source {
     ///
     /// ```
     /// use std::sync::{Arc, OnceLock};
-    /// use hopline_core::{Batch, Incoming, Sink, Source, SpanBuilder, Tracer};
+    /// use hopline_core::export::Source;
+    /// use hopline_core::{Batch, Incoming, Sink, SpanBuilder, Tracer};
     ///
     /// struct Look(Arc<OnceLock<Source>>);
     ///

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hopline_analysis::{Trace, describe, repeated_statements, traces};
-use hopline_core::{SpanData, SpanId, SpanKind, TraceId, semconv};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanId, SpanKind, TraceId, semconv};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -397,8 +398,8 @@ impl SpanDetail {
         let rows = Rows::new(copied)?;
         let (row, span) = rows.spans().find(|(_, span)| span.span_id == id)?;
         let message = match &span.status {
-            hopline_core::StatusData::Error { message } => message.clone(),
-            hopline_core::StatusData::Unset => String::new(),
+            hopline_core::export::StatusData::Error { message } => message.clone(),
+            hopline_core::export::StatusData::Unset => String::new(),
         };
         Some(Self {
             row,
@@ -519,8 +520,8 @@ pub(crate) fn rows_with(copied: &Copied, text: &str) -> Vec<usize> {
         .collect();
     let has = |span: &SpanData| {
         let status = match &span.status {
-            hopline_core::StatusData::Error { message } => message.as_str(),
-            hopline_core::StatusData::Unset => "",
+            hopline_core::export::StatusData::Error { message } => message.as_str(),
+            hopline_core::export::StatusData::Unset => "",
         };
         contains(&span.name, text)
             || contains(span.service(), text)

@@ -25,7 +25,7 @@ use crate::view::{Shared, View};
 const MAX_STREAMS: usize = 64;
 /// Changes within this time are one event per trace.
 const GATHERED: Duration = Duration::from_millis(250);
-/// Spans that have not ended are looked at this often while somebody follows.
+/// Spans that have not ended are copied at this interval while a stream is open.
 const OPEN_LOOK: Duration = Duration::from_millis(500);
 const STATS: Duration = Duration::from_secs(1);
 
@@ -80,7 +80,7 @@ impl Drop for Place {
     }
 }
 
-/// Where a reader resumes.
+/// The point from which a stream resumes.
 enum Position {
     After(u64),
     /// It followed a store that is gone, or too long ago.

@@ -29,7 +29,7 @@ pub(crate) struct Api {
     pub(crate) about: Arc<About>,
 }
 
-/// Where and how the page is served.
+/// The facts of a listener or mount that the page shows.
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) mode: &'static str,

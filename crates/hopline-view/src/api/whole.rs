@@ -8,7 +8,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use hopline_analysis::diff::{self as comparison, Change};
 use hopline_analysis::{Node, service_map, traces, why as reasons};
-use hopline_core::{SpanData, TraceId};
+use hopline_core::TraceId;
+use hopline_core::export::SpanData;
 use serde::Serialize;
 
 use super::Api;

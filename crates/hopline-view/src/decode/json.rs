@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use hopline_core::{OwnedValue, Resource, SpanId, TraceId};
+use hopline_core::export::OwnedValue;
+use hopline_core::{Resource, SpanId, TraceId};
 use serde_json::Value;
 
 use super::{DecodeError, Decoded};

@@ -6,7 +6,7 @@ mod wire;
 
 use std::fmt;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 
 use crate::LogData;
 

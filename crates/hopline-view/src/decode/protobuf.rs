@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use hopline_core::{
-    EventData, LinkData, OwnedValue, Resource, ScopeData, SpanContext, SpanData, SpanId, SpanKind,
-    StatusData, TraceFlags, TraceId, TraceState,
-};
+use hopline_core::export::{EventData, LinkData, OwnedValue, ScopeData, SpanData, StatusData};
+use hopline_core::propagation::TraceState;
+use hopline_core::{Resource, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 
 use super::DecodeError;
 use super::wire::{Field, Fields};

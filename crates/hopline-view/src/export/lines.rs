@@ -1,7 +1,7 @@
 //! A trace as one line of JSON for scripts.
 
 use hopline_analysis::{Trace, describe};
-use hopline_core::{OwnedValue, SpanData, StatusData};
+use hopline_core::export::{OwnedValue, SpanData, StatusData};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -70,7 +70,8 @@ struct Event<'a> {
 ///
 /// ```
 /// use hopline_analysis::traces;
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let spans = [SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap())];
 /// let line = hopline_view::export::json_line(&traces(&spans)[0]);

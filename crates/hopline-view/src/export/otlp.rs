@@ -1,6 +1,7 @@
 //! Spans and log records as OTLP JSON.
 
-use hopline_core::{OwnedValue, Resource, SpanData, SpanKind, StatusData};
+use hopline_core::export::{OwnedValue, SpanData, StatusData};
+use hopline_core::{Resource, SpanKind};
 use serde_json::{Value, json};
 
 use crate::LogData;
@@ -10,7 +11,8 @@ use crate::LogData;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 /// use hopline_view::{decode, export::otlp_json};
 ///
 /// let span = SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use serde_json::{Value, json};
 
 use crate::value::json_value;
@@ -13,7 +13,8 @@ use crate::value::json_value;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{SpanData, SpanId, TraceId};
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
 ///
 /// let span = SpanData::new("GET /", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// let text = hopline_view::export::perfetto_json(&[span]);

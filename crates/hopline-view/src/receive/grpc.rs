@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -14,7 +14,7 @@ use axum::routing::post;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
-use super::{Encoding, MAX_BODY, Receiver};
+use super::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
 /// Status codes of gRPC.
@@ -22,6 +22,7 @@ use crate::decode::Signal;
 enum Code {
     Ok = 0,
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     ResourceExhausted = 8,
     Unimplemented = 12,
 }
@@ -56,16 +57,17 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<()
     let (parts, body) = request.into_parts();
     // never closed, so it does not fail
     let _permit = receiver.permits.acquire().await;
+    let body = receiver.read(body).await.map_err(|error| {
+        let code = match error {
+            BodyError::TooLarge => Code::ResourceExhausted,
+            BodyError::TooSlow => Code::DeadlineExceeded,
+        };
+        (code, error.message())
+    })?;
     let refuse = |code, problem: &str| {
         receiver.view.reject();
         (code, problem.to_owned())
     };
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
-        refuse(
-            Code::ResourceExhausted,
-            "the message is too large, or ended early",
-        )
-    })?;
     let (is_compressed, message) = message(&body)
         .ok_or_else(|| refuse(Code::InvalidArgument, "not one message with its prefix"))?;
     let encoding = parts

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use super::{Encoding, MAX_BODY, Receiver};
+use super::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
 pub(super) fn routes() -> Router<Receiver> {
@@ -59,13 +59,15 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response 
     };
     // never closed, so it does not fail
     let _permit = receiver.permits.acquire().await;
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        receiver.view.reject();
-        return refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            encoding,
-            &format!("the body is larger than {MAX_BODY} bytes, or ended early"),
-        );
+    let body = match receiver.read(body).await {
+        Ok(body) => body,
+        Err(error) => {
+            let status = match error {
+                BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            };
+            return refused(status, encoding, &error.message());
+        }
     };
     match receiver.take(signal, encoding, is_gzip, body).await {
         Ok(()) => accepted(encoding),

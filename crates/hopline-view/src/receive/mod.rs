@@ -5,9 +5,10 @@ mod grpc;
 mod http;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use tokio::sync::Semaphore;
 
 use crate::decode::{self, DecodeError, Decoded, Signal};
@@ -21,7 +22,10 @@ const MAX_DECOMPRESSED: usize = 32 << 20;
 /// Requests that are read and decoded at the same time: this bounds the memory of all requests together.
 const AT_ONCE: usize = 8;
 
-/// What the receivers share.
+/// Time for the body of a request: a sender that hangs would keep one of the few permits.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+
+/// The state of all receivers.
 #[derive(Clone, Debug)]
 struct Receiver {
     view: View,
@@ -50,7 +54,35 @@ pub(crate) fn router(view: &View, rules: Guard) -> Router {
         .with_state(receiver)
 }
 
+/// A body that could not be read.
+#[derive(Clone, Copy, Debug)]
+enum BodyError {
+    TooLarge,
+    TooSlow,
+}
+
+impl BodyError {
+    fn message(self) -> String {
+        match self {
+            Self::TooLarge => format!("the body is larger than {MAX_BODY} bytes, or ended early"),
+            Self::TooSlow => format!("the body took longer than {} s", MAX_WAIT.as_secs()),
+        }
+    }
+}
+
 impl Receiver {
+    /// Reads a body within its bounds.
+    async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
+        let read = tokio::time::timeout(MAX_WAIT, to_bytes(body, MAX_BODY)).await;
+        let error = match read {
+            Ok(Ok(body)) => return Ok(body),
+            Ok(Err(_)) => BodyError::TooLarge,
+            Err(_) => BodyError::TooSlow,
+        };
+        self.view.reject();
+        Err(error)
+    }
+
     /// Decompresses, decodes and stores a body; on a thread of its own where that takes long.
     async fn take(
         &self,

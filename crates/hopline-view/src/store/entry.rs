@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hopline_core::{SpanData, SpanId, TraceId};
+use hopline_core::export::SpanData;
+use hopline_core::{SpanId, TraceId};
 
 use super::stored::{StoredLog, StoredSpan};
 use super::text::Text;
@@ -20,7 +21,7 @@ pub(crate) struct Entry {
     /// The first span of each id.
     index: HashMap<SpanId, u32>,
     pub(crate) logs: Vec<StoredLog>,
-    /// Spans of this process whose local trace goes on, and whether each is open; replaced at each look, and not counted
+    /// Spans of local traces that still run, and whether each is open; replaced at each copy, and not counted
     /// as bytes.
     pub(crate) open: Vec<Running>,
     /// Bytes of spans and logs beside shared text.
@@ -35,11 +36,11 @@ pub(crate) struct Entry {
     pub(crate) summary: RefCell<Option<Arc<Summary>>>,
 }
 
-/// A span of a local trace that goes on.
+/// A span of a local trace that still runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) span: SpanData,
-    /// It has not ended: its end is the moment of the look.
+    /// It has not ended: its end is the moment of the copy.
     pub(crate) is_open: bool,
 }
 
@@ -160,7 +161,7 @@ impl Entry {
         extent.unwrap_or_default()
     }
 
-    /// The span that stands for the trace: the earliest without a parent, or else whose parent is missing.
+    /// The span that names the trace: the earliest without a parent, or else whose parent is missing.
     pub(crate) fn first_root(&self) -> Option<&StoredSpan> {
         let is_root = |span: &&StoredSpan| {
             span.parent

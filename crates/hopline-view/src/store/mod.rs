@@ -16,7 +16,8 @@ pub(crate) mod text;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hopline_core::{SpanData, TraceId};
+use hopline_core::TraceId;
+use hopline_core::export::SpanData;
 
 use crate::LogData;
 use crate::limits::ViewLimits;
@@ -339,7 +340,7 @@ impl Store {
                 .order
                 .iter()
                 .find_map(|order| order.values().find(|id| Some(**id) != last).copied());
-            // a trace that does not fit alone goes, too
+            // a trace that does not fit alone is let go of, too
             let Some(id) = oldest.or_else(|| {
                 self.order
                     .iter()

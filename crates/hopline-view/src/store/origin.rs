@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use hopline_core::{OwnedValue, Resource};
+use hopline_core::Resource;
+use hopline_core::export::OwnedValue;
 
 use super::mask::{cut, masked};
 use super::stored::StoredResource;

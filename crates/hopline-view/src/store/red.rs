@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hopline_analysis::describe;
-use hopline_core::{SpanData, SpanKind};
+use hopline_core::SpanKind;
+use hopline_core::export::SpanData;
 use serde::Serialize;
 
 /// Seconds that are kept.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hopline_analysis::{describe, traces};
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use serde::Serialize;
 
 use crate::store::entry::Entry;

@@ -1,6 +1,7 @@
 //! The store's bounds and counters under any input.
 
-use hopline_core::{OwnedValue, SpanId, StatusData};
+use hopline_core::SpanId;
+use hopline_core::export::{OwnedValue, StatusData};
 use proptest::prelude::*;
 
 use super::*;
