@@ -81,7 +81,7 @@ impl InstrumentationScope {
 
     /// The scope of this number.
     #[inline]
-    pub(crate) fn of_number(number: u8) -> &'static Self {
+    pub(crate) fn from_number(number: u8) -> &'static Self {
         let place = usize::from(number).checked_sub(1);
         let known = place.and_then(|place| KNOWN.get(place)?.get());
         known.copied().unwrap_or(&HOPLINE)

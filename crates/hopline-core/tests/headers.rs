@@ -255,7 +255,7 @@ proptest! {
 
     #[test]
     fn a_threshold_prints_as_it_parses(share in share(), digits in "[0-9a-f]{0,15}") {
-        if let Some(threshold) = Threshold::of_share(share) {
+        if let Some(threshold) = Threshold::from_probability(share) {
             prop_assert_eq!(Threshold::from_hex(&threshold.to_string()), Some(threshold));
         }
         let threshold = Threshold::from_hex(&digits);

@@ -2,7 +2,7 @@
 //! The fast path of every span; `engine::buffer` calls it under the lock of the trace.
 
 use crate::attribute::collected::Collected;
-use crate::attribute::table::{AttrRecord, AttrTable, BatchRecord, NONE, Stored};
+use crate::attribute::table::{AttrRecord, AttrTable, BatchRecord, NONE, RecordedValue};
 use crate::attribute::text::Text;
 use crate::attribute::value::{Attr, NameKind, ValueKind};
 use crate::limits::Limits;
@@ -46,14 +46,14 @@ impl AttrTable {
         for attr in attrs {
             let value = match attr.value.0 {
                 // one by one: a copy of the whole would wait for the caller's fresh writes of its parts
-                ValueKind::Bool(value) => Stored::Bool(value.into()),
-                ValueKind::I64(value) => Stored::I64(value),
-                ValueKind::F64(value) => Stored::F64(value),
+                ValueKind::Bool(value) => RecordedValue::Bool(value.into()),
+                ValueKind::I64(value) => RecordedValue::I64(value),
+                ValueKind::F64(value) => RecordedValue::F64(value),
                 ValueKind::Static(value) if value.len() <= max_text => {
-                    Stored::Text(Text::Static(value))
+                    RecordedValue::Text(Text::Static(value))
                 }
                 ValueKind::Str(value) if value.len() <= max_text && self.has_text_room(value) => {
-                    Stored::Text(Text::copy(value, &mut self.text, base))
+                    RecordedValue::Text(Text::copy(value, &mut self.text, base))
                 }
                 ValueKind::Absent => continue,
                 // keeps room for the attributes that may follow, of which the set counts as one
@@ -91,14 +91,16 @@ impl AttrTable {
             }
         };
         let value = match attr.value.0 {
-            ValueKind::Bool(value) => Stored::Bool(value.into()),
-            ValueKind::I64(value) => Stored::I64(value),
-            ValueKind::F64(value) => Stored::F64(value),
-            ValueKind::Static(value) => Stored::Text(Text::Static(truncated(value, max_text))),
-            ValueKind::Str(value) => {
-                Stored::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
+            ValueKind::Bool(value) => RecordedValue::Bool(value.into()),
+            ValueKind::I64(value) => RecordedValue::I64(value),
+            ValueKind::F64(value) => RecordedValue::F64(value),
+            ValueKind::Static(value) => {
+                RecordedValue::Text(Text::Static(truncated(value, max_text)))
             }
-            ValueKind::Wide(value) => Stored::Text(value.print(&mut self.text, base)),
+            ValueKind::Str(value) => {
+                RecordedValue::Text(Text::copy(truncated(value, max_text), &mut self.text, base))
+            }
+            ValueKind::Wide(value) => RecordedValue::Text(value.print(&mut self.text, base)),
             array => return self.push_array(key, array, base, max_text),
         };
         self.attrs.push(AttrRecord { key, value });
@@ -107,7 +109,7 @@ impl AttrTable {
     fn push_array(&mut self, key: Text, array: ValueKind<'_>, base: usize, max_text: usize) {
         self.attrs.push(AttrRecord {
             key,
-            value: Stored::Array(array.array_len() as u32),
+            value: RecordedValue::Array(array.array_len() as u32),
         });
         let Self { attrs, text, .. } = self;
         let mut add = |value| {
@@ -117,21 +119,25 @@ impl AttrTable {
         match array {
             ValueKind::Bools(values) => values
                 .iter()
-                .for_each(|value| add(Stored::Bool((*value).into()))),
-            ValueKind::I64s(values) => values.iter().for_each(|value| add(Stored::I64(*value))),
-            ValueKind::F64s(values) => values.iter().for_each(|value| add(Stored::F64(*value))),
+                .for_each(|value| add(RecordedValue::Bool((*value).into()))),
+            ValueKind::I64s(values) => values
+                .iter()
+                .for_each(|value| add(RecordedValue::I64(*value))),
+            ValueKind::F64s(values) => values
+                .iter()
+                .for_each(|value| add(RecordedValue::F64(*value))),
             ValueKind::Strs(values) => {
                 for value in values {
                     let value = truncated(value, max_text);
-                    add(Stored::Text(Text::copy(value, text, base)));
+                    add(RecordedValue::Text(Text::copy(value, text, base)));
                 }
             }
             ValueKind::Wides(values) => {
                 let small = values.all_fit();
                 for value in values.iter() {
                     add(match value.as_i64().filter(|_| small) {
-                        Some(value) => Stored::I64(value),
-                        None => Stored::Text(value.print(text, base)),
+                        Some(value) => RecordedValue::I64(value),
+                        None => RecordedValue::Text(value.print(text, base)),
                     });
                 }
             }

@@ -39,12 +39,12 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AttrRecord {
     pub(crate) key: Text,
-    pub(crate) value: Stored,
+    pub(crate) value: RecordedValue,
 }
 
 /// The second of the five forms of a value (see `ValueKind`): as recorded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Stored {
+pub(crate) enum RecordedValue {
     /// 64 bits like the others, so that all are written by the same instructions.
     Bool(u64),
     I64(i64),
@@ -114,7 +114,7 @@ impl AttrRecord {
     #[inline]
     pub(crate) fn values<'a>(&self, behind: &'a [Self]) -> &'a [Self] {
         match self.value {
-            Stored::Array(len) => behind.get(..len as usize).unwrap_or(behind),
+            RecordedValue::Array(len) => behind.get(..len as usize).unwrap_or(behind),
             _ => &[],
         }
     }
@@ -122,7 +122,7 @@ impl AttrRecord {
     /// The bytes of its value if that is text, else 0.
     pub(crate) fn value_len(&self) -> usize {
         match self.value {
-            Stored::Text(value) => value.len(),
+            RecordedValue::Text(value) => value.len(),
             _ => 0,
         }
     }
@@ -130,7 +130,7 @@ impl AttrRecord {
     /// The bytes of text that a copy within these limits takes.
     pub(crate) fn copied_len(&self, limits: &Limits) -> usize {
         let value = match self.value {
-            Stored::Text(value) => value.copied_len(limits.value_bytes),
+            RecordedValue::Text(value) => value.copied_len(limits.value_bytes),
             _ => 0,
         };
         self.key.copied_len(limits.name_bytes) + value
@@ -149,7 +149,9 @@ impl AttrRecord {
             own => own,
         };
         let value = match self.value {
-            Stored::Text(value) => Stored::Text(value.moved(from, text, base, limits.value_bytes)),
+            RecordedValue::Text(value) => {
+                RecordedValue::Text(value.moved(from, text, base, limits.value_bytes))
+            }
             other => other,
         };
         Self { key, value }
@@ -158,7 +160,7 @@ impl AttrRecord {
     /// The end offset of its text, from the beginning of its batch's text.
     pub(crate) fn text_end(&self) -> usize {
         let value = match self.value {
-            Stored::Text(value) => value.end(),
+            RecordedValue::Text(value) => value.end(),
             _ => 0,
         };
         self.key.end().max(value)
@@ -173,7 +175,7 @@ impl AttrRecord {
     #[inline]
     pub(crate) fn shift(&mut self, by: u32) {
         self.key.shift(by);
-        if let Stored::Text(value) = &mut self.value {
+        if let RecordedValue::Text(value) = &mut self.value {
             value.shift(by);
         }
     }

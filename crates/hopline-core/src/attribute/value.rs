@@ -133,7 +133,7 @@ pub struct Value<'a>(pub(crate) ValueKind<'a>);
 /// The first of the five forms of a value, one for each owner of its text:
 ///
 /// 1. `ValueKind`: as the application passes it; borrows from the caller, so a closure for attributes copies nothing.
-/// 2. `Stored` (`table.rs`): as recorded; flat, with offsets into the text of the trace.
+/// 2. `RecordedValue` (`table.rs`): as recorded; flat, with offsets into the text of the trace.
 /// 3. [`ValueRef`] (`value_ref.rs`): as exporters read it from a batch; borrows from the batch.
 /// 4. `OwnedValue` (`owned.rs`): owns its text; of resources, tests and decoders.
 /// 5. The bytes that an exporter writes; hopline-otlp makes them from the third without a copy in between.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::attribute::owned::OwnedValue;
-use crate::attribute::table::{AttrRecord, Stored};
+use crate::attribute::table::{AttrRecord, RecordedValue};
 
 /// A recorded value, borrowed from the batch of its span.
 ///
@@ -107,11 +107,11 @@ impl AttrRecord {
     #[inline]
     pub(crate) fn read<'a>(&self, values: &'a [Self], text: &'a str) -> ValueRef<'a> {
         match self.value {
-            Stored::Bool(value) => ValueRef::Bool(value != 0),
-            Stored::I64(value) => ValueRef::I64(value),
-            Stored::F64(value) => ValueRef::F64(value),
-            Stored::Text(value) => ValueRef::Str(value.read(text)),
-            Stored::Array(_) => ValueRef::Array(ArrayRef { values, text }),
+            RecordedValue::Bool(value) => ValueRef::Bool(value != 0),
+            RecordedValue::I64(value) => ValueRef::I64(value),
+            RecordedValue::F64(value) => ValueRef::F64(value),
+            RecordedValue::Text(value) => ValueRef::Str(value.read(text)),
+            RecordedValue::Array(_) => ValueRef::Array(ArrayRef { values, text }),
         }
     }
 }

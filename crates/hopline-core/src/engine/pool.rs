@@ -1,6 +1,6 @@
 //! Pool of empty buffers, and the list of all buffers of a tracer.
 
-use crate::engine::buffer::State;
+use crate::engine::buffer::TraceBuffer;
 use crate::limits::{Limits, MAX_POOLED, POOLED_BYTES};
 use crate::sync::{Arc, Mutex, Weak, downgrade};
 
@@ -14,7 +14,7 @@ pub(crate) struct Pool(Mutex<Idle>);
 #[derive(Debug, Default)]
 struct Idle {
     /// Buffers with the bytes that they hold.
-    buffers: Vec<(usize, Arc<Mutex<State>>)>,
+    buffers: Vec<(usize, Arc<Mutex<TraceBuffer>>)>,
     /// The bytes of all of them.
     bytes: usize,
     /// Spans of discarded traces without handles. Counted here because the lock is held anyway.
@@ -24,7 +24,7 @@ struct Idle {
 impl Pool {
     /// Takes the buffer that was returned last.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Arc<Mutex<State>>> {
+    pub(crate) fn pop(&self) -> Option<Arc<Mutex<TraceBuffer>>> {
         let mut idle = self.0.lock();
         let (bytes, buffer) = idle.buffers.pop()?;
         idle.bytes -= bytes;
@@ -36,7 +36,7 @@ impl Pool {
     pub(crate) fn push(
         &self,
         bytes: usize,
-        buffer: Arc<Mutex<State>>,
+        buffer: Arc<Mutex<TraceBuffer>>,
         discarded: u32,
         limits: &Limits,
     ) -> bool {
@@ -73,7 +73,7 @@ pub(crate) struct Traces(Mutex<Made>);
 
 #[derive(Debug, Default)]
 struct Made {
-    buffers: Vec<Weak<Mutex<State>>>,
+    buffers: Vec<Weak<Mutex<TraceBuffer>>>,
     /// The length at which entries of freed buffers are removed.
     worth: usize,
 }
@@ -81,7 +81,7 @@ struct Made {
 impl Traces {
     /// Creates a buffer of this state, and adds it to the list.
     #[cold]
-    pub(crate) fn made(&self, state: State) -> Arc<Mutex<State>> {
+    pub(crate) fn made(&self, state: TraceBuffer) -> Arc<Mutex<TraceBuffer>> {
         let buffer = Arc::new(Mutex::new(state));
         let mut made = self.0.lock();
         if made.buffers.len() >= made.worth {
@@ -93,7 +93,7 @@ impl Traces {
     }
 
     /// The buffers that still exist.
-    pub(crate) fn live(&self) -> Vec<Arc<Mutex<State>>> {
+    pub(crate) fn live(&self) -> Vec<Arc<Mutex<TraceBuffer>>> {
         let made = self.0.lock();
         made.buffers.iter().filter_map(Weak::upgrade).collect()
     }

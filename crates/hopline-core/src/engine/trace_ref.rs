@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::attribute::value::Attr;
 use crate::engine::buffer::end::Ended;
 use crate::engine::buffer::room::paid_bytes;
-use crate::engine::buffer::{Beginning, Opening, Refused, State};
+use crate::engine::buffer::{SpanStart, StartError, TraceBuffer, TraceStart};
 use crate::engine::shared::Shared;
 use crate::notice::line::notify;
 use crate::propagation::extras::Extras;
@@ -22,7 +22,7 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 /// One lock for each local trace, because spans of one trace rarely run at the same time, and spans of different traces
 /// do. Held for a few copies; only code of this crate runs under it. Lock order: trace, then queue.
 #[derive(Clone, Debug)]
-pub(crate) struct TraceRef(Option<Arc<Mutex<State>>>);
+pub(crate) struct TraceRef(Option<Arc<Mutex<TraceBuffer>>>);
 
 impl TraceRef {
     /// No buffer: nothing is recorded.
@@ -32,18 +32,18 @@ impl TraceRef {
     #[inline]
     pub(crate) fn begin(
         shared: &StdArc<Shared>,
-        beginning: Beginning<'_>,
-        opening: &Opening<'_>,
+        trace_start: TraceStart<'_>,
+        span_start: &SpanStart<'_>,
         extras: Option<&Extras>,
         attrs: &[Attr<'_>],
-    ) -> Result<(Self, u32, SpanId), Refused> {
+    ) -> Result<(Self, u32, SpanId), StartError> {
         let buffer = shared
             .pool
             .pop()
-            .unwrap_or_else(|| shared.traces.made(State::new(Records::default())));
+            .unwrap_or_else(|| shared.traces.made(TraceBuffer::new(Records::default())));
         let opened = buffer
             .lock()
-            .begin(shared, beginning, opening, extras, attrs);
+            .begin(shared, trace_start, span_start, extras, attrs);
         let trace = Self(Some(buffer));
         opened.map(|(span, id)| (trace, span, id))
     }
@@ -54,7 +54,7 @@ impl TraceRef {
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> Option<MutexGuard<'_, State>> {
+    pub(crate) fn lock(&self) -> Option<MutexGuard<'_, TraceBuffer>> {
         self.0.as_deref().map(Mutex::lock)
     }
 
@@ -145,7 +145,7 @@ pub(crate) fn running(shared: &Shared, max: usize) -> Chunk {
 
 /// Returns the buffer of a trace without handles to the pool.
 #[inline(never)] // runs once per trace; inlined, its code would slow the end of every span
-fn recycle(buffer: Arc<Mutex<State>>) {
+fn recycle(buffer: Arc<Mutex<TraceBuffer>>) {
     let mut state = buffer.lock();
     let Some((shared, discarded)) = state.recycle() else {
         return;
@@ -168,7 +168,7 @@ fn settle(ended: Ended) {
     } = ended;
     if let Some(records) = records {
         let bytes = paid_bytes(&records);
-        let buffer = shared.traces.made(State::new(*records));
+        let buffer = shared.traces.made(TraceBuffer::new(*records));
         if !shared.pool.push(bytes, buffer, 0, &shared.limits) {
             shared.budget.give(bytes);
         }

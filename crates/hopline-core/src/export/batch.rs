@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::attribute::read::AttrIter;
 use crate::attribute::resource::Resource;
-use crate::attribute::table::{NONE, STATUS_MESSAGE, Stored};
+use crate::attribute::table::{NONE, RecordedValue, STATUS_MESSAGE};
 use crate::attribute::value_ref::ValueRef;
 use crate::export::data::{EventData, LinkData, SpanData, StatusData, adjusted_count};
 use crate::export::home::Home;
@@ -16,7 +16,7 @@ use crate::propagation::id::{SpanId, TraceId};
 use crate::propagation::span_context::SpanContext;
 use crate::propagation::trace_state::TraceState;
 use crate::record::chunk::{Chunk, Part};
-use crate::record::records::{Dropped, Ends, EventRecord, LinkRecord, Marks, SpanRecord};
+use crate::record::records::{Dropped, Ends, EventRecord, LinkRecord, SpanFlags, SpanRecord};
 use crate::scope::InstrumentationScope;
 
 /// Finished spans, immutable and shared: several sinks may hold one as long as they need it.
@@ -172,18 +172,18 @@ impl<'a> SpanView<'a> {
 
     /// True if the parent ran in another process.
     pub fn parent_is_remote(&self) -> bool {
-        self.record.marks.has(Marks::REMOTE_PARENT)
+        self.record.flags.has(SpanFlags::REMOTE_PARENT)
     }
 
     /// True for the local root, the first span of its trace in this process. The attributes that explain sampling
     /// (`hopline.kept`, `hopline.sampling.rule`) are on it.
     pub fn is_local_root(&self) -> bool {
-        self.record.marks.has(Marks::LOCAL_ROOT)
+        self.record.flags.has(SpanFlags::LOCAL_ROOT)
     }
 
     /// True if it has not ended, which is so only in a copy of what [runs](crate::export::Source::running).
     pub fn is_open(&self) -> bool {
-        !self.record.marks.has(Marks::ENDED)
+        !self.record.flags.has(SpanFlags::ENDED)
     }
 
     /// The trace flags.
@@ -203,23 +203,23 @@ impl<'a> SpanView<'a> {
 
     /// The kind.
     pub fn kind(&self) -> SpanKind {
-        self.record.marks.kind()
+        self.record.flags.kind()
     }
 
     /// The library that recorded it.
     pub fn scope(&self) -> &'static InstrumentationScope {
-        InstrumentationScope::of_number(self.record.scope)
+        InstrumentationScope::from_number(self.record.scope)
     }
 
     /// True if its status is ERROR.
     pub fn is_error(&self) -> bool {
-        self.record.marks.has(Marks::FAILED)
+        self.record.flags.has(SpanFlags::FAILED)
     }
 
     /// The message of its status; empty if there is none.
     pub fn status_message(&self) -> &'a str {
         let message = |(key, value)| match (key, value) {
-            (STATUS_MESSAGE, Stored::Text(message)) => Some(message),
+            (STATUS_MESSAGE, RecordedValue::Text(message)) => Some(message),
             _ => None,
         };
         let last = self.batches().filter_map(|index| {
@@ -248,7 +248,7 @@ impl<'a> SpanView<'a> {
     /// Baggage that the tracer records as attributes comes first, then the attributes in the order in which they were set.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let records = &self.batch.chunk.records.table;
-        let shared = if self.record.marks.has(Marks::BAGGAGE) {
+        let shared = if self.record.flags.has(SpanFlags::BAGGAGE) {
             self.part.baggage
         } else {
             NONE

@@ -4,7 +4,7 @@ use crate::attribute::table::NONE;
 use crate::propagation::flags::TraceFlags;
 use crate::propagation::id::TraceId;
 use crate::propagation::trace_state::TraceState;
-use crate::record::records::{Ends, Marks, Records};
+use crate::record::records::{Ends, Records, SpanFlags};
 use crate::time::tick::Anchor;
 
 /// The facts of a local trace that its finished spans share.
@@ -61,7 +61,7 @@ impl Chunk {
             return;
         };
         let mut baggage = NONE;
-        if span.marks.has(Marks::BAGGAGE) {
+        if span.flags.has(SpanFlags::BAGGAGE) {
             baggage = to.copy_shared(from, shared);
         }
         to.copy_span(from, span, batches, text);

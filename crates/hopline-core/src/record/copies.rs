@@ -4,7 +4,7 @@
 
 use crate::attribute::table::{AttrRecord, BatchRecord, NONE};
 use crate::limits::POOLED_BYTES;
-use crate::record::records::{Dropped, EventRecord, LinkRecord, Marks, Records, SpanRecord};
+use crate::record::records::{Dropped, EventRecord, LinkRecord, Records, SpanFlags, SpanRecord};
 
 impl Records {
     /// Appends a whole trace. Its indices and offsets are unchanged, because they count from the start of its part.
@@ -81,7 +81,7 @@ impl Records {
         let Some(span) = self.spans.get(at) else {
             return to;
         };
-        if span.marks.has(Marks::BAGGAGE) {
+        if span.flags.has(SpanFlags::BAGGAGE) {
             to.copy_shared(self, shared);
         }
         to.copy_span(self, span, 0, 0);
@@ -229,7 +229,7 @@ mod tests {
                 attrs: 1,
                 events: events as u16,
                 links: 0,
-                marks: Marks::NONE,
+                flags: SpanFlags::NONE,
                 scope: 0,
             });
         }

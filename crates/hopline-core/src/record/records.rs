@@ -25,15 +25,15 @@ pub(crate) struct SpanRecord {
     pub(crate) attrs: u16,
     pub(crate) events: u16,
     pub(crate) links: u16,
-    pub(crate) marks: Marks,
+    pub(crate) flags: SpanFlags,
     pub(crate) scope: u8,
 }
 
 /// Flags of a span, and in the upper bits its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Marks(u8);
+pub(crate) struct SpanFlags(u8);
 
-impl Marks {
+impl SpanFlags {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const FAILED: Self = Self(1);
     pub(crate) const ENDED: Self = Self(2);
@@ -64,21 +64,21 @@ impl Marks {
     }
 
     #[inline]
-    pub(crate) fn has(self, mark: Self) -> bool {
-        self.0 & mark.0 != 0
+    pub(crate) fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
     }
 
     /// Sets a flag. False if it was set already.
     #[inline]
-    pub(crate) fn set(&mut self, mark: Self) -> bool {
-        let fresh = !self.has(mark);
-        self.0 |= mark.0;
+    pub(crate) fn set(&mut self, flag: Self) -> bool {
+        let fresh = !self.has(flag);
+        self.0 |= flag.0;
         fresh
     }
 
     #[inline]
-    pub(crate) fn with(self, mark: Self, set: bool) -> Self {
-        Self(self.0 | if set { mark.0 } else { 0 })
+    pub(crate) fn with(self, flag: Self, set: bool) -> Self {
+        Self(self.0 | if set { flag.0 } else { 0 })
     }
 }
 
@@ -250,11 +250,11 @@ mod tests {
     #[test]
     fn marks_and_kind_do_not_touch_each_other() {
         let all = [
-            Marks::FAILED,
-            Marks::ENDED,
-            Marks::REMOTE_PARENT,
-            Marks::LOCAL_ROOT,
-            Marks::BAGGAGE,
+            SpanFlags::FAILED,
+            SpanFlags::ENDED,
+            SpanFlags::REMOTE_PARENT,
+            SpanFlags::LOCAL_ROOT,
+            SpanFlags::BAGGAGE,
         ];
         for kind in [
             SpanKind::Internal,
@@ -263,12 +263,12 @@ mod tests {
             SpanKind::Producer,
             SpanKind::Consumer,
         ] {
-            let mut marks = Marks::NONE.of_kind(kind);
-            for mark in all {
-                assert!(!marks.has(mark), "{kind:?} is no mark");
-                assert!(marks.set(mark));
-                assert_eq!(marks.kind(), kind);
-                assert_eq!(marks.with_kind(SpanKind::Consumer).with_kind(kind), marks);
+            let mut flags = SpanFlags::NONE.of_kind(kind);
+            for flag in all {
+                assert!(!flags.has(flag), "{kind:?} is no flag");
+                assert!(flags.set(flag));
+                assert_eq!(flags.kind(), kind);
+                assert_eq!(flags.with_kind(SpanKind::Consumer).with_kind(kind), flags);
             }
         }
     }

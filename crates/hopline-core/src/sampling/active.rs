@@ -10,12 +10,12 @@ use crate::propagation::id::TraceId;
 use crate::propagation::id_source::IdSource;
 use crate::propagation::span_context::SpanContext;
 use crate::propagation::trace_state::TraceState;
-use crate::sampling::allowance::Allowance;
 use crate::sampling::keep::Keep;
 use crate::sampling::ot_member;
-use crate::sampling::ot_member::Said;
+use crate::sampling::ot_member::OtMember;
 use crate::sampling::parents::{OnParent, ParentBranch, Parents};
 use crate::sampling::plan::SamplingPlan;
+use crate::sampling::rate_budget::RateBudget;
 use crate::sampling::rule::SamplingRule;
 use crate::sampling::sampler::{Decision, SamplingInput};
 use crate::sampling::share::Share;
@@ -42,7 +42,7 @@ pub(crate) struct Active {
     /// True if one probability decides on all new traces.
     pub(crate) plain: bool,
     /// The state of the budget, if the plan has one.
-    allowance: Option<Allowance>,
+    rate_budget: Option<RateBudget>,
 }
 
 /// The traces of one probability: those of a rule, of a kind of parent, or the others.
@@ -128,7 +128,7 @@ impl Active {
             overrules: overrules(&others) || rules.iter().any(|(_, group)| overrules(group)),
             by_name: rules.iter().any(|(rule, _)| rule.name.is_some()),
             plain: rules.is_empty() && budget.is_none(),
-            allowance: budget.map(|budget| Allowance::new(budget, shares.into_iter())),
+            rate_budget: budget.map(|budget| RateBudget::new(budget, shares.into_iter())),
             keep: budget.map_or(keep, |budget| keep.within(budget)),
             others,
             parents,
@@ -144,12 +144,12 @@ impl Active {
         Choice::by(&self.others, self.others.threshold, sampled, true)
     }
 
-    /// The decision in the general case. `said` is the `ot` member of the parent's tracestate.
+    /// The decision in the general case. `parent_ot` is the `ot` member of the parent's tracestate.
     #[inline(always)] // into its only caller: otherwise the input is written to memory and read again
     pub(crate) fn choose(
         &self,
         input: &SamplingInput<'_>,
-        said: Said,
+        parent_ot: OtMember,
         means: Means<'_>,
     ) -> Choice<'_> {
         let Some(parent) = input.parent else {
@@ -161,7 +161,7 @@ impl Active {
                 return self.chance(group, Draw::own(input.randomness), means);
             }
         }
-        let branch = ParentBranch::of(parent);
+        let branch = ParentBranch::from_parent(parent);
         let own = &self.branches[branch as usize];
         match self.parents.on(branch) {
             OnParent::Ignore => {
@@ -176,11 +176,11 @@ impl Active {
             OnParent::Resample => {
                 self.chance(self.group(input), Draw::parents(input.randomness), means)
             }
-            OnParent::Follow if self.allowance.is_none() || own.index.is_none() => {
-                Choice::follow(parent, input, said, &own.text)
+            OnParent::Follow if self.rate_budget.is_none() || own.index.is_none() => {
+                Choice::follow(parent, input, parent_ot, &own.text)
             }
             OnParent::Follow | OnParent::Share(_) => {
-                let known = Known::of(parent, input, said);
+                let known = Known::of(parent, input, parent_ot);
                 let draw = Draw {
                     known,
                     ..Draw::parents(input.randomness)
@@ -202,20 +202,21 @@ impl Active {
         let mut threshold = group.threshold.map(|own| own.max(draw.known.threshold));
         let asks = takes(threshold, draw.randomness);
         let (mut sampled, mut countable) = (asks, draw.known.countable);
-        if let (Some(allowance), Some(index)) = (&self.allowance, group.index) {
-            let part = allowance.part(index, means.clock.now());
-            if part < 1.0 && draw.is_own {
-                threshold = threshold
-                    .and_then(|asked| Threshold::of_share((asked.share() * part).max(LEAST_SHARE)));
+        if let (Some(rate_budget), Some(index)) = (&self.rate_budget, group.index) {
+            let factor = rate_budget.factor(index, means.clock.now());
+            if factor < 1.0 && draw.is_own {
+                threshold = threshold.and_then(|asked| {
+                    Threshold::from_probability((asked.share() * factor).max(LEAST_SHARE))
+                });
                 sampled = takes(threshold, draw.randomness);
-            } else if part < 1.0 {
+            } else if factor < 1.0 {
                 // the service that chose the randomness of the trace would choose the sample, so this process draws its own
                 // number, and there is no threshold to forward
-                sampled = asks && unit(means.ids.randomness()) < part;
+                sampled = asks && unit(means.ids.randomness()) < factor;
                 countable = false;
             }
             if sampled {
-                allowance.took(index);
+                rate_budget.count_sampled(index);
             } else if asks {
                 means.over_budget.fetch_add(1, Relaxed);
             }
@@ -236,12 +237,12 @@ fn unit(randomness: u64) -> f64 {
 impl Group {
     fn new(share: Share, text: String, index: Option<usize>) -> Self {
         let threshold = share.threshold();
-        let said = Said {
+        let parent_ot = OtMember {
             threshold,
-            ..Said::default()
+            ..OtMember::default()
         };
         let extras = Extras {
-            tracestate: ot_member::write(&TraceState::EMPTY, said),
+            tracestate: ot_member::write(&TraceState::EMPTY, parent_ot),
             baggage: Baggage::EMPTY,
         };
         Self {
@@ -294,8 +295,8 @@ impl Known {
         countable: true,
     };
 
-    fn of(parent: &SpanContext, input: &SamplingInput<'_>, said: Said) -> Self {
-        match said.believed(input.randomness) {
+    fn of(parent: &SpanContext, input: &SamplingInput<'_>, parent_ot: OtMember) -> Self {
+        match parent_ot.believed(input.randomness) {
             _ if !parent.is_sampled() => Self::NOTHING,
             Some(threshold) => Self {
                 threshold,
@@ -327,7 +328,11 @@ impl<'a> Choice<'a> {
     }
 
     /// The decision of a custom sampler.
-    pub(crate) fn of(decision: Decision, input: &SamplingInput<'_>, said: Said) -> Self {
+    pub(crate) fn from_decision(
+        decision: Decision,
+        input: &SamplingInput<'_>,
+        parent_ot: OtMember,
+    ) -> Self {
         const RULE: &str = "sampler";
         let plain = |sampled| Self {
             sampled,
@@ -351,18 +356,23 @@ impl<'a> Choice<'a> {
                 }
             }
             Decision::Parent => match input.parent {
-                Some(parent) => Self::follow(parent, input, said, RULE),
+                Some(parent) => Self::follow(parent, input, parent_ot, RULE),
                 None => plain(true),
             },
         }
     }
 
     /// The decision of the parent. A threshold that its flag contradicts is not forwarded.
-    fn follow(parent: &SpanContext, input: &SamplingInput<'_>, said: Said, rule: &'a str) -> Self {
+    fn follow(
+        parent: &SpanContext,
+        input: &SamplingInput<'_>,
+        parent_ot: OtMember,
+        rule: &'a str,
+    ) -> Self {
         let sampled = parent.is_sampled();
         Self {
             sampled,
-            threshold: said.believed(input.randomness).filter(|_| sampled),
+            threshold: parent_ot.believed(input.randomness).filter(|_| sampled),
             by_chance: false,
             follows: true,
             randomness: None,

@@ -13,13 +13,13 @@
 //! For export, the engine and the public handles. Imports `propagation` and `time`.
 
 pub(crate) mod active;
-pub(crate) mod allowance;
 pub(crate) mod keep;
 pub(crate) mod kept;
 pub(crate) mod ot_member;
 pub(crate) mod parents;
 pub(crate) mod plan;
 pub(crate) mod print;
+pub(crate) mod rate_budget;
 pub(crate) mod rule;
 pub(crate) mod sampler;
 pub(crate) mod share;

@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 256;
 
 /// The values of an `ot` member. A malformed member has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct OtMember {
     /// The probability with which the trace was sampled (`th`).
     pub(crate) threshold: Option<Threshold>,
     /// The randomness of the trace (`rv`), if it is not that of its id.
@@ -19,7 +19,7 @@ pub(crate) struct Said {
     pub(crate) unread: bool,
 }
 
-impl Said {
+impl OtMember {
     /// The threshold, unless it contradicts the randomness of its trace, or no plan can produce it.
     pub(crate) fn believed(self, randomness: u64) -> Option<Threshold> {
         (self.threshold).filter(|threshold| threshold.takes(randomness) && threshold.is_plausible())
@@ -28,38 +28,38 @@ impl Said {
 
 /// Reads the `ot` member of a tracestate. Invalid values count as absent, and are remembered as `unread`.
 #[inline]
-pub(crate) fn read(state: &TraceState) -> Said {
-    let mut said = Said::default();
+pub(crate) fn read(state: &TraceState) -> OtMember {
+    let mut ot = OtMember::default();
     let Some(member) = state.get(KEY) else {
-        return said;
+        return ot;
     };
     if !is_valid(member) {
-        said.unread = true;
-        return said;
+        ot.unread = true;
+        return ot;
     }
     for (key, value) in pairs(member) {
         match key {
             "th" => {
-                said.threshold = Threshold::from_hex(value);
-                said.unread |= said.threshold.is_none();
+                ot.threshold = Threshold::from_hex(value);
+                ot.unread |= ot.threshold.is_none();
             }
             "rv" => {
                 let digits = Some(value.as_bytes()).filter(|digits| digits.len() == 14);
-                said.randomness = digits.and_then(hex_word);
-                said.unread |= said.randomness.is_none();
+                ot.randomness = digits.and_then(hex_word);
+                ot.unread |= ot.randomness.is_none();
             }
             _ => {}
         }
     }
-    said
+    ot
 }
 
 /// Returns the tracestate with these values. Other sub-keys of the member are kept if the member was valid.
-pub(crate) fn write(state: &TraceState, said: Said) -> TraceState {
+pub(crate) fn write(state: &TraceState, ot: OtMember) -> TraceState {
     let others = state.get(KEY).filter(|member| is_valid(member));
     let others = pairs(others.unwrap_or_default()).filter(|(key, _)| !matches!(*key, "th" | "rv"));
-    let threshold = said.threshold.map(|threshold| format!("th:{threshold}"));
-    let randomness = said
+    let threshold = ot.threshold.map(|threshold| format!("th:{threshold}"));
+    let randomness = ot
         .randomness
         .map(|randomness| format!("rv:{randomness:014x}"));
     let mut parts: Vec<String> = [threshold, randomness].into_iter().flatten().collect();
@@ -126,7 +126,7 @@ mod tests {
         let all = state("a=1,ot=th:c;rv:9b8233f7e3a151");
         assert_eq!(
             read(&all),
-            Said {
+            OtMember {
                 threshold: threshold("c"),
                 randomness: Some(0x9b_8233_f7e3_a151),
                 unread: false,
@@ -143,44 +143,44 @@ mod tests {
             "ot=rv:9B8233F7E3A151",
             "a=1",
         ] {
-            let said = read(&state(text));
-            assert_eq!((said.threshold, said.randomness), (None, None), "{text}");
-            assert_eq!(said.unread, text != "a=1", "{text}");
+            let ot = read(&state(text));
+            assert_eq!((ot.threshold, ot.randomness), (None, None), "{text}");
+            assert_eq!(ot.unread, text != "a=1", "{text}");
         }
     }
 
     #[test]
     fn what_others_wrote_stays() {
-        let said = Said {
+        let ot = OtMember {
             threshold: threshold("8"),
-            ..Said::default()
+            ..OtMember::default()
         };
         assert_eq!(
-            write(&state("a=1,ot=x1:q;th:c,b=2"), said).as_str(),
+            write(&state("a=1,ot=x1:q;th:c,b=2"), ot).as_str(),
             "ot=th:8;x1:q,a=1,b=2"
         );
         assert_eq!(
-            write(&state("ot=th:c,b=2"), Said::default()).as_str(),
+            write(&state("ot=th:c,b=2"), OtMember::default()).as_str(),
             "b=2"
         );
-        assert_eq!(write(&TraceState::EMPTY, said).as_str(), "ot=th:8");
+        assert_eq!(write(&TraceState::EMPTY, ot).as_str(), "ot=th:8");
     }
 
     #[test]
     fn a_member_that_is_full_takes_no_threshold() {
         let full = format!("ot=x:{}", "v".repeat(254));
-        let said = Said {
+        let ot = OtMember {
             threshold: threshold("8"),
-            ..Said::default()
+            ..OtMember::default()
         };
-        assert_eq!(write(&state(&full), said).as_str(), full);
+        assert_eq!(write(&state(&full), ot).as_str(), full);
         let with = format!("ot=th:c;x:{}", "v".repeat(249));
         assert_eq!(
             write(
                 &state(&with),
-                Said {
+                OtMember {
                     threshold: threshold("c0ffee"),
-                    ..Said::default()
+                    ..OtMember::default()
                 }
             )
             .as_str(),

@@ -34,7 +34,7 @@ impl ParentBranch {
         Self::LocalUnsampled,
     ];
 
-    pub(crate) fn of(parent: &SpanContext) -> Self {
+    pub(crate) fn from_parent(parent: &SpanContext) -> Self {
         match (parent.is_remote(), parent.is_sampled()) {
             (true, true) => Self::RemoteSampled,
             (true, false) => Self::RemoteUnsampled,

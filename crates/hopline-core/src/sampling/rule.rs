@@ -45,14 +45,14 @@ impl SamplingRule {
     /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
     /// ```
     pub fn share(share: f64) -> Self {
-        Self::of(Share::nearest(share))
+        Self::from_share(Share::nearest(share))
     }
 
     /// Samples all matching traces, even if a parent decided otherwise, and outside the budget.
     ///
     /// For rare and important requests. A probability of 1 instead leaves room for parents and the budget.
     pub fn always() -> Self {
-        Self::of(Share::Always)
+        Self::from_share(Share::Always)
     }
 
     /// Excludes matching traces, such as health checks: they are not recorded, even if a parent sampled them, and not
@@ -72,10 +72,10 @@ impl SamplingRule {
     /// assert!(!probe.start().is_recording());
     /// ```
     pub fn never() -> Self {
-        Self::of(Share::Never)
+        Self::from_share(Share::Never)
     }
 
-    pub(crate) fn of(share: Share) -> Self {
+    pub(crate) fn from_share(share: Share) -> Self {
         Self {
             kind: None,
             name: None,

@@ -103,7 +103,7 @@ pub enum Decision {
 ///         } else if input.name.starts_with("billing.") {
 ///             Decision::Share(Threshold::EVERY)
 ///         } else {
-///             Threshold::of_share(0.01).map_or(Decision::Drop, Decision::Share)
+///             Threshold::from_probability(0.01).map_or(Decision::Drop, Decision::Share)
 ///         }
 ///     }
 /// }

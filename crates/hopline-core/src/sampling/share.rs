@@ -56,6 +56,6 @@ impl Share {
 
     /// The threshold; `None` for 0, which no threshold expresses.
     pub(crate) fn threshold(self) -> Option<Threshold> {
-        Threshold::of_share(self.of_one())
+        Threshold::from_probability(self.of_one())
     }
 }

@@ -139,7 +139,7 @@ impl SamplingPlan {
     }
 
     fn rule_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
-        let mut rule = SamplingRule::of(Share::ALL);
+        let mut rule = SamplingRule::from_share(Share::ALL);
         let mut rest = words;
         let mut conditions = 0;
         while let [word, tail @ ..] = rest {

@@ -21,10 +21,10 @@ pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 /// ```
 /// use hopline_core::Threshold;
 ///
-/// let tenth = Threshold::of_share(0.1).unwrap();
+/// let tenth = Threshold::from_probability(0.1).unwrap();
 /// assert_eq!(tenth.to_string(), "e666");
 /// assert!((tenth.adjusted_count() - 10.0).abs() < 0.01);
-/// assert_eq!(Threshold::of_share(0.0), None, "a threshold samples something");
+/// assert_eq!(Threshold::from_probability(0.0), None, "a threshold samples something");
 /// ```
 ///
 /// # Trust
@@ -42,7 +42,7 @@ impl Threshold {
     pub const EVERY: Self = Self(0);
 
     /// The threshold of a share from 2^-56 to 1, to four significant digits; `None` for any other number.
-    pub fn of_share(share: f64) -> Option<Self> {
+    pub fn from_probability(share: f64) -> Option<Self> {
         let all = ALL as f64;
         if !(1.0 / all..=1.0).contains(&share) {
             return None;
@@ -121,7 +121,7 @@ mod tests {
             (0.01, "fd70a"),
             (0.001, "ffbe77"),
         ] {
-            let threshold = Threshold::of_share(share).unwrap();
+            let threshold = Threshold::from_probability(share).unwrap();
             assert_eq!(threshold.to_string(), text);
             assert_eq!(Threshold::from_hex(text), Some(threshold));
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_plans_can_make_is_plausible_and_nothing_rarer() {
-        let least = Threshold::of_share(LEAST_SHARE).unwrap();
+        let least = Threshold::from_probability(LEAST_SHARE).unwrap();
         assert!(least.is_plausible() && Threshold::EVERY.is_plausible());
         assert_eq!(least.adjusted_count(), 1_048_576.0);
         assert!(!Threshold(least.0 + 1).is_plausible());
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_smallest_share_takes_one_of_all() {
-        let least = Threshold::of_share(1.0 / ALL as f64).unwrap();
+        let least = Threshold::from_probability(1.0 / ALL as f64).unwrap();
         assert_eq!(least.to_string(), "f".repeat(14));
         assert!(least.takes(ALL - 1) && !least.takes(ALL - 2));
         for share in [
@@ -148,7 +148,7 @@ mod tests {
             f64::INFINITY,
             1.0 / ALL as f64 / 2.0,
         ] {
-            assert_eq!(Threshold::of_share(share), None, "{share}");
+            assert_eq!(Threshold::from_probability(share), None, "{share}");
         }
         for text in ["", "E", "+1", "0x1", "fffffffffffffff"] {
             assert_eq!(Threshold::from_hex(text), None, "{text}");

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::attribute::closure;
 use crate::attribute::closure::{Attributes, NoAttributes};
 use crate::attribute::value::{Attr, Name};
-use crate::engine::buffer::{Beginning, Opening, Refused, Start};
+use crate::engine::buffer::{SpanStart, Start, StartError, TraceStart};
 use crate::engine::shared::Shared;
 use crate::engine::trace_ref::TraceRef;
 use crate::kind::SpanKind;
@@ -17,12 +17,13 @@ use crate::propagation::carrier::Incoming;
 use crate::propagation::id::SpanId;
 use crate::propagation::id_source::random_span_id;
 use crate::propagation::span_context::SpanContext;
-use crate::record::records::Marks;
+use crate::record::records::SpanFlags;
 use crate::sampling::keep::Keep;
 use crate::sampling::parents::ParentBranch;
 use crate::scope::InstrumentationScope;
+use crate::span::baggage_source::BaggageSource;
 use crate::span::context::{Context, Mute, SpanIds, Standing};
-use crate::span::decision::{Carried, Head};
+use crate::span::decision::RootDecision;
 use crate::span::facts::SpanFacts;
 use crate::span::handle::Span;
 use crate::span::tracer::Tracer;
@@ -413,9 +414,10 @@ impl<'a> SpanFacts<'a> {
                 if attrs.is_none() {
                     context.count_panic();
                 }
-                let opening = self.opening(context.ids.map(|ids| ids.span_id), Marks::NONE);
+                let span_start =
+                    self.span_start(context.ids.map(|ids| ids.span_id), SpanFlags::NONE);
                 let attrs = attrs.as_ref().map_or(&[][..], A::as_ref);
-                let opened = context.open(&opening, attrs);
+                let opened = context.open(&span_start, attrs);
                 notify_of_limit(opened);
                 if let (Ok((index, id)), Some(ids)) = (opened, &mut context.ids) {
                     context.span = index;
@@ -434,7 +436,11 @@ impl<'a> SpanFacts<'a> {
             }
             Standing::Muted if context.ids.is_none() => return Span::muted(),
             Standing::Muted => false,
-            Standing::Free => return self.begin_elsewhere(context, tracer, attrs),
+            Standing::Free => {
+                // a copy for this case, so that the facts need not be in memory in the others
+                let facts = *self;
+                return facts.begin_elsewhere(context, tracer, attrs);
+            }
         };
         Span { context, recorded }
     }
@@ -457,7 +463,7 @@ impl<'a> SpanFacts<'a> {
         }
         let parent = context.span_context();
         let extras = context.extras.take();
-        self.root(tracer, parent, Carried::Shared(extras), attrs)
+        self.root(tracer, parent, BaggageSource::Shared(extras), attrs)
     }
 
     /// A local root of this tracer.
@@ -466,24 +472,25 @@ impl<'a> SpanFacts<'a> {
         &self,
         tracer: &Tracer,
         parent: Option<SpanContext>,
-        carried: Carried,
+        baggage: BaggageSource,
         attrs: impl FnOnce() -> A,
     ) -> Span {
         let shared = tracer.shared();
         let plan = shared.plan.load();
-        let head = Head::new(self, shared, &plan, parent.as_ref());
-        let keep = if head.choice.never {
+        let decision = RootDecision::new(self, shared, &plan, parent.as_ref());
+        let keep = if decision.choice.never {
             Keep::NOTHING
         } else {
-            plan.keep.under(parent.as_ref().map(ParentBranch::of))
+            plan.keep
+                .under(parent.as_ref().map(ParentBranch::from_parent))
         };
-        let recorded = (head.choice.sampled || keep.records()) && !shared.is_closed();
-        let (tracestate, extras) = head.carry(parent.as_ref(), carried, recorded);
+        let recorded = (decision.choice.sampled || keep.records()) && !shared.is_closed();
+        let (tracestate, extras) = decision.carry(parent.as_ref(), baggage, recorded);
         let mut context = Context {
             trace: TraceRef::NONE,
             span: 0,
             tracer: shared.number,
-            flags: head.flags,
+            flags: decision.flags,
             remote: false,
             mute: Mute::Nothing,
             ids: None,
@@ -494,18 +501,18 @@ impl<'a> SpanFacts<'a> {
             if attrs.is_none() {
                 shared.counters.panics.fetch_add(1, Relaxed);
             }
-            let beginning = Beginning {
-                trace_id: head.trace_id,
-                flags: head.flags,
+            let trace_start = TraceStart {
+                trace_id: decision.trace_id,
+                flags: decision.flags,
                 tracestate,
                 keep,
-                rule: Some(head.choice.rule).filter(|_| head.choice.sampled),
+                rule: Some(decision.choice.rule).filter(|_| decision.choice.sampled),
             };
             if self.record(
                 shared,
                 &mut context,
                 parent.as_ref(),
-                beginning,
+                trace_start,
                 attrs.as_ref().map_or(&[][..], A::as_ref),
             ) {
                 return Span {
@@ -513,13 +520,13 @@ impl<'a> SpanFacts<'a> {
                     recorded: true,
                 };
             }
-            let carried = Carried::Shared(context.extras.take());
-            context.extras = head.carry(parent.as_ref(), carried, false).1;
+            let baggage = BaggageSource::Shared(context.extras.take());
+            context.extras = decision.carry(parent.as_ref(), baggage, false).1;
         } else if shared.is_closed() {
             shared.begun_after_end();
         }
         context.ids = Some(SpanIds {
-            trace_id: head.trace_id,
+            trace_id: decision.trace_id,
             span_id: shared.ids.span_id(),
         });
         Span {
@@ -534,15 +541,15 @@ impl<'a> SpanFacts<'a> {
         shared: &Arc<Shared>,
         context: &mut Context,
         parent: Option<&SpanContext>,
-        beginning: Beginning<'_>,
+        trace_start: TraceStart<'_>,
         attrs: &[Attr<'_>],
     ) -> bool {
-        let trace_id = beginning.trace_id;
+        let trace_id = trace_start.trace_id;
         let remote = parent.is_some_and(SpanContext::is_remote);
-        let marks = Marks::LOCAL_ROOT.with(Marks::REMOTE_PARENT, remote);
-        let opening = self.opening(parent.map(SpanContext::span_id), marks);
+        let flags = SpanFlags::LOCAL_ROOT.with(SpanFlags::REMOTE_PARENT, remote);
+        let span_start = self.span_start(parent.map(SpanContext::span_id), flags);
         let extras = context.extras.as_deref();
-        let begun = TraceRef::begin(shared, beginning, &opening, extras, attrs);
+        let begun = TraceRef::begin(shared, trace_start, &span_start, extras, attrs);
         let Ok((trace, index, span_id)) = begun else {
             shared.counters.lost_traces.fetch_add(1, Relaxed);
             notify("budget", || {
@@ -558,12 +565,12 @@ impl<'a> SpanFacts<'a> {
     }
 
     #[inline]
-    fn opening(&self, parent: Option<SpanId>, marks: Marks) -> Opening<'a> {
-        Opening {
+    fn span_start(&self, parent: Option<SpanId>, flags: SpanFlags) -> SpanStart<'a> {
+        SpanStart {
             name: self.name,
             prefix: self.prefix,
             parent,
-            marks: marks.of_kind(self.kind),
+            flags: flags.of_kind(self.kind),
             scope: self.scope,
             start: self.start,
             links: self.links,
@@ -573,8 +580,8 @@ impl<'a> SpanFacts<'a> {
 
 /// Outside all locks: the hook is the application's.
 #[inline]
-fn notify_of_limit(opened: Result<(u32, SpanId), Refused>) {
-    if opened == Err(Refused::Limit) {
+fn notify_of_limit(opened: Result<(u32, SpanId), StartError>) {
+    if opened == Err(StartError::Limit) {
         notify("limit", || {
             "spans are being lost: a trace reached its limit of spans or bytes (see Limits)"
                 .to_owned()

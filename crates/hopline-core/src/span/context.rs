@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::attribute::closure;
 use crate::attribute::value::{Attr, Name, Value, attr};
-use crate::engine::buffer::{Opening, Refused, State};
+use crate::engine::buffer::{SpanStart, StartError, TraceBuffer};
 use crate::engine::trace_ref::TraceRef;
 use crate::kind::SpanKind;
 use crate::meter::receiver::Exemplar;
@@ -360,7 +360,7 @@ impl Context {
     /// The answer is final, so it may be announced to callers. False once the plan's `keep errors N/s` of this second is
     /// used up.
     pub fn promise_keep(&self) -> bool {
-        self.state(State::promise).unwrap_or(false)
+        self.state(TraceBuffer::promise).unwrap_or(false)
     }
 
     /// The state of a new span under it, for the tracer of this number or for the tracer of this context.
@@ -385,7 +385,9 @@ impl Context {
 
     /// Its span as an exemplar, if its trace is certain to be kept.
     pub(crate) fn exemplar(&self) -> Option<Exemplar> {
-        let certain = self.state(State::is_kept_for_certain).unwrap_or(false);
+        let certain = self
+            .state(TraceBuffer::is_kept_for_certain)
+            .unwrap_or(false);
         let SpanIds { trace_id, span_id } = self.ids.filter(|_| certain)?;
         Some(Exemplar { trace_id, span_id })
     }
@@ -400,12 +402,12 @@ impl Context {
     #[inline(always)] // see `AttrTable::add`
     pub(crate) fn open(
         &self,
-        opening: &Opening<'_>,
+        span_start: &SpanStart<'_>,
         attrs: &[Attr<'_>],
-    ) -> Result<(u32, SpanId), Refused> {
+    ) -> Result<(u32, SpanId), StartError> {
         match self.trace.lock() {
-            Some(mut state) => state.open(opening, self.extras.as_deref(), attrs),
-            None => Err(Refused::Discarded),
+            Some(mut state) => state.open(span_start, self.extras.as_deref(), attrs),
+            None => Err(StartError::Discarded),
         }
     }
 
@@ -429,7 +431,7 @@ impl Context {
 
     /// Runs code of this crate with the buffer of the local trace, if there is one, under its lock.
     #[inline]
-    fn state<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
+    fn state<R>(&self, f: impl FnOnce(&mut TraceBuffer) -> R) -> Option<R> {
         self.trace.lock().map(|mut state| f(&mut state))
     }
 }
@@ -465,7 +467,7 @@ impl fmt::Debug for Context {
 
 /// True if the tracer of the context records messages of errors. For bridges.
 pub fn records_error_messages(context: &Context) -> bool {
-    let asked = |state: &mut State| {
+    let asked = |state: &mut TraceBuffer| {
         let shared = state.shared.as_deref();
         shared.is_some_and(|shared| shared.error_messages)
     };

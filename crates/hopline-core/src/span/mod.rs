@@ -2,6 +2,7 @@
 //!
 //! The top layer: only the root of the crate imports it. `facts` and `decision` are the two steps of a start.
 
+pub(crate) mod baggage_source;
 pub(crate) mod builder;
 pub(crate) mod context;
 pub(crate) mod current;

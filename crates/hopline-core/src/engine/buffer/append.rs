@@ -7,18 +7,18 @@ use crate::attribute::read::AttrIter;
 use crate::attribute::table::NONE;
 use crate::attribute::value::{Attr, Name, ValueKind, attr};
 use crate::attribute::value_ref::ValueRef;
-use crate::engine::buffer::State;
+use crate::engine::buffer::TraceBuffer;
 use crate::engine::shared::Shared;
 use crate::limits::{BAGGAGE_VALUE_BYTES, Limits};
 use crate::propagation::baggage::Baggage;
 use crate::propagation::extras::Extras;
-use crate::record::records::{Dropped, Marks};
+use crate::record::records::{Dropped, SpanFlags};
 use crate::text::truncated;
 
 /// The number of baggage members up to which recording them as attributes needs no allocation.
 const USUAL_MEMBERS: usize = 8;
 
-impl State {
+impl TraceBuffer {
     /// Records attributes of a span.
     #[inline(always)] // see `AttrTable::add`
     pub(super) fn append(&mut self, at: usize, attrs: &[Attr<'_>]) {
@@ -159,7 +159,7 @@ impl State {
         }
         if members.len() <= left && self.has_baggage(members, &limits) {
             let span = &mut self.records.spans[at];
-            span.marks.set(Marks::BAGGAGE);
+            span.flags.set(SpanFlags::BAGGAGE);
             span.attrs += members.len() as u16;
             return;
         }
@@ -196,7 +196,7 @@ impl State {
 }
 
 // Losses are counted twice: on the span, for the reader of the trace, and on the tracer, for the operator.
-impl State {
+impl TraceBuffer {
     #[cold]
     pub(super) fn lose_spans(&mut self, count: u32) {
         self.lost_spans = self.lost_spans.saturating_add(count);

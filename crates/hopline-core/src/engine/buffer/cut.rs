@@ -4,16 +4,16 @@
 //! indices are looked up in `moved`, which is ordered, and the others follow from `base`.
 
 use crate::attribute::table::{BatchRecord, NONE};
-use crate::engine::buffer::{Phase, State};
+use crate::engine::buffer::{Phase, TraceBuffer};
 use crate::record::chunk::Chunk;
-use crate::record::records::{EventRecord, LinkRecord, Marks, SpanRecord};
+use crate::record::records::{EventRecord, LinkRecord, SpanFlags, SpanRecord};
 use crate::time::tick::Tick;
 
 /// The most bytes of open spans that a cut moves for each finished span. A cut moves all open spans: with many open and
 /// few finished ones, every end would otherwise pay for the whole trace, which is quadratic.
 const MOVED_FOR_ONE: usize = 16 << 10;
 
-impl State {
+impl TraceBuffer {
     /// Schedules a cut at the next end of a span, the only moment at which spans can be handed over and moved.
     #[cold]
     pub(super) fn cut_soon(&mut self) {
@@ -180,5 +180,5 @@ pub(super) fn shared_of(batch: u32) -> u32 {
 }
 
 fn has_ended(span: &SpanRecord) -> bool {
-    span.marks.has(Marks::ENDED)
+    span.flags.has(SpanFlags::ENDED)
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use crate::attribute::table::NONE;
 use crate::attribute::value::{Literal, attr};
 use crate::engine::buffer::cut::shared_of;
-use crate::engine::buffer::{Phase, State};
+use crate::engine::buffer::{Phase, TraceBuffer};
 use crate::engine::shared::Shared;
 use crate::record::chunk::Finished;
-use crate::record::records::{Marks, Records};
+use crate::record::records::{Records, SpanFlags};
 use crate::sampling::keep::KeepRate;
 use crate::sampling::kept::Kept;
 use crate::time::tick::Tick;
@@ -27,7 +27,7 @@ pub(crate) struct Ended {
     pub(crate) records: Option<Box<Records>>,
 }
 
-impl State {
+impl TraceBuffer {
     /// Ends a span. The end of the local root decides about the trace. `held` is true if other handles to it exist.
     #[inline]
     pub(crate) fn end(&mut self, span: u32, at: Option<SystemTime>, held: bool) -> Option<Ended> {
@@ -52,9 +52,9 @@ impl State {
     fn end_at(&mut self, index: usize, now: Tick, held: bool) -> Option<Ended> {
         let record = &mut self.records.spans[index];
         record.end = now.max(record.start);
-        record.marks.set(Marks::ENDED);
+        record.flags.set(SpanFlags::ENDED);
         self.open -= 1;
-        if self.phase == Phase::Open && !record.marks.has(Marks::LOCAL_ROOT) {
+        if self.phase == Phase::Open && !record.flags.has(SpanFlags::LOCAL_ROOT) {
             return if now < self.cut_at {
                 None
             } else {

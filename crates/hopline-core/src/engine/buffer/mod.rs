@@ -15,7 +15,7 @@ use crate::propagation::flags::TraceFlags;
 use crate::propagation::id::{SpanId, TraceId};
 use crate::propagation::span_context::SpanContext;
 use crate::propagation::trace_state::TraceState;
-use crate::record::records::{EventRecord, LinkRecord, Marks, Records, SpanRecord};
+use crate::record::records::{EventRecord, LinkRecord, Records, SpanFlags, SpanRecord};
 use crate::sampling::keep::Keep;
 use crate::sampling::kept::Kept;
 use crate::semconv;
@@ -40,7 +40,7 @@ pub(crate) enum Phase {
 
 /// The reason for which a span was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum StartError {
     /// Its trace was discarded.
     Discarded,
     /// A limit is reached. The loss is counted.
@@ -49,11 +49,11 @@ pub(crate) enum Refused {
 
 /// The facts with which a span starts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opening<'a> {
+pub(crate) struct SpanStart<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) prefix: Option<&'static str>,
     pub(crate) parent: Option<SpanId>,
-    pub(crate) marks: Marks,
+    pub(crate) flags: SpanFlags,
     pub(crate) scope: u8,
     pub(crate) start: Start,
     pub(crate) links: &'a [SpanContext],
@@ -70,7 +70,7 @@ pub(crate) enum Start {
 
 /// The facts with which a local trace starts.
 #[derive(Debug)]
-pub(crate) struct Beginning<'a> {
+pub(crate) struct TraceStart<'a> {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
     pub(crate) tracestate: TraceState,
@@ -81,7 +81,7 @@ pub(crate) struct Beginning<'a> {
 
 /// One local trace, behind its lock.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct TraceBuffer {
     /// The tracer. `None` while the buffer is in the pool, because pool and buffer would otherwise keep each other alive.
     pub(crate) shared: Option<Arc<Shared>>,
     pub(crate) trace_id: Option<TraceId>,
@@ -117,7 +117,7 @@ pub(crate) struct State {
     pub(crate) records: Records,
 }
 
-impl State {
+impl TraceBuffer {
     pub(crate) fn new(records: Records) -> Self {
         Self {
             shared: None,
@@ -148,18 +148,18 @@ impl State {
     pub(crate) fn begin(
         &mut self,
         shared: &Arc<Shared>,
-        beginning: Beginning<'_>,
-        opening: &Opening<'_>,
+        trace_start: TraceStart<'_>,
+        span_start: &SpanStart<'_>,
         extras: Option<&Extras>,
         attrs: &[Attr<'_>],
-    ) -> Result<(u32, SpanId), Refused> {
-        self.trace_id = Some(beginning.trace_id);
-        self.flags = beginning.flags;
-        self.tracestate = beginning.tracestate;
+    ) -> Result<(u32, SpanId), StartError> {
+        self.trace_id = Some(trace_start.trace_id);
+        self.flags = trace_start.flags;
+        self.tracestate = trace_start.tracestate;
         self.anchor = shared.clock.anchor();
         self.cut_at = self.anchor.tick.after(shared.limits.trace_age);
         self.phase = Phase::Open;
-        self.keep = beginning.keep;
+        self.keep = trace_start.keep;
         self.forced = None;
         self.failed = false;
         self.let_go = None;
@@ -172,10 +172,10 @@ impl State {
         self.shared = Some(Arc::clone(shared));
         if self.tracestate_bytes() > 0 && !self.pay_for_tracestate() {
             self.lose_spans(1);
-            return Err(Refused::Limit);
+            return Err(StartError::Limit);
         }
-        let opened = self.open(opening, extras, attrs)?;
-        if let Some(rule) = beginning.rule {
+        let opened = self.open(span_start, extras, attrs)?;
+        if let Some(rule) = trace_start.rule {
             self.append_own(0, &[attr("hopline.sampling.rule", rule)]);
         }
         Ok(opened)
@@ -185,29 +185,29 @@ impl State {
     #[inline(always)] // see `AttrTable::add`
     pub(crate) fn open(
         &mut self,
-        opening: &Opening<'_>,
+        span_start: &SpanStart<'_>,
         extras: Option<&Extras>,
         attrs: &[Attr<'_>],
-    ) -> Result<(u32, SpanId), Refused> {
+    ) -> Result<(u32, SpanId), StartError> {
         if self.phase == Phase::Discarded {
             self.discarded += 1;
-            return Err(Refused::Discarded);
+            return Err(StartError::Discarded);
         }
         let full = self.records.spans.len() == self.records.spans.capacity();
         let room = !full || self.grow_spans();
-        let name = match (opening.prefix, opening.name.0) {
+        let name = match (span_start.prefix, span_start.name.0) {
             _ if !room => None,
             (None, NameKind::Static(name)) => Some(Text::Static(name)),
-            (prefix, _) => self.copy_name(prefix, opening.name.as_str()),
+            (prefix, _) => self.copy_name(prefix, span_start.name.as_str()),
         };
         let Some(name) = name else {
             self.lose_spans(1);
-            return Err(Refused::Limit);
+            return Err(StartError::Limit);
         };
-        let shared = self.shared.as_deref().ok_or(Refused::Discarded)?;
+        let shared = self.shared.as_deref().ok_or(StartError::Discarded)?;
         let id = shared.ids.span_id();
-        let start = match opening.start {
-            Start::Now if opening.marks.has(Marks::LOCAL_ROOT) => self.anchor.tick,
+        let start = match span_start.start {
+            Start::Now if span_start.flags.has(SpanFlags::LOCAL_ROOT) => self.anchor.tick,
             Start::Now => shared.clock.now(),
             Start::At(time) => self.anchor.tick_of(time),
             Start::Ago(time) => shared.clock.now().before(time),
@@ -221,7 +221,7 @@ impl State {
         self.records.spans.push(SpanRecord {
             name,
             id,
-            parent: opening.parent,
+            parent: span_start.parent,
             start,
             end: start,
             first_batch: batch,
@@ -229,8 +229,8 @@ impl State {
             attrs: count,
             events: 0,
             links: 0,
-            marks: opening.marks,
-            scope: opening.scope,
+            flags: span_start.flags,
+            scope: span_start.scope,
         });
         self.open += 1;
         if batch == NONE && !attrs.is_empty() {
@@ -239,7 +239,7 @@ impl State {
         if let Some(extras) = extras {
             self.append_baggage(at, extras);
         }
-        for to in opening.links {
+        for to in span_start.links {
             self.push_link(at, to);
         }
         Ok((self.base.wrapping_add(at as u32), id))
@@ -310,8 +310,8 @@ impl State {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
         };
-        let marks = &mut self.records.spans[at].marks;
-        *marks = marks.with_kind(kind);
+        let flags = &mut self.records.spans[at].flags;
+        *flags = flags.with_kind(kind);
     }
 
     /// Marks a span as failed. The first failure stays, because it is nearest to the cause. A failure after the end of the
@@ -321,7 +321,7 @@ impl State {
             return self.lose_details(1);
         };
         self.failed = true;
-        if !self.records.spans[at].marks.set(Marks::FAILED) {
+        if !self.records.spans[at].flags.set(SpanFlags::FAILED) {
             return;
         }
         let error_type = match error_type.0 {
@@ -341,7 +341,7 @@ impl State {
         let Some(at) = self.alive(span) else {
             return self.lose_details(1);
         };
-        if !self.records.spans[at].marks.has(Marks::FAILED) {
+        if !self.records.spans[at].flags.has(SpanFlags::FAILED) {
             self.append_own(at, &[attr(semconv::ERROR_TYPE, Literal("cancelled"))]);
         }
     }
@@ -432,11 +432,11 @@ impl State {
             self.place(span)?
         };
         let record = self.records.spans.get(at)?;
-        (!record.marks.has(Marks::ENDED)).then_some(at)
+        (!record.flags.has(SpanFlags::ENDED)).then_some(at)
     }
 }
 
-impl Drop for State {
+impl Drop for TraceBuffer {
     /// Runs when a buffer is freed instead of pooled: returns its bytes to the budget.
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
@@ -452,6 +452,10 @@ mod tests {
 
     #[test]
     fn a_trace_that_is_held_for_ever_is_small() {
-        assert!(size_of::<State>() <= 336, "{}", size_of::<State>());
+        assert!(
+            size_of::<TraceBuffer>() <= 336,
+            "{}",
+            size_of::<TraceBuffer>()
+        );
     }
 }

@@ -1,12 +1,12 @@
 //! Memory limits of a buffer. They are checked only when a vector has to grow, so they cost nothing otherwise.
 
 use crate::attribute::table::{AttrRecord, BatchRecord, NONE};
-use crate::engine::buffer::State;
+use crate::engine::buffer::TraceBuffer;
 use crate::propagation::trace_state::TraceState;
 use crate::record::records::{EventRecord, LinkRecord, Records, SpanRecord};
 
 /// The bytes of a buffer besides its records: itself, its reference counts and lock, and a short tracestate.
-const BUFFER_BYTES: usize = size_of::<State>() + 4 * size_of::<usize>() + SHORT_TRACESTATE;
+const BUFFER_BYTES: usize = size_of::<TraceBuffer>() + 4 * size_of::<usize>() + SHORT_TRACESTATE;
 /// The bytes of a tracestate that plans write, with a little room.
 const SHORT_TRACESTATE: usize = 96;
 
@@ -16,7 +16,7 @@ const FIRST_ATTRS: usize = 32;
 const FIRST_BATCHES: usize = 6;
 const FIRST_TEXT: usize = 240;
 
-impl State {
+impl TraceBuffer {
     /// True if there is room for a batch of `attrs` attributes, and for `text` bytes of text.
     pub(super) fn room(&mut self, attrs: usize, text: usize) -> bool {
         let r = &self.records;
