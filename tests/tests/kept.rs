@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::core::{Clock, Ids, ManualClock, SpanData, Stats};
+use hopline::core::{Clock, IdGenerator, Stats, export::SpanData, time::ManualClock};
 use hopline::reqwest::TraceMiddleware;
 use hopline::{SpanKind, TraceId, Tracer};
 use hopline_testing::{Spans, assert_tree, tracer_with};
@@ -90,7 +90,7 @@ impl Services {
             let (tracer, _) = tracer_with(|tracer| {
                 tracer
                     .service(name)
-                    .ids(Ids::Seeded(tracers.len() as u64))
+                    .ids(IdGenerator::Seeded(tracers.len() as u64))
                     .clock(Clock::Manual(clock.clone()))
                     .plan(plan.parse().unwrap())
                     .sink(spans.sink())

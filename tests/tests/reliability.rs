@@ -10,7 +10,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
 use hopline::axum::TraceLayer;
-use hopline::core::{Incoming, Limits, TraceState, no_attrs};
+use hopline::core::{Incoming, Limits, propagation::TraceState};
 use hopline::otlp::{Exporter, Protocol};
 use hopline::{Context, SpanBuilder, Telemetry, Tracer, attr};
 use proptest::prelude::*;
@@ -478,7 +478,7 @@ fn limits_cut_and_count_and_split_no_character() {
             .attributes(|| [attr("text", &text)])
             .start();
         for number in 0..100_000 {
-            span.event("event", no_attrs);
+            span.event("event", || []);
             if number < 500 {
                 span.set(&format!("key{number}"), number);
             }

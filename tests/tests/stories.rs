@@ -5,7 +5,7 @@ use checkout::System;
 use checkout::drive::{CARD, checkout_tree};
 use checkout::system::Settings;
 use hopline::SamplingPlan;
-use hopline::core::SpanData;
+use hopline::core::export::SpanData;
 use hopline_testing::assert_tree;
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Ends of traces in which much is open, or much happened: what they cost must not be squared.
 
-use hopline_core::{Clock, Limits, Span, SpanBuilder, Tracer, attr, no_attrs};
+use hopline_core::{Clock, Limits, Span, SpanBuilder, Tracer, attr};
 
 use crate::case::{Case, Work};
 use crate::sinks::Discard;
@@ -94,7 +94,7 @@ fn late(tracer: &Tracer, size: usize) {
     let open: Vec<Span> = (0..size).map(|_| child(&root)).collect();
     root.end();
     for span in open {
-        span.event("event", no_attrs);
+        span.event("event", || []);
         span.end();
     }
 }

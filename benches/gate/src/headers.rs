@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use hopline_core::{BAGGAGE, Clock, Extract, Incoming, TRACEPARENT, TRACESTATE};
+use hopline_core::{
+    Clock, Extract, Incoming,
+    propagation::{BAGGAGE, TRACEPARENT, TRACESTATE},
+};
 
 use crate::case::{Case, Work};
 use crate::requests::SAMPLED;

@@ -43,5 +43,5 @@ pub fn cases() -> Vec<Case> {
 /// The test clock, which does not move: no reading of the machine's clock is in the numbers.
 pub fn test_clock() -> hopline_core::Clock {
     let start = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
-    hopline_core::Clock::Manual(hopline_core::ManualClock::new(start))
+    hopline_core::Clock::Manual(hopline_core::time::ManualClock::new(start))
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use hopline_core::{Batch, Batching, Clock, FlushError, Sink, Tracer};
+use hopline_core::{
+    Batch, Clock, Sink, Tracer,
+    export::{Batching, FlushError},
+};
 use hopline_otlp::FileSink;
 
 use crate::case::{Case, Work};

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use hopline_core::{Batch, Batching, FlushError, Sink};
+use hopline_core::{
+    Batch, Sink,
+    export::{Batching, FlushError},
+};
 use hopline_otlp::encode_protobuf;
 
 /// Batches that may wait for their encoding.

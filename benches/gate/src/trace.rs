@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context as Cx, Waker};
 
 use hopline_core::{
-    Attr, Clock, FutureExt, Incoming, Kind, Limits, Literal, SamplingPlan, Span, SpanBuilder,
+    Attr, Clock, FutureExt, Incoming, Limits, Literal, SamplingPlan, Span, SpanBuilder, SpanKind,
     Tracer, attr,
 };
 
@@ -114,7 +114,7 @@ pub fn child(values: &Values) -> Span {
 #[inline]
 pub fn root(tracer: &Tracer) -> Span {
     SpanBuilder::new("root")
-        .kind(Kind::Server)
+        .kind(SpanKind::Server)
         .tracer(tracer)
         .parent(Incoming::default())
         .start()

@@ -43,7 +43,7 @@ pub fn label(span: &SpanData) -> String {
 ///
 /// ```
 /// use hopline_analysis::describe;
-/// use hopline_core::{SpanData, SpanId, SpanKind, TraceId};
+/// use hopline_core::{SpanId, SpanKind, TraceId, export::SpanData};
 ///
 /// let mut span = SpanData::new("POST", TraceId::from_u128(1).unwrap(), SpanId::from_u64(2).unwrap());
 /// span.kind = SpanKind::Client;

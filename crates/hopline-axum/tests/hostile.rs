@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::routing::{any, get, post};
 use hopline_axum::TraceLayer;
-use hopline_core::{Batch, OlderNames, Sink, Tracer};
+use hopline_core::{Batch, Sink, Tracer, semconv::OlderNames};
 use hopline_otlp::Exporter;
 use hopline_reqwest::TraceMiddleware;
 use hopline_test_support::http::Version;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use hopline_axum::TraceLayer;
-use hopline_core::OlderNames;
+use hopline_core::semconv::OlderNames;
 use hopline_test_support::http::Version;
 use hopline_testing::{tracer, tracer_with};
 use support::{layer, one, serve};

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use futures_util::{StreamExt, stream};
 use hopline_axum::{CurrentSpan, RouteLayer, TraceContext, TraceLayer};
-use hopline_core::{Context, FutureExt, OlderNames, SpanKind, span};
+use hopline_core::{Context, FutureExt, SpanKind, semconv::OlderNames, span};
 use hopline_testing::{assert_tree, tracer};
 use support::{PARENT, integer, layer, one, serve, spans};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::get;
 use hopline_axum::{Axum, HoplineLayer, RouteLayer};
-use hopline_core::{Notice, OlderNames, set_notice_hook};
+use hopline_core::{Notice, semconv::OlderNames, set_notice_hook};
 use hopline_testing::tracer;
 use hopline_tower::server::{ResponseBody, Trace};
 use support::spans;

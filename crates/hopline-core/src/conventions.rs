@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::SpanNames;
+/// use hopline_core::semconv::SpanNames;
 ///
 /// assert_eq!(SpanNames::default(), SpanNames::Hopline);
 /// ```
@@ -53,7 +53,7 @@ impl SpanNames {
 /// # Examples
 ///
 /// ```
-/// use hopline_core::OlderNames;
+/// use hopline_core::semconv::OlderNames;
 ///
 /// let older = OlderNames { http: true, ..OlderNames::NONE };
 /// assert!(!older.database);
@@ -84,7 +84,7 @@ impl OlderNames {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::OlderNames;
+    /// use hopline_core::semconv::OlderNames;
     ///
     /// if std::env::var_os("OTEL_SEMCONV_STABILITY_OPT_IN").is_none() {
     ///     assert_eq!(OlderNames::from_env(), OlderNames::NONE);

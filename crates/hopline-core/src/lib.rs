@@ -94,7 +94,7 @@ pub mod semconv;
 mod span;
 mod sync;
 pub mod text;
-mod time;
+pub mod time;
 pub mod variables;
 
 /// Metrics: instruments, the meter that a tracer reports measurements to, and timers of edges.
@@ -106,6 +106,11 @@ pub mod metrics {
     pub use crate::span::{Report, Timer, exemplar, record};
 }
 
+/// Futures in which a span or a context is current while they are polled.
+pub mod future {
+    pub use crate::span::{FutureExt, InContext, InSpan};
+}
+
 /// For bridges from other tracing libraries; not for applications.
 #[doc(hidden)]
 pub mod bridge {
@@ -113,44 +118,27 @@ pub mod bridge {
     pub use crate::span::current::{IdsText, current_ids, current_ids_text, enter, exit, exit_all};
 }
 
-pub use attribute::{
-    ArrayRef, Attr, AttrSet, Literal, Name, OwnedValue, Resource, Value, ValueRef, attr, no_attrs,
-};
-pub use conventions::{OlderNames, SpanNames};
+pub use attribute::{Attr, AttrSet, Literal, Name, Resource, Value, attr};
 pub use engine::stats::Stats;
-pub use export::{
-    Batch, Batching, EventData, EventView, FlushError, LinkData, LinkView, ScopeData, Sink, Source,
-    SpanData, SpanView, StatusData,
-};
+pub use export::{Batch, Sink};
 pub use kind::SpanKind;
 pub use limits::Limits;
 #[doc(hidden)]
 pub use notice::contained;
 pub use notice::{Notice, notify};
 pub use propagation::{
-    BAGGAGE, Baggage, BaggageError, Extract, IdGenerator, Incoming, Inject, ParseIdError,
-    ParseTraceParentError, ParseTraceStateError, Propagators, SpanContext, SpanId, TRACEPARENT,
-    TRACESTATE, TraceFlags, TraceId, TraceState, Trust, reseed_after_fork,
+    Baggage, Extract, IdGenerator, Incoming, Inject, SpanContext, SpanId, TraceFlags, TraceId,
+    Trust,
 };
-pub use sampling::{
-    Decision, ParentBranch, ParsePlanError, Sampler, SamplingInput, SamplingPlan, SamplingRule,
-    Threshold,
-};
+pub use sampling::SamplingPlan;
 pub use scope::InstrumentationScope;
 #[doc(hidden)]
 pub use span::guarded;
 pub use span::{
-    AlreadyInstalled, Context, FutureExt, InContext, InSpan, Span, SpanBuilder, Tracer,
-    TracerBuilder, set_notice_hook, span,
+    Context, FutureExt, InstallError, Span, SpanBuilder, Tracer, TracerBuilder, set_notice_hook,
+    span,
 };
-pub use time::{Clock, ManualClock};
-
-#[doc(hidden)]
-pub use kind::SpanKind as Kind;
-#[doc(hidden)]
-pub use propagation::IdGenerator as Ids;
-#[doc(hidden)]
-pub use scope::InstrumentationScope as Scope;
+pub use time::Clock;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

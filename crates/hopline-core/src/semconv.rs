@@ -1,5 +1,7 @@
 //! Attribute names of the OpenTelemetry semantic conventions (v1.44) that more than one hopline crate uses.
 
+pub use crate::conventions::{OlderNames, SpanNames};
+
 /// The reason of a failure, of low cardinality (stable).
 pub const ERROR_TYPE: &str = "error.type";
 /// The server's name (stable).

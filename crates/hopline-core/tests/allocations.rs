@@ -3,7 +3,7 @@
 use allocation_counter::measure;
 use hopline_core::{
     Baggage, Context, Incoming, Literal, SamplingPlan, Span, SpanBuilder, SpanKind, Tracer, attr,
-    no_attrs, span,
+    span,
 };
 
 /// A request with five children of six attributes each.
@@ -33,7 +33,7 @@ fn request(tracer: &Tracer) {
                 .start();
             child.set("db.response.returned_rows", 1);
         }
-        span("cache.lookup").event("hit", no_attrs);
+        span("cache.lookup").event("hit", || []);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use hopline_core::{Attr, AttrSet, Clock, Limits, ManualClock, SpanData, attr, no_attrs};
+use hopline_core::{Attr, AttrSet, Clock, Limits, attr, export::SpanData, time::ManualClock};
 use hopline_test_support::start::root;
 use hopline_testing::tracer_with;
 
@@ -124,7 +124,7 @@ fn every_loss_of_a_set_is_counted() {
     span.end();
     context.set_all(|| [set.as_attr(), attr("c", 3)]);
     assert_eq!(tracer.stats().lost_details, 3);
-    root(&tracer, "empty").set_all(no_attrs);
+    root(&tracer, "empty").set_all(|| []);
     assert_eq!(memory.take().len(), 2);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hopline_core::{Incoming, ManualClock, SpanBuilder, SpanKind, Tracer};
+use hopline_core::{Incoming, SpanBuilder, SpanKind, Tracer, time::ManualClock};
 use hopline_test_support::hop::call;
 use hopline_test_support::start::{clocked, root};
 

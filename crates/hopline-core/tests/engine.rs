@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Baggage, Context, FutureExt, Incoming, Span, SpanBuilder, SpanContext, SpanKind, StatusData,
-    TracerBuilder, attr, no_attrs, span,
+    Baggage, Context, FutureExt, Incoming, Span, SpanBuilder, SpanContext, SpanKind, TracerBuilder,
+    attr, export::StatusData, span,
 };
 use hopline_test_support::start::{PARENT, clocked, incoming, names, root, unsampled};
 use hopline_testing::tracer_with;
@@ -83,10 +83,10 @@ fn events_links_and_errors_are_on_their_span() {
         .start();
     let child = request.in_scope(|| span("child"));
     child.event("downstream_error", || [attr("peer", "payments")]);
-    child.event("empty", no_attrs);
+    child.event("empty", || []);
     child.fail_with("card_declined", "the card was declined");
     child.fail("503");
-    request.event("seen", no_attrs);
+    request.event("seen", || []);
     child.end();
     request.end();
     let spans = memory.take();
@@ -229,12 +229,12 @@ fn without_a_tracer_the_context_is_forwarded_unchanged() {
 }
 
 trait ParseState {
-    fn parse_state(&self) -> hopline_core::TraceState;
+    fn parse_state(&self) -> hopline_core::propagation::TraceState;
 }
 
 impl ParseState for str {
-    fn parse_state(&self) -> hopline_core::TraceState {
-        hopline_core::TraceState::parse([self]).unwrap()
+    fn parse_state(&self) -> hopline_core::propagation::TraceState {
+        hopline_core::propagation::TraceState::parse([self]).unwrap()
     }
 }
 

@@ -3,13 +3,14 @@
 use std::error::Error;
 
 use hopline_core::{
-    AlreadyInstalled, Baggage, FlushError, SamplingPlan, SpanContext, TraceId, TraceState,
+    Baggage, InstallError, SamplingPlan, SpanContext, TraceId, Tracer, export::FlushError,
+    propagation::TraceState,
 };
 
 #[test]
 fn an_error_prints_its_sentence_also_by_debug() {
     let errors: Vec<Box<dyn Error>> = vec![
-        Box::new(AlreadyInstalled),
+        Box::new(already_installed()),
         Box::new(FlushError::timed_out()),
         Box::new(FlushError::failed()),
         Box::new(TraceId::from_hex("0").unwrap_err()),
@@ -24,4 +25,10 @@ fn an_error_prints_its_sentence_also_by_debug() {
         assert_eq!(format!("{error:?}"), sentence);
         assert_eq!(format!("{error:#?}"), sentence);
     }
+}
+
+fn already_installed() -> InstallError {
+    let tracer = Tracer::builder().build();
+    tracer.install().unwrap();
+    tracer.install().unwrap_err()
 }

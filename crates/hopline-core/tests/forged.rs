@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hopline_core::{IdGenerator, Threshold, Tracer};
+use hopline_core::{IdGenerator, Tracer, sampling::Threshold};
 use hopline_test_support::hop::{Lines, call, parent_of};
 use hopline_test_support::start::clocked;
 use hopline_testing::tracer_with;

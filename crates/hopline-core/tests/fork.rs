@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fork::{Fork, fork, waitpid};
 use hopline_core::{
-    Incoming, Notice, SpanBuilder, Tracer, notify, reseed_after_fork, set_notice_hook,
+    Incoming, Notice, SpanBuilder, Tracer, notify, propagation::reseed_after_fork, set_notice_hook,
 };
 
 const COUNT: usize = 1000;

@@ -7,8 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hopline_core::{
-    Attr, Batch, Context, Decision, FlushError, FutureExt, Incoming, Sampler, SamplingInput, Sink,
-    Source, SpanBuilder, SpanKind, Tracer, attr, span,
+    Attr, Batch, Context, FutureExt, Incoming, Sink, SpanBuilder, SpanKind, Tracer, attr,
+    export::{FlushError, Source},
+    sampling::{Decision, Sampler, SamplingInput},
+    span,
 };
 use hopline_test_support::start::{names, root};
 use hopline_testing::{Spans, tracer_with};

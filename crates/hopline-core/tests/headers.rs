@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hopline_core::{
-    Baggage, Context, Incoming, ParentBranch, SamplingPlan, SamplingRule, SpanContext, SpanId,
-    SpanKind, Threshold, TraceFlags, TraceId, TraceState,
+    Baggage, Context, Incoming, SamplingPlan, SpanContext, SpanId, SpanKind, TraceFlags, TraceId,
+    propagation::TraceState,
+    sampling::{ParentBranch, SamplingRule, Threshold},
 };
 use proptest::option;
 use proptest::prelude::*;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use hopline_core::{Clock, ManualClock, SamplingPlan, SamplingRule, SpanBuilder, span};
+use hopline_core::{
+    Clock, SamplingPlan, SpanBuilder, sampling::SamplingRule, span, time::ManualClock,
+};
 use hopline_test_support::start::{PARENT, clocked, incoming, names, root, unsampled};
 use hopline_testing::tracer_with;
 

@@ -1,6 +1,6 @@
 //! Limits: what they drop and count, and what they never affect.
 
-use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, no_attrs, span};
+use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, span};
 use hopline_test_support::start::{PARENT, root, unsampled};
 use hopline_testing::tracer_with;
 
@@ -29,7 +29,7 @@ fn limits_drop_and_count() {
         })
         .start();
     request.event("one", || [attr("a", 1), attr("b", 2)]);
-    request.event("two", no_attrs);
+    request.event("two", || []);
     request.link(&PARENT.parse().unwrap());
     let children: Vec<_> = request.in_scope(|| (0..4).map(|_| span("child")).collect());
     assert_eq!(
@@ -142,7 +142,7 @@ fn data_for_a_span_after_its_end_is_counted() {
     let late = child.context();
     child.end();
     late.set_all(|| [attr("a", 1), attr("b", 2), attr("c", None::<i64>)]);
-    late.event("event", no_attrs);
+    late.event("event", || []);
     late.link(&PARENT.parse().unwrap());
     late.rename("other");
     late.fail("late");

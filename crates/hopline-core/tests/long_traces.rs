@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Clock, Incoming, Limits, ManualClock, Span, SpanBuilder, SpanData, Tracer, attr, no_attrs,
+    Clock, Incoming, Limits, Span, SpanBuilder, Tracer, attr, export::SpanData, time::ManualClock,
 };
 use hopline_test_support::start::{PARENT, root, unsampled};
 use hopline_testing::{Spans, tracer_with};
@@ -74,7 +74,7 @@ fn spans_open_at_a_cut_keep_their_data() {
         child(&request, number).end();
     }
     long.set("after", "the cuts");
-    long.event("after", no_attrs);
+    long.event("after", || []);
     for number in 20..40 {
         child(&request, number).end();
     }

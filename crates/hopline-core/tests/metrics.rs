@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hopline_core::export::{Batch, Sink};
 use hopline_core::metrics::{self, Exemplar, Instrument, Meter, Timer};
-use hopline_core::{Attr, Clock, Context, Incoming, ManualClock, SpanBuilder, Tracer, attr, span};
+use hopline_core::{
+    Attr, Clock, Context, Incoming, SpanBuilder, Tracer, attr, span, time::ManualClock,
+};
 
 static REQUESTS: Instrument = Instrument::histogram("test.requests", "s");
 

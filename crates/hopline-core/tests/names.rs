@@ -1,6 +1,6 @@
 //! Names, keys and numbers as they are recorded.
 
-use hopline_core::{AttrSet, Incoming, Limits, OwnedValue, SpanBuilder, attr, span};
+use hopline_core::{AttrSet, Incoming, Limits, SpanBuilder, attr, export::OwnedValue, span};
 use hopline_test_support::start::root;
 use hopline_testing::tracer_with;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hopline_core::{Incoming, Propagators, SpanBuilder, Tracer};
+use hopline_core::{Incoming, SpanBuilder, Tracer, propagation::Propagators};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

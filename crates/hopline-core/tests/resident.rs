@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use hopline_core::{
-    Baggage, Batch, Batching, Incoming, Limits, Sink, Span, SpanBuilder, SpanContext, SpanId,
-    TraceFlags, TraceId, TraceState, Tracer, attr,
+    Baggage, Batch, Incoming, Limits, Sink, Span, SpanBuilder, SpanContext, SpanId, TraceFlags,
+    TraceId, Tracer, attr, export::Batching, propagation::TraceState,
 };
 use hopline_test_support::sinks::EachTrace;
 

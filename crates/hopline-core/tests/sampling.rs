@@ -1,8 +1,8 @@
 //! Consistent probability sampling, one test a rule, and what a plan adds to it.
 
 use hopline_core::{
-    Decision, IdGenerator, Incoming, ParentBranch, Sampler, SamplingInput, SamplingPlan,
-    SpanBuilder, SpanKind, Threshold, Tracer,
+    IdGenerator, Incoming, SamplingPlan, SpanBuilder, SpanKind, Tracer,
+    sampling::{Decision, ParentBranch, Sampler, SamplingInput, Threshold},
 };
 use hopline_test_support::hop::{Lines, SPAN, call, hop, parent_of};
 use hopline_test_support::start::{incoming, root};

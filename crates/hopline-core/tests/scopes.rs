@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hopline_core::{
-    Incoming, InstrumentationScope, Notice, SpanBuilder, SpanData, SpanKind, Tracer,
+    Incoming, InstrumentationScope, Notice, SpanBuilder, SpanKind, Tracer, export::SpanData,
     set_notice_hook, span,
 };
 use hopline_testing::tracer_with;

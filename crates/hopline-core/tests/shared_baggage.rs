@@ -1,8 +1,6 @@
 //! Baggage members that are allowed as attributes.
 
-use hopline_core::{
-    Baggage, Incoming, Limits, Span, SpanBuilder, SpanData, Tracer, attr, no_attrs,
-};
+use hopline_core::{Baggage, Incoming, Limits, Span, SpanBuilder, Tracer, attr, export::SpanData};
 use hopline_testing::{Spans, tracer_with};
 
 fn with(baggage: Baggage) -> Incoming {
@@ -115,7 +113,7 @@ fn cut_and_late_spans_have_it_too() {
     for number in 0..10 {
         let late = SpanBuilder::new("late").child_of(&context).start();
         if number % 2 == 0 {
-            late.event("event", no_attrs);
+            late.event("event", || []);
         }
         late.end();
     }

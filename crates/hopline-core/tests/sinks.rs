@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hopline_core::{
-    Batch, Batching, Decision, FlushError, Limits, Sampler, SamplingInput, Sink, Source,
-    SpanBuilder, Tracer,
+    Batch, Limits, Sink, SpanBuilder, Tracer,
+    export::{Batching, FlushError, Source},
+    sampling::{Decision, Sampler, SamplingInput},
 };
 use hopline_test_support::start::{names, root};
 use hopline_testing::{Spans, tracer_with};

@@ -1,6 +1,6 @@
 //! W3C Trace Context Level 2, one test a rule: what a service sends for what it got.
 
-use hopline_core::{Context, Incoming, SpanBuilder, SpanContext, TraceState, Tracer};
+use hopline_core::{Context, Incoming, SpanBuilder, SpanContext, Tracer, propagation::TraceState};
 use hopline_test_support::hop::{Lines, SPAN, TRACE, continues, hop, hops, parent_of, state};
 
 fn tracer() -> Tracer {

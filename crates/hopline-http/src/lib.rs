@@ -99,7 +99,7 @@ pub use span_name::SpanName;
 pub mod __macro {
     pub use crate::headers::HeaderCapture;
     pub use hopline_core::redact::Redaction;
-    pub use hopline_core::{OlderNames, Tracer};
+    pub use hopline_core::{Tracer, semconv::OlderNames};
     pub use http::HeaderName;
 }
 

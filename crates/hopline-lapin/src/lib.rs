@@ -111,7 +111,7 @@
 //!
 //! # Spans
 //!
-//! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | kind | duration |
+//! | name | with [`SpanNames::Conventions`](hopline_core::semconv::SpanNames) | kind | duration |
 //! |---|---|---|---|
 //! | `publish.message` | `publish {destination}` | PRODUCER | until the broker's confirm, or until the frames are written on a channel without confirms |
 //! | `publish.batch` | `publish {destination}` | CLIENT | until the last confirm of [`publish_all`](Channel::publish_all); parent of its publish spans |

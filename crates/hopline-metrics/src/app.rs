@@ -48,7 +48,7 @@ instrument! {
     /// tracer.install()?;
     /// ORDERS.add(1.0, &[attr("shop.tier", "gold")]);
     /// assert!(metrics.render().contains("shop_orders_total{shop_tier=\"gold\"} 1\n"));
-    /// # Ok::<(), hopline_core::AlreadyInstalled>(())
+    /// # Ok::<(), hopline_core::InstallError>(())
     /// ```
     counter, counter,
     /// Adds to it. A negative increment is ignored, and reported by a notice.

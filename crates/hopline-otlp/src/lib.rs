@@ -164,7 +164,7 @@
 //! - It does not use a spool folder that another account owns or can write to, and follows no links in one.
 //! - It does not record spans on its own threads, which would cause more spans to send, for ever.
 //! - It does not continue in a child process after `fork`: threads do not. Build the exporter in the child, and see
-//!   [`reseed_after_fork`](hopline_core::reseed_after_fork).
+//!   [`reseed_after_fork`](hopline_core::propagation::reseed_after_fork).
 // the front page links to the exporter also in builds without it
 #![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))]
 

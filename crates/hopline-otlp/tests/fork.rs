@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fork::{Fork, fork, waitpid};
-use hopline_core::{Tracer, reseed_after_fork};
+use hopline_core::{Tracer, propagation::reseed_after_fork};
 
 use hopline_test_support::LONG;
 use hopline_test_support::otlp::patient;

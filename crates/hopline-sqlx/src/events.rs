@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use hopline_core::{Context, SpanNames, Tracer, attr};
+use hopline_core::{Context, Tracer, attr, semconv::SpanNames};
 use tracing_core::field::{Field, Visit};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};

@@ -76,7 +76,7 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
 //! use std::time::Duration;
 //!
-//! use hopline_core::SpanNames;
+//! use hopline_core::semconv::SpanNames;
 //! use hopline_sqlx::SqlitePool;
 //!
 //! let (tracer, spans) = hopline_testing::tracer("orders");
@@ -135,7 +135,7 @@
 //!
 //! All have the kind CLIENT.
 //!
-//! | name | with [`SpanNames::Conventions`](hopline_core::SpanNames) | for |
+//! | name | with [`SpanNames::Conventions`](hopline_core::semconv::SpanNames) | for |
 //! |---|---|---|
 //! | `db.query` | the summary: `SELECT orders` | a statement |
 //! | `db.prepare`, `db.describe` | the summary | an explicit prepare, `Executor::describe` |

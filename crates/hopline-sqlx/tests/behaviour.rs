@@ -4,7 +4,10 @@
 mod support;
 
 use futures_util::TryStreamExt;
-use hopline_core::{FutureExt, Incoming, OlderNames, SpanBuilder, SpanKind, SpanNames, Tracer};
+use hopline_core::{
+    FutureExt, Incoming, SpanBuilder, SpanKind, Tracer,
+    semconv::{OlderNames, SpanNames},
+};
 use hopline_sqlx::{Connection, QueryText, Transaction};
 use sqlx::{Executor, QueryBuilder};
 use support::{boolean, integer, last};

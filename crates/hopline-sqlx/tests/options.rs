@@ -8,7 +8,8 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Clock, FutureExt, Incoming, ManualClock, SamplingPlan, SpanBuilder, SpanNames, Tracer,
+    Clock, FutureExt, Incoming, SamplingPlan, SpanBuilder, Tracer, semconv::SpanNames,
+    time::ManualClock,
 };
 use hopline_sqlx::{PoolExt, TracedDatabase};
 use hopline_testing::tracer;

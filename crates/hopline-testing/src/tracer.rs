@@ -17,7 +17,7 @@ pub fn tracer(service: &str) -> (Tracer, Spans) {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use hopline_core::{Clock, Incoming, ManualClock, SpanBuilder};
+/// use hopline_core::{Clock, Incoming, SpanBuilder, time::ManualClock};
 ///
 /// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
 /// let (tracer, spans) = hopline_testing::tracer_with(|t| t.service("jobs").clock(Clock::Manual(clock.clone())));

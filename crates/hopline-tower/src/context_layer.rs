@@ -2,7 +2,7 @@
 
 use std::task::{Context as Cx, Poll};
 
-use hopline_core::{FutureExt, InContext};
+use hopline_core::{FutureExt, future::InContext};
 use hopline_http::client::CallerContext;
 use http::Request;
 use tower_layer::Layer;

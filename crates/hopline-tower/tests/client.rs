@@ -10,7 +10,9 @@ use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use hopline_core::export::SpanData;
-use hopline_core::{Baggage, Context, FutureExt, OlderNames, SpanBuilder, SpanKind, Tracer, span};
+use hopline_core::{
+    Baggage, Context, FutureExt, SpanBuilder, SpanKind, Tracer, semconv::OlderNames, span,
+};
 use hopline_testing::{assert_tree, tracer};
 use hopline_tower::client::TraceClient;
 use hopline_tower::{ClientLayer, ContextLayer, ResendCount, Untraced, UrlTemplate};

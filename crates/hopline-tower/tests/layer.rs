@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::{Context as Cx, Poll};
 
 use bytes::Bytes;
-use hopline_core::{OlderNames, SpanKind, Tracer, span};
+use hopline_core::{SpanKind, Tracer, semconv::OlderNames, span};
 use hopline_testing::{Spans, assert_tree, tracer};
 use hopline_tower::{RouteCell, TraceLayer};
 use http::{Method, Request, Response, StatusCode};

@@ -1,7 +1,7 @@
 //! Options of the layer, each with a subscriber of its own.
 
 use hopline_core::export::{OwnedValue, StatusData};
-use hopline_core::{Context, Incoming, Span, SpanBuilder, no_attrs, span};
+use hopline_core::{Context, Incoming, Span, SpanBuilder, span};
 use hopline_testing::Spans;
 use hopline_tracing::{Builder, SpanExt as _, builder, layer};
 use tracing::subscriber::with_default;
@@ -184,7 +184,7 @@ fn the_extension_acts_on_the_span_wherever_it_is() {
         std::thread::spawn(move || {
             span.set("queue", "mails").unwrap();
             span.link(&linked).unwrap();
-            span.event("retried", no_attrs).unwrap();
+            span.event("retried", || []).unwrap();
             span.rename("order.place").unwrap();
             span.fail("timeout").unwrap();
         })

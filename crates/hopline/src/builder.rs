@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hopline_core::{
-    AlreadyInstalled, Limits, Notice, SamplingPlan, Sink, Tracer, TracerBuilder, notify,
+    InstallError, Limits, Notice, SamplingPlan, Sink, Tracer, TracerBuilder, notify,
 };
 
 use crate::error::InitError;
@@ -203,7 +203,7 @@ impl Builder {
     /// Returns an error if a tracer is installed already, and in the cases of [`strict`](Builder::strict).
     pub fn init(self) -> Result<Telemetry, InitError> {
         if Tracer::installed().is_some() {
-            return Err(AlreadyInstalled.into());
+            return Err(InstallError.into());
         }
         let (telemetry, summary) = self.start(&|name| std::env::var(name).ok())?;
         match telemetry.tracer() {

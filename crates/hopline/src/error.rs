@@ -3,7 +3,7 @@
 //! The builder makes it from a [`Problem`]; without [`Builder::strict`](crate::Builder::strict) most problems become
 //! notices with the same text.
 
-use hopline_core::AlreadyInstalled;
+use hopline_core::InstallError;
 use hopline_core::sampling::ParsePlanError;
 
 /// The error of telemetry that cannot start.
@@ -78,8 +78,8 @@ impl InitError {
     }
 }
 
-impl From<AlreadyInstalled> for InitError {
-    fn from(_: AlreadyInstalled) -> Self {
+impl From<InstallError> for InitError {
+    fn from(_: InstallError) -> Self {
         Self(Problem::Installed)
     }
 }

@@ -201,7 +201,7 @@ fn summary(service: &str, destinations: &[String], plan: &SamplingPlan) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use hopline_core::AlreadyInstalled;
+    use hopline_core::InstallError;
 
     use super::*;
     use crate::builder::builder;
@@ -285,7 +285,7 @@ mod tests {
         assert!(printed.ends_with("; correct it or unset it"), "{printed}");
         assert_eq!(printed, error.to_string());
         assert!(error.source().is_none(), "the text has that of its cause");
-        let error = InitError::from(AlreadyInstalled);
+        let error = InitError::from(InstallError);
         assert_eq!(format!("{error:?}"), error.to_string());
         assert!(error.to_string().contains("started twice"), "{error}");
     }

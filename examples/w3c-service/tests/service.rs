@@ -1,7 +1,7 @@
 //! The service between two raw sockets: what it sends for what it got, byte by byte.
 
 use hopline::SpanKind;
-use hopline::core::Ids;
+use hopline::core::IdGenerator;
 use hopline_testing::{Spans, tracer_with};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,7 +32,7 @@ impl Pair {
 
     async fn start_with(plan: &str) -> Self {
         let plan = plan.parse().unwrap();
-        let (tracer, spans) = tracer_with(|tracer| tracer.ids(Ids::Random).plan(plan));
+        let (tracer, spans) = tracer_with(|tracer| tracer.ids(IdGenerator::Random).plan(plan));
         let app = w3c_service::router(&tracer).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let service = listener.local_addr().unwrap().to_string();

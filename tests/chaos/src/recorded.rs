@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use hopline_core::{Batch, Sink, SpanId, SpanView, ValueRef};
+use hopline_core::{
+    Batch, Sink, SpanId,
+    export::{SpanView, ValueRef},
+};
 use parking_lot::Mutex;
 
 use crate::Ledger;

@@ -1,6 +1,6 @@
 //! The text of a sampling plan.
 
-use hopline_core::{Incoming, Kind, SamplingPlan, SpanBuilder, Tracer};
+use hopline_core::{Incoming, SamplingPlan, SpanBuilder, SpanKind, Tracer};
 
 /// A text is a plan that prints back as it parses and that can be worked by, or an error that points into the text.
 pub fn plan(data: &[u8]) {
@@ -26,7 +26,7 @@ pub fn plan(data: &[u8]) {
 
 fn decide(plan: SamplingPlan) {
     let tracer = Tracer::builder().plan(plan).build();
-    for (path, kind) in [("/orders/7", Kind::Server), ("/", Kind::Consumer)] {
+    for (path, kind) in [("/orders/7", SpanKind::Server), ("/", SpanKind::Consumer)] {
         let mut request = SpanBuilder::new("request")
             .kind(kind)
             .method("GET")

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use hopline_core::{Incoming, Kind, SamplingPlan, SpanBuilder, Threshold, TraceState, Tracer};
+use hopline_core::{
+    Incoming, SamplingPlan, SpanBuilder, SpanKind, Tracer, propagation::TraceState,
+    sampling::Threshold,
+};
 
 use crate::lines::Lines;
 
@@ -95,7 +98,7 @@ fn pass_on(incoming: Incoming) {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
     let request = SpanBuilder::new("request")
-        .kind(Kind::Server)
+        .kind(SpanKind::Server)
         .tracer(&*TRACER)
         .parent(incoming)
         .start();

@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use hopline::core::{Batch, Decision, Incoming, Sampler, SamplingInput, Sink};
+use hopline::core::{
+    Batch, Incoming, Sink,
+    sampling::{Decision, Sampler, SamplingInput},
+};
 use hopline::{SpanBuilder, span};
 
 /// A sink that panics.

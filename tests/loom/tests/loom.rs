@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use hopline_core::{Batch, Batching, Context, Incoming, Sink, Span, SpanBuilder, Tracer};
+use hopline_core::{Batch, Context, Incoming, Sink, Span, SpanBuilder, Tracer, export::Batching};
 use loom::thread;
 
 /// Counts spans; it receives them when a chunk is full, or on request.

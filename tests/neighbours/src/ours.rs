@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use hopline_axum::TraceLayer;
-use hopline_core::{Kind, Tracer};
+use hopline_core::{SpanKind, Tracer};
 use hopline_reqwest::{ClientWithMiddleware, Error};
 use hopline_testing::Spans;
 use tokio::net::TcpListener;
@@ -66,7 +66,7 @@ impl Ours {
                 .map(|parent| parent.to_string())
                 .unwrap_or_default(),
             tracestate: span.tracestate.as_str().to_owned(),
-            is_server: span.kind == Kind::Server,
+            is_server: span.kind == SpanKind::Server,
         });
         Ok(seen.collect())
     }

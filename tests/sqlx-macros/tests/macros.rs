@@ -1,6 +1,6 @@
 //! Every checked macro on a traced pool, connection, transaction and savepoint.
 
-use hopline_core::{FutureExt, Incoming, Kind, SpanBuilder, Tracer};
+use hopline_core::{FutureExt, Incoming, SpanBuilder, SpanKind, Tracer};
 use hopline_sqlx::{Acquire, Connection, PoolExt, SqlitePool};
 use hopline_sqlx_macros_test::SCHEMA;
 use sqlx::Sqlite;
@@ -92,7 +92,7 @@ async fn over_a_pool() {
     let [insert, select] = queries.as_slice() else {
         panic!("one span a statement, not:\n{}", spans.tree())
     };
-    assert_eq!(insert.kind, Kind::Client);
+    assert_eq!(insert.kind, SpanKind::Client);
     assert_eq!(insert.text("db.system.name"), Some("sqlite"));
     assert_eq!(insert.text("db.query.summary"), Some("INSERT orders"));
     assert_eq!(

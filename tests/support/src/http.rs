@@ -1,6 +1,6 @@
 //! Tables of rules for HTTP spans, for the tests of servers and of clients.
 
-use hopline_core::{OwnedValue, SpanData};
+use hopline_core::export::{OwnedValue, SpanData};
 
 /// The versions of HTTP in which each rule is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hopline_core::{Batch, Batching, FlushError, Sink, Source};
+use hopline_core::{
+    Batch, Sink,
+    export::{Batching, FlushError, Source},
+};
 
 /// Keeps batches as they are.
 #[derive(Clone, Debug, Default)]

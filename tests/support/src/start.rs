@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use hopline_core::{
-    Clock, IdGenerator, Incoming, ManualClock, SamplingPlan, Span, SpanBuilder, SpanKind, Tracer,
+    Clock, IdGenerator, Incoming, SamplingPlan, Span, SpanBuilder, SpanKind, Tracer,
+    time::ManualClock,
 };
 use hopline_testing::{Spans, tracer_with};
 

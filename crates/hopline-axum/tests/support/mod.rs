@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use hopline_axum::TraceLayer;
 use hopline_core::export::SpanData;
-use hopline_core::{OlderNames, Tracer};
+use hopline_core::{Tracer, semconv::OlderNames};
 use hopline_testing::Spans;
 use tokio::net::TcpListener;
 

@@ -26,5 +26,5 @@ pub use closure::{Attributes, NoAttributes};
 pub use owned::OwnedValue;
 pub use resource::Resource;
 pub use set::AttrSet;
-pub use value::{Attr, Literal, Name, Value, attr, no_attrs};
+pub use value::{Attr, Literal, Name, Value, attr};
 pub use value_ref::{ArrayRef, ValueRef};

@@ -227,12 +227,6 @@ pub fn attr<'a>(key: impl Into<Name<'a>>, value: impl Into<Value<'a>>) -> Attr<'
     }
 }
 
-/// No attributes, for parameters that are closures for attributes.
-#[inline]
-pub fn no_attrs() -> [Attr<'static>; 0] {
-    []
-}
-
 impl<'a, T: Into<Self>> From<Option<T>> for Value<'a> {
     #[inline]
     fn from(value: Option<T>) -> Self {

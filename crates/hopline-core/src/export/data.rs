@@ -21,7 +21,7 @@ use crate::scope::InstrumentationScope;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{SpanData, SpanId, SpanKind, TraceId};
+/// use hopline_core::{SpanId, SpanKind, TraceId, export::SpanData};
 ///
 /// let trace = TraceId::from_u128(1).unwrap();
 /// let mut span = SpanData::new("GET /orders/{id}", trace, SpanId::from_u64(2).unwrap());

@@ -17,7 +17,7 @@ use std::str::FromStr;
 /// let id = TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736")?;
 /// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
 /// assert!(TraceId::from_hex("00000000000000000000000000000000").is_err());
-/// # Ok::<(), hopline_core::ParseIdError>(())
+/// # Ok::<(), hopline_core::propagation::ParseIdError>(())
 /// ```
 ///
 /// [Trace Context, trace-id]: https://www.w3.org/TR/trace-context-2/#trace-id
@@ -37,14 +37,14 @@ impl TraceId {
     pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
         let digits = text.as_bytes();
         if digits.len() != 32 {
-            return Err(ParseIdError);
+            return Err(ParseIdError(()));
         }
         let (high, low) = digits.split_at(16);
         let id = Self {
-            high: hex_word(high).ok_or(ParseIdError)?,
-            low: hex_word(low).ok_or(ParseIdError)?,
+            high: hex_word(high).ok_or(ParseIdError(()))?,
+            low: hex_word(low).ok_or(ParseIdError(()))?,
         };
-        id.checked().ok_or(ParseIdError)
+        id.checked().ok_or(ParseIdError(()))
     }
 
     /// The id of these bytes, most significant first; `None` for all zeros.
@@ -119,11 +119,11 @@ impl SpanId {
     pub fn from_hex(text: &str) -> Result<Self, ParseIdError> {
         let digits = text.as_bytes();
         if digits.len() != 16 {
-            return Err(ParseIdError);
+            return Err(ParseIdError(()));
         }
         hex_word(digits)
             .and_then(Self::from_u64)
-            .ok_or(ParseIdError)
+            .ok_or(ParseIdError(()))
     }
 
     /// The id of these bytes, most significant first; `None` for all zeros.
@@ -170,7 +170,7 @@ impl SpanId {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected lower-case hexadecimal digits, not all zero")]
-pub struct ParseIdError;
+pub struct ParseIdError(());
 
 crate::debug_as_display!(ParseIdError);
 
@@ -326,7 +326,7 @@ mod tests {
             "4BF92f3577b34da6a3ce929d0e0e4736",
             "4bf92f3577b34da6a3ce929d0e0e47361",
         ] {
-            assert_eq!(TraceId::from_hex(text), Err(ParseIdError), "{text}");
+            assert_eq!(TraceId::from_hex(text), Err(ParseIdError(())), "{text}");
         }
         for text in [
             "0",
@@ -334,7 +334,7 @@ mod tests {
             "-0f067aa0ba902b7",
             "0000000000000000",
         ] {
-            assert_eq!(SpanId::from_hex(text), Err(ParseIdError), "{text}");
+            assert_eq!(SpanId::from_hex(text), Err(ParseIdError(())), "{text}");
         }
     }
 }

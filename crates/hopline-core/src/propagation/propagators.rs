@@ -12,7 +12,7 @@ use crate::notice::line::notify;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::Propagators;
+/// use hopline_core::propagation::Propagators;
 ///
 /// let chosen = Propagators::from_variables(|_| Some("tracecontext".to_owned()));
 /// assert!(chosen.trace_context && !chosen.baggage);

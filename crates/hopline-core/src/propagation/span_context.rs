@@ -25,7 +25,7 @@ const LENGTH: usize = 55;
 /// let context: SpanContext = text.parse()?;
 /// assert!(context.is_sampled() && context.is_remote());
 /// assert_eq!(context.to_string(), text);
-/// # Ok::<(), hopline_core::ParseTraceParentError>(())
+/// # Ok::<(), hopline_core::propagation::ParseTraceParentError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpanContext {
@@ -128,7 +128,7 @@ impl FromStr for SpanContext {
     type Err = ParseTraceParentError;
 
     fn from_str(text: &str) -> Result<Self, ParseTraceParentError> {
-        parse_traceparent(text.as_bytes()).ok_or(ParseTraceParentError)
+        parse_traceparent(text.as_bytes()).ok_or(ParseTraceParentError(()))
     }
 }
 
@@ -144,7 +144,7 @@ impl FromStr for SpanContext {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid traceparent")]
-pub struct ParseTraceParentError;
+pub struct ParseTraceParentError(());
 
 crate::debug_as_display!(ParseTraceParentError);
 

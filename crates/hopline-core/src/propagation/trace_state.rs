@@ -22,7 +22,7 @@ const LONG: usize = 128;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::TraceState;
+/// use hopline_core::propagation::TraceState;
 ///
 /// let state = TraceState::parse(["congo=t61rcWkgMzE", "rojo=00f067aa0ba902b7"])?;
 /// assert_eq!(state.get("rojo"), Some("00f067aa0ba902b7"));
@@ -30,7 +30,7 @@ const LONG: usize = 128;
 /// // a member that is set moves to the left
 /// let state = state.with("rojo", "1")?;
 /// assert_eq!(state.to_string(), "rojo=1,congo=t61rcWkgMzE");
-/// # Ok::<(), hopline_core::ParseTraceStateError>(())
+/// # Ok::<(), hopline_core::propagation::ParseTraceStateError>(())
 /// ```
 ///
 /// [Trace Context Level 2, tracestate]: https://www.w3.org/TR/trace-context-2/#tracestate-header
@@ -50,7 +50,7 @@ impl TraceState {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::TraceState;
+    /// use hopline_core::propagation::TraceState;
     ///
     /// assert!(TraceState::parse(["valid=1,also-valid=2"]).is_ok());
     /// assert!(TraceState::parse(["valid=1,Invalid=2"]).is_err());
@@ -82,7 +82,7 @@ impl TraceState {
     /// Returns an error if the key or the value does not match the grammar.
     pub fn with(&self, key: &str, value: &str) -> Result<Self, ParseTraceStateError> {
         if !is_key(key.as_bytes()) || !is_value(value.as_bytes()) {
-            return Err(ParseTraceStateError);
+            return Err(ParseTraceStateError(()));
         }
         let mut text = format!("{key}={value}");
         for (k, v) in self.iter().filter(|(k, _)| *k != key).take(MAX_MEMBERS - 1) {
@@ -161,14 +161,14 @@ impl fmt::Debug for TraceState {
 /// # Examples
 ///
 /// ```
-/// use hopline_core::TraceState;
+/// use hopline_core::propagation::TraceState;
 ///
 /// let error = TraceState::EMPTY.with("Upper", "1").unwrap_err();
 /// assert_eq!(error.to_string(), "not a valid tracestate");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid tracestate")]
-pub struct ParseTraceStateError;
+pub struct ParseTraceStateError(());
 
 crate::debug_as_display!(ParseTraceStateError);
 
@@ -198,7 +198,7 @@ impl Parser {
 
     pub(crate) fn finish(self) -> Result<TraceState, ParseTraceStateError> {
         if self.invalid {
-            Err(ParseTraceStateError)
+            Err(ParseTraceStateError(()))
         } else {
             Ok(TraceState::from_valid(shortened(self.text)))
         }

@@ -60,7 +60,7 @@ use crate::sampling::share::Share;
 ///
 /// let error = "GET /products 10; keep errors".parse::<SamplingPlan>().unwrap_err();
 /// assert_eq!(error.to_string(), "`10` at 14: expected a percentage such as 10%, `always` or `never`");
-/// # Ok::<(), hopline_core::ParsePlanError>(())
+/// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
 /// ```
 ///
 /// # Trust

@@ -12,7 +12,7 @@ use crate::sampling::share::Share;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{SamplingPlan, SamplingRule, SpanKind};
+/// use hopline_core::{SamplingPlan, SpanKind, sampling::SamplingRule};
 ///
 /// let plan = SamplingPlan::always()
 ///     .rule(SamplingRule::always().method("POST").path("/checkout"))

@@ -91,7 +91,7 @@ pub enum Decision {
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Decision, Sampler, SamplingInput, Threshold};
+/// use hopline_core::sampling::{Decision, Sampler, SamplingInput, Threshold};
 ///
 /// /// One in a hundred, and all traces with a certain name.
 /// struct Ours;

@@ -19,7 +19,7 @@ pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
 /// # Examples
 ///
 /// ```
-/// use hopline_core::Threshold;
+/// use hopline_core::sampling::Threshold;
 ///
 /// let tenth = Threshold::from_probability(0.1).unwrap();
 /// assert_eq!(tenth.to_string(), "e666");

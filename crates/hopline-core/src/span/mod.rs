@@ -22,4 +22,4 @@ pub use handle::Span;
 pub use isolated::{guarded, set_notice_hook};
 pub use measure::{exemplar, record};
 pub use timer::{Report, Timer};
-pub use tracer::{AlreadyInstalled, Tracer, TracerBuilder};
+pub use tracer::{InstallError, Tracer, TracerBuilder};

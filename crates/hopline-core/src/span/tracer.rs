@@ -91,8 +91,8 @@ impl Tracer {
     /// assert!(tracer.install().is_err(), "a process has one");
     /// assert!(hopline_core::SpanBuilder::new("job").parent(Default::default()).start().is_recording());
     /// ```
-    pub fn install(&self) -> Result<(), AlreadyInstalled> {
-        INSTALLED.set(self.clone()).map_err(|_| AlreadyInstalled)
+    pub fn install(&self) -> Result<(), InstallError> {
+        INSTALLED.set(self.clone()).map_err(|_| InstallError(()))
     }
 
     /// The installed tracer, if there is one.
@@ -129,7 +129,7 @@ impl Tracer {
     /// tracer.set_plan("* 0%; keep errors".parse()?);
     /// let job = hopline_core::SpanBuilder::new("job").tracer(&tracer).parent(Default::default()).start();
     /// assert!(!job.span_context().unwrap().is_sampled());
-    /// # Ok::<(), hopline_core::ParsePlanError>(())
+    /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
     /// ```
     pub fn set_plan(&self, plan: SamplingPlan) {
         self.0.plan.store(Arc::new(Active::new(plan)));
@@ -296,16 +296,16 @@ impl fmt::Debug for Tracer {
 /// tracer.install()?;
 /// let error = tracer.install().unwrap_err();
 /// assert!(error.to_string().starts_with("a tracer is installed already"));
-/// # Ok::<(), hopline_core::AlreadyInstalled>(())
+/// # Ok::<(), hopline_core::InstallError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a tracer is installed already and stays; install one at the start of the process, and give layers that \
      need another theirs by .tracer(…)"
 )]
-pub struct AlreadyInstalled;
+pub struct InstallError(());
 
-crate::debug_as_display!(AlreadyInstalled);
+crate::debug_as_display!(InstallError);
 
 /// The builder of a [`Tracer`].
 ///

@@ -37,7 +37,7 @@ pub enum Clock {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use hopline_core::ManualClock;
+/// use hopline_core::time::ManualClock;
 ///
 /// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
 /// clock.advance(Duration::from_millis(5));

@@ -1,7 +1,7 @@
 //! Options of client spans, defined once for each client layer and middleware.
 
 use hopline_core::redact::Redaction;
-use hopline_core::{OlderNames, Tracer};
+use hopline_core::{Tracer, semconv::OlderNames};
 
 use super::hosts::Hosts;
 use crate::headers::HeaderCapture;

@@ -8,7 +8,10 @@ mod forward;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{OlderNames, SpanNames, Tracer, Trust};
+use hopline_core::{
+    Tracer, Trust,
+    semconv::{OlderNames, SpanNames},
+};
 
 use crate::recovery::Recovery;
 use crate::returns::Returns;

@@ -1,6 +1,9 @@
 //! Settings of a channel that its publishes and deliveries share.
 
-use hopline_core::{Incoming, OlderNames, SpanContext, SpanNames, Tracer, Trust};
+use hopline_core::{
+    Incoming, SpanContext, Tracer, Trust,
+    semconv::{OlderNames, SpanNames},
+};
 use lapin::types::FieldTable;
 
 use crate::content::TableExtractor;

@@ -2,7 +2,7 @@
 
 use hopline_core::{
     Attr, Incoming, InstrumentationScope, Literal, Name, Span, SpanBuilder, SpanContext, SpanKind,
-    SpanNames, attr, semconv,
+    attr, semconv, semconv::SpanNames,
 };
 use lapin::BasicProperties;
 

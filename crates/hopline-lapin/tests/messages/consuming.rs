@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use futures_util::StreamExt;
 use hopline_core::{
-    Baggage, Context, FutureExt, Incoming, OwnedValue, SpanBuilder, SpanKind, SpanNames, span,
+    Baggage, Context, FutureExt, Incoming, SpanBuilder, SpanKind, export::OwnedValue,
+    semconv::SpanNames, span,
 };
 use hopline_lapin::{Channel, Delivery, Outcome, RunOptions, StopReason};
 use hopline_testing::{assert_tree, tracer};

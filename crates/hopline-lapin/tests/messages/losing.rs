@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::SpanData;
+use hopline_core::export::SpanData;
 use hopline_lapin::{
     ChannelExt, Delivery, Outcome, PublishError, RequestError, RunOptions, StopReason,
 };

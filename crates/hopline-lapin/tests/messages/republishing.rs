@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hopline_core::{Baggage, Context, FutureExt, SpanData};
+use hopline_core::{Baggage, Context, FutureExt, export::SpanData};
 use hopline_lapin::{ChannelExt, Delivery, Outcome, RunOptions};
 use hopline_testing::amqp::Broker;
 use lapin::options::*;

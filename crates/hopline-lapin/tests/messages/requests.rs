@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hopline_core::{SpanKind, SpanNames};
+use hopline_core::{SpanKind, semconv::SpanNames};
 use hopline_lapin::{Delivery, Outcome, PublishError, RequestError, RunOptions, StopReason};
 use lapin::options::*;
 use lapin::types::FieldTable;

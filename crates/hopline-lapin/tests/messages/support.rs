@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hopline_core::{SpanData, Tracer};
+use hopline_core::{Tracer, export::SpanData};
 use hopline_lapin::{Channel, ChannelExt, Consumer, Delivery, Outcome, RunOptions, StopReason};
 use hopline_testing::{Spans, tracer};
 use lapin::options::*;

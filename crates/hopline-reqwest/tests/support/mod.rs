@@ -6,7 +6,7 @@ pub(crate) mod outcome;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use hopline_core::{OlderNames, Tracer};
+use hopline_core::{Tracer, semconv::OlderNames};
 use hopline_reqwest::TraceMiddleware;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 

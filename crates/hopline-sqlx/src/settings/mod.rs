@@ -17,7 +17,10 @@ mod raw_events;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use hopline_core::{AttrSet, Literal, OlderNames, SpanNames, Tracer, attr};
+use hopline_core::{
+    AttrSet, Literal, Tracer, attr,
+    semconv::{OlderNames, SpanNames},
+};
 pub use query_text::QueryText;
 pub(crate) use raw_events::RawEvents;
 use sqlx_core::connection::LogSettings;

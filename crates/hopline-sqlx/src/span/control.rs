@@ -7,7 +7,7 @@
 //! | a wait for a connection | `db.acquire` | `ACQUIRE` | with `wait_spans` |
 //! | `acquire`, `ping`, `open_connection` | `db.acquire`, `db.ping`, `db.connect` | `ACQUIRE`, `PING`, `CONNECT` | with `connection_spans` |
 
-use hopline_core::{Attr, Literal, SpanNames, attr};
+use hopline_core::{Attr, Literal, attr, semconv::SpanNames};
 
 /// A step whose operation is known without reading a text.
 #[derive(Clone, Copy, Debug)]

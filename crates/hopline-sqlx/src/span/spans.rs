@@ -13,7 +13,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopline_core::{Attr, Context, InstrumentationScope, Span, SpanBuilder, SpanKind, SpanNames};
+use hopline_core::{
+    Attr, Context, InstrumentationScope, Span, SpanBuilder, SpanKind, semconv::SpanNames,
+};
 #[cfg(feature = "postgres")]
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 use sqlx::{Database, SqlStr};

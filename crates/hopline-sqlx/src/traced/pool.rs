@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use hopline_core::{OlderNames, SpanNames, Tracer};
+use hopline_core::{
+    Tracer,
+    semconv::{OlderNames, SpanNames},
+};
 use sqlx::pool::{CloseEvent, PoolOptions};
 use sqlx::{Connection as _, Database, Error, SqlSafeStr, SqlStr, Transaction as Begun};
 

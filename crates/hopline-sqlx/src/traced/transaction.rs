@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use hopline_core::{Context, no_attrs};
+use hopline_core::Context;
 use sqlx::{Database, Error};
 use sqlx_core::transaction::TransactionManager;
 
@@ -53,7 +53,7 @@ struct Open(bool);
 impl Drop for Open {
     fn drop(&mut self) {
         if self.0 {
-            Context::current().event("transaction dropped", no_attrs);
+            Context::current().event("transaction dropped", || []);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hopline_core::{Context, OlderNames, Tracer, Trust};
+use hopline_core::{Context, Tracer, Trust, semconv::OlderNames};
 use hopline_http::{HeaderCapture, Redaction};
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, request, response};
 use tower_layer::Layer;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hopline_core::{OlderNames, Tracer, Trust};
+use hopline_core::{Tracer, Trust, semconv::OlderNames};
 use http::{Extensions, HeaderMap, Method, Uri};
 
 use super::framework::Framework;

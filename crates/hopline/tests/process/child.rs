@@ -13,7 +13,7 @@ use axum::Router;
 use axum::response::sse::{Event, Sse};
 use axum::routing::get;
 use hopline::axum::TraceLayer;
-use hopline::core::{Clock, Incoming, ManualClock, Notice};
+use hopline::core::{Clock, Incoming, Notice, time::ManualClock};
 use hopline::{SpanBuilder, SpanKind, Tracer};
 use tokio::task::JoinSet;
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use hopline_core::{Batch, OwnedValue, SpanData, SpanKind, StatusData};
+use hopline_core::{
+    Batch, SpanKind,
+    export::{OwnedValue, SpanData, StatusData},
+};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use hopline_core::{
-    Incoming, InstrumentationScope, OwnedValue, Resource, SpanBuilder, SpanContext, SpanKind,
-    TraceState, Tracer, attr,
+    Incoming, InstrumentationScope, Resource, SpanBuilder, SpanContext, SpanKind, Tracer, attr,
+    export::OwnedValue, propagation::TraceState,
 };
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Recording root spans to export.
 
-use hopline_core::{FlushError, Incoming, Limits, Name, Sink, SpanBuilder, Tracer, attr};
+use hopline_core::{Incoming, Limits, Name, Sink, SpanBuilder, Tracer, attr, export::FlushError};
 
 /// A tracer of the service `orders` for one sink.
 pub fn traced(sink: &(impl Sink + Clone)) -> Tracer {

@@ -21,7 +21,7 @@ use header::{Encoded, MAX_BYTES, MAX_MEMBERS, Member, Parser, is_token};
 /// let baggage = Baggage::default().with("tenant_id", "acme & sons")?;
 /// assert_eq!(baggage.get("tenant_id"), Some("acme & sons"));
 /// assert_eq!(baggage.to_string(), "tenant_id=acme%20&%20sons");
-/// # Ok::<(), hopline_core::BaggageError>(())
+/// # Ok::<(), hopline_core::propagation::BaggageError>(())
 /// ```
 ///
 /// [W3C Baggage]: https://www.w3.org/TR/baggage/
