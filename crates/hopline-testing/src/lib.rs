@@ -5,7 +5,7 @@
 //! # One span
 //!
 //! ```
-//! use hopline_core::{FutureExt, Incoming, SpanBuilder, attr, no_attrs, span};
+//! use hopline_core::{FutureExt, Incoming, SpanBuilder, attr, span};
 //!
 //! let (tracer, spans) = hopline_testing::tracer("orders");
 //! let mut request = SpanBuilder::new("GET /orders/{id}").tracer(&tracer).parent(Incoming::default()).start();
@@ -56,7 +56,7 @@
 //!
 //! ```
 //! use std::sync::Once;
-//! use hopline_core::{Incoming, SpanBuilder, no_attrs};
+//! use hopline_core::{Incoming, SpanBuilder};
 //! use tracing_subscriber::{layer::SubscriberExt as _, registry};
 //!
 //! fn install() {

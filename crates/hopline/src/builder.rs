@@ -203,7 +203,7 @@ impl Builder {
     /// Returns an error if a tracer is installed already, and in the cases of [`strict`](Builder::strict).
     pub fn init(self) -> Result<Telemetry, InitError> {
         if Tracer::installed().is_some() {
-            return Err(InstallError.into());
+            return Err(InstallError::already_installed().into());
         }
         let (telemetry, summary) = self.start(&|name| std::env::var(name).ok())?;
         match telemetry.tracer() {

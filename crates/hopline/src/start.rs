@@ -285,7 +285,7 @@ mod tests {
         assert!(printed.ends_with("; correct it or unset it"), "{printed}");
         assert_eq!(printed, error.to_string());
         assert!(error.source().is_none(), "the text has that of its cause");
-        let error = InitError::from(InstallError);
+        let error = InitError::from(InstallError::already_installed());
         assert_eq!(format!("{error:?}"), error.to_string());
         assert!(error.to_string().contains("started twice"), "{error}");
     }

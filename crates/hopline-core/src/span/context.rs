@@ -43,7 +43,7 @@ pub(crate) struct SpanIds {
 /// # Examples
 ///
 /// ```
-/// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+/// use hopline_core::{Context, Incoming, SpanBuilder, Tracer};
 ///
 /// let tracer = Tracer::builder().build();
 /// let mut request = SpanBuilder::new("GET /").tracer(&tracer).parent(Incoming::default()).start();
@@ -107,7 +107,7 @@ impl Context {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer};
     ///
     /// let tracer = Tracer::builder().build();
     /// let start = || SpanBuilder::new("export").tracer(&tracer).parent(Incoming::default()).start();
@@ -327,7 +327,7 @@ impl Context {
     /// # Examples
     ///
     /// ```
-    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer, no_attrs};
+    /// use hopline_core::{Context, Incoming, SpanBuilder, Tracer};
     ///
     /// let tracer = Tracer::builder().build();
     /// let job = SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start();

@@ -307,6 +307,14 @@ pub struct InstallError(());
 
 crate::debug_as_display!(InstallError);
 
+impl InstallError {
+    /// For the crates of hopline, which refuse before they build a second tracer.
+    #[doc(hidden)]
+    pub fn already_installed() -> Self {
+        Self(())
+    }
+}
+
 /// The builder of a [`Tracer`].
 ///
 /// # Examples
