@@ -12,6 +12,7 @@
 
 mod baggage;
 mod lines;
+mod otlp;
 mod plan;
 mod redact;
 mod server_timing;
@@ -20,6 +21,7 @@ mod tracestate;
 
 pub use baggage::baggage;
 pub use hopline_test_support::sql::redact_any as sqlx_redact;
+pub use otlp::otlp;
 pub use plan::plan;
 pub use redact::redact;
 pub use server_timing::server_timing;
@@ -32,6 +34,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets.
 pub const TARGETS: &[Target] = &[
     ("baggage", baggage),
+    ("otlp", otlp),
     ("plan", plan),
     ("redact", redact),
     ("server_timing", server_timing),
