@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hopline_core::export::{Batch, Sink};
-use hopline_core::metrics::{self, Exemplar, Instrument, Meter, Timer};
+use hopline_core::metrics::{self, Exemplar, Instrument, Meter, Observe, Observer, Timer};
 use hopline_core::{
     Attr, Clock, Context, Incoming, SpanBuilder, Tracer, attr, span, time::ManualClock,
 };
@@ -168,4 +168,41 @@ fn instruments_of_one_name_and_kind_have_one_number() {
     static COUNTER: Instrument = Instrument::counter("test.requests", "s");
     assert_eq!(REQUESTS.number(), OTHER.number());
     assert_ne!(REQUESTS.number(), COUNTER.number());
+}
+
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Observe>>>);
+
+impl Meter for Collector {
+    fn record(&self, _: &Instrument, _: f64, _: &[Attr<'_>], _: Option<Exemplar>) {}
+
+    fn observe(&self, observe: Observe) {
+        self.0.lock().unwrap().push(observe);
+    }
+}
+
+#[test]
+fn an_observation_reaches_the_meter_of_its_tracer() {
+    let collector = Collector::default();
+    let tracer = Tracer::builder().meter(collector.clone()).build();
+    tracer.observe(|observer| {
+        observer.value(&REQUESTS, 7.0, &[]);
+        false
+    });
+    let mut values = Vec::new();
+    let mut take = |instrument: &Instrument, value: f64, _: &[Attr<'_>]| {
+        values.push((instrument.name(), value));
+    };
+    let observe = &mut collector.0.lock().unwrap()[0];
+    assert!(!observe(&mut Observer::new(&mut take)));
+    assert_eq!(values, [("test.requests", 7.0)]);
+}
+
+#[test]
+fn a_meter_without_collections_drops_an_observation() {
+    let (tracer, _, _) = metered("* 100%");
+    let held = Arc::new(());
+    let inside = held.clone();
+    tracer.observe(move |_| Arc::strong_count(&inside) > 0);
+    assert_eq!(Arc::strong_count(&held), 1);
 }

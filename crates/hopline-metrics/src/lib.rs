@@ -71,7 +71,8 @@
 //! | attribute sets of an instrument | 2,000, by [`MetricsBuilder::limit`] | one series with `otel.metric.overflow=true`, counted by [`Metrics::overflowed`] |
 //! | hosts in series of clients | 200, by [`MetricsBuilder::hosts`] | `server.address=_OTHER` |
 //! | exemplars | one for each of the first 32 buckets of a series and collection | the first kept trace of a period stays |
-//! | values of an observer | 2,000 for each instrument and collection | left out |
+//! | observers | 1,000 | dropped, counted by [`Metrics::dropped`], one notice |
+//! | values of observers | 2,000 for each instrument and collection | left out |
 //!
 //! A measurement takes no lock and allocates nothing once its series exists: the table of an instrument is replaced as a whole
 //! when a series is added, and values are atomics. Threads that measure one series share its cache lines.
@@ -90,7 +91,7 @@ mod attributes;
 mod hosts;
 mod metrics;
 mod names;
-mod observer;
+mod observed;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 #[cfg(all(feature = "process", target_os = "linux"))]
@@ -107,8 +108,8 @@ mod view;
 pub use app::{
     Counter, Gauge, Histogram, UpDownCounter, counter, gauge, histogram, up_down_counter,
 };
+pub use hopline_core::metrics::Observer;
 pub use metrics::{Metrics, MetricsBuilder};
-pub use observer::Observer;
 pub use prometheus::Page;
 #[cfg(feature = "recorder")]
 pub use recorder::Recorder;

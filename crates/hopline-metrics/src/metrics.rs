@@ -1,17 +1,15 @@
 //! The meter: one bounded table for each instrument, collected by the exporters.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use hopline_core::metrics::{Exemplar, Instrument, InstrumentKind, Meter};
+use hopline_core::metrics::{Exemplar, Instrument, InstrumentKind, Meter, Observe, Observer};
 use hopline_core::{Attr, Resource, notify};
-use parking_lot::Mutex;
 
 use crate::hosts::Hosts;
-use crate::observer::Observer;
+use crate::observed::{Observed, Observers};
 use crate::slo::{Slo, SloState, Slos};
 use crate::snapshot::{Family, Point, PointSource};
 use crate::table::Table;
@@ -58,14 +56,10 @@ struct Inner {
     exemplars: bool,
     resource: Resource,
     started: SystemTime,
-    /// Called at each collection, one after the other. Locked during a collection's calls, which therefore do
-    /// not overlap; never locked by a measurement.
-    observers: Mutex<Vec<Observe>>,
+    observers: Observers,
     slos: Slos,
     dropped: AtomicU64,
 }
-
-type Observe = Box<dyn Fn(&mut Observer) + Send>;
 
 impl Metrics {
     /// Begins with the defaults: 2,000 attribute sets for each instrument, exemplars on, no views.
@@ -83,7 +77,9 @@ impl Metrics {
 
     /// Calls `observe` at each collection, to give values that are known to something else: sizes, totals.
     ///
-    /// It is called on the thread that collects. A panic in it costs the values of that call.
+    /// It is called on the thread that collects. A panic in it costs the values of that call. Takes up to 1,000 closures; further
+    /// ones are dropped and counted by [`dropped`](Metrics::dropped). For an object that may be dropped, use
+    /// [`Tracer::observe`](hopline_core::Tracer::observe), whose closure ends its registration.
     ///
     /// # Examples
     ///
@@ -97,11 +93,17 @@ impl Metrics {
     /// metrics.observe(|observer| observer.value(&FREE, 12.0, &[]));
     /// assert!(metrics.render().contains("shop_lockers_free 12\n"));
     /// ```
-    pub fn observe(&self, observe: impl Fn(&mut Observer) + Send + 'static) {
-        self.0.observers.lock().push(Box::new(observe));
+    pub fn observe(&self, observe: impl Fn(&mut Observer<'_>) + Send + 'static) {
+        Meter::observe(
+            self,
+            Box::new(move |observer| {
+                observe(observer);
+                true
+            }),
+        );
     }
 
-    /// Measurements that were dropped: of instruments beyond 256, of counters with a negative value, and of no finite value.
+    /// Measurements that were dropped: of instruments beyond 256, of counters with a negative value, and of no finite value; and observers beyond 1,000.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)
     }
@@ -149,18 +151,14 @@ impl Metrics {
     }
 
     fn observed(&self) -> Vec<Family> {
-        let mut observer = Observer::default();
+        let mut observed = Observed::default();
+        let mut take = |instrument: &Instrument, value: f64, attributes: &[Attr<'_>]| {
+            observed.add(instrument, value, attributes);
+        };
+        let mut observer = Observer::new(&mut take);
         self.0.slos.observe(&mut observer);
-        for observe in self.0.observers.lock().iter() {
-            // the application's code: its panic must not end the page or the export
-            if catch_unwind(AssertUnwindSafe(|| observe(&mut observer))).is_err() {
-                notify("metrics-observer", || {
-                    "an observer of metrics panicked: its values are missing from this collection"
-                        .to_owned()
-                });
-            }
-        }
-        observer.into_families()
+        self.0.observers.call(&mut observer);
+        observed.into_families()
     }
 
     fn tables(&self) -> impl Iterator<Item = &Table> {
@@ -247,6 +245,12 @@ impl Meter for Metrics {
             table.record(value, attributes, exemplar);
         }
         self.0.slos.record(instrument, value, attributes);
+    }
+
+    fn observe(&self, observe: Observe) {
+        if !self.0.observers.add(observe) {
+            self.0.dropped.fetch_add(1, Relaxed);
+        }
     }
 }
 
@@ -339,7 +343,7 @@ impl MetricsBuilder {
             exemplars: self.exemplars,
             resource: self.resource,
             started: SystemTime::now(),
-            observers: Mutex::default(),
+            observers: Observers::default(),
             slos,
             dropped: AtomicU64::new(0),
         }))

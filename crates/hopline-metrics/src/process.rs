@@ -1,11 +1,10 @@
 //! Values of the process itself: CPU, memory, open files, threads. Read from `/proc`, so on Linux alone.
 
-use hopline_core::metrics::Instrument;
+use hopline_core::metrics::{Instrument, Observer};
 use hopline_core::{Literal, attr, notify};
 use procfs::process::Process;
 
 use crate::metrics::Metrics;
-use crate::observer::Observer;
 
 static CPU: Instrument =
     Instrument::counter("process.cpu.time", "s").description("Processor time used by the process.");
@@ -41,7 +40,7 @@ impl Metrics {
     }
 }
 
-fn observe(observer: &mut Observer) -> procfs::ProcResult<()> {
+fn observe(observer: &mut Observer<'_>) -> procfs::ProcResult<()> {
     let process = Process::myself()?;
     let stat = process.stat()?;
     let ticks = procfs::ticks_per_second() as f64;

@@ -1,10 +1,11 @@
 //! Aggregation: exact counts under load, bounded memory, overflow, views.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
 use hopline_core::metrics::{Instrument, Meter};
-use hopline_core::{Attr, Literal, attr};
+use hopline_core::{Attr, Literal, Tracer, attr};
 use hopline_metrics::{Metrics, View};
 
 static REQUESTS: Instrument = Instrument::histogram("http.server.request.duration", "s");
@@ -278,4 +279,112 @@ fn sets_of_labels_beyond_the_bound_are_not_measured() {
     let text = page.render();
     assert_eq!(value(&text, "made_up_total{at=\"9999\"}"), Some(1.0));
     assert_eq!(value(&text, "made_up_total{at=\"10000\"}"), None);
+}
+
+static LENGTH: Instrument = Instrument::up_down_counter("test.queue.length", "{item}");
+
+/// A closure that reports the length of a queue until the queue is dropped.
+fn observe_length(tracer: &Tracer, queue: &Arc<AtomicU64>) {
+    let weak = Arc::downgrade(queue);
+    tracer.observe(move |observer| {
+        let Some(queue) = weak.upgrade() else {
+            return false;
+        };
+        observer.value(&LENGTH, queue.load(Relaxed) as f64, &[attr("queue", "a")]);
+        true
+    });
+}
+
+#[test]
+fn an_observer_is_called_until_its_object_is_gone() {
+    let metrics = Metrics::builder().build();
+    let tracer = Tracer::builder().meter(metrics.clone()).build();
+    let queue = Arc::new(AtomicU64::new(3));
+    observe_length(&tracer, &queue);
+    assert!(
+        metrics
+            .render()
+            .contains("test_queue_length{queue=\"a\"} 3\n")
+    );
+    queue.store(4, Relaxed);
+    assert!(
+        metrics
+            .render()
+            .contains("test_queue_length{queue=\"a\"} 4\n")
+    );
+
+    let (called, calls) = (Arc::new(AtomicU64::new(0)), queue.clone());
+    let count = called.clone();
+    tracer.observe(move |_| {
+        count.fetch_add(1, Relaxed);
+        calls.load(Relaxed) > 4
+    });
+    drop(queue);
+    metrics.render();
+    let page = metrics.render();
+    assert_eq!(called.load(Relaxed), 1, "it returned false once");
+    assert!(!page.contains("test_queue_length"), "{page}");
+}
+
+#[test]
+fn equal_series_of_two_observers_are_added_up() {
+    let metrics = Metrics::builder().build();
+    let tracer = Tracer::builder().meter(metrics.clone()).build();
+    let queues = [3, 4].map(|length| Arc::new(AtomicU64::new(length)));
+    queues
+        .iter()
+        .for_each(|queue| observe_length(&tracer, queue));
+    let page = metrics.render();
+    let lines: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("test_queue_length"))
+        .collect();
+    assert_eq!(lines, ["test_queue_length{queue=\"a\"} 7"], "{page}");
+}
+
+#[test]
+fn observers_are_bounded_and_their_panics_contained() {
+    let metrics = Metrics::builder().build();
+    let tracer = Tracer::builder().meter(metrics.clone()).build();
+    tracer.observe(|_| panic!("an observer of the test"));
+    let queue = Arc::new(AtomicU64::new(1));
+    for _ in 0..1_200 {
+        observe_length(&tracer, &queue);
+    }
+    assert_eq!(metrics.dropped(), 201);
+    assert!(
+        metrics
+            .render()
+            .contains("test_queue_length{queue=\"a\"} 999\n")
+    );
+    drop(queue);
+    metrics.render();
+    let queue = Arc::new(AtomicU64::new(5));
+    observe_length(&tracer, &queue);
+    assert!(
+        metrics
+            .render()
+            .contains("test_queue_length{queue=\"a\"} 5\n"),
+        "there is room again"
+    );
+}
+
+#[test]
+fn an_observer_may_register_another() {
+    let metrics = Metrics::builder().build();
+    let tracer = Tracer::builder().meter(metrics.clone()).build();
+    let queue = Arc::new(AtomicU64::new(2));
+    let (weak, own) = (Arc::downgrade(&queue), tracer.clone());
+    tracer.observe(move |_| {
+        if let Some(queue) = weak.upgrade() {
+            observe_length(&own, &queue);
+        }
+        false
+    });
+    metrics.render();
+    assert!(
+        metrics
+            .render()
+            .contains("test_queue_length{queue=\"a\"} 2\n")
+    );
 }

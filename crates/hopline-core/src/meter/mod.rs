@@ -3,7 +3,9 @@
 //! Public as [`metrics`](crate::metrics). For the engine and the public handles. Imports `attribute` and `propagation`.
 
 pub(crate) mod instrument;
+pub(crate) mod observer;
 pub(crate) mod receiver;
 
 pub use instrument::{Instrument, InstrumentKind};
+pub use observer::{Observe, Observer};
 pub use receiver::{Exemplar, Meter};

@@ -2,6 +2,7 @@
 
 use crate::attribute::value::Attr;
 use crate::meter::instrument::Instrument;
+use crate::meter::observer::Observe;
 use crate::propagation::id::{SpanId, TraceId};
 
 /// Receives measurements.
@@ -46,6 +47,14 @@ pub trait Meter: Send + Sync + 'static {
         attributes: &[Attr<'_>],
         exemplar: Option<Exemplar>,
     );
+
+    /// Takes a closure that is to be called at each collection, until it returns false.
+    ///
+    /// Defaults to dropping it: a meter without collections has no use for it. An implementation bounds the number of
+    /// closures, contains their panics, and drops one that returned false.
+    fn observe(&self, observe: Observe) {
+        drop(observe);
+    }
 }
 
 /// The span in which a measurement was made, of a trace that is certain to be kept.

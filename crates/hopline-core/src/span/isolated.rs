@@ -8,6 +8,7 @@ use crate::attribute::value::Attr;
 use crate::export::batch::Batch;
 use crate::export::sink::{Batching, FlushError, Sink, Source};
 use crate::meter::instrument::Instrument;
+use crate::meter::observer::Observe;
 use crate::meter::receiver::{Exemplar, Meter};
 use crate::notice::contained::contained;
 use crate::notice::line::{Notice, set_hook};
@@ -117,5 +118,9 @@ impl<M: Meter> Meter for Isolated<M> {
         exemplar: Option<Exemplar>,
     ) {
         self.run(|meter| meter.record(instrument, value, attributes, exemplar));
+    }
+
+    fn observe(&self, observe: Observe) {
+        self.run(|meter| meter.observe(observe));
     }
 }

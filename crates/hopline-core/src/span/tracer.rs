@@ -19,6 +19,7 @@ use crate::engine::trace_ref::finish_open_traces;
 use crate::export::sink::{Batching, FlushError, Sink, Source};
 use crate::limits::{Limits, MAX_TRACE_BYTES};
 use crate::meter::instrument::Instrument;
+use crate::meter::observer::Observer;
 use crate::meter::receiver::{Exemplar, Meter};
 use crate::notice::line::Notice;
 use crate::propagation::id_source::IdGenerator;
@@ -211,6 +212,39 @@ impl Tracer {
     pub fn measure(&self, instrument: &Instrument, value: f64, attributes: &[Attr<'_>]) {
         if self.has_meter() {
             self.report(instrument, value, attributes, Context::current().exemplar());
+        }
+    }
+
+    /// Registers values that its meter reads at each collection, until `observe` returns false.
+    ///
+    /// Does nothing if it has no meter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, Weak};
+    /// use hopline_core::Tracer;
+    /// use hopline_core::metrics::Instrument;
+    ///
+    /// static LENGTH: Instrument = Instrument::up_down_counter("shop.queue.length", "{order}");
+    ///
+    /// let tracer = Tracer::builder().build();
+    /// let queue = Arc::new(vec!["tea", "milk"]);
+    /// let weak: Weak<Vec<&str>> = Arc::downgrade(&queue);
+    /// tracer.observe(move |observer| {
+    ///     let Some(queue) = weak.upgrade() else {
+    ///         return false; // the queue was dropped
+    ///     };
+    ///     observer.value(&LENGTH, queue.len() as f64, &[]);
+    ///     true
+    /// });
+    /// assert!(!tracer.has_meter(), "so nothing is registered");
+    /// ```
+    pub fn observe(&self, observe: impl FnMut(&mut Observer<'_>) -> bool + Send + 'static) {
+        if let Some(meter) = &self.0.meter {
+            let effect = || "a meter panicked: values for its collections are missing".to_owned();
+            let register = || meter.observe(Box::new(observe));
+            self.0.guarded("meter", effect, register);
         }
     }
 

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hopline_core::export::ValueRef;
-use hopline_core::metrics::Instrument;
+use hopline_core::metrics::{Instrument, Observer};
 use hopline_core::{Attr, attr, semconv};
 use parking_lot::Mutex;
 
-use crate::observer::Observer;
 use crate::slo::objective::{Slo, Span};
 use crate::view::View;
 
@@ -156,7 +155,7 @@ impl Slos {
         self.0.iter().map(Tracked::state).collect()
     }
 
-    pub(crate) fn observe(&self, observer: &mut Observer) {
+    pub(crate) fn observe(&self, observer: &mut Observer<'_>) {
         for state in self.states() {
             let name = state.slo.name();
             observer.value(&OBJECTIVE, state.slo.objective(), &[attr("slo", &name)]);
