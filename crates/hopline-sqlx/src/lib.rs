@@ -179,6 +179,35 @@
 //!
 //! An error's message is never recorded, since databases quote values in it.
 //!
+//! # Metrics
+//!
+//! With a [meter](hopline_core::TracerBuilder::meter), such as that of `hopline-metrics`, each statement and step is counted,
+//! recorded or not. The duration of a recorded one is that of its span.
+//!
+//! | instrument | unit | for |
+//! |---|---|---|
+//! | `db.client.operation.duration` | s | each statement and step of the table of spans, except `db.acquire`, `db.ping` and `db.connect` |
+//! | `db.client.response.returned_rows` | `{row}` | each result that was read to its end |
+//! | `db.client.connection.count` | `{connection}` | open connections, with `db.client.connection.state` = `idle` or `used` |
+//! | `db.client.connection.max`, `.idle.min` | `{connection}` | the pool's options |
+//! | `db.client.connection.pending_requests` | `{request}` | calls that wait for a connection |
+//! | `db.client.connection.timeouts` | `{timeout}` | calls that failed with `PoolTimedOut` |
+//! | `db.client.connection.wait_time` | s | each connection that was obtained after a wait, also of 0 s |
+//! | `db.client.connection.use_time` | s | each connection, until it returns to the pool or is detached |
+//!
+//! The first two have the attributes `db.system.name`, `db.namespace`, `db.operation.name`, `db.collection.name`,
+//! `db.response.status_code`, `error.type`, `server.address` and `server.port`. Operation and collection are those that the
+//! application sets, else the first word of the summary, and its second word if a SELECT, INSERT, UPDATE, DELETE, MERGE,
+//! REPLACE or COPY has one table. Text is no attribute.
+//!
+//! The others have `db.client.connection.pool.name`: address, port and database, such as `db.internal:5433/shop`. Values of pools
+//! with the same name are added up. A pool registers with the meter of its [tracer](Pool::tracer), else with that of the installed
+//! tracer, when it is used for the first time; after its drop or [`close`](Pool::close) its values are absent.
+//!
+//! sqlx has no limit of idle connections, and does not show how long it opens a connection, so there is no `idle.max` and no
+//! `create_time`. Connections that [`Pool::raw`] hands out, COPY of a pool and listeners are part of `count` only, and
+//! statements of `EventSpans` are not measured. Nothing is measured in a [muted](hopline_core::Context::muted) context.
+//!
 //! # Differences from the conventions
 //!
 //! The conventions record the unchanged text of a statement with bound values. `WHERE tenant = 'x' AND id = $1` has such values
@@ -211,6 +240,7 @@ pub mod database;
 #[cfg(feature = "events")]
 mod events;
 mod log;
+mod metrics;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgres")]

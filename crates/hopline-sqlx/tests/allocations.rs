@@ -3,6 +3,7 @@
 mod support;
 
 use hopline_core::{SamplingPlan, Tracer};
+use hopline_metrics::Metrics;
 use hopline_sqlx::PoolExt;
 use sqlx::Executor;
 use sqlx::postgres::PgPoolOptions;
@@ -44,6 +45,11 @@ fn tracing_adds_at_most_the_box_of_the_stream() {
     let always = Tracer::builder().build();
     let unrecorded = raw.clone().traced().tracer(never);
     let recorded = raw.clone().traced().tracer(always);
+    let metered = ["* 0%", "* 100%"].map(|plan| {
+        let meter = Metrics::builder().build();
+        let tracer = Tracer::builder().plan(plan.parse().unwrap()).meter(meter);
+        raw.clone().traced().tracer(tracer.build())
+    });
 
     let by_pool = [
         allocations!(runtime, (&raw).execute(STATEMENT)),
@@ -66,6 +72,19 @@ fn tracing_adds_at_most_the_box_of_the_stream() {
     let more = allocations!(runtime, connection.execute(STATEMENT));
     let more_row = allocations!(runtime, connection.fetch_optional(STATEMENT));
     let more_bound = allocations!(runtime, bound().execute(&mut connection));
+    drop(connection);
+    for pool in &metered {
+        let by_pool = allocations!(runtime, pool.execute(STATEMENT));
+        assert!(by_pool <= allocations!(runtime, (&raw).execute(STATEMENT)));
+        let mut connection = runtime.block_on(pool.acquire()).unwrap();
+        let measured = [
+            allocations!(runtime, connection.execute(STATEMENT)),
+            allocations!(runtime, connection.fetch_optional(STATEMENT)),
+            allocations!(runtime, bound().execute(&mut connection)),
+        ];
+        // the box of the stream, as of a recorded statement
+        assert_eq!(measured, [plain + 1, plain_row + 1, plain_bound + 1]);
+    }
     let all = format!(
         "pool {by_pool:?}, connection {plain} {same} {more}, one row {plain_row} {same_row} {more_row}, \
          bound {plain_bound} {same_bound} {more_bound}"

@@ -11,31 +11,80 @@
 //! | any other | `_OTHER` |
 //! | `RowNotFound` | none: not a failure |
 
+use std::borrow::Cow;
+
 use hopline_core::{Name, Span, semconv};
 use sqlx::Error;
 
 use crate::database::TracedDatabase;
+use crate::span::measurement::Measurement;
 
-/// Marks a span as failed, with the error's code or class as `error.type`.
+/// The class of an error.
+pub(super) enum ErrorClass<'e> {
+    /// The database's code.
+    StatusCode(Cow<'e, str>),
+    /// The kind of an error that is not of the database.
+    Named(&'static str),
+}
+
+impl ErrorClass<'_> {
+    /// The value of `error.type`.
+    pub(super) fn error_type(&self) -> &str {
+        match self {
+            Self::StatusCode(code) => code,
+            Self::Named(name) => name,
+        }
+    }
+
+    /// True if it is also `db.response.status_code`.
+    pub(super) fn is_status_code(&self) -> bool {
+        matches!(self, Self::StatusCode(_))
+    }
+
+    /// Marks a span as failed.
+    fn record(&self, span: &Span) {
+        match self {
+            Self::StatusCode(code) => {
+                span.set(semconv::DB_RESPONSE_STATUS_CODE, &**code);
+                span.fail(Name::dynamic(code));
+            }
+            Self::Named(name) => span.fail(*name),
+        }
+    }
+}
+
+/// Marks a span and its measurement as failed, with the error's code or class as `error.type`.
 ///
 /// Never records the message: databases quote values in it, and drivers quote URLs.
 ///
 /// `RowNotFound` is no failure, since the statement was executed; `fetch_one` adds it above the executor.
-pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
-    if !span.is_recording() {
-        return;
+pub(super) fn fail<DB: TracedDatabase>(span: &Span, measurement: &mut Measurement, error: &Error) {
+    if (span.is_recording() || measurement.is_running())
+        && let Some(class) = class::<DB>(error)
+    {
+        class.record(span);
+        measurement.fail(&class);
     }
-    let error_type = match error {
-        Error::RowNotFound => return,
+}
+
+/// Marks a span without a measurement as failed, as [`fail`] does.
+pub(crate) fn fail_span<DB: TracedDatabase>(span: &Span, error: &Error) {
+    if span.is_recording()
+        && let Some(class) = class::<DB>(error)
+    {
+        class.record(span);
+    }
+}
+
+/// The class of an error. None if it is no failure.
+fn class<DB: TracedDatabase>(error: &Error) -> Option<ErrorClass<'_>> {
+    let name = match error {
+        Error::RowNotFound => return None,
         Error::Database(error) => {
-            match DB::status_code(&**error) {
-                Some(code) => {
-                    span.set(semconv::DB_RESPONSE_STATUS_CODE, &code);
-                    span.fail(Name::dynamic(&code));
-                }
-                None => span.fail("_OTHER"),
-            }
-            return;
+            return Some(
+                DB::status_code(&**error)
+                    .map_or(ErrorClass::Named("_OTHER"), ErrorClass::StatusCode),
+            );
         }
         Error::PoolTimedOut => "pool_timed_out",
         Error::PoolClosed => "pool_closed",
@@ -52,7 +101,7 @@ pub(crate) fn fail<DB: TracedDatabase>(span: &Span, error: &Error) {
         Error::InvalidSavePointStatement | Error::BeginFailed => "begin",
         _ => "_OTHER",
     };
-    span.fail(error_type);
+    Some(ErrorClass::Named(name))
 }
 
 #[cfg(all(test, feature = "sqlite"))]
@@ -87,7 +136,7 @@ mod tests {
                 .kind(SpanKind::Client)
                 .tracer(&tracer)
                 .start();
-            fail::<Sqlite>(&span, &error);
+            fail_span::<Sqlite>(&span, &error);
             span.end();
             let span = &spans.all()[0];
             assert_eq!(

@@ -9,12 +9,15 @@
 //! | `started`, `statement_record`, `step_span` | a started statement, and the guards of statements and of steps | the traced types |
 //! | `pool_wait` | the time that a statement waits for a connection | `pool/source` |
 //! | `error_class` | `error.type` | the guards |
+//! | `measurement`, `labels` | the timer of a statement or step, and the strings of its metrics | the guards, `spans` |
 //!
-//! Depends on [`settings`](crate::settings), [`log`](crate::log), [`database`](crate::database) and
-//! [`redact`](crate::redact).
+//! Depends on [`settings`](crate::settings), [`log`](crate::log), [`database`](crate::database),
+//! [`metrics`](crate::metrics) and [`redact`](crate::redact).
 
 mod control;
 mod error_class;
+mod labels;
+mod measurement;
 mod notes;
 mod parsed_text;
 mod pool_wait;
@@ -27,7 +30,7 @@ mod step_span;
 mod tests;
 
 pub(crate) use control::Control;
-pub(crate) use error_class::fail;
+pub(crate) use error_class::fail_span;
 pub(crate) use notes::Notes;
 pub(crate) use pool_wait::PoolWait;
 pub(crate) use spans::Spans;

@@ -24,6 +24,7 @@ use crate::database::Call;
 use crate::log::StatementLog;
 use crate::settings::{RawEvents, Settings};
 use crate::span::control::Control;
+use crate::span::measurement::Measurement;
 use crate::span::notes::Notes;
 use crate::span::parsed_text::RawText;
 use crate::span::started::StartedStatement;
@@ -104,33 +105,40 @@ impl Spans {
     /// Starts a statement without bound values and without a result, such as LISTEN.
     #[cfg(feature = "postgres")]
     pub(crate) fn statement_step(&self, sql: &str) -> StepSpan {
-        let started = self.copy(sql);
-        StepSpan::logged(started.span, started.log)
+        let StartedStatement {
+            span,
+            measurement,
+            log,
+            ..
+        } = self.copy(sql);
+        StepSpan::logged(span, measurement, log)
     }
 
     /// Starts an `Executor::describe`.
     pub(crate) fn describe(&self, sql: &str, notes: Notes<'_>) -> StepSpan {
-        StepSpan::new(self.text_span("db.describe", sql, false, notes).span)
+        self.text_step("db.describe", sql, notes)
     }
 
     /// Starts a migration.
     #[cfg(feature = "migrate")]
     pub(crate) fn migration(&self, sql: &str, version: i64) -> StepSpan {
-        let notes = Notes::default();
-        let span = self.text_span("db.migrate", sql, false, notes).span;
-        span.set("hopline.db.migration", version);
-        StepSpan::new(span)
+        let started = self.text_span("db.migrate", sql, false, Notes::default());
+        started.span.set("hopline.db.migration", version);
+        StepSpan::new(started.span, started.measurement)
     }
 
     /// Starts an explicit prepare.
     pub(crate) fn prepare(&self, sql: &str, notes: Notes<'_>) -> StepSpan {
-        StepSpan::new(self.text_span("db.prepare", sql, false, notes).span)
+        self.text_step("db.prepare", sql, notes)
     }
 
     /// Starts BEGIN, COMMIT and the like.
     pub(crate) fn control(&self, control: Control) -> StepSpan {
         let log = StatementLog::new(&self.settings, || SqlStr::from_static(control.conventional));
-        StepSpan::logged(self.control_span(control), log)
+        let span = self.control_span(control);
+        let mut measurement = self.measurement(&span);
+        measurement.operation(control.conventional);
+        StepSpan::logged(span, measurement, log)
     }
 
     /// Starts a BEGIN with a statement of the application.
@@ -143,17 +151,20 @@ impl Spans {
         let started = self.text_span(name, sql.as_str(), false, notes);
         StepSpan::logged(
             started.span,
+            started.measurement,
             StatementLog::new(&self.settings, || sql.clone()),
         )
     }
 
     /// Starts a step that is recorded only with [`Pool::connection_spans`](crate::Pool::connection_spans).
     pub(crate) fn connection_step(&self, control: Control) -> StepSpan {
-        StepSpan::new(if self.settings.connection_spans {
+        let span = if self.settings.connection_spans {
             self.control_span(control)
         } else {
             Span::none()
-        })
+        };
+        // no operation of the database: the pool measures the wait
+        StepSpan::new(span, Measurement::NONE)
     }
 
     /// The span of a wait for a connection that ends now, if it was long enough to have one.
@@ -181,7 +192,19 @@ impl Spans {
     #[cfg(feature = "events")]
     pub(crate) fn completed(&self, sql: &str, elapsed: Duration) -> StartedStatement {
         let builder = builder("db.query").start_ago(elapsed);
-        self.text_span_of(builder, "db.query", sql, false, Notes::default())
+        let raw = RawText {
+            sql,
+            parameterised: false,
+            has_summary: false,
+        };
+        let (span, parsed) = self.parsed_span(builder, "db.query", &raw, &Notes::default());
+        StartedStatement {
+            span,
+            // it is over, so a timer would measure nothing
+            measurement: Measurement::NONE,
+            writes: parsed.is_some_and(|parsed| parsed.writes),
+            log: None,
+        }
     }
 
     /// Starts the span of a step, without a log event.
@@ -192,7 +215,13 @@ impl Spans {
         })
     }
 
-    /// Starts a span with the attributes of a text, from now on.
+    /// Starts a step with a text of the application, without a log event.
+    fn text_step(&self, name: &'static str, sql: &str, notes: Notes<'_>) -> StepSpan {
+        let started = self.text_span(name, sql, false, notes);
+        StepSpan::new(started.span, started.measurement)
+    }
+
+    /// Starts a span with the attributes of a text, and its measurement. Logs nothing.
     #[inline]
     fn text_span(
         &self,
@@ -201,49 +230,60 @@ impl Spans {
         parameterised: bool,
         notes: Notes<'_>,
     ) -> StartedStatement {
-        self.text_span_of(builder(name), name, sql, parameterised, notes)
+        let raw = RawText {
+            sql,
+            parameterised,
+            has_summary: notes.summary.is_some(),
+        };
+        let (span, mut parsed) = self.parsed_span(builder(name), name, &raw, &notes);
+        let mut measurement = self.measurement(&span);
+        if measurement.is_running() {
+            let parsed = parsed.get_or_insert_with(|| ParsedStatement::new(&raw, self.settings()));
+            measurement.describe(&notes, &parsed.summary);
+        }
+        StartedStatement {
+            span,
+            measurement,
+            writes: parsed.is_some_and(|parsed| parsed.writes),
+            log: None,
+        }
     }
 
-    /// Starts a span with the attributes of a text. Logs nothing.
-    fn text_span_of(
+    /// Starts a span with the attributes of a text. Parses the text only if the span is recorded.
+    fn parsed_span(
         &self,
         builder: SpanBuilder<'_>,
         name: &'static str,
-        sql: &str,
-        parameterised: bool,
-        notes: Notes<'_>,
-    ) -> StartedStatement {
+        raw: &RawText<'_>,
+        notes: &Notes<'_>,
+    ) -> (Span, Option<ParsedStatement>) {
         let settings = self.settings();
         let mut parsed = None;
         let span = {
             let parsed = &mut parsed;
             self.start(builder, || {
-                let raw = RawText {
-                    sql,
-                    parameterised,
-                    has_summary: notes.summary.is_some(),
-                };
-                let parsed = parsed.insert(ParsedStatement::new(&raw, settings));
+                let parsed = parsed.insert(ParsedStatement::new(raw, settings));
                 [parsed.attributes.as_attr()]
             })
         };
-        let Some(parsed) = parsed else {
-            return StartedStatement {
-                span,
-                writes: false,
-                log: None,
-            };
-        };
-        notes.describe(&span);
-        // BEGIN has its conventional name from the start
-        if settings.names == SpanNames::Conventions && name.starts_with("db.") {
-            notes.rename(&span, &parsed.summary, settings.endpoint.system);
+        if let Some(parsed) = &parsed {
+            notes.describe(&span);
+            // BEGIN has its conventional name from the start
+            if settings.names == SpanNames::Conventions && name.starts_with("db.") {
+                notes.rename(&span, &parsed.summary, settings.endpoint.system);
+            }
         }
-        StartedStatement {
-            span,
-            writes: parsed.writes,
-            log: None,
+        (span, parsed)
+    }
+
+    /// Starts the measurement of a span that was started. Not of a muted context.
+    #[inline]
+    fn measurement(&self, span: &Span) -> Measurement {
+        // a span that `only_with_parent` suppressed has no context
+        if self.settings.only_with_parent && !span.is_recording() && Context::current().is_muted() {
+            return Measurement::NONE;
         }
+        Measurement::start(&self.settings, span)
     }
 
     /// Starts a span, unless `only_with_parent` forbids it. `attrs` is called only if the span is recorded.

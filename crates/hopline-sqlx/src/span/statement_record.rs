@@ -7,6 +7,8 @@
 //! | an error | ends with `error.type` | written with the counts so far |
 //! | drop before the end | ends with the counts and `hopline.db.completed` = `false` | written with the counts so far |
 //!
+//! It also reports the metrics of the statement, in each of these cases.
+//!
 //! One guard serves a statement from its start to its end, whether a pool, a connection or COPY runs it. Its fields are
 //! inline, so that a recorded statement needs no allocation of its own.
 
@@ -18,6 +20,7 @@ use sqlx::{Either, Error};
 use crate::database::{Step, TracedDatabase};
 use crate::log::StatementLog;
 use crate::span::error_class::fail;
+use crate::span::measurement::Measurement;
 use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 use crate::span::started::StartedStatement;
 
@@ -28,6 +31,7 @@ use crate::span::started::StartedStatement;
 /// If it is dropped before the end of the result, the span ends as not completed, without an error.
 pub(crate) struct StatementRecord<DB> {
     span: Span,
+    measurement: Measurement,
     /// The number of returned rows.
     rows: u64,
     /// The number of affected rows, once a statement of the text has completed.
@@ -74,9 +78,15 @@ impl<DB> StatementRecord<DB> {
 impl<DB: TracedDatabase> StatementRecord<DB> {
     /// A statement that was started.
     pub(crate) fn new(started: StartedStatement) -> Self {
-        let StartedStatement { span, writes, log } = started;
+        let StartedStatement {
+            span,
+            measurement,
+            writes,
+            log,
+        } = started;
         Self {
             span,
+            measurement,
             rows: 0,
             affected: None,
             writes,
@@ -121,7 +131,7 @@ impl<DB: TracedDatabase> StatementRecord<DB> {
 
     /// Marks the statement as failed and read to its end.
     pub(crate) fn fail(&mut self, error: &Error) {
-        fail::<DB>(&self.span, error);
+        fail::<DB>(&self.span, &mut self.measurement, error);
         self.finish();
     }
 
@@ -136,13 +146,12 @@ impl<DB> Drop for StatementRecord<DB> {
     /// does not decode looks the same from here. Never blocks.
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.span, Span::none());
+        let measurement = std::mem::replace(&mut self.measurement, Measurement::NONE);
         let wait = self.wait.millis(&span);
-        span.end_with(|| {
+        let rows = (!self.writes || self.rows > 0).then_some(self.rows);
+        let attrs = || {
             [
-                attr(
-                    "db.response.returned_rows",
-                    (!self.writes || self.rows > 0).then_some(self.rows),
-                ),
+                attr("db.response.returned_rows", rows),
                 attr(
                     "hopline.db.affected_rows",
                     self.affected.filter(|_| self.writes),
@@ -150,7 +159,8 @@ impl<DB> Drop for StatementRecord<DB> {
                 attr(POOL_WAIT, wait),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
-        });
+        };
+        measurement.stop(span, attrs, rows.filter(|_| self.ended));
         if let Some(log) = self.log.take() {
             log.finish(self.affected.unwrap_or(0), self.rows);
         }

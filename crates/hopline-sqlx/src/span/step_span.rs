@@ -5,6 +5,8 @@
 //! | the step succeeds | ends | written |
 //! | the step fails | ends with `error.type` | written |
 //! | the call is dropped | ends with `hopline.db.completed` = `false` | written, if the step was polled |
+//!
+//! It also reports the duration of the step, in each of these cases.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,7 +16,10 @@ use sqlx::Error;
 
 use crate::database::TracedDatabase;
 use crate::log::StatementLog;
+#[cfg(feature = "migrate")]
+use crate::span::error_class::ErrorClass;
 use crate::span::error_class::fail;
+use crate::span::measurement::Measurement;
 use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 
 /// The span of a step without rows: BEGIN, COMMIT, a prepare.
@@ -24,6 +29,7 @@ use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 /// If the call is dropped before [`end`](Self::end), the span ends as not completed.
 pub(crate) struct StepSpan {
     span: Span,
+    measurement: Measurement,
     /// The wait for a connection, if the step acquires one.
     wait: WaitTime,
     /// The step has an outcome.
@@ -34,9 +40,10 @@ pub(crate) struct StepSpan {
 
 impl StepSpan {
     /// A step that writes no log event.
-    pub(crate) fn new(span: Span) -> Self {
+    pub(super) fn new(span: Span, measurement: Measurement) -> Self {
         Self {
             span,
+            measurement,
             wait: WaitTime::None,
             ended: false,
             log: None,
@@ -44,8 +51,12 @@ impl StepSpan {
     }
 
     /// A step that is logged as a statement.
-    pub(crate) fn logged(span: Span, log: Option<Box<StatementLog>>) -> Self {
-        let mut step = Self::new(span);
+    pub(super) fn logged(
+        span: Span,
+        measurement: Measurement,
+        log: Option<Box<StatementLog>>,
+    ) -> Self {
+        let mut step = Self::new(span, measurement);
         step.log = log;
         step
     }
@@ -73,9 +84,16 @@ impl StepSpan {
 
     /// Ends the span with an outcome that the caller records.
     #[cfg(feature = "migrate")]
-    pub(crate) fn end_with(mut self, record: impl FnOnce(&Span)) {
+    pub(crate) fn end_with(mut self, record: impl FnOnce(&mut Self)) {
         self.ended = true;
-        record(&self.span);
+        record(&mut self);
+    }
+
+    /// Marks the step as failed with a class of the caller.
+    #[cfg(feature = "migrate")]
+    pub(crate) fn fail_as(&mut self, name: &'static str) {
+        self.span.fail(name);
+        self.measurement.fail(&ErrorClass::Named(name));
     }
 
     /// Ends the span with the outcome of the step, and returns it.
@@ -84,7 +102,12 @@ impl StepSpan {
         result: Result<T, Error>,
     ) -> Result<T, Error> {
         self.ended = true;
-        result.inspect_err(|error| fail::<DB>(&self.span, error))
+        result.inspect_err(|error| self.fail::<DB>(error))
+    }
+
+    /// Marks the step as failed.
+    pub(crate) fn fail<DB: TracedDatabase>(&mut self, error: &Error) {
+        fail::<DB>(&self.span, &mut self.measurement, error);
     }
 }
 
@@ -92,13 +115,15 @@ impl StepSpan {
 impl Drop for StepSpan {
     fn drop(&mut self) {
         let span = std::mem::replace(&mut self.span, Span::none());
+        let measurement = std::mem::replace(&mut self.measurement, Measurement::NONE);
         let wait = self.wait.millis(&span);
-        span.end_with(|| {
+        let attrs = || {
             [
                 attr(POOL_WAIT, wait),
                 attr("hopline.db.completed", (!self.ended).then_some(false)),
             ]
-        });
+        };
+        measurement.stop(span, attrs, None);
         if let Some(log) = self.log.take() {
             log.finish(0, 0);
         }

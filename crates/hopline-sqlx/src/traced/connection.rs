@@ -17,6 +17,8 @@ use crate::settings::{RawEvents, Settings};
 use crate::span::{Control, Spans};
 use crate::traced::annotated::Annotated;
 use crate::traced::pool::Pool;
+use crate::traced::pool_metrics::Lease;
+use crate::traced::source::Leased;
 use crate::traced::transaction::Transaction;
 
 /// A connection with a span for each statement: of a pool, in a transaction, without a pool, or borrowed.
@@ -45,6 +47,8 @@ use crate::traced::transaction::Transaction;
 pub struct Connection<'c, DB: Database> {
     inner: Inner<'c, DB>,
     spans: Spans,
+    /// The use of a pool's connection, which ends after it returned.
+    lease: Lease,
 }
 
 /// The connection's owner.
@@ -56,10 +60,12 @@ enum Inner<'c, DB: Database> {
 }
 
 impl<'c, DB: Database> Connection<'c, DB> {
-    pub(super) fn pooled(inner: PoolConnection<DB>, spans: Spans) -> Self {
+    pub(super) fn pooled(leased: Leased<DB>, spans: Spans) -> Self {
+        let (inner, lease) = leased.into_parts();
         Self {
             inner: Inner::Pooled(inner),
             spans,
+            lease,
         }
     }
 
@@ -67,6 +73,7 @@ impl<'c, DB: Database> Connection<'c, DB> {
         Self {
             inner: Inner::Owned(inner),
             spans,
+            lease: Lease::NONE,
         }
     }
 
@@ -74,13 +81,19 @@ impl<'c, DB: Database> Connection<'c, DB> {
         Self {
             inner: Inner::Borrowed(inner),
             spans,
+            lease: Lease::NONE,
         }
     }
 
-    pub(super) fn in_transaction(inner: sqlx::Transaction<'c, DB>, spans: Spans) -> Self {
+    pub(super) fn in_transaction(
+        inner: sqlx::Transaction<'c, DB>,
+        spans: Spans,
+        lease: Lease,
+    ) -> Self {
         Self {
             inner: Inner::Transaction(inner),
             spans,
+            lease,
         }
     }
 
@@ -108,6 +121,11 @@ impl<'c, DB: Database> Connection<'c, DB> {
             Inner::Borrowed(connection) => connection,
             Inner::Owned(connection) => connection,
         }
+    }
+
+    /// Takes the measurement of its use, to be dropped when it has returned to the pool.
+    pub(super) fn take_lease(&mut self) -> Lease {
+        std::mem::replace(&mut self.lease, Lease::NONE)
     }
 
     pub(super) fn pooled_mut(&mut self) -> Option<&mut PoolConnection<DB>> {
@@ -188,9 +206,17 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     }
 
     fn map_pooled(self, take: impl FnOnce(PoolConnection<DB>) -> DB::Connection) -> Self {
-        let Self { inner, spans } = self;
+        let Self {
+            inner,
+            spans,
+            lease,
+        } = self;
         let Inner::Pooled(connection) = inner else {
-            return Self { inner, spans };
+            return Self {
+                inner,
+                spans,
+                lease,
+            };
         };
         // no pool replaces a connection that may still write sqlx's log events
         let spans = match spans.settings().raw_events {
@@ -309,7 +335,7 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         };
         let span = spans.control(control);
         let begun = span.run::<DB, _>(connection.begin()).await?;
-        Ok(Transaction::new(begun, spans))
+        Ok(Transaction::new(begun, spans, Lease::NONE))
     }
 
     /// Begins a transaction with a custom statement, such as `BEGIN ISOLATION LEVEL SERIALIZABLE`.
@@ -327,12 +353,12 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         let begun = span
             .run::<DB, _>(self.raw_mut().begin_with(statement))
             .await?;
-        Ok(Transaction::new(begun, spans))
+        Ok(Transaction::new(begun, spans, Lease::NONE))
     }
 
-    pub(super) fn into_transaction(self) -> Option<sqlx::Transaction<'c, DB>> {
+    pub(super) fn into_transaction(self) -> Option<(sqlx::Transaction<'c, DB>, Lease)> {
         if let Inner::Transaction(transaction) = self.inner {
-            Some(transaction)
+            Some((transaction, self.lease))
         } else {
             None
         }

@@ -9,7 +9,7 @@ use futures_core::future::BoxFuture;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator};
 
 use crate::database::TracedDatabase;
-use crate::span::{Spans, StepSpan, fail};
+use crate::span::{Spans, StepSpan};
 use crate::traced::connection::Connection;
 use crate::traced::pool::Pool;
 
@@ -114,11 +114,11 @@ async fn run<DB: TracedDatabase>(
     work: BoxFuture<'_, Result<Duration, MigrateError>>,
 ) -> Result<Duration, MigrateError> {
     let result = work.await;
-    span.end_with(|span| match &result {
+    span.end_with(|step| match &result {
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            fail::<DB>(span, error);
+            step.fail::<DB>(error);
         }
-        Err(_) => span.fail("migration"),
+        Err(_) => step.fail_as("migration"),
         Ok(_) => {}
     });
     result

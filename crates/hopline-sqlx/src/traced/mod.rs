@@ -27,6 +27,7 @@ pub(crate) mod pool;
 pub(crate) mod pool_connection;
 mod pool_executor;
 pub(crate) mod pool_ext;
+mod pool_metrics;
 mod pool_options;
 mod source;
 mod stream;

@@ -18,7 +18,8 @@ use crate::span::{Control, Spans, StepSpan};
 use crate::traced::annotated::Annotated;
 use crate::traced::connection::Connection;
 use crate::traced::pool_connection::PoolConnection;
-use crate::traced::source::ConnectionSource;
+use crate::traced::pool_metrics::{Lease, PoolCounts, PoolMetrics};
+use crate::traced::source::{ConnectionSource, Leased};
 use crate::traced::transaction::Transaction;
 
 /// A pool with a span for each statement and transaction. The [crate](crate) lists the spans and attributes.
@@ -49,6 +50,8 @@ pub struct Pool<DB: Database> {
     spans: Spans,
     /// The factory for borrowed connections, created once.
     borrowed: OnceLock<Spans>,
+    /// Shared by clones with the same tracer.
+    metrics: Arc<PoolMetrics<DB>>,
 }
 
 impl<DB: TracedDatabase> Pool<DB> {
@@ -83,6 +86,7 @@ impl<DB: TracedDatabase> Pool<DB> {
             inner,
             configured: Arc::new(RwLock::new(options)),
             spans: Spans::new(settings),
+            metrics: PoolMetrics::new(),
             borrowed: OnceLock::new(),
         }
     }
@@ -125,7 +129,9 @@ impl<DB: TracedDatabase> Pool<DB> {
 
     /// Records with this tracer. Defaults to the tracer of the current context, else to the installed one.
     #[must_use]
-    pub fn tracer(self, tracer: Tracer) -> Self {
+    pub fn tracer(mut self, tracer: Tracer) -> Self {
+        // a pool that was used reports to its former tracer until its clones are dropped
+        self.metrics = PoolMetrics::new();
         self.with(|settings| settings.tracer = Some(tracer))
     }
 
@@ -290,8 +296,8 @@ impl<DB: TracedDatabase> Pool<DB> {
         let (source, spans) = (self.source(), self.spans.clone());
         async move {
             let acquired = source.acquire(span.waiting()).await;
-            let inner = span.end::<DB, _>(acquired)?;
-            Ok(Connection::pooled(inner, spans))
+            let leased = span.end::<DB, _>(acquired)?;
+            Ok(Connection::pooled(leased, spans))
         }
     }
 
@@ -309,7 +315,7 @@ impl<DB: TracedDatabase> Pool<DB> {
     pub fn try_acquire(&self) -> Option<PoolConnection<DB>> {
         let inner = self.inner.try_acquire()?;
         Some(PoolConnection::new(Connection::pooled(
-            inner,
+            Leased::new(inner, self.lease()),
             self.spans.clone(),
         )))
     }
@@ -361,9 +367,10 @@ impl<DB: TracedDatabase> Pool<DB> {
         let Some(idle) = self.inner.try_acquire() else {
             return Ok(None);
         };
+        let lease = self.lease();
         let span = self.spans.control(Control::BEGIN);
         let begun = span.run::<DB, _>(Begun::begin(idle, None)).await?;
-        Ok(Some(Transaction::new(begun, self.spans.clone())))
+        Ok(Some(Transaction::new(begun, self.spans.clone(), lease)))
     }
 
     /// Begins a transaction with a custom statement on an idle connection, if there is one.
@@ -378,12 +385,13 @@ impl<DB: TracedDatabase> Pool<DB> {
         let Some(idle) = self.inner.try_acquire() else {
             return Ok(None);
         };
+        let lease = self.lease();
         let statement = statement.into_sql_str();
         let span = self.spans.begin_with(&statement);
         let begun = span
             .run::<DB, _>(Begun::begin(idle, Some(statement)))
             .await?;
-        Ok(Some(Transaction::new(begun, self.spans.clone())))
+        Ok(Some(Transaction::new(begun, self.spans.clone(), lease)))
     }
 
     /// Acquires a connection and begins a transaction.
@@ -392,14 +400,14 @@ impl<DB: TracedDatabase> Pool<DB> {
         mut span: StepSpan,
         statement: Option<SqlStr>,
     ) -> Result<Transaction<'static, DB>, Error> {
-        let connection = match self.source().acquire(span.waiting()).await {
-            Ok(connection) => connection,
+        let (connection, lease) = match self.source().acquire(span.waiting()).await {
+            Ok(leased) => leased.into_parts(),
             Err(error) => return span.end::<DB, _>(Err(error)),
         };
         let begun = span
             .run::<DB, _>(Begun::begin(connection, statement))
             .await?;
-        Ok(Transaction::new(begun, self.spans.clone()))
+        Ok(Transaction::new(begun, self.spans.clone(), lease))
     }
 
     /// Sets the options of connections that are opened from now on, for all clones. Spans keep the pool's first address.
@@ -423,7 +431,18 @@ impl<DB: TracedDatabase> Pool<DB> {
         ConnectionSource {
             pool: self.inner.clone(),
             spans: wait_spans.map(|_| self.spans.clone()),
+            counts: self.counts(),
         }
+    }
+
+    /// The counts of the pool, if there is a meter.
+    fn counts(&self) -> Option<Arc<PoolCounts>> {
+        self.metrics.counts(&self.inner, self.spans.settings())
+    }
+
+    /// The use of a connection that was acquired without a wait.
+    fn lease(&self) -> Lease {
+        self.counts().map_or(Lease::NONE, |counts| counts.lease())
     }
 }
 
@@ -486,6 +505,7 @@ impl<DB: Database> Clone for Pool<DB> {
             configured: Arc::clone(&self.configured),
             spans: self.spans.clone(),
             borrowed: self.borrowed.clone(),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 }

@@ -82,10 +82,12 @@ impl<DB: TracedDatabase> PoolConnection<DB> {
             .connection
             .pooled_mut()
             .map(|pooled| pooled.return_to_pool());
+        let lease = self.connection.take_lease();
         async move {
             if let Some(returned) = returned {
                 returned.await;
             }
+            drop(lease);
         }
     }
 }

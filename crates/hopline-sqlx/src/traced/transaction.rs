@@ -11,6 +11,7 @@ use crate::database::TracedDatabase;
 use crate::span::{Control, Notes, Spans, StepSpan};
 use crate::traced::connection::Connection;
 use crate::traced::executor::impl_executor;
+use crate::traced::pool_metrics::Lease;
 
 /// A transaction or a savepoint, with a span for each statement.
 ///
@@ -59,10 +60,10 @@ impl Drop for Open {
 }
 
 impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
-    pub(super) fn new(inner: sqlx::Transaction<'c, DB>, spans: Spans) -> Self {
+    pub(super) fn new(inner: sqlx::Transaction<'c, DB>, spans: Spans, lease: Lease) -> Self {
         let nested = DB::TransactionManager::get_transaction_depth(&inner) > 1;
         Self {
-            connection: Connection::in_transaction(inner, spans),
+            connection: Connection::in_transaction(inner, spans, lease),
             nested,
             open: Open(true),
         }
@@ -79,7 +80,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
     /// The transaction may or may not be committed. The span ends as not completed.
     pub async fn commit(self) -> Result<(), Error> {
         let span = self.end(Control::COMMIT, Control::RELEASE);
-        let Some(inner) = self.into_inner() else {
+        let Some((inner, _lease)) = self.into_inner() else {
             return Ok(());
         };
         span.run::<DB, _>(inner.commit()).await
@@ -92,7 +93,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
     /// Returns sqlx's error, unchanged.
     pub async fn rollback(self) -> Result<(), Error> {
         let span = self.end(Control::ROLLBACK, Control::ROLLBACK_TO);
-        let Some(inner) = self.into_inner() else {
+        let Some((inner, _lease)) = self.into_inner() else {
             return Ok(());
         };
         span.run::<DB, _>(inner.rollback()).await
@@ -103,7 +104,7 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         self.connection.spans().control(control)
     }
 
-    fn into_inner(self) -> Option<sqlx::Transaction<'c, DB>> {
+    fn into_inner(self) -> Option<(sqlx::Transaction<'c, DB>, Lease)> {
         let Self {
             connection,
             mut open,
