@@ -118,6 +118,11 @@
 //! [`into_make_service_with_connect_info::<SocketAddr>()`](axum::Router::into_make_service_with_connect_info), or of
 //! another type with [`TraceLayer::peer`](hopline_tower::server::ServerLayer::peer).
 //!
+//! # Metrics
+//!
+//! With a [meter](hopline_core::TracerBuilder::meter), each request is measured; see [hopline-tower](https://docs.rs/hopline-tower)
+//! for the instruments and their attributes.
+//!
 //! # Options
 //!
 //! The methods of [`ServerLayer`](hopline_tower::server::ServerLayer) are those of [`TraceLayer`]. Handlers use

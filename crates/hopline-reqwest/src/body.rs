@@ -1,13 +1,12 @@
 //! Responses whose span ends with their body.
 
-use hopline_core::Span;
-use hopline_http::client::CallBody;
+use hopline_http::client::{CallBody, CallSpan};
 use reqwest::{Body, Response, ResponseBuilderExt};
 
 use crate::class;
 
 /// Moves the span into the response's body.
-pub(crate) fn with_span(response: Response, span: Span) -> Response {
+pub(crate) fn with_span(response: Response, span: CallSpan) -> Response {
     let url = response.url().clone();
     let (parts, body) = http::Response::from(response).into_parts();
     let body: CallBody<Body> = CallBody::with_span(body, span, class::of_reqwest);

@@ -123,6 +123,14 @@
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 //!
+//! # Metrics
+//!
+//! Reported when a span ends, recorded or not, if the tracer has a [meter](hopline_core::TracerBuilder::meter).
+//!
+//! | instrument | attributes |
+//! |---|---|
+//! | `http.client.request.duration` | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`, `network.protocol.version` |
+//!
 //! # Headers
 //!
 //! | headers | client of [`ClientBuilder`] | [`.traced()`](ClientExt::traced), or [`TraceMiddleware`] around any client |

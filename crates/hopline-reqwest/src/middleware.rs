@@ -132,7 +132,7 @@ impl Middleware for TraceMiddleware {
             headers: request.headers(),
             extensions,
         };
-        let span = self.spans.start(&call, || Cow::Borrowed(url.as_str()));
+        let mut span = self.spans.start(&call, || Cow::Borrowed(url.as_str()));
         // a middleware outside may send the request again with the same extensions
         let sent = extensions.get().map_or(0, |ResendCount(before)| *before);
         extensions.insert(ResendCount(sent.saturating_add(1)));
@@ -161,7 +161,7 @@ impl Middleware for TraceMiddleware {
                     keeps_with: self.spans.keeps_with(host),
                     headers: response.headers(),
                 };
-                self.spans.record_response(&span, &info);
+                self.spans.record_response(&mut span, &info);
                 Ok(if self.spans.ends_with_body(&span, &info) {
                     body::with_span(response, span)
                 } else {

@@ -111,6 +111,19 @@
 //!
 //! [semantic conventions]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 //!
+//! # Metrics
+//!
+//! Reported when a span ends, recorded or not, if the tracer has a [meter](hopline_core::TracerBuilder::meter). The duration is
+//! exactly that of the span.
+//!
+//! | instrument | of | attributes |
+//! |---|---|---|
+//! | `http.server.request.duration` | a request | `http.request.method` (`_OTHER` if it is not a known one), `url.scheme`, `http.route` if there is one, `http.response.status_code`, `error.type`, `network.protocol.version` |
+//! | `http.server.active_requests` | a request, with [`TraceLayer::active_requests`] | `http.request.method`, `url.scheme` |
+//! | `rpc.server.call.duration` | a gRPC call, instead of a request | `rpc.system.name`, `rpc.method` (`_OTHER` unless the server has it), `rpc.response.status_code`, `error.type` |
+//! | `http.client.request.duration` | a call of [`ClientLayer`] | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`, `network.protocol.version` |
+//! | `rpc.client.call.duration` | a gRPC call of [`ClientLayer`] | `rpc.system.name`, `rpc.method`, `rpc.response.status_code`, `error.type`, `server.address`, `server.port` |
+//!
 //! # Outcomes
 //!
 //! The span ends once: with the last byte of the response, or when it is certain that no more bytes follow.

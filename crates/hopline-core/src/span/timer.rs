@@ -29,7 +29,7 @@ use crate::time::tick::Tick;
 /// assert!(!timer.is_running(), "there is no tracer, so no meter");
 /// timer.stop(lookup, |report| report.value(&LOOKUPS, report.seconds(), &[attr("cache.hit", true)]));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "a timer that is dropped reports nothing"]
 pub struct Timer(Option<Running>);
 

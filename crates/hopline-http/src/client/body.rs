@@ -6,11 +6,12 @@
 use std::pin::Pin;
 use std::task::{Context as Cx, Poll, ready};
 
-use hopline_core::{Context, Span, SpanKind};
+use hopline_core::SpanKind;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::CallSpan;
 use crate::grpc::Status;
 
 pin_project! {
@@ -24,7 +25,7 @@ pin_project! {
         #[pin]
         inner: B,
         // none if the span ended with the head, and after the end of the body
-        span: Option<Span>,
+        span: Option<CallSpan>,
         error_type: fn(&B::Error) -> &'static str,
     }
 }
@@ -40,7 +41,7 @@ impl<B: Body> CallBody<B> {
     }
 
     /// Wraps a body and its call's span. `error_type` classifies an error of the body.
-    pub fn with_span(inner: B, span: Span, error_type: fn(&B::Error) -> &'static str) -> Self {
+    pub fn with_span(inner: B, span: CallSpan, error_type: fn(&B::Error) -> &'static str) -> Self {
         // clients do not poll a body that is at its end, so the span would outlive the call
         let span = Some(span).filter(|_| !inner.is_end_stream());
         Self {
@@ -52,9 +53,10 @@ impl<B: Body> CallBody<B> {
 }
 
 /// Records the gRPC status in headers or trailers, if there is one.
-pub(crate) fn record_grpc_status(span: &Context, headers: &HeaderMap) {
+pub(crate) fn record_grpc_status(span: &mut CallSpan, headers: &HeaderMap) {
     if let Some(status) = Status::from_headers(headers) {
-        status.record(span, SpanKind::Client);
+        span.set_rpc_status(status);
+        status.record(span.context_ref(), SpanKind::Client);
     }
 }
 
@@ -68,14 +70,14 @@ impl<B: Body> Body for CallBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.inner.as_mut().poll_frame(cx));
-        let Some(span) = &*this.span else {
+        let Some(span) = &mut *this.span else {
             return Poll::Ready(frame);
         };
         let over = match &frame {
             Some(Ok(frame)) => {
                 let trailers = frame.trailers_ref();
                 if let Some(trailers) = trailers {
-                    record_grpc_status(span.context_ref(), trailers);
+                    record_grpc_status(span, trailers);
                 }
                 trailers.is_some() || this.inner.is_end_stream()
             }

@@ -4,6 +4,7 @@
 
 mod body;
 mod call;
+mod call_span;
 mod extension;
 mod hosts;
 mod options;
@@ -26,6 +27,7 @@ use crate::server_timing::is_kept;
 
 pub use body::CallBody;
 pub use call::{Call, ResponseInfo};
+pub use call_span::CallSpan;
 pub use extension::{CallerContext, ResendCount, Untraced, UrlTemplate};
 #[doc(hidden)]
 pub use hosts::Hosts;
@@ -62,12 +64,12 @@ static CALLED: grpc::KnownMethods = grpc::KnownMethods::new();
 ///     headers: &headers,
 ///     extensions: &Extensions::new(),
 /// };
-/// let span = spans.start(&call, || "https://billing.example.com/invoices/7".into());
+/// let mut span = spans.start(&call, || "https://billing.example.com/invoices/7".into());
 /// spans.inject(span.context_ref(), "billing.example.com", &mut headers);
 /// assert!(headers.contains_key("traceparent"));
 ///
 /// // … send the request, then:
-/// spans.record_response(&span, &ResponseInfo {
+/// spans.record_response(&mut span, &ResponseInfo {
 ///     status: StatusCode::OK,
 ///     version: Version::HTTP_11,
 ///     peer: None,
@@ -104,7 +106,7 @@ impl ClientSpans {
     /// Starts the span of a call. `url` is called only if the span is recorded.
     ///
     /// The name is `{method}`, `{method} {template}` with a [`UrlTemplate`], or the method of a gRPC call.
-    pub fn start<'a>(&self, call: &Call<'a>, url: impl FnOnce() -> Cow<'a, str>) -> Span {
+    pub fn start<'a>(&self, call: &Call<'a>, url: impl FnOnce() -> Cow<'a, str>) -> CallSpan {
         let method = RequestMethod::new(call.method);
         let template = call.extensions.get().map(|UrlTemplate(template)| *template);
         let resent = call.extensions.get().map(|ResendCount(count)| *count);
@@ -150,7 +152,7 @@ impl ClientSpans {
         if span.is_recording() {
             self.record_options(&span, call, full.get());
         }
-        span
+        CallSpan::new(span, tracer, call, grpc.method())
     }
 
     /// Records what only some services ask for: older attribute names, and headers.
@@ -191,10 +193,25 @@ impl ClientSpans {
     }
 
     /// Records the head of the response. A status of 400 and more fails the span, with the status as `error.type`.
-    pub fn record_response(&self, span: &Span, response: &ResponseInfo<'_>) {
-        if !span.is_recording() {
+    pub fn record_response(&self, span: &mut CallSpan, response: &ResponseInfo<'_>) {
+        if !span.is_observed() {
             return;
         }
+        span.set_response(response.status, response.version);
+        if span.is_recording() {
+            self.record_head(span, response);
+        }
+        if is_grpc(response.version, response.headers) || is_grpc_web(response.headers) {
+            body::record_grpc_status(span, response.headers);
+        }
+        let sent = span.span_context();
+        let sent = sent.filter(|_| response.keeps_with && span.is_recording());
+        if sent.is_some_and(|sent| is_kept(response.headers, sent.trace_id())) {
+            span.context_ref().keep_downstream();
+        }
+    }
+
+    fn record_head(&self, span: &Span, response: &ResponseInfo<'_>) {
         let peer = response.peer.map(|peer| IpText::new(peer.ip()));
         span.set_all(|| {
             [
@@ -216,13 +233,6 @@ impl ClientSpans {
             .response_headers
             .record(context, response.headers, &options.redaction);
         record_status(context, response.status);
-        if is_grpc(response.version, response.headers) || is_grpc_web(response.headers) {
-            body::record_grpc_status(context, response.headers);
-        }
-        let sent = span.span_context().filter(|_| response.keeps_with);
-        if sent.is_some_and(|sent| is_kept(response.headers, sent.trace_id())) {
-            context.keep_downstream();
-        }
     }
 
     /// Returns true if the caller keeps its part of a trace when this host announces that it keeps its own.
@@ -233,9 +243,9 @@ impl ClientSpans {
     /// Returns true if the span ends with the response's body, so that the body must be a [`CallBody`] with the span.
     ///
     /// That is the case with the option `until_body_end`, and for gRPC, whose status follows the body.
-    pub fn ends_with_body(&self, span: &Span, response: &ResponseInfo<'_>) -> bool {
+    pub fn ends_with_body(&self, span: &CallSpan, response: &ResponseInfo<'_>) -> bool {
         self.options.until_body_end
-            || span.is_recording() && is_grpc(response.version, response.headers)
+            || span.is_observed() && is_grpc(response.version, response.headers)
     }
 
     /// The options, for the macros that define the builder methods.

@@ -7,8 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, ready};
 
-use hopline_core::Span;
-use hopline_http::client::CallBody;
+use hopline_http::client::{CallBody, CallSpan};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -24,7 +23,7 @@ pub(crate) struct RecordedCall {
     /// True if the host's announcement of a kept trace is followed.
     pub(crate) keeps_with: bool,
     /// The span of the call.
-    pub(crate) span: Span,
+    pub(crate) span: CallSpan,
 }
 
 /// None for an untraced call.
@@ -96,7 +95,7 @@ where
         let RecordedCall {
             settings,
             keeps_with,
-            span,
+            mut span,
         } = recorded;
         Poll::Ready(match result {
             Ok(response) => Ok(settings.finish(span, keeps_with, response)),

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use hopline_core::Span;
 use hopline_http::Host;
-use hopline_http::client::{Call, CallBody, ClientOptions, ClientSpans, ResponseInfo};
+use hopline_http::client::{Call, CallBody, CallSpan, ClientOptions, ClientSpans, ResponseInfo};
 use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderMap, Request, Response, Uri};
@@ -41,7 +41,7 @@ impl Settings {
     }
 
     /// Starts the span of a call.
-    pub(crate) fn start<Q>(&self, request: &Request<Q>) -> Span {
+    pub(crate) fn start<Q>(&self, request: &Request<Q>) -> CallSpan {
         let (uri, headers) = (request.uri(), request.headers());
         let host = self.host(uri, headers);
         let scheme = uri.scheme().or_else(|| self.origin.as_ref()?.scheme());
@@ -84,7 +84,7 @@ impl Settings {
     /// Records the response, and moves the span into its body if it ends there.
     pub(crate) fn finish<B: Body>(
         &self,
-        span: Span,
+        mut span: CallSpan,
         keeps_with: bool,
         response: Response<B>,
     ) -> Response<CallBody<B>> {
@@ -95,7 +95,7 @@ impl Settings {
             keeps_with,
             headers: response.headers(),
         };
-        self.spans.record_response(&span, &info);
+        self.spans.record_response(&mut span, &info);
         if self.spans.ends_with_body(&span, &info) {
             response.map(|body| CallBody::with_span(body, span, |_| "body"))
         } else {

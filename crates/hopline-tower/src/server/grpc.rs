@@ -29,12 +29,12 @@ pub(crate) fn is_call<Q>(request: &Request<Q>) -> bool {
         && (is_grpc(request.version(), request.headers()) || is_grpc_web(request.headers()))
 }
 
-/// The state of a call, from its request to its trailers. Empty for other requests.
+/// The state of a call, from its request to its trailers. Empty for other requests and for those that nothing observes.
 ///
 /// Each method takes the span if it is recording.
 #[derive(Debug, Default)]
 pub(crate) struct GrpcCall {
-    /// True for a recorded call, until its response turns out not to be gRPC.
+    /// True for an observed call, until its response turns out not to be gRPC.
     is_active: bool,
     /// The response is gRPC-web, with trailers in its body.
     is_web: bool,
@@ -42,13 +42,27 @@ pub(crate) struct GrpcCall {
     pending: Option<Box<str>>,
     /// The span has its `rpc.method`.
     is_named: bool,
+    /// The method that names the span.
+    method: Option<Box<str>>,
+    /// The last status that was read.
+    status: Option<Status>,
 }
 
 impl GrpcCall {
-    /// Returns true for a recorded call whose response, if it is there, is gRPC.
+    /// Returns true for an observed call whose response, if it is there, is gRPC.
     #[inline]
     pub(crate) fn is_active(&self) -> bool {
         self.is_active
+    }
+
+    /// Returns the method, if it is known that the server has it.
+    pub(crate) fn method(&self) -> Option<&str> {
+        self.method.as_deref()
+    }
+
+    /// Returns the status, if the response has one so far.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.status
     }
 
     /// Starts a call. If its method is known, it names the span before the response.
@@ -102,6 +116,7 @@ impl GrpcCall {
     /// Records a status, if there is one, and decides about the pending method by it.
     fn record(&mut self, span: Option<&Span>, status: Option<Status>) {
         let Some(status) = status else { return };
+        self.status = Some(status);
         self.decide(span, status.is_from_method());
         if let Some(span) = span {
             status.record(span.context_ref(), SpanKind::Server);
@@ -126,6 +141,7 @@ impl GrpcCall {
                 ]
             });
         }
+        self.method = Some(method);
     }
 
     /// Records a call whose method does not name the span.

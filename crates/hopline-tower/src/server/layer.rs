@@ -332,6 +332,19 @@ impl<F: Framework> ServerLayer<F> {
         self.with(|options| options.filter = Some(Arc::new(filter)))
     }
 
+    /// Also counts the requests that are being served: `http.server.active_requests`, if the tracer has a
+    /// [meter](hopline_core::TracerBuilder::meter).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = hopline_tower::TraceLayer::new().active_requests();
+    /// ```
+    #[must_use]
+    pub fn active_requests(self) -> Self {
+        self.with(|options| options.active_requests = true)
+    }
+
     /// Calls `hook` when a recorded request starts, to add to its span. A panic in the hook is reported by a notice and
     /// does not affect the request.
     ///

@@ -55,6 +55,7 @@ mod framework;
 mod future;
 mod grpc;
 mod layer;
+mod metrics;
 mod options;
 mod pooled_span;
 mod request_span;

@@ -20,6 +20,7 @@ use http::{Response, StatusCode};
 use http_body::Body;
 
 use super::grpc::GrpcCall;
+use super::metrics::RequestMetrics;
 use super::options::Options;
 use super::route_cell::RouteCell;
 use super::trace_headers::TraceHeaders;
@@ -55,6 +56,8 @@ pub(crate) struct RequestSpan {
     pub(crate) unrouted_notice: Option<&'static str>,
     /// Options that use the response.
     pub(crate) options: Option<Arc<Options>>,
+    /// The metrics to report at the end.
+    pub(crate) metrics: RequestMetrics,
 }
 
 impl RequestSpan {
@@ -155,6 +158,7 @@ impl RequestSpan {
         if let Some(span) = &self.span {
             span.fail(error_type);
         }
+        self.metrics.fail(error_type);
         self.end();
     }
 
@@ -167,12 +171,13 @@ impl RequestSpan {
         let Some(span) = self.span.take() else { return };
         let status = self.status.map(|status| status.as_u16());
         let older = status.filter(|_| self.older_names);
-        span.end_with(|| {
+        let attrs = || {
             [
                 attr(semconv::HTTP_RESPONSE_STATUS_CODE, status),
                 attr(attribute::older::STATUS_CODE, older),
             ]
-        });
+        };
+        self.metrics.end(span, attrs, self.status, &self.grpc);
     }
 
     /// Ends a span that has not ended, as cancelled, and drops everything that it holds.
@@ -182,10 +187,15 @@ impl RequestSpan {
             // a body that was never polled was replaced by a layer outside, so the client may still be there
             if self.is_polled || self.status.is_none() {
                 span.cancel();
+                self.metrics.fail("cancelled");
             }
             self.end();
         }
-        *self = Self::default();
+        let metrics = std::mem::take(&mut self.metrics).recycle();
+        *self = Self {
+            metrics,
+            ..Self::default()
+        };
     }
 
     /// Names the span by a late route, if there is one.
@@ -197,6 +207,7 @@ impl RequestSpan {
             let name = SpanName::new(self.method, Some(route));
             span.rename(Name::dynamic(name.as_str()));
             span.set(semconv::HTTP_ROUTE, route);
+            self.metrics.set_route(route);
             self.unrouted_notice = None;
         }
     }

@@ -5,6 +5,7 @@
 
 use std::task::{Context as Cx, Poll};
 
+use hopline_core::metrics::Timer;
 use hopline_core::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 use hopline_core::{Incoming, Inject, Span, Trust};
 use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
@@ -62,13 +63,22 @@ impl<S, F: Framework> Trace<S, F> {
             false => Span::unrecorded(incoming),
         };
         let is_recording = span.is_recording();
-        let is_grpc = is_recording && is_call(request);
-        let cell = (is_recording && route.is_none()).then(RouteCell::default);
+        let timer = Timer::start(settings.tracer.as_ref(), &span);
+        // metrics are of all requests, also of those that are not recorded
+        let is_observed = is_recording || timer.is_running();
+        let is_grpc = is_observed && is_call(request);
+        let cell = (is_observed && route.is_none()).then(RouteCell::default);
+        let scheme = match timer.is_running() {
+            true => start::scheme(settings, request, uri),
+            false => "",
+        };
         // a router that left its original URI has seen the request, and has no route for it
         let is_unrouted = cell.is_some() && std::ptr::eq(uri, request.uri());
         let slot = PooledSpan::new(|own| {
             own.span = Some(span);
             own.method = method.in_name();
+            own.metrics
+                .start(timer, method, request.version(), scheme, route);
             own.is_head_method = request.method() == Method::HEAD;
             own.is_connect_method = request.method() == Method::CONNECT;
             own.older_names = settings.older_names;
@@ -81,6 +91,12 @@ impl<S, F: Framework> Trace<S, F> {
             own.unrouted_notice = F::UNROUTED_NOTICE.filter(|_| is_unrouted);
             if is_grpc {
                 own.start_grpc(request.uri().path());
+            }
+            if settings
+                .options()
+                .is_some_and(|options| options.active_requests)
+            {
+                own.metrics.count_active(settings.tracer.as_ref());
             }
             if is_recording {
                 own.options = settings.response_options();

@@ -90,6 +90,18 @@ pub(crate) fn span<F: Framework, Q>(
     span
 }
 
+/// Returns the scheme of a request, as its span has it.
+pub(crate) fn scheme<F: Framework, Q>(
+    settings: &Settings<F>,
+    request: &Request<Q>,
+    uri: &Uri,
+) -> &'static str {
+    let (extensions, options) = (request.extensions(), settings.options());
+    let scheme = options.and_then(|options| options.scheme?(extensions));
+    let peer = settings.peer(extensions);
+    Endpoints::new(uri, request.headers(), peer, scheme.as_ref(), options).scheme
+}
+
 #[cold]
 fn record_older_names<Q>(
     span: &Span,
