@@ -1,44 +1,33 @@
-//! The collector that receives the spans of the neighbours.
+//! The viewer, to which the neighbours send their spans.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::routing::post;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use prost::Message;
-use tokio::sync::watch;
+use hopline_core::export::SpanData;
+use hopline_core::{SpanKind, TraceId};
+use hopline_view::{Server, ServerOptions, View};
 
 use crate::Result;
 use crate::chain::Seen;
-use crate::ours::serve;
-
-/// Spans with the trace that they are of.
-type Spans = Vec<(String, Seen)>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Collector {
     pub(crate) url: String,
-    // a watch, so that each waiter sees every span; there are a few dozen
-    spans: Arc<watch::Sender<Spans>>,
+    view: View,
+    _server: Arc<Server>,
 }
 
 impl Collector {
     pub(crate) async fn start() -> Result<Self> {
-        let spans = Arc::new(watch::Sender::new(Vec::new()));
-        let app = Router::new()
-            .route("/v1/traces", post(receive))
-            .layer(DefaultBodyLimit::max(4 << 20))
-            .with_state(spans.clone());
+        let view = View::new();
+        let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let options = ServerOptions::default().page(any).otlp_http(any);
+        let server = options.without_grpc().start(&view).await?;
         Ok(Self {
-            url: serve(app).await?,
-            spans,
+            url: format!("http://{}", server.otlp_http()),
+            view,
+            _server: Arc::new(server),
         })
     }
 
@@ -48,65 +37,49 @@ impl Collector {
     ///
     /// One has not within seconds.
     pub(crate) async fn of(&self, trace_id: &str, services: &[&str]) -> Result<Vec<Seen>> {
-        let of_trace = |spans: &Spans| {
-            let of_trace = spans.iter().filter(|(trace, _)| trace == trace_id);
-            of_trace.map(|(_, span)| span.clone()).collect::<Vec<_>>()
+        let trace = TraceId::from_hex(trace_id)?;
+        let ended = |spans: &[SpanData], service: &str| {
+            let mut of_service = spans.iter().filter(|span| span.service() == service);
+            of_service.any(|span| span.kind == SpanKind::Server)
         };
-        let mut receiver = self.spans.subscribe();
-        let has_ended = |spans: &[Seen], service: &str| {
-            let mut of_service = spans.iter().filter(|span| span.service == service);
-            of_service.any(|span| span.is_server)
-        };
-        let waited = receiver.wait_for(|spans| {
-            let spans = of_trace(spans);
-            services.iter().all(|service| has_ended(&spans, service))
+        let waited = self.view.wait_until(|view| {
+            let spans = view.spans(trace);
+            services.iter().all(|service| ended(&spans, service))
         });
         let waited = tokio::time::timeout(Duration::from_secs(20), waited).await;
-        match waited {
-            Ok(spans) => Ok(of_trace(&*spans?)),
-            Err(_) => {
-                let there = self.spans.borrow();
-                Err(format!("waited for {services:?} in {trace_id}, there are {there:#?}").into())
-            }
+        let spans = self.view.spans(trace);
+        if waited.is_err() {
+            return Err(
+                format!("waited for {services:?} in {trace_id}, there are {spans:#?}").into(),
+            );
+        }
+        Ok(spans.iter().map(seen).collect())
+    }
+
+    /// # Errors
+    ///
+    /// A request was refused, or a span is not there once.
+    pub(crate) fn check(&self) -> Result<()> {
+        let counts = self.view.counts();
+        let is_once = counts.received.spans == counts.spans as u64 && counts.merged == 0;
+        if is_once && counts.received.rejected == 0 {
+            Ok(())
+        } else {
+            Err(format!("not each span is in the viewer once: {counts:#?}").into())
         }
     }
 }
 
-async fn receive(State(spans): State<Arc<watch::Sender<Spans>>>, body: Bytes) -> StatusCode {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
-        return StatusCode::BAD_REQUEST;
-    };
-    let seen = request.resource_spans.iter().flat_map(read);
-    let seen: Spans = seen.collect();
-    spans.send_modify(|spans| spans.extend(seen));
-    StatusCode::OK
-}
-
-fn read(of: &ResourceSpans) -> impl Iterator<Item = (String, Seen)> {
-    let attributes = of.resource.iter().flat_map(|resource| &resource.attributes);
-    let service = attributes
-        .filter(|attribute| attribute.key == "service.name")
-        .find_map(
-            |attribute| match attribute.value.as_ref()?.value.as_ref()? {
-                Value::StringValue(name) => Some(name.clone()),
-                _ => None,
-            },
-        )
-        .unwrap_or_default();
-    let spans = of.scope_spans.iter().flat_map(|scope| &scope.spans);
-    spans.map(move |span| {
-        let seen = Seen {
-            service: service.clone(),
-            name: span.name.clone(),
-            id: hex(&span.span_id),
-            parent: hex(&span.parent_span_id),
-            tracestate: span.trace_state.clone(),
-            is_server: span.kind() == SpanKind::Server,
-        };
-        (hex(&span.trace_id), seen)
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn seen(span: &SpanData) -> Seen {
+    Seen {
+        service: span.service().to_owned(),
+        name: span.name.clone(),
+        id: span.span_id.to_string(),
+        parent: span
+            .parent
+            .map(|parent| parent.to_string())
+            .unwrap_or_default(),
+        tracestate: span.tracestate.as_str().to_owned(),
+        is_server: span.kind == SpanKind::Server,
+    }
 }

@@ -56,6 +56,7 @@ async fn main() -> Result<()> {
         chain.check(&received, &spans)?;
         println!("{}", chain.shown(&spans));
     }
+    collector.check()?;
     println!("one trace each, parents right, tracestate and baggage kept");
     Ok(())
 }
