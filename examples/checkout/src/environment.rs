@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use hopline::SamplingPlan;
+use hopline::view::View;
 
 use crate::collected::Collected;
 
@@ -21,6 +22,8 @@ pub struct Environment {
     pub spans: Option<PathBuf>,
     /// Collects the spans of all services of this process.
     pub collected: Collected,
+    /// Shows the spans of all services of this process, at `/_trace` of the gateway.
+    pub view: View,
 }
 
 /// The services' base URLs.

@@ -14,6 +14,7 @@ use checkout::service::{NAMES, Service};
 use checkout::system::{Settings, System, listen};
 use checkout::{Environment, Result, Urls, drive};
 use hopline::core::export::SpanData;
+use hopline::view::View;
 use hopline_testing::amqp::Broker;
 use tokio::sync::watch;
 
@@ -85,37 +86,46 @@ async fn serve(settings: Settings) -> Result<bool> {
          curl -s {gateway}/checkout -H 'x-tenant-id: acme' -H 'authorization: Bearer t' -H 'content-type: application/json' \\\n    \
          -d '{{\"card\":\"4242424242424242\",\"lines\":[{{\"product\":\"teapot\",\"quantity\":1}}]}}'\n\n\
          With \"payment\":\"fail\" the payment fails, with \"payment\":\"slow\" it takes its time, with \"worker\":\"fail_once\" the worker\n\
-         needs two attempts. Ctrl-C ends it, with a report."
+         needs two attempts. The page {gateway}/_trace shows each trace, running ones too. Ctrl-C ends it, with a report."
     ))?;
+    let gateway = gateway.clone();
     let collected = system.collected().clone();
     let mut seen = Vec::new();
     tokio::select! {
         () = hopline::shutdown_signal() => {}
-        () = print_finished(&collected, &mut seen) => {}
+        () = print_finished(&collected, &gateway, &mut seen) => {}
     }
     system.stop().await?;
-    print_idle(&collected, Duration::ZERO, &mut seen)?;
+    print_idle(&collected, &gateway, Duration::ZERO, &mut seen)?;
     let report = Report::new(&seen, None);
     print(report.summary())?;
     Ok(report.is_ok())
 }
 
 /// Prints traces to which nothing was added for a while, until its future is dropped.
-async fn print_finished(collected: &Collected, seen: &mut Vec<SpanData>) {
+async fn print_finished(collected: &Collected, gateway: &str, seen: &mut Vec<SpanData>) {
     const IDLE: Duration = Duration::from_millis(500);
     loop {
         tokio::time::sleep(IDLE / 5).await;
-        if print_idle(collected, IDLE, seen).is_err() {
+        if print_idle(collected, gateway, IDLE, seen).is_err() {
             return;
         }
     }
 }
 
 /// Prints such traces, and keeps the last ones for the report at the end.
-fn print_idle(collected: &Collected, idle: Duration, seen: &mut Vec<SpanData>) -> Result<()> {
+fn print_idle(
+    collected: &Collected,
+    gateway: &str,
+    idle: Duration,
+    seen: &mut Vec<SpanData>,
+) -> Result<()> {
     const KEPT: usize = 20_000;
     for trace in collected.take_idle(idle) {
         print(&Report::trees(&trace))?;
+        if let Some(span) = trace.first() {
+            print(&format!("{gateway}/_trace/t/{}\n", span.trace_id))?;
+        }
         seen.extend(trace);
     }
     seen.drain(..seen.len().saturating_sub(KEPT));
@@ -143,6 +153,7 @@ async fn service(name: &str, args: Args) -> Result<bool> {
         plan: args.plan,
         spans: args.spans,
         collected: Collected::default(),
+        view: View::new(),
     };
     if matches!(name, "orders" | "inventory" | "worker") {
         Database::connect(&environment.database)

@@ -56,7 +56,12 @@ impl Service {
         let urls = environment.urls.clone();
         let mut queue = None;
         let work = match name {
-            "gateway" => serve(gateway::router(&tracer, urls)?, listener, stop),
+            // the page is outside the gateway's layers: looking at traces makes no traces
+            "gateway" => serve(
+                gateway::router(&tracer, urls)?.merge(environment.view.router()),
+                listener,
+                stop,
+            ),
             "orders" => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue
@@ -128,7 +133,8 @@ fn bridge() {
 fn telemetry(name: &str, environment: &Environment) -> Result<Telemetry> {
     let mut builder = hopline::builder(name)
         .baggage_attributes(["tenant_id"])
-        .sink(environment.collected.clone());
+        .sink(environment.collected.clone())
+        .sink(environment.view.sink());
     if let Some(plan) = &environment.plan {
         builder = builder.override_plan(plan.clone());
     }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use hopline::view::View;
 use hopline::{SamplingPlan, Telemetry};
 use hopline_testing::amqp::Broker;
 use tokio::net::TcpListener;
@@ -73,6 +74,7 @@ impl System {
             plan: settings.plan,
             spans: settings.spans,
             collected: Collected::default(),
+            view: View::new(),
         };
         Database::connect(&environment.database)
             .await?
