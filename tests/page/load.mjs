@@ -222,6 +222,22 @@ export const checks = {
     await page.context().close();
   },
 
+  "the app serves its own page, to which it prints links": async ({ browser, shop }) => {
+    const link = await until(async () => shop.output().match(/http:\S+\/_trace\/t\/([0-9a-f]{32})/), "a link in the example's output");
+    const page = await open(browser);
+    await page.goto(String(link?.[0]));
+    await page.waitForSelector(".span .bar");
+    await page.getByRole("link", { name: "Traces", exact: true }).click();
+    await page.waitForURL(`${shop.gateway}/_trace/`);
+    await page.waitForSelector(".line");
+    const { mode, counts } = await api(`${shop.gateway}/_trace/api/info`);
+    assert.equal(mode, "app");
+    assert.ok(counts.traces >= 4);
+    await page.getByRole("link", { name: "About" }).click();
+    await page.getByText("Shows the traces of the app that serves this page").waitFor();
+    await page.context().close();
+  },
+
   "services have rates and charts, and two traces compare": async (subject) => {
     const { browser, view } = subject;
     const { id } = await failedTrace(subject);
