@@ -51,12 +51,12 @@ cargo xtask COMMAND
                         --write after it writes those
   bench --soak SECONDS  full load: memory must stay flat, and the counts must add up
   soak [--minutes N]    a mixed load over the example on private servers under a rotating plan of faults, for an
-                        hour if not said otherwise; the report is target/soak.md
+                        hour by default; the report is target/soak.md
   chaos [--short]       publishers and consumers whose RabbitMQ is killed in five places: 50,000 messages, no loss;
                         or in one, with 4,000, as `test` does
   hostile [--minutes N | --short]
                         a traced service and its untraced twin under every attack and fault at once, for 10 minutes
-                        if not said otherwise, or for half a minute as `test` does: the same answers, bounded
+                        by default, or for half a minute as `test` does: the same answers, bounded
                         memory, counts that balance, nothing secret exported
   server KIND           a postgres, mariadb or rabbitmq that the calling program may kill, stop and start again, by
                         words on stdin

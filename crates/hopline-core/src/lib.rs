@@ -1,4 +1,4 @@
-//! The trace context that every hopline crate shares.
+//! Trace context, span engine, sampling and sinks, shared by all hopline crates.
 //!
 //! A service uses the `hopline` crate; this one is for authors of integrations, of sinks, and of libraries that start
 //! spans. It depends on no runtime, no HTTP crate and no exporter.

@@ -1,4 +1,4 @@
-//! Distributed tracing for RabbitMQ over lapin: the trace context from publish to settled.
+//! Distributed tracing for RabbitMQ over lapin: the trace context from publish to settlement.
 //!
 //! Trace a channel where it is created; all else is lapin's:
 //!

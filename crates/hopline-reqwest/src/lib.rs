@@ -75,7 +75,7 @@
 //! let partner = "*.partner.example";
 //! let client = ClientBuilder::new().no_headers_to([partner]).build()?;
 //! # let client = ClientBuilder::new().configure(|client| client.no_proxy()).no_headers_to([partner]).build()?;
-//! client.get(url).send().await?; // 302 to the partner
+//! client.get(url).send().await?; // 303 to the partner
 //! # Ok(())
 //! # }
 //! # use axum::{http::HeaderMap, response::Redirect};
@@ -206,8 +206,8 @@
 //!
 //! # Limits
 //!
-//! No bodies, no credentials, and no headers that are not listed are recorded; no metrics are made. Name lookups, connects
-//! and TLS handshakes are part of the call's span.
+//! No bodies, no credentials, and no headers that are not listed are recorded. Name lookups, connects and TLS
+//! handshakes are part of the call's span.
 
 mod body;
 mod build_error;

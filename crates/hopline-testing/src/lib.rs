@@ -42,7 +42,7 @@
 //! | spans that end later | [`Spans::wait_for`], [`Spans::wait`] |
 //! | the tree of a trace | [`Spans::tree`], [`assert_tree`] |
 //! | one span | [`Spans::one`], [`SpanAssert`] |
-//! | fixed times | `tracer_with(|t| t.clock(Clock::Manual(…)))` of hopline-core |
+//! | fixed times | [`tracer_with`] with `hopline_core::Clock::Manual` |
 //! | a RabbitMQ in the process | `amqp::Broker`, with the feature `amqp` |
 //!
 //! Ids count from 1, so printed ids are the same in each run.

@@ -209,8 +209,7 @@
 //! # Limits
 //!
 //! The layer records no bodies, no credentials, and no headers that are not listed. It ignores `Forwarded` headers of
-//! peers that are not trusted. It makes no metrics. A span that was started by its path cannot be renamed except by the
-//! handler. The traffic of a connection after its upgrade is not part of the request: start a span with a
+//! peers that are not trusted. The traffic of a connection after its upgrade is not part of the request: start a span with a
 //! [link](hopline_core::SpanBuilder::links) for it.
 
 pub mod client;

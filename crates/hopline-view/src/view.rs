@@ -1,4 +1,4 @@
-//! The viewer itself: a shared store with its doors.
+//! The viewer: a shared store with its sink, its receivers and its API.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -114,7 +114,8 @@ pub(crate) enum Otlp {
 }
 
 impl Builder {
-    /// Sets the sampling plan. A plan in a variable wins over it. Defaults to keeping every trace.
+    /// Sets the sampling plan. A plan in a variable wins over it. Defaults to sampling every new trace, and to
+    /// following the caller's decision otherwise.
     pub fn plan(mut self, plan: SamplingPlan) -> Self {
         self.plan = Some(plan);
         self
@@ -126,7 +127,7 @@ impl Builder {
         self
     }
 
-    /// Adds a receiver of finished spans. Each sink has its own queue, so a slow one delays no other.
+    /// Adds a receiver of finished spans. hopline's own sinks have a queue each; one of the application must not block.
     pub fn sink(mut self, sink: impl Sink) -> Self {
         self.sinks += 1;
         self.configure(|tracer| tracer.sink(sink))

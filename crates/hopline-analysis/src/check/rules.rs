@@ -88,7 +88,7 @@ pub(super) fn context_carried(traces: &[Trace<'_>]) -> Check {
         Some(Finding::of(span, reason))
     });
     check(
-        "children are of the span whose traceparent was sent",
+        "each arrival's parent is the span whose traceparent was sent",
         count(traces, arrived, "arrivals"),
         findings,
     )

@@ -1,4 +1,4 @@
-//! The text form of sampling plans.
+//! Prints sampling plans as they parse.
 
 use std::fmt;
 use std::time::Duration;

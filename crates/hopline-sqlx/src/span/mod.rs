@@ -7,7 +7,7 @@
 //! | `notes` | operation, collection and summary that the application sets for a call | `Annotated`, `spans` |
 //! | `parsed_text`, `statement_cache` | the attributes of a statement's text, cached by thread | `spans` |
 //! | `started`, `statement_record`, `step_span` | a started statement, and the guards of statements and of steps | the traced types |
-//! | `pool_wait` | the time that a statement waits for a connection | `pool/source` |
+//! | `pool_wait` | the time that a statement waits for a connection | `traced/source` |
 //! | `error_class` | `error.type` | the guards |
 //! | `measurement`, `labels` | the timer of a statement or step, and the strings of its metrics | the guards, `spans` |
 //!

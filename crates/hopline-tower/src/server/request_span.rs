@@ -132,7 +132,7 @@ impl RequestSpan {
         self.is_head_method || has_no_body || (self.is_connect_method && status.is_success())
     }
 
-    /// Reads data of the body that is not its last.
+    /// Records the time to the first byte, once: at data of the body that is not its last.
     pub(crate) fn first_byte(&mut self) {
         if !std::mem::replace(&mut self.has_first_byte, true)
             && let Some(span) = &self.span

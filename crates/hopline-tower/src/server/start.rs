@@ -1,7 +1,7 @@
 //! The start of a request's span: its name, and the attributes that are known from the request.
 //!
-//! Attributes are set at the start, so that samplers see them. Texts that are built for them live in cells of the caller's
-//! frame: an unsampled request builds none.
+//! Method, path and route are set on the builder, where a sampler sees them. The closure for attributes runs only if the trace
+//! is recorded; texts that are built for them live in cells of the caller's frame.
 
 use std::cell::OnceCell;
 use std::net::{IpAddr, SocketAddr};
