@@ -46,18 +46,29 @@ const HOSTS: usize = 200;
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
+/// Shared by all clones.
 struct Inner {
     /// By the number of the instrument, less one. Filled once each, read without a lock.
     tables: Box<[OnceLock<Option<Table>>]>,
+    /// Of several for one instrument, the last counts.
     views: Vec<View>,
+    /// Attribute sets of an instrument, unless its view has another limit.
     limit: usize,
+    /// Age at which a series without a measurement is removed; `None` for never.
     forget_after: Option<Duration>,
+    /// Hosts of clients with series of their own.
     hosts: Hosts,
+    /// False drops the exemplars of all measurements.
     exemplars: bool,
+    /// Service that is measured, in each export.
     resource: Resource,
+    /// Time of `build`, from which totals count.
     started: SystemTime,
+    /// Sources of values that are read at each collection.
     observers: Observers,
+    /// Objectives, which count each request before its series does.
     slos: Slos,
+    /// Measurements that no series took.
     dropped: AtomicU64,
 }
 
@@ -139,6 +150,8 @@ impl Metrics {
     }
 
     /// Reads all series. `renew` begins a new collection period for exemplars.
+    ///
+    /// Runs on the caller's thread, at most once at a time for observers. Measurements of series that exist do not wait for it.
     pub(crate) fn collect(&self, renew: bool) -> Vec<Family> {
         let now = Instant::now();
         if let Some(age) = self.0.forget_after {
@@ -150,6 +163,7 @@ impl Metrics {
         families
     }
 
+    /// Calls the observers in the order in which they were added.
     fn observed(&self) -> Vec<Family> {
         let mut observed = Observed::default();
         let mut take = |instrument: &Instrument, value: f64, attributes: &[Attr<'_>]| {
@@ -161,6 +175,7 @@ impl Metrics {
         observed.into_families()
     }
 
+    /// Tables of the instruments that were measured.
     fn tables(&self) -> impl Iterator<Item = &Table> {
         self.0
             .tables
@@ -168,6 +183,7 @@ impl Metrics {
             .filter_map(|table| table.get()?.as_ref())
     }
 
+    /// Makes the table of an instrument at its first measurement; `None` if a view turns it off.
     #[cold]
     fn table(&self, instrument: &Instrument) -> Option<Table> {
         let view = self
@@ -179,6 +195,7 @@ impl Metrics {
         (!off).then(|| Table::new(instrument, view, self.0.limit))
     }
 
+    /// Counts a measurement that its instrument does not permit, such as a negative value of a counter.
     #[cold]
     fn refuse(&self, instrument: &Instrument, value: f64) {
         self.0.dropped.fetch_add(1, Relaxed);
@@ -190,6 +207,7 @@ impl Metrics {
         });
     }
 
+    /// Counts a dropped measurement. The notice is repeated rarely, as by `notify`.
     #[cold]
     fn drop_measurement(&self, instrument: &Instrument) {
         self.0.dropped.fetch_add(1, Relaxed);
@@ -203,6 +221,7 @@ impl Metrics {
     }
 }
 
+/// Reads one table.
 fn family(table: &Table, renew: bool) -> Family {
     let points = table.series().into_iter().map(|series| Point {
         reading: series.read(renew),

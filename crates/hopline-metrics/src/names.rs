@@ -1,10 +1,26 @@
 //! Names as Prometheus has them, by OpenTelemetry's rules for compatibility with Prometheus.
+//! The Prometheus formats and the rules of objectives call it, so that a rule names the series that the page has.
+//!
+//! Rules: [OpenTelemetry's compatibility page](https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/),
+//! section "Metric metadata"; labels follow the same rules as names.
 
 use std::borrow::Cow;
 
 use hopline_core::metrics::InstrumentKind;
 
 /// A family's name with its unit, without the suffix of its samples; and the unit.
+///
+/// | instrument | unit | family | unit of the family |
+/// |---|---|---|---|
+/// | `http.server.request.duration` | `s` | `http_server_request_duration_seconds` | `seconds` |
+/// | `shop.orders` | `{order}` | `shop_orders` | none |
+///
+/// A counter's `_total` is removed here, because the sample has it and the family of OpenMetrics does not. A unit that the
+/// name ends with is not repeated.
+///
+/// The result is the same for each instance of a service, as it depends on the instrument alone.
+///
+/// A gauge and a counter may get the same family: the page shows the first and reports the second.
 pub(crate) fn family(
     name: &str,
     unit: &str,
@@ -25,6 +41,11 @@ pub(crate) fn family(
 }
 
 /// Letters, digits and `_`, none of them doubled; a name does not begin with a digit.
+///
+/// Each other character becomes `_`, and several in a row become one. Two names may become the same one: the page reports
+/// that, and shows the first. A name without a valid character becomes `unnamed`.
+///
+/// Allocates one string. It runs at each collection and never at a measurement, so nothing is cached.
 pub(crate) fn valid(name: &str) -> String {
     let mut valid = String::with_capacity(name.len());
     for letter in name.chars() {
@@ -50,6 +71,13 @@ pub(crate) fn valid(name: &str) -> String {
 }
 
 /// The word for a UCUM unit. Annotations such as `{request}` are no unit.
+///
+/// `1` is a `ratio` for a gauge only: a counter with that unit is a number of things. A unit without a word in this table is
+/// used as it is, with the characters of a name.
+///
+/// The words are those of the compatibility page; OpenMetrics requires a family to end with its unit, so `family` appends them.
+///
+/// Returns `None` for an instrument without a unit, whose family has no `# UNIT` line.
 fn unit_word(unit: &str, kind: InstrumentKind) -> Option<Cow<'static, str>> {
     let word = match unit {
         "" => return None,

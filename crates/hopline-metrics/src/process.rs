@@ -1,4 +1,5 @@
 //! Values of the process itself: CPU, memory, open files, threads. Read from `/proc`, so on Linux alone.
+//! `Metrics::observe_process` registers them; each collection reads the files anew, on the thread that collects.
 
 use hopline_core::metrics::{Instrument, Observer};
 use hopline_core::{Literal, attr, notify};
@@ -6,6 +7,7 @@ use procfs::process::Process;
 
 use crate::metrics::Metrics;
 
+/// Names and units by OpenTelemetry's semantic conventions for processes.
 static CPU: Instrument =
     Instrument::counter("process.cpu.time", "s").description("Processor time used by the process.");
 static MEMORY: Instrument = Instrument::up_down_counter("process.memory.usage", "By")
@@ -29,6 +31,9 @@ impl Metrics {
     /// metrics.observe_process();
     /// assert!(metrics.render().contains("process_thread_count "));
     /// ```
+    ///
+    /// CPU time is in seconds, by `cpu.mode` `user` and `system`; memory is in bytes. A value that cannot be read is missing
+    /// from that collection, with one notice; the other metrics are not affected.
     pub fn observe_process(&self) {
         self.observe(|observer| {
             if let Err(error) = observe(observer) {
@@ -40,6 +45,7 @@ impl Metrics {
     }
 }
 
+/// Reads the files once. An error leaves out the values that follow it; those before it are kept.
 fn observe(observer: &mut Observer<'_>) -> procfs::ProcResult<()> {
     let process = Process::myself()?;
     let stat = process.stat()?;

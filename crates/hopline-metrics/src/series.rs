@@ -1,4 +1,5 @@
 //! One series: the values of one instrument under one attribute set. Edges add to it with atomics alone.
+//! `Table` makes and finds them; a collection reads them.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
@@ -11,8 +12,11 @@ use crate::attributes::Attributes;
 /// The values of one attribute set.
 #[derive(Debug)]
 pub(crate) struct Series {
+    /// Hash of the attributes, kept so that a copy of the table hashes nothing.
     pub(crate) hash: u64,
+    /// Never changed: another set is another series.
     pub(crate) attributes: Attributes,
+    /// The values, by the kind of the instrument.
     pub(crate) cell: Cell,
 }
 
@@ -22,22 +26,29 @@ pub(crate) struct Series {
 /// differs from them. Its sum may be a measurement ahead or behind.
 #[derive(Debug)]
 pub(crate) enum Cell {
+    /// Counters, and up-down counters.
     Sum(Number),
+    /// Gauges: the last value, as the bits of an `f64`.
     Last(AtomicU64),
+    /// Histograms.
     Histogram(Histogram),
 }
 
 /// A sum: of whole numbers as an integer, which one instruction adds to, and of others as `f64` bits.
 #[derive(Debug, Default)]
 pub(crate) struct Number {
+    /// Sum of the whole numbers. Wraps beyond 2^63.
     whole: AtomicI64,
+    /// Sum of the other numbers, as the bits of an `f64`. Added to in a loop, as there is no atomic float.
     rest: AtomicU64,
 }
 
+/// Counts of buckets with explicit bounds, their sum and exemplars.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     /// One more than there are bounds.
     buckets: Box<[AtomicU64]>,
+    /// In the unit of the instrument, or in nanoseconds.
     sum: Number,
     /// Billionths of a unit for seconds, whose sum is added to as an integer.
     seconds: bool,
@@ -50,26 +61,34 @@ pub(crate) struct Histogram {
 /// for. Others see in `taken` that the slot is filled, which is one load.
 #[derive(Debug)]
 pub(crate) struct Exemplars {
+    /// Bit `n` is set if bucket `n` has an exemplar of this period. 32 bits bound the number of slots.
     taken: AtomicU32,
+    /// One for each of the first 32 buckets.
     slots: Box<[Mutex<Option<Sample>>]>,
 }
 
 /// A measurement with the span in which it was made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sample {
+    /// In the unit of the instrument.
     pub(crate) value: f64,
+    /// Time of the measurement.
     pub(crate) at: SystemTime,
+    /// Ids of the trace and the span.
     pub(crate) exemplar: Exemplar,
 }
 
-/// What a series holds when it is read.
+/// The value of a series at the time of a collection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reading {
+    /// Total since the start, or a difference in an OTLP request with that temporality.
     Sum(f64),
+    /// Last value.
     Last(f64),
     Histogram {
         /// Measurements of each bucket, not cumulative.
         buckets: Vec<u64>,
+        /// In the unit of the instrument.
         sum: f64,
         /// By bucket.
         exemplars: Vec<(usize, Sample)>,
@@ -78,6 +97,8 @@ pub(crate) enum Reading {
 
 impl Reading {
     /// Adds what another series of the same instrument holds; of last values, that one counts.
+    ///
+    /// Needed where two sets have the same labels in Prometheus. Other combinations of kinds do not occur, and change nothing.
     pub(crate) fn add(&mut self, other: &Self) {
         match (self, other) {
             (Self::Sum(sum), Self::Sum(other)) => *sum += other,
@@ -109,9 +130,11 @@ impl Reading {
 /// Buckets beyond this have no exemplar of their own.
 const EXEMPLAR_BUCKETS: usize = 32;
 
+/// Nanoseconds of a second.
 const NANOS: f64 = 1e9;
 
 impl Series {
+    /// Makes a series without measurements. `seconds` makes a histogram add up nanoseconds.
     pub(crate) fn new(
         hash: u64,
         attributes: Attributes,
@@ -131,6 +154,7 @@ impl Series {
         }
     }
 
+    /// Adds a measurement. `bounds` are the table's, given here so that a series does not store them.
     #[inline]
     pub(crate) fn record(&self, value: f64, bounds: &[f64], exemplar: Option<Exemplar>) {
         match &self.cell {
@@ -164,6 +188,7 @@ impl Series {
 }
 
 impl Number {
+    /// Adds a value: one instruction for a whole number, a loop for another.
     #[inline]
     fn add(&self, value: f64) {
         let whole = value as i64;
@@ -175,22 +200,26 @@ impl Number {
         }
     }
 
+    /// Adds a number that is not whole. Retries while other threads add.
     fn add_rest(&self, value: f64) {
         let sum = |bits| Some((f64::from_bits(bits) + value).to_bits());
         // never fails: the closure always has a value
         let _ = self.rest.fetch_update(Relaxed, Relaxed, sum);
     }
 
+    /// Returns the sum. Both parts are read one after the other, so it may lack a measurement that is on its way.
     fn read(&self) -> f64 {
         self.whole.load(Relaxed) as f64 + f64::from_bits(self.rest.load(Relaxed))
     }
 
+    /// Changes with each measurement other than zero.
     fn stamp(&self) -> u64 {
         (self.whole.load(Relaxed) as u64) ^ self.rest.load(Relaxed)
     }
 }
 
 impl Histogram {
+    /// Makes empty buckets, one more than there are bounds.
     fn new(bounds: &[f64], seconds: bool) -> Self {
         let slots = (bounds.len() + 1).min(EXEMPLAR_BUCKETS);
         Self {
@@ -204,6 +233,9 @@ impl Histogram {
         }
     }
 
+    /// Counts the value in its bucket and adds it to the sum.
+    ///
+    /// The bucket is found by halving, which takes four steps for the 14 bounds of durations.
     #[inline]
     fn record(&self, value: f64, bounds: &[f64], exemplar: Option<Exemplar>) {
         // bounds are upper ones, inclusive
@@ -224,6 +256,7 @@ impl Histogram {
         }
     }
 
+    /// Copies the counts, the sum and the exemplars.
     fn read(&self, renew: bool) -> Reading {
         let exemplars = self.exemplars.read(renew);
         let sum = if self.seconds {
@@ -244,6 +277,7 @@ impl Histogram {
 }
 
 impl Exemplars {
+    /// Takes an exemplar if the bucket has none in this period.
     #[inline]
     fn offer(&self, bucket: usize, value: f64, exemplar: Exemplar) {
         let bit = 1_u32.checked_shl(bucket as u32).unwrap_or(0);
@@ -252,6 +286,7 @@ impl Exemplars {
         }
     }
 
+    /// Fills the slot, unless another thread does at this moment: then that one's exemplar is as good.
     #[cold]
     fn take(&self, bucket: usize, bit: u32, value: f64, exemplar: Exemplar) {
         let Some(mut slot) = self.slots.get(bucket).and_then(Mutex::try_lock) else {

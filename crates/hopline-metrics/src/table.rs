@@ -1,4 +1,5 @@
 //! The table of one instrument: finds the series of an attribute set without a lock, and bounds their number.
+//! `Metrics::record` finds the table and adds to it; `Metrics::collect` reads it and removes idle series.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,14 +15,24 @@ use crate::series::Series;
 use crate::view::{View, sorted};
 
 /// The aggregation of one instrument.
+///
+/// A measurement hashes its attributes, loads the table, finds the series and adds with atomics: no lock, no allocation.
+/// Only a new attribute set takes the lock.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// Name in OpenTelemetry's form; that of the view if it has one.
     pub(crate) name: Box<str>,
+    /// UCUM unit. `s` makes histograms add up nanoseconds.
     pub(crate) unit: &'static str,
+    /// Description, empty without one.
     pub(crate) help: &'static str,
+    /// Kind, which decides the cell of each series.
     pub(crate) kind: InstrumentKind,
+    /// Inclusive upper bounds, ascending, without duplicates; empty unless the kind is a histogram.
     pub(crate) bounds: Vec<f64>,
+    /// Keys that the view drops.
     dropped: Vec<Box<str>>,
+    /// Attribute sets with series of their own.
     limit: usize,
     /// Seeded at random, so that callers cannot choose attributes that collide.
     hasher: DefaultHashBuilder,
@@ -30,6 +41,7 @@ pub(crate) struct Table {
     series: ArcSwap<HashTable<Arc<Series>>>,
     /// Taken to add or remove a series, for one copy of the table.
     change: Mutex<Retired>,
+    /// Series of all measurements beyond the limit. Made with the table, so that an overflow allocates nothing.
     overflow: Arc<Series>,
     /// Measurements that the overflow series took.
     overflowed: AtomicU64,
@@ -39,11 +51,14 @@ pub(crate) struct Table {
 /// the next collection.
 #[derive(Debug, Default)]
 struct Retired {
+    /// Series that the last collection removed. Kept for one period, so bounded by the limit.
     forgotten: Vec<(Arc<Series>, u64)>,
+    /// Series in the table, each with its last stamp and the time since which it has that stamp.
     ages: Vec<(Arc<Series>, u64, std::time::Instant)>,
 }
 
 impl Table {
+    /// Makes an empty table. The view's buckets replace the instrument's; its extra buckets are added to either.
     pub(crate) fn new(instrument: &Instrument, view: Option<&View>, limit: usize) -> Self {
         let given = view.and_then(|view| view.buckets.clone());
         let bounds = given.unwrap_or_else(|| instrument.bounds().to_vec());
@@ -79,6 +94,8 @@ impl Table {
     }
 
     /// Adds a measurement to its series, or to the overflow series if there are too many.
+    ///
+    /// Several threads may add to one series; none of them waits.
     #[inline]
     pub(crate) fn record(&self, value: f64, attrs: &[Attr<'_>], exemplar: Option<Exemplar>) {
         let given = Given {
@@ -96,6 +113,9 @@ impl Table {
         }
     }
 
+    /// Adds a measurement whose attribute set has no series yet.
+    ///
+    /// Checks the limit before it takes the lock: an attack with ever new attributes must not make threads wait for each other.
     #[cold]
     fn record_new(&self, value: f64, given: Given<'_>, hash: u64, exemplar: Option<Exemplar>) {
         let full = self.series.load().len() >= self.limit;
@@ -110,6 +130,9 @@ impl Table {
     }
 
     /// The series of these attributes, made if there is room for it.
+    ///
+    /// Looks again under the lock, as another thread may have made it. Copies the table, which is the price of reads without a
+    /// lock; without `forget_after` it is paid at most `limit` times.
     fn add(&self, given: Given<'_>, hash: u64) -> Option<Arc<Series>> {
         let _change = self.change.lock();
         let mut table = HashTable::clone(&self.series.load());
@@ -141,11 +164,15 @@ impl Table {
         all
     }
 
+    /// Measurements in the overflow series since the start.
     pub(crate) fn overflowed(&self) -> u64 {
         self.overflowed.load(Relaxed)
     }
 
     /// Removes series without a measurement for `age`. Called at each collection.
+    ///
+    /// A stamp that has not changed for `age` makes a series idle. A measurement may hold a series while it is removed, so the
+    /// removed ones are checked once more, one collection later.
     pub(crate) fn forget_idle(&self, age: std::time::Duration, now: std::time::Instant) {
         let mut change = self.change.lock();
         let mut table = HashTable::clone(&self.series.load());

@@ -45,7 +45,7 @@ pub enum Temporality {
 pub struct OtlpReader {
     metrics: Metrics,
     temporality: Temporality,
-    /// What the last request had of each series, by instrument and attributes.
+    /// Values of each series in the last request, by instrument and attributes; empty for totals.
     last: HashMap<String, Reading>,
     last_at: SystemTime,
 }

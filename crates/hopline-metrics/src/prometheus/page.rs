@@ -40,6 +40,7 @@ impl Metrics {
         self.page_as(accepted(accept))
     }
 
+    /// Collects once and writes the page. Each page begins a new collection period for exemplars.
     fn page_as(&self, format: Format) -> Page {
         Page {
             content_type: format.content_type(),
@@ -49,6 +50,9 @@ impl Metrics {
 }
 
 /// The format with the highest weight; OpenMetrics of two that are equal.
+///
+/// A range such as `*/*` gives the text format, which each scraper reads. A weight that is not a number is 0 (RFC 9110,
+/// section 12.5.1).
 fn accepted(accept: &str) -> Format {
     let weight = |media: &str| {
         let ranges = accept

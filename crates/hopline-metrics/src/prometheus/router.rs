@@ -1,4 +1,5 @@
 //! The page as an axum router.
+//! The application merges it; each scrape is one collection. Measurements of series that exist do not wait for it.
 
 use std::io::Write;
 
@@ -33,6 +34,9 @@ impl Metrics {
     }
 }
 
+/// Answers one scrape in the format and coding that it accepts.
+///
+/// `vary` names both headers, so that a cache between the scraper and the service does not mix the answers.
 async fn page(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
     let text = |name| {
         let all = headers
@@ -57,6 +61,7 @@ async fn page(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
     }
 }
 
+/// Returns true if the header lists gzip with a weight other than 0 (RFC 9110, section 12.5.3).
 fn accepts_gzip(accept: &str) -> bool {
     accept.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
@@ -71,6 +76,9 @@ fn accepts_gzip(accept: &str) -> bool {
     })
 }
 
+/// Compresses the page at the fastest level: a page of metrics repeats its names, so more effort saves few bytes.
+///
+/// Returns `None` if the encoder fails; the page is then sent without compression.
 fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(body).ok()?;

@@ -1,4 +1,5 @@
 //! A Grafana dashboard: rate, errors and duration by route, burn rates of the objectives, links from exemplars to traces.
+//! The application or `hopline slo --dashboard` calls it; Grafana imports the result.
 
 use serde_json::{Value, json};
 
@@ -19,7 +20,11 @@ use crate::slo::objective::{Slo, Span};
 /// assert!(json.contains("hopline:slo_errors:ratio_rate1h"));
 /// # Ok::<(), hopline_metrics::slo::ParseSloError>(())
 /// ```
+///
+/// Panels of requests count each route; panels of burn rates need the recording rules of [`rules`](super::rules()). Units
+/// are seconds, parts of 1 and requests per second.
 pub fn dashboard(slos: &[Slo]) -> String {
+    // families of the page: `names` makes the same from `http.server.request.duration`
     let requests = "http_server_request_duration_seconds";
     let chosen = "job=~\"$service\",http_route=~\"$route\"";
     let by = "job, http_request_method, http_route";
@@ -88,6 +93,10 @@ pub fn dashboard(slos: &[Slo]) -> String {
     format!("{dashboard:#}\n")
 }
 
+/// Makes a panel of half the width, 12 of Grafana's 24 columns, at place `at` from the top left.
+///
+/// Queries have the letters A to Z, which Grafana requires to be unique in a panel; no panel here has more than five. A
+/// legend that is empty is chosen by Grafana.
 fn panel(at: usize, title: &str, unit: &str, queries: &[(String, &str)]) -> Value {
     let targets = queries.iter().enumerate().map(|(query, (expr, legend))| {
         let letter = char::from(b'A' + (query % 26) as u8).to_string();
@@ -105,6 +114,7 @@ fn panel(at: usize, title: &str, unit: &str, queries: &[(String, &str)]) -> Valu
     })
 }
 
+/// Makes a drop-down list whose values a query finds. It permits several values, and all of them.
 fn variable(name: &str, query: &str) -> Value {
     json!({
         "name": name,

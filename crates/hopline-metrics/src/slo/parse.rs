@@ -1,10 +1,22 @@
 //! The text of an objective: `SLO [METHOD] ROUTE PERCENT% [< DURATION] over DURATION`.
+//! `Slo` calls it from its `FromStr`, and prints the same text back.
+//!
+//! ```text
+//! SLO POST /checkout 99.9% < 500ms over 30d
+//! |   |    |         |       |          window: whole minutes, hours or days, up to 366 days
+//! |   |    |         |       limit, optional: whole milliseconds, seconds or minutes
+//! |   |    |         objective: a percentage with up to four decimals
+//! |   |    route as the router has it, or * for all
+//! |   method, optional, in capitals
+//! ```
 
 use std::time::Duration;
 
 use crate::slo::objective::{Slo, WHOLE};
 
 /// Units of durations in milliseconds, ascending.
+///
+/// Printing takes the largest one that divides the duration, so that `1000ms` prints as `1s`.
 pub(crate) const UNITS: [(&str, u128); 5] = [
     ("ms", 1),
     ("s", 1_000),
@@ -21,11 +33,24 @@ const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 #[error(
     "`{text}` is not a valid objective: {problem}; write SLO POST /checkout 99.9% < 500ms over 30d"
 )]
+///
+/// Its message has the text, the first problem in it, and a valid example.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_metrics::slo::Slo;
+///
+/// let error = "SLO / 100% over 30d".parse::<Slo>().unwrap_err();
+/// assert!(error.to_string().contains("between 0 and 100"), "{error}");
+/// ```
 pub struct ParseSloError {
+    /// Without the blanks around it.
     text: Box<str>,
     problem: Problem,
 }
 
+/// The first part that is not valid, from left to right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Problem {
     #[error("it does not begin with SLO")]
@@ -46,6 +71,11 @@ enum Problem {
     End,
 }
 
+/// Parses one objective.
+///
+/// # Errors
+///
+/// The text with its first problem.
 pub(crate) fn slo(text: &str) -> Result<Slo, ParseSloError> {
     parse(text).map_err(|problem| ParseSloError {
         text: text.trim().into(),
@@ -53,6 +83,13 @@ pub(crate) fn slo(text: &str) -> Result<Slo, ParseSloError> {
     })
 }
 
+/// Reads the words in order. Any number of blanks separates them.
+///
+/// Reports the first word that does not fit. Blanks separate all words, so `<500ms` is refused.
+///
+/// # Errors
+///
+/// The part that is missing or not valid.
 fn parse(text: &str) -> Result<Slo, Problem> {
     let mut words = text.split_whitespace().peekable();
     if words.next() != Some("SLO") {
@@ -89,11 +126,17 @@ fn parse(text: &str) -> Result<Slo, Problem> {
     })
 }
 
+/// Returns true for capitals: methods are case-sensitive (RFC 9110, section 9.1), and `get` would match no request.
+///
+/// Letters are not checked against a list, as a service may have methods of its own.
 fn is_method(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Ten thousandths of a percent.
+/// Parses digits, not a float, so that objectives compare exactly and 99.99999 is refused, not rounded to 100.
+///
+/// Returns `None` for 0 and 100: 0 requires nothing, and 100 leaves no budget.
 fn percent(word: &str) -> Option<u32> {
     let number = word.strip_suffix('%')?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -106,6 +149,9 @@ fn percent(word: &str) -> Option<u32> {
     (objective > 0 && objective < WHOLE).then_some(objective)
 }
 
+/// Parses a whole number above 0 with its unit. The number has 32 bits, so that no product overflows.
+///
+/// Zero is refused, as no request is that fast and no window that short.
 fn duration(word: &str) -> Option<Duration> {
     let at = word.find(|letter: char| !letter.is_ascii_digit())?;
     let (number, unit) = word.split_at(at);

@@ -1,4 +1,5 @@
 //! Prometheus rules of objectives: error ratios by window, the budget that is left, and multi-window alerts.
+//! The application or `hopline slo --rules` calls it, once, when objectives change; Prometheus evaluates the rules.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -23,6 +24,14 @@ use hopline_core::metrics::InstrumentKind;
 /// assert!(rules.contains("alert: SloBurnsFast"));
 /// # Ok::<(), hopline_metrics::slo::ParseSloError>(())
 /// ```
+///
+/// An alert needs both of its windows above its rate, so that it ends soon after the errors do (SRE workbook, chapter 5):
+///
+/// | alert | severity | burn rate | windows |
+/// |---|---|---|---|
+/// | `SloBurnsFast` | `page` | 14.4 | 1 h and 5 min |
+/// | `SloBurns` | `page` | 6 | 6 h and 30 min |
+/// | `SloBurnsSlowly` | `ticket` | 1 | 3 d and 6 h |
 pub fn rules(slos: &[Slo]) -> String {
     let mut text = String::from("groups:\n");
     if slos.is_empty() {
@@ -35,6 +44,7 @@ pub fn rules(slos: &[Slo]) -> String {
     text
 }
 
+/// Writes the rules of one objective, as a group: Prometheus evaluates the rules of a group in order.
 fn write_group(text: &mut String, slo: &Slo) -> std::fmt::Result {
     let name = slo.name();
     writeln!(text, "  - name: {}", quoted(&format!("hopline slo {name}")))?;
@@ -74,6 +84,9 @@ fn write_group(text: &mut String, slo: &Slo) -> std::fmt::Result {
     Ok(())
 }
 
+/// Writes the labels of one rule.
+///
+/// Values are quoted, because a route may contain characters of YAML.
 fn write_labels(text: &mut String, labels: &[(&str, &str)]) -> std::fmt::Result {
     writeln!(text, "        labels:")?;
     labels
@@ -81,11 +94,15 @@ fn write_labels(text: &mut String, labels: &[(&str, &str)]) -> std::fmt::Result 
         .try_for_each(|(key, value)| writeln!(text, "          {key}: {}", quoted(value)))
 }
 
+/// Name of the recorded error ratio of a window.
 fn errors(window: Duration) -> String {
     format!("hopline:slo_errors:ratio_rate{}", Span(window))
 }
 
 /// The part of an objective's requests that were bad in a window.
+///
+/// `or … * 0` gives a ratio of 1 where no request is good: a series that is absent would make the whole ratio absent. A
+/// limit is compared with the bucket that the objective has added, so the ratio is exact.
 fn ratio(slo: &Slo, window: Duration) -> String {
     let (family, _) = names::family(REQUESTS, "s", InstrumentKind::Histogram);
     let covered = selector(slo);
@@ -107,6 +124,7 @@ fn ratio(slo: &Slo, window: Duration) -> String {
 }
 
 /// The labels of an objective's series.
+/// Empty for an objective of all methods and routes.
 pub(crate) fn selector(slo: &Slo) -> String {
     let labels = [
         ("http_request_method", &slo.method),
@@ -118,6 +136,7 @@ pub(crate) fn selector(slo: &Slo) -> String {
     labels.collect::<Vec<_>>().join(",")
 }
 
+/// Joins two lists of labels; the first may be empty.
 fn joined(labels: &str, more: &str) -> String {
     if labels.is_empty() {
         more.to_owned()
