@@ -1,4 +1,5 @@
 //! `hopline assert`: assertions on the traces of a file.
+//! `main` calls it; `assertion` has the language. A pipeline of continuous integration reads the exit status.
 
 use hopline_analysis::{TreeOptions, traces};
 use hopline_core::text::shown;
@@ -9,9 +10,19 @@ use crate::draw::{self, Mark};
 use crate::{Result, input};
 
 /// Characters of a reason.
+///
+/// A reason quotes attribute values of the file, which may be long.
 const REASON: usize = 500;
 
 /// False if an assertion does not hold.
+/// Prints `ok` or `fail` for each assertion, and after a failure the reason and the tree of the trace.
+///
+/// An assertion that matches no span fails: else a misspelt name would pass for ever. All assertions are checked, so that one
+/// run shows each failure.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read or standard output cannot be written.
 pub(crate) fn run(options: &AssertOptions) -> Result<bool> {
     let spans = input::decoded(&options.file)?.spans;
     let traces = traces(&spans);

@@ -1,4 +1,12 @@
 //! The language of `hopline assert`.
+//! `assert` parses each argument into an `Assertion` and checks it against the traces of a file.
+//!
+//! ```text
+//! SPAN has [not] SPAN            SPAN duration < 200ms       SPAN attribute KEY[=VALUE]
+//! SPAN count SPAN <= 5           SPAN status ok|error|404    SPAN is NAME, NAME@SERVICE or "NAME"@SERVICE
+//! ```
+//!
+//! A claim about other spans counts those below the subject at any depth. `*` in a name is any text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +18,32 @@ use hopline_view::search::{glob, parse_nanos};
 /// An assertion about each span that a pattern matches.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Assertion {
+    /// As written, for the output.
     text: String,
+    /// The spans that the claim is about.
     subject: Pattern,
+    /// The condition that each of them has to satisfy.
     claim: Claim,
 }
 
+/// A condition on one span.
 #[derive(Clone, Debug, PartialEq)]
 enum Claim {
+    /// At least one span below it matches.
     Has(Pattern),
+    /// No span below it matches.
     HasNot(Pattern),
+    /// The number of matching spans below it compares so with the bound.
     Count(Pattern, Comparison, u64),
+    /// Its duration compares so with the bound, in nanoseconds.
     Duration(Comparison, u64),
+    /// It did not fail.
     Ok,
+    /// It failed.
     Error,
+    /// Its HTTP or gRPC status code has this value.
     Status(i64),
+    /// It has the attribute; with this value, if there is one.
     Attribute(String, Option<String>),
 }
 
@@ -44,6 +64,7 @@ enum Comparison {
     AtLeast,
 }
 
+/// Words that end the subject.
 const VERBS: [&str; 5] = ["has", "count", "duration", "status", "attribute"];
 
 impl FromStr for Assertion {
@@ -102,7 +123,9 @@ impl fmt::Display for Assertion {
     }
 }
 
-/// Subject, verb and what follows it.
+/// Splits into the subject, the verb and the rest.
+///
+/// A verb counts only between spaces, so a name such as `recount` does not end the subject. Returns `None` without one.
 fn split(text: &str) -> Option<(&str, &str, &str)> {
     let text = text.trim();
     let from = match text.strip_prefix('"') {
@@ -124,7 +147,13 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
         .filter(|(subject, _, rest)| !subject.is_empty() && !rest.is_empty())
 }
 
-/// Splits a comparison at its operator.
+/// Splits at the comparison: the text before it, the comparison, and the bound.
+///
+/// The operator is the first of the last occurrences, so that `<=` is not read as `=`.
+///
+/// # Errors
+///
+/// Returns an error if there is no comparison.
 fn compared(text: &str) -> Result<(&str, Comparison, &str), String> {
     use Comparison::{AtLeast, AtMost, Equal, Less, More, NotEqual};
     let operators = [
@@ -150,6 +179,7 @@ fn compared(text: &str) -> Result<(&str, Comparison, &str), String> {
 }
 
 impl Comparison {
+    /// Returns true if `value` compares so with `bound`.
     fn holds(self, value: u64, bound: u64) -> bool {
         match self {
             Self::Equal => value == bound,
@@ -163,6 +193,7 @@ impl Comparison {
 }
 
 impl Pattern {
+    /// Parses `NAME`, `NAME@SERVICE` or `"NAME"@SERVICE`; quotes permit `@` and verbs in a name.
     fn new(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (name, service) = match text.strip_prefix('"') {
@@ -184,6 +215,7 @@ impl Pattern {
         })
     }
 
+    /// Returns true if the service matches, and the name or the label does.
     fn matches(&self, span: &SpanData) -> bool {
         let is_of_service = self
             .service
@@ -205,6 +237,7 @@ pub(crate) enum Outcome {
 }
 
 impl Assertion {
+    /// Checks the claim for each matching span, in order, and stops at the first failure.
     pub(crate) fn check(&self, traces: &[Trace<'_>]) -> Outcome {
         let mut count = 0;
         for (at, trace) in traces.iter().enumerate() {
@@ -232,6 +265,9 @@ impl Assertion {
 }
 
 impl Claim {
+    /// # Errors
+    ///
+    /// Returns the reason, as a predicate for the span: "took 312.000 ms".
     fn check(&self, trace: &Trace<'_>, index: usize, span: &SpanData) -> Result<(), String> {
         let (holds, reason) = match self {
             Self::Has(pattern) => (

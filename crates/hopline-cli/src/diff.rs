@@ -1,4 +1,5 @@
 //! `hopline diff`: two traces side by side.
+//! `main` calls it. `hopline_analysis::diff` pairs the spans; this file chooses the two traces and prints the rows.
 
 use hopline_analysis::describe::label;
 use hopline_analysis::diff::{Change, DiffRow, diff};
@@ -10,6 +11,14 @@ use crate::draw::{self, Mark};
 use crate::{Result, input};
 
 /// False if there is a difference.
+/// Compares two traces and prints a row for each span that differs, then the counts. `--all` prints equal spans too.
+///
+/// Without an id, the first trace of file A is compared with the trace of file B that has the same root. Returns false if
+/// there is a difference, so that the exit status is 1, as that of `diff`.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read, or has no trace with the given id.
 pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
     let (a, b) = (
         input::decoded(&options.a)?.spans,
@@ -17,6 +26,7 @@ pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
     );
     let (a, b) = (traces(&a), traces(&b));
     let first = by_id(&a, options.trace_a.as_deref()).ok_or("the first file has no such trace")?;
+    // two runs of one program have other ids, so traces are paired by service and label of the root
     let same_root = || {
         b.iter()
             .find(|trace| root(trace) == root(first))
@@ -57,6 +67,7 @@ pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
     Ok(count(Change::Same) == changes.rows.len())
 }
 
+/// Finds the first trace whose id begins with `start`; without one, the first trace.
 fn by_id<'t, 'a>(traces: &'t [Trace<'a>], start: Option<&str>) -> Option<&'t Trace<'a>> {
     let has = |trace: &&Trace<'_>| {
         let id = trace.trace_id().map(|id| id.to_string());
@@ -65,6 +76,7 @@ fn by_id<'t, 'a>(traces: &'t [Trace<'a>], start: Option<&str>) -> Option<&'t Tra
     traces.iter().find(has)
 }
 
+/// Service and label of a trace's first root, by which traces of two runs correspond.
 fn root(trace: &Trace<'_>) -> Option<(String, String)> {
     trace
         .roots()
@@ -72,6 +84,10 @@ fn root(trace: &Trace<'_>) -> Option<(String, String)> {
         .map(|root| (root.service().to_owned(), label(root)))
 }
 
+/// Prints one row: a sign, the span with its service, and its durations in milliseconds.
+///
+/// `+` is in B only, `-` in A only, `>` is slower and `<` faster in B. Names are escaped and cut at 200 characters, as a
+/// file may have any text in them.
 fn show(row: &DiffRow<'_>) -> Result<()> {
     let Some(span) = row.b.or(row.a) else {
         return Ok(());

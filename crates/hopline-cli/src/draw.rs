@@ -1,4 +1,6 @@
 //! Writes to the terminal: trees with colours, where the terminal has them.
+//! All commands print through it, so that colours, pipes and `NO_COLOR` are treated in one place. A closed pipe is an error
+//! here, and `main` ends quietly at it.
 
 use std::io::{self, Write as _};
 
@@ -9,6 +11,7 @@ use hopline_view::export::json_line;
 
 use crate::args::Drawing;
 
+/// Colours of the eight that each terminal has, so that its own theme applies.
 const RED: Style = AnsiColor::Red.on_default();
 const GREEN: Style = AnsiColor::Green.on_default();
 const CYAN: Style = AnsiColor::Cyan.on_default();
@@ -16,15 +19,25 @@ const YELLOW: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
 /// The meaning of a line, shown by its colour.
+///
+/// The text has the same meaning in words or signs, as colours are absent in a pipe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mark {
+    /// Green: an assertion holds, a span is faster.
     Good,
+    /// Red: an assertion fails, a span is slower or absent.
     Bad,
+    /// Dimmed: a heading or a remark.
     Note,
+    /// Without colour.
     Plain,
 }
 
 /// Writes a line to standard output. Colours are left out for a pipe, and where `NO_COLOR` asks.
+///
+/// # Errors
+///
+/// Returns an error if standard output cannot be written, such as a closed pipe.
 pub(crate) fn line(mark: Mark, text: &str) -> io::Result<()> {
     let style = match mark {
         Mark::Good => GREEN,
@@ -35,11 +48,21 @@ pub(crate) fn line(mark: Mark, text: &str) -> io::Result<()> {
     writeln!(anstream::stdout(), "{style}{text}{style:#}")
 }
 
+/// Writes a line to standard error, in red.
+/// # Errors
+///
+/// Returns an error if standard error cannot be written.
 pub(crate) fn error_line(text: &str) -> io::Result<()> {
     writeln!(anstream::stderr(), "{RED}{text}{RED:#}")
 }
 
 /// Writes each trace of these spans, in one call, so that other output does not come between.
+///
+/// With `--json` it writes one line of OTLP JSON for each trace, which `hopline` reads again.
+///
+/// # Errors
+///
+/// Returns an error if standard output cannot be written, such as a closed pipe.
 pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     for trace in traces(spans) {
@@ -57,6 +80,7 @@ pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing) -> io::Result<()> {
     out.flush()
 }
 
+/// Options for a tree: `--width`, else the width of the terminal, else 110 columns.
 fn options(drawing: &Drawing) -> TreeOptions {
     /// Columns where there is no terminal.
     const COLUMNS: usize = 110;

@@ -1,4 +1,5 @@
 //! Reads files of spans.
+//! Commands over files call it. The decoder is `hopline_view`'s, so it reads the OTLP JSON and the JSON lines that the viewer exports.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,12 @@ use hopline_view::{Search, View, ViewLimits};
 use crate::Result;
 
 /// The content of a file; of standard input for `-`.
+///
+/// Reads the whole file into memory: a JSON document has no smaller unit.
+///
+/// # Errors
+///
+/// Returns an error with the path if the file cannot be read, is not UTF-8, or has no known format.
 pub(crate) fn decoded(path: &Path) -> Result<Decoded> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
@@ -22,6 +29,11 @@ pub(crate) fn decoded(path: &Path) -> Result<Decoded> {
 }
 
 /// The spans of all files.
+/// The spans of all files, in the order of the files.
+///
+/// # Errors
+///
+/// Returns the error of the first file that cannot be read.
 pub(crate) fn spans(paths: &[PathBuf]) -> Result<Vec<SpanData>> {
     let mut spans = Vec::new();
     for path in paths {
@@ -31,7 +43,14 @@ pub(crate) fn spans(paths: &[PathBuf]) -> Result<Vec<SpanData>> {
 }
 
 /// The spans of each trace that matches, the oldest trace first.
+///
+/// A view without limits evaluates the query, so that a search has the same result here and on the page.
+///
+/// # Errors
+///
+/// Returns the error of the first file that cannot be read.
 pub(crate) fn matching(paths: &[PathBuf], search: &Search) -> Result<Vec<Vec<SpanData>>> {
+    // the files are in memory already, so a limit would only hide traces
     let all = usize::MAX;
     let view = View::with_limits(
         ViewLimits::default()

@@ -1,4 +1,7 @@
 //! The command `hopline`; `hopline help` lists what it does.
+//!
+//! Each command is a file with a function `run`. It returns true for exit status 0, false for a finding (1), and an error
+//! for wrong usage or input (2); clap exits with 2 for wrong arguments itself.
 
 mod args;
 mod assert;
@@ -20,12 +23,15 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 /// Exit status of a command that found something: a failed assertion, a finding of the check, a difference.
+/// A script can branch on it, as with `grep` and `diff`.
 const FOUND: u8 = 1;
 /// Exit status of wrong usage, a file that cannot be read, a viewer that cannot be reached.
 const FAILED: u8 = 2;
 
+/// Result of a command. The error is printed, not matched, so its type is erased.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// Runs the command, and makes its result the exit status.
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
 }
 
 /// True if the reader has seen enough, as `head` has.
+///
+/// That is how a pipeline ends, so the exit status is 0.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     let error = error.downcast_ref::<std::io::Error>();
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

@@ -1,4 +1,5 @@
 //! `hopline plan`: the text of a sampling plan, checked and explained.
+//! `main` calls it. The parser is `hopline_core`'s, so a plan that is valid here is valid for `HOPLINE_SAMPLING`.
 
 use hopline_core::SamplingPlan;
 
@@ -6,6 +7,12 @@ use crate::Result;
 use crate::draw::{self, Mark};
 
 /// False if the text is not a plan.
+/// Prints each clause of the plan in its canonical form, with its meaning beside it.
+///
+/// # Errors
+///
+/// Returns an error if standard output cannot be written. Text that is not a plan is no error: its problem is printed, and
+/// the result is false.
 pub(crate) fn run(text: &str) -> Result<bool> {
     let plan: SamplingPlan = match text.parse() {
         Ok(plan) => plan,
@@ -14,6 +21,7 @@ pub(crate) fn run(text: &str) -> Result<bool> {
             return Ok(false);
         }
     };
+    // the printed form, not the input: it has one spelling for each clause
     let printed = plan.to_string();
     let clauses = clauses(&printed);
     let width = clauses
@@ -32,6 +40,7 @@ pub(crate) fn run(text: &str) -> Result<bool> {
 }
 
 /// The clauses of a printed plan; a semicolon within quotes does not end one.
+/// Splits a printed plan, which has no escape within quotes.
 fn clauses(plan: &str) -> Vec<&str> {
     let mut clauses = Vec::new();
     let (mut start, mut is_quoted) = (0, false);
@@ -50,7 +59,12 @@ fn clauses(plan: &str) -> Vec<&str> {
     clauses
 }
 
+/// Explains one clause of a printed plan in words.
+///
+/// A rule is a condition and a last word: `never`, `always`, the treatment of parents, or a share. The other clauses, which
+/// have no condition, are matched first.
 fn meaning(clause: &str) -> String {
+    // the last word is the decision; a quoted name in the condition may contain spaces
     let (condition, last) = clause.rsplit_once(' ').unwrap_or(("", clause));
     match clause {
         "keep errors" => return "every trace in which a span failed is kept".to_owned(),

@@ -1,4 +1,5 @@
 //! `hopline print` and `hopline check`: files as trees, and their self-check.
+//! `main` calls both. Trees are drawn by `draw`, and the checks are `hopline_analysis::self_check`'s.
 
 use hopline_analysis::{Expectations, self_check};
 
@@ -6,6 +7,11 @@ use crate::args::{CheckOptions, PrintOptions};
 use crate::draw::{self, Mark};
 use crate::{Result, input};
 
+/// Prints the traces that match the query, the oldest first.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read or standard output cannot be written.
 pub(crate) fn run(options: &PrintOptions) -> Result<bool> {
     for spans in input::matching(&options.files, &options.query)? {
         draw::trees(&spans, &options.drawing)?;
@@ -13,6 +19,13 @@ pub(crate) fn run(options: &PrintOptions) -> Result<bool> {
     Ok(true)
 }
 
+/// Prints the findings of the self-check over all files together. Returns false if there is one.
+///
+/// Files are read as one set, because a trace may be spread over the files of several services.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read or standard output cannot be written.
 pub(crate) fn check(options: &CheckOptions) -> Result<bool> {
     let mut expected = Expectations::new()
         .max_spans(options.max_spans)

@@ -1,4 +1,5 @@
 //! `hopline slo`: the text of objectives, checked, explained, and written as rules or as a dashboard.
+//! `main` calls it. Parser, rules and dashboard are `hopline_metrics`', so their output is what a service would write.
 
 use hopline_metrics::slo::{Slo, dashboard, rules};
 
@@ -7,6 +8,13 @@ use crate::args::SloOptions;
 use crate::draw::{self, Mark};
 
 /// False if the text is not a list of objectives.
+/// Prints the meaning of each objective; `--rules` and `--dashboard` print the file for Prometheus or Grafana alone, so that
+/// it can be redirected.
+///
+/// # Errors
+///
+/// Returns an error if there is no objective in the text. A text that is not valid is no error: its problem is printed, and
+/// the result is false.
 pub(crate) fn run(options: &SloOptions) -> Result<bool> {
     let slos = match Slo::parse_all(&options.objectives) {
         Ok(slos) if slos.is_empty() => return Err("there is no objective in the text".into()),
@@ -28,6 +36,7 @@ pub(crate) fn run(options: &SloOptions) -> Result<bool> {
     Ok(true)
 }
 
+/// Explains an objective, and its budget as time: 99.9 % over 30 days is 43.2 minutes without a good request.
 fn meaning(slo: &Slo) -> String {
     let limit = slo
         .limit()

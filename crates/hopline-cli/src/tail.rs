@@ -1,4 +1,6 @@
 //! `hopline tail`: follows a running viewer.
+//! `main` calls it. The viewer sends a server-sent event for each change of a matching trace; a trace is fetched and printed
+//! when it is complete and idle, so that it is printed whole.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,16 +13,28 @@ use crate::args::TailOptions;
 use crate::{Result, draw};
 
 /// A trace is printed when nothing was added to it for this long.
+///
+/// Services export in batches, so the spans of one trace arrive apart.
 const IDLE: Duration = Duration::from_millis(500);
 /// Bytes of an event: a row of a list is far smaller.
 const MAX_EVENT: usize = 1 << 20;
 
+/// The fields of an event that are read; the row has more for the page.
 #[derive(Deserialize)]
 struct Changed {
+    /// Trace id in hexadecimal.
     id: String,
+    /// Spans that have started and not ended. The trace is not printed while there is one.
     open: usize,
 }
 
+/// Follows the viewer until it ends, `--count` traces are printed, or the process is interrupted.
+///
+/// One thread is enough: the command waits for one stream.
+///
+/// # Errors
+///
+/// Returns an error if the viewer cannot be reached, refuses the query or the token, or ends the stream.
 pub(crate) fn run(options: &TailOptions) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -28,6 +42,10 @@ pub(crate) fn run(options: &TailOptions) -> Result<bool> {
     runtime.block_on(follow(options))
 }
 
+/// Reads events, and prints each trace when it has been idle for 500 ms.
+///
+/// `waiting` has at most one entry for each trace that changed in the last 500 ms. Cancelling drops the response, which ends the
+/// stream at the viewer.
 async fn follow(options: &TailOptions) -> Result<bool> {
     let viewer = Viewer::new(options)?;
     let mut url = viewer.url("api/live")?;
@@ -51,6 +69,7 @@ async fn follow(options: &TailOptions) -> Result<bool> {
     let mut printed = 0;
     loop {
         let due = waiting.values().min().map(|changed| *changed + IDLE);
+        // with no trace waiting only the stream wakes the loop; the hour has no other effect
         let wake = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
         tokio::select! {
             chunk = response.chunk() => {
@@ -79,6 +98,7 @@ async fn follow(options: &TailOptions) -> Result<bool> {
     }
 }
 
+/// Error text with its remedy: the usual cause is that there is no viewer.
 fn unreachable(options: &TailOptions, error: &reqwest::Error) -> String {
     format!(
         "{}: {error}; start one with `hopline view`, or give its URL with --url",
@@ -87,13 +107,20 @@ fn unreachable(options: &TailOptions, error: &reqwest::Error) -> String {
 }
 
 /// The viewer's API.
+///
+/// The client ignores the proxies of the environment, which cannot reach a viewer on loopback.
 struct Viewer {
     client: Client,
+    /// Ends with a slash, so that relative paths are added to it.
     base: Url,
+    /// Sent as a bearer token.
     token: Option<String>,
 }
 
 impl Viewer {
+    /// # Errors
+    ///
+    /// Returns an error if `--url` is not a URL.
     fn new(options: &TailOptions) -> Result<Self> {
         let base = format!("{}/", options.url.trim_end_matches('/'));
         let variable = std::env::var("HOPLINE_VIEW_TOKEN")
@@ -106,10 +133,12 @@ impl Viewer {
         })
     }
 
+    /// Resolves a path against the base. Paths are relative, so that a viewer behind a prefix is found.
     fn url(&self, path: &str) -> Result<Url> {
         Ok(self.base.join(path)?)
     }
 
+    /// Builds a GET request, with the token if there is one.
     fn get(&self, url: Url) -> RequestBuilder {
         let request = self.client.get(url);
         match &self.token {
@@ -119,6 +148,10 @@ impl Viewer {
     }
 
     /// Prints a trace, unless it is gone already.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the viewer cannot be reached or its answer is not OTLP JSON.
     async fn print(&self, id: &str, options: &TailOptions) -> Result<()> {
         let response = self
             .get(self.url(&format!("api/traces/{id}/otlp.json"))?)
@@ -133,12 +166,22 @@ impl Viewer {
 }
 
 /// Server-sent events, read in pieces as they arrive.
+///
+/// Bounded by `MAX_EVENT`: a sender that never ends an event is an error.
 #[derive(Default)]
 struct Events {
+    /// The begin of an event that is not complete.
     buffer: Vec<u8>,
 }
 
 impl Events {
+    /// Adds a piece of the stream, and returns the changes of the events that it completes.
+    ///
+    /// An event may end in any piece, so the rest is kept. Events other than `trace` are skipped.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an event is not valid JSON, or the rest is larger than 1 MiB.
     fn read(&mut self, chunk: &[u8]) -> Result<Vec<Changed>> {
         self.buffer.extend_from_slice(chunk);
         let mut found = Vec::new();

@@ -1,4 +1,5 @@
 //! `hopline view`: receivers and page on ports of their own.
+//! `main` calls it. Limits, receivers and page are `hopline_view`'s; this file maps the options of the command to them.
 
 use hopline_view::{ServerOptions, View, ViewLimits};
 
@@ -6,6 +7,14 @@ use crate::args::ViewOptions;
 use crate::draw::{self, Mark};
 use crate::{Result, input};
 
+/// Loads the files, then serves until Ctrl-C.
+///
+/// `--memory` is in MiB. The files are loaded before the ports are open, so that the first page shows them all; traces beyond
+/// the limits evict the oldest.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read or a port cannot be bound.
 pub(crate) fn run(options: ViewOptions) -> Result<bool> {
     let limits = ViewLimits::default()
         .bytes(options.memory << 20)
@@ -25,6 +34,14 @@ pub(crate) fn run(options: ViewOptions) -> Result<bool> {
     runtime.block_on(serve(&view, options))
 }
 
+/// Starts the server, prints its addresses, and waits for Ctrl-C.
+///
+/// The token is that of `--token`, else of `HOPLINE_VIEW_TOKEN`: an argument is visible in the list of processes, a variable
+/// is not.
+///
+/// # Errors
+///
+/// Returns an error if a port is in use, or an address beyond loopback has no token.
 async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
     let at = |port| (options.bind, port).into();
     let mut server = ServerOptions::default()
@@ -37,6 +54,7 @@ async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
     for host in options.hosts {
         server = server.allow_host(host);
     }
+    // an empty variable is one that a script has cleared, not an empty token
     let variable = std::env::var("HOPLINE_VIEW_TOKEN")
         .ok()
         .filter(|token| !token.is_empty());

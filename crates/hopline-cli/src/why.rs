@@ -1,4 +1,5 @@
 //! `hopline why`: slow traces against typical ones.
+//! `main` calls it. `hopline_analysis::why` compares the operations; this file selects the traces and prints the result.
 
 use hopline_analysis::why::by_root;
 
@@ -7,8 +8,16 @@ use crate::draw::{self, Mark};
 use crate::{Result, input};
 
 /// Traces of one root operation that make a comparison.
+///
+/// With fewer, there is nothing typical to compare a slow trace with.
 const ENOUGH: usize = 4;
 
+/// Compares, for each root operation, its slow traces with its typical ones, and prints the operations that make the
+/// difference: the first `--count` of each root.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be read or standard output cannot be written.
 pub(crate) fn run(options: &WhyOptions) -> Result<bool> {
     let spans: Vec<_> = input::matching(&options.files, &options.query)?
         .into_iter()
