@@ -1,4 +1,5 @@
-//! Channels.
+//! Channels: open deliveries, confirms, and the publish that is arriving.
+//! `State` holds them; `methods`, `publish` and `deliver` change them under its lock.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
@@ -12,19 +13,25 @@ use super::message::Message;
 /// A channel of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ChannelId {
+    /// Number that the broker gave the connection.
     pub(super) connection: u64,
+    /// Number that the client gave the channel, from 1.
     pub(super) number: u16,
 }
 
+/// State of an open channel.
 #[derive(Debug)]
 pub(super) struct Channel {
     /// To the connection's writer. Bounded by the broker's messages.
     out: Sender<AMQPFrame>,
     number: u16,
+    /// Tag of the last delivery; tags count from 1 for each channel.
     last_tag: u64,
     /// Unacknowledged deliveries by tag, with their queue.
     pub(super) unacked: BTreeMap<u64, (String, Message)>,
+    /// Most unacknowledged deliveries, 0 without a limit.
     pub(super) prefetch: u16,
+    /// `None` until the client selects confirms.
     pub(super) confirms: Option<Confirms>,
     /// A publish whose content is still arriving.
     pub(super) arriving: Option<Arriving>,
@@ -37,19 +44,24 @@ pub(super) struct Channel {
 /// Confirms of a channel that has them on.
 #[derive(Debug, Default)]
 pub(super) struct Confirms {
+    /// Publishes since confirms were selected; the tag of the last one.
     published: u64,
     /// Number of accepted publishes that are not confirmed yet.
     unconfirmed: u64,
 }
 
+/// A publish between its method and the end of its body.
 #[derive(Debug)]
 pub(super) struct Arriving {
     pub(super) publish: basic::Publish,
+    /// Size and properties; `None` until its frame arrives.
     pub(super) header: Option<AMQPContentHeader>,
+    /// Frames so far; up to `MAX_BODY` and one frame.
     pub(super) body: Vec<u8>,
 }
 
 impl Channel {
+    /// Opens a channel without limits or confirms.
     pub(super) fn new(number: u16, out: Sender<AMQPFrame>) -> Self {
         Self {
             out,
@@ -69,20 +81,24 @@ impl Channel {
         let _ = self.out.send(AMQPFrame::Method(self.number, class));
     }
 
+    /// Sends a method of the class `basic`.
     pub(super) fn basic(&self, method: basic::AMQPMethod) {
         self.send_method(AMQPClass::Basic(method));
     }
 
+    /// Sends a method with a message: a method, a header and body frames in a row, which no other frame of this channel divides.
     pub(super) fn send(&self, method: basic::AMQPMethod, message: &Message, counted: bool) {
         for frame in message.frames(self.number, method, counted) {
             let _ = self.out.send(frame);
         }
     }
 
+    /// Returns true if one more delivery is within the prefetch count.
     pub(super) fn has_room(&self) -> bool {
         self.prefetch == 0 || self.unacked.len() < usize::from(self.prefetch)
     }
 
+    /// Returns the tag of the next delivery.
     pub(super) fn next_tag(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag
@@ -122,6 +138,7 @@ impl Channel {
         }
     }
 
+    /// Acks `count` publishes up to this tag; nothing for 0.
     fn acknowledge(&self, delivery_tag: u64, count: u64) {
         if count > 0 {
             let multiple = count > 1;

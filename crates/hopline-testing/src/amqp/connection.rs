@@ -1,4 +1,5 @@
-//! One client's connection.
+//! One client's connection: a reader on a thread of the broker, a writer on its own.
+//! The broker calls `serve` for each accepted socket; both threads end with the socket.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -23,6 +24,11 @@ pub(super) enum End {
 }
 
 /// Reads frames until the connection ends. Its writer has a thread of its own, which ends with the channel to it.
+///
+/// The channel to the writer has no bound, as a reader that waited for a slow client while it holds the state would stop
+/// all other clients. Its content is bounded by the broker's messages.
+///
+/// A copy of the socket is kept in `shared`, so that the broker can shut it down when it is dropped.
 pub(super) fn serve(number: u64, mut socket: TcpStream, shared: &Shared) {
     let (Ok(writer), Ok(kept)) = (socket.try_clone(), socket.try_clone()) else {
         return;
@@ -48,11 +54,15 @@ pub(super) fn serve(number: u64, mut socket: TcpStream, shared: &Shared) {
             AMQPClass::Connection(connection::AMQPMethod::Close(close)),
         ));
     }
+    // on every end: messages that were not acknowledged return to their queues
     shared.state.lock().close_all(number);
     shared.sockets.lock().remove(&number);
 }
 
-/// Returns `None` if the client is gone without a close.
+/// Reads and handles frames. Returns the reason for the end, or `None` if the client is gone without a close.
+///
+/// The buffer has at most one incomplete frame and one read of 64 KiB; a frame beyond `MAX_FRAME` ends the connection.
+/// The lock of the state is taken for each frame, so that connections take turns.
 fn read(
     number: u64,
     socket: &mut TcpStream,

@@ -1,4 +1,5 @@
-//! Exchanges and queues: declared, bound, emptied, deleted.
+//! Methods of the classes `exchange` and `queue`: declare, bind, purge, delete.
+//! `methods` calls it for each of them; codes and texts of refusals are RabbitMQ's.
 
 use amq_protocol::protocol::{AMQPClass, exchange, queue};
 
@@ -10,6 +11,12 @@ use super::queue::{Declared, Queue};
 use super::routing::ExchangeKind;
 use super::state::{Binding, State};
 
+/// Handles a method of an exchange.
+///
+/// # Errors
+///
+/// Returns an error, which ends the connection, for a method that this broker lacks. A refused method closes its channel
+/// alone, and is no error here.
 pub(super) fn on_exchange(
     state: &mut State,
     at: ChannelId,
@@ -36,6 +43,7 @@ pub(super) fn on_exchange(
     Ok(())
 }
 
+/// Declares an exchange, or checks that it exists (`passive`) with the same kind.
 fn declare_exchange(state: &mut State, at: ChannelId, declare: &exchange::Declare) {
     let name = declare.exchange.as_str();
     let known = state.exchanges.get(name).copied();
@@ -64,6 +72,11 @@ fn declare_exchange(state: &mut State, at: ChannelId, declare: &exchange::Declar
     answer(state, at, declare.nowait, AMQPClass::Exchange(ok));
 }
 
+/// Handles a method of a queue.
+///
+/// # Errors
+///
+/// As for an exchange.
 pub(super) fn on_queue(
     state: &mut State,
     at: ChannelId,
@@ -95,6 +108,7 @@ pub(super) fn on_queue(
         }
         Method::Unbind(unbind) => {
             let (exchange, queue) = (unbind.exchange.to_string(), unbind.queue.to_string());
+            // a binding that does not exist is unbound already, as by RabbitMQ 3
             let gone = Binding {
                 exchange,
                 queue,
@@ -119,6 +133,9 @@ pub(super) fn on_queue(
     Ok(())
 }
 
+/// Declares a queue, or checks that it exists (`passive`). An empty name gets a generated one.
+///
+/// Messages that have expired are removed first, so that the count in the answer is of live ones.
 fn declare_queue(state: &mut State, at: ChannelId, declare: queue::Declare) {
     let named = !declare.queue.as_str().is_empty();
     let name = if named {
@@ -149,6 +166,7 @@ fn declare_queue(state: &mut State, at: ChannelId, declare: queue::Declare) {
     answer(state, at, declare.nowait, AMQPClass::Queue(ok));
 }
 
+/// Deletes a queue, unless `if_unused` or `if_empty` forbids it.
 fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
     let name = delete.queue.as_str();
     // one that is not there is deleted already
@@ -174,6 +192,8 @@ fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
 impl State {
     /// The queue of this name on this channel. If it is absent or exclusive to another connection, the method `M` closes
     /// the channel.
+    ///
+    /// An empty name denotes the queue that the channel declared last.
     pub(super) fn usable_queue<M: Method>(&mut self, at: ChannelId, name: &str) -> Option<String> {
         let name = match self.channels.get(&at) {
             Some(channel) if name.is_empty() => channel.last_declared.clone(),
@@ -188,7 +208,12 @@ impl State {
         None
     }
 
-    /// Makes it, or sees that it is as it is to be.
+    /// Creates the queue, or checks that the declaration repeats its properties.
+    ///
+    /// # Errors
+    ///
+    /// Returns code and text of the refusal: 403 for a reserved name, 405 for a queue of another connection, 406 for other
+    /// properties or an invalid argument.
     fn declare(
         &mut self,
         at: ChannelId,
@@ -227,12 +252,14 @@ impl State {
     }
 }
 
+/// Text for a queue that is exclusive to another connection.
 fn locked(name: &str) -> String {
     format!(
         "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{name}' in vhost '/'"
     )
 }
 
+/// Text for a name that a client may not choose.
 fn reserved(what: &str, name: &str) -> String {
     format!("ACCESS_REFUSED - {what} name '{name}' contains reserved prefix 'amq.*'")
 }

@@ -1,4 +1,5 @@
-//! Deliveries, and how clients settle them.
+//! Deliveries: handing out messages, and settling them by ack, nack, reject or requeue.
+//! `methods` calls it for a client's method, and `publish` for each message that was queued.
 
 use std::time::Instant;
 
@@ -9,7 +10,10 @@ use super::message::{Death, Message};
 use super::state::State;
 
 impl State {
-    /// Settles one delivery, or all up to it: acknowledged, or put back or away.
+    /// Settles one delivery, or all up to it: acknowledged, put back or dead-lettered.
+    ///
+    /// `requeue` is `None` for an ack, true to put messages back and false to dead-letter them. Tag 0 with `multiple` means all. A
+    /// tag that is not known closes the channel with 406, as it shows a double ack.
     pub(super) fn settle(
         &mut self,
         at: ChannelId,
@@ -34,6 +38,7 @@ impl State {
         }
         let messages: Vec<_> = tags
             .iter()
+            // the last first: each is put at the front, so that they keep their order
             .rev()
             .filter_map(|tag| channel.unacked.remove(tag))
             .collect();
@@ -48,6 +53,8 @@ impl State {
     }
 
     /// Hands out the next message of a queue, for `basic.get`.
+    ///
+    /// A queue without a message is answered with `basic.get-empty`. With `no_ack` the message is settled when it is sent.
     pub(super) fn get(&mut self, at: ChannelId, get: &basic::Get, name: &str) {
         self.expire_in(name, Instant::now());
         let (Some(queue), Some(channel)) = (self.queues.get_mut(name), self.channels.get_mut(&at))
@@ -77,17 +84,22 @@ impl State {
     }
 
     /// Gives a queue's messages to its consumers in turn, as far as they have room.
+    ///
+    /// Consumers take turns. One without room is moved to the end, and the loop ends when all in a row had none: a message is
+    /// never sent beyond a prefetch count.
     pub(super) fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else {
             return;
         };
         let counted = queue.counts_deliveries();
+        // consumers in a row without room
         let mut refused = 0;
         while refused < queue.consumers.len() && !queue.ready.is_empty() {
             let Some(consumer) = queue.consumers.pop_front() else {
                 return;
             };
             let Some(channel) = self.channels.get_mut(&consumer.channel) else {
+                // the channel of this consumer is closed, so it is not put back into the queue
                 continue;
             };
             if !consumer.no_ack && !channel.has_room() {
@@ -115,6 +127,7 @@ impl State {
         }
     }
 
+    /// Dispatches each queue: a settled message makes room for messages of any queue of its channel.
     pub(super) fn dispatch_all(&mut self) {
         let names: Vec<String> = self.queues.keys().cloned().collect();
         for name in names {
@@ -122,6 +135,9 @@ impl State {
         }
     }
 
+    /// Puts a message at the front of its queue, marked as redelivered.
+    ///
+    /// A quorum queue dead-letters it beyond its delivery limit. If the queue is gone, so is the message.
     pub(super) fn put_back(&mut self, name: &str, mut message: Message) {
         let Some(queue) = self.queues.get_mut(name) else {
             return;

@@ -1,4 +1,5 @@
-//! Messages and their frames.
+//! Messages, with their routing keys, headers of dead letters and frames.
+//! `publish` makes one from a client's content; queues hold them; `Channel::send` writes the frames.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,35 +10,50 @@ use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
 
 use super::method::Method;
 
-/// Of one frame, its own eight bytes included.
+/// Bytes of one frame, its own eight included.
+///
+/// Agreed in `connection.tune`; RabbitMQ's default.
 pub(super) const MAX_FRAME: u32 = 131_072;
-/// Of one message's body.
+/// Bytes of one message's body.
+///
+/// 16 MiB, the default of RabbitMQ 4.
 pub(super) const MAX_BODY: u64 = 16 << 20;
 
+/// A message in a queue or with a consumer.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
+    /// Exchange that it was published to; after its death the dead-letter exchange.
     pub(super) exchange: ShortString,
+    /// Routing key; for the empty exchange the name of a queue.
     pub(super) key: ShortString,
+    /// As published, but for `BCC`, reply-to and headers of deaths.
     pub(super) properties: AMQPProperties,
     pub(super) body: Vec<u8>,
     /// Further routing keys, from its headers `CC` and `BCC`.
     pub(super) more_keys: Vec<String>,
+    /// True after a return to its queue.
     pub(super) redelivered: bool,
     /// Number of returns to its queue.
     pub(super) returns: u64,
+    /// Time from which it is dead, `None` for never.
     pub(super) expires: Option<Instant>,
 }
 
 /// The reason of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Death {
+    /// A consumer rejected it without requeue.
     Rejected,
+    /// It reached its time to live.
     Expired,
+    /// The queue was full.
     TooMany,
+    /// It was returned to a quorum queue too often.
     DeliveryLimit,
 }
 
 impl Death {
+    /// Text for `x-death`, as RabbitMQ has it.
     fn reason(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",
@@ -50,6 +66,8 @@ impl Death {
 
 impl Message {
     /// Returns its frames after this method, with a count if its queue counts.
+    ///
+    /// The body is split so that each frame is within `MAX_FRAME`; an empty body has no frame.
     pub(super) fn frames(
         &self,
         channel: u16,
@@ -79,6 +97,12 @@ impl Message {
     }
 
     /// Returns its own time to live; an error if the property is no number.
+    ///
+    /// The property is text with milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Returns a text for the channel's close.
     pub(super) fn time_to_live(&self) -> Result<Option<Duration>, String> {
         let Some(text) = self.properties.expiration() else {
             return Ok(None);
@@ -96,6 +120,8 @@ impl Message {
     }
 
     /// Reads the keys in its headers, and removes `BCC`.
+    ///
+    /// A consumer sees `CC` and must not see `BCC`, as in mail. Values other than text are ignored.
     pub(super) fn find_keys(&mut self) {
         let Some(mut headers) = self.properties.headers().clone() else {
             return;
@@ -125,6 +151,9 @@ impl Message {
     }
 
     /// Counts its death in this queue in `x-death`.
+    ///
+    /// Each pair of queue and reason has one entry with a count, and the latest is first. The expiration is moved into the entry,
+    /// or the message would die at once in the next queue too.
     pub(super) fn died_in(&mut self, queue: &str, death: Death) {
         let mut headers = self.properties.headers().clone().unwrap_or_default();
         let mut deaths = deaths(&headers);
@@ -154,6 +183,8 @@ impl Message {
     }
 
     /// Returns true if it returned to this queue by dead-lettering alone, without a rejection.
+    ///
+    /// RabbitMQ drops such a message: it would circle for ever. A rejection is a decision of a consumer, so it may circle then.
     pub(super) fn is_in_cycle(&self, queue: &str) -> bool {
         let headers = self.properties.headers().clone().unwrap_or_default();
         let deaths = deaths(&headers);
@@ -168,6 +199,7 @@ impl Message {
             .any(|death| is_text(death, "reason", "rejected"))
     }
 
+    /// Makes the entry of a death in a queue for a reason, without the count.
     fn first_death(&self, queue: &str, reason: &str) -> FieldTable {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let mut death = FieldTable::default();
@@ -220,6 +252,7 @@ fn without_expiration(properties: &AMQPProperties) -> AMQPProperties {
     rest
 }
 
+/// Copies a table without one key: `FieldTable` cannot remove one.
 fn without(headers: &FieldTable, gone: &str) -> FieldTable {
     let mut rest = FieldTable::default();
     for (key, value) in headers.inner() {
@@ -230,6 +263,7 @@ fn without(headers: &FieldTable, gone: &str) -> FieldTable {
     rest
 }
 
+/// Makes a text value of a table.
 pub(super) fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
@@ -243,6 +277,7 @@ pub(super) fn argument(arguments: &FieldTable, name: &str) -> Option<String> {
     }
 }
 
+/// Entries of `x-death`, the latest first. Entries that are no tables, which only a client can have made, are left out.
 fn deaths(headers: &FieldTable) -> Vec<FieldTable> {
     match headers.inner().get("x-death") {
         Some(AMQPValue::FieldArray(deaths)) => {
@@ -252,6 +287,7 @@ fn deaths(headers: &FieldTable) -> Vec<FieldTable> {
     }
 }
 
+/// Returns a copy of a table.
 fn as_table(value: &AMQPValue) -> Option<FieldTable> {
     if let AMQPValue::FieldTable(table) = value {
         Some(table.clone())
@@ -260,6 +296,7 @@ fn as_table(value: &AMQPValue) -> Option<FieldTable> {
     }
 }
 
+/// Returns true if the table has this text under the key.
 fn is_text(table: &FieldTable, key: &str, wanted: &str) -> bool {
     argument(table, key).as_deref() == Some(wanted)
 }

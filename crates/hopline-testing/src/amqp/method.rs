@@ -1,4 +1,5 @@
 //! The class and method ids of methods, as closing a channel names the one that failed.
+//! `State::fail` puts them into `channel.close`, so that a client's error names the method.
 
 use amq_protocol::protocol::{basic, exchange, queue};
 
@@ -8,6 +9,7 @@ pub(super) trait Method {
     fn ids() -> (u16, u16);
 }
 
+// amq-protocol has the ids as inherent methods of each type, which generic code cannot call
 macro_rules! methods {
     ($($method:ty),+ $(,)?) => {$(
         impl Method for $method {

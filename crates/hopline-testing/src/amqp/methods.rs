@@ -1,4 +1,5 @@
-//! The methods of the protocol.
+//! Dispatch of frames: each method of a client is checked against its channel and handed to the state.
+//! The reader of a connection calls `handle` with the state locked, so a method is handled whole.
 
 use std::sync::mpsc::Sender;
 
@@ -15,6 +16,13 @@ use super::queue::Consumer;
 use super::state::State;
 
 /// Handles a frame. An error ends the connection.
+///
+/// A publish has three parts: the method, a header with the size of the body, and body frames. The parts wait in the channel
+/// until the body is complete.
+///
+/// # Errors
+///
+/// Returns `End::Closed` if the client closed the connection, and `End::Error` with a code of AMQP for a violation.
 pub(super) fn handle(
     state: &mut State,
     connection: u64,
@@ -26,6 +34,7 @@ pub(super) fn handle(
         AMQPFrame::ProtocolHeader(_) => send(out, connection::AMQPMethod::Start(greeting())),
         AMQPFrame::Heartbeat | AMQPFrame::InvalidHeartbeat(_) => {}
         AMQPFrame::Header(number, header) => {
+            // refused before a byte of the body is stored
             if header.body_size > MAX_BODY {
                 let text = "CONTENT_TOO_LARGE - the message is too large".to_owned();
                 state.fail::<basic::Publish>(at(number), 311, text);
@@ -65,6 +74,11 @@ pub(super) fn handle(
     Ok(())
 }
 
+/// Handles a method of channel 0: the handshake, and closing.
+///
+/// # Errors
+///
+/// Returns `End::Closed` if the client closes, or has answered the broker's close.
 fn on_connection(
     state: &mut State,
     connection: u64,
@@ -81,6 +95,7 @@ fn on_connection(
                 Method::Tune(connection::Tune {
                     channel_max: 2047,
                     frame_max: MAX_FRAME,
+                    // no heartbeats: on loopback the socket of a dead peer is closed by the system
                     heartbeat: 0,
                 }),
             );
@@ -98,6 +113,11 @@ fn on_connection(
     Ok(())
 }
 
+/// Handles a method of an open channel, by its class.
+///
+/// # Errors
+///
+/// Returns an error for a class or a method that this broker lacks, such as transactions.
 fn on_channel(
     state: &mut State,
     at: ChannelId,
@@ -112,6 +132,7 @@ fn on_channel(
         }
         AMQPClass::Confirm(confirm::AMQPMethod::Select(select)) => {
             if let Some(channel) = state.channels.get_mut(&at) {
+                // a second `confirm.select` keeps the count, as tags go on
                 channel.confirms.get_or_insert_default();
             }
             let ok = confirm::AMQPMethod::SelectOk(confirm::SelectOk {});
@@ -126,6 +147,11 @@ fn on_channel(
     Ok(())
 }
 
+/// Handles a method of the class `basic`.
+///
+/// # Errors
+///
+/// Returns an error for a method that this broker lacks.
 fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Result<(), End> {
     use basic::AMQPMethod as Method;
     let basic = AMQPClass::Basic;
@@ -178,6 +204,9 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Resu
     Ok(())
 }
 
+/// Adds a consumer to a queue, or registers the channel for direct replies.
+///
+/// The answer is sent before the first delivery, because a client learns the tag from it.
 fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
     let named = !consume.consumer_tag.as_str().is_empty();
     let tag = if named {
@@ -221,6 +250,7 @@ fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
     state.dispatch(&name);
 }
 
+/// Returns the publish of a channel that waits for its content.
 fn arriving(state: &mut State, at: ChannelId) -> Option<&mut Arriving> {
     state.channels.get_mut(&at)?.arriving.as_mut()
 }
@@ -248,6 +278,7 @@ pub(super) fn answer(state: &State, at: ChannelId, nowait: bool, class: AMQPClas
     }
 }
 
+/// Error for a method that this broker lacks: RabbitMQ closes the connection with 540.
 pub(super) fn not_implemented() -> End {
     End::Error(
         540,
@@ -256,15 +287,19 @@ pub(super) fn not_implemented() -> End {
 }
 
 /// Returns the user name of a PLAIN response.
+///
+/// The response is `\0user\0password` (RFC 4616). Any password is right; the name is kept to check `user-id`.
 fn login(response: &[u8]) -> String {
     let name = response.split(|byte| *byte == 0).nth(1);
     String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }
 
+/// Sends a method on channel 0. A writer that is gone ends the reader too, so its error is not needed.
 fn send(out: &Sender<AMQPFrame>, method: connection::AMQPMethod) {
     let _ = out.send(AMQPFrame::Method(0, AMQPClass::Connection(method)));
 }
 
+/// The broker's first method. Clients enable confirms and consumer cancels by these capabilities.
 fn greeting() -> connection::Start {
     let mut capabilities = FieldTable::default();
     for capability in [

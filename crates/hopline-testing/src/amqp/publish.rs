@@ -1,4 +1,5 @@
-//! Routing of published messages and dead letters.
+//! Publishing: checks a complete message, routes it to queues or a replying consumer, and dead-letters what a queue drops.
+//! `methods` calls it for a client's publish, `deliver` and the broker's clock for dead letters.
 
 use std::time::Instant;
 
@@ -10,6 +11,8 @@ use super::queue::Room;
 use super::state::{State, shortened};
 
 /// Most messages in all queues together, without delivered ones.
+///
+/// Beyond it a publish is refused with a nack, so that a test that never consumes cannot fill the memory.
 const MAX_MESSAGES: usize = 100_000;
 
 /// The pseudo-queue of direct replies.
@@ -18,15 +21,21 @@ pub(super) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// The result of a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Routed {
+    /// Each queue took it, or dropped another one for it.
     Queued,
     /// Delivered through no queue, which counts as unroutable for mandatory messages.
     PastQueues,
+    /// No binding matches.
     Nowhere,
+    /// A queue or the broker refused it: the publisher gets a nack.
     Full,
 }
 
 impl State {
     /// Handles a complete publish.
+    ///
+    /// The order is RabbitMQ's: checks that close the channel, the route, the return of an unroutable mandatory message, and the
+    /// confirm last.
     pub(super) fn publish(&mut self, at: ChannelId, arriving: Arriving) {
         let Arriving {
             publish,
@@ -115,6 +124,8 @@ impl State {
     }
 
     /// Gives up what is over its time; gives when the next one is.
+    ///
+    /// The broker's clock calls it. Only the first message of each queue is checked, as RabbitMQ does for classic queues.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
         let names: Vec<String> = self.queues.keys().cloned().collect();
         for name in names {
@@ -124,6 +135,7 @@ impl State {
         heads.filter_map(|message| message.expires).min()
     }
 
+    /// Dead-letters the expired messages at the front of one queue.
     pub(super) fn expire_in(&mut self, name: &str, now: Instant) {
         while let Some(message) = self
             .queues
@@ -134,6 +146,9 @@ impl State {
         }
     }
 
+    /// Puts copies into all queues that the exchange gives. `dead` marks a dead letter, which may not enter a cycle.
+    ///
+    /// The empty exchange routes by the name of the queue. A queue gets one copy, though several bindings match.
     fn route(&mut self, message: Message, dead: bool) -> Routed {
         let (exchange, key) = (message.exchange.as_str(), message.key.as_str());
         if exchange.is_empty() && key.starts_with(REPLY_TO) {
@@ -171,6 +186,8 @@ impl State {
     }
 
     /// False if the queue is full and takes nothing.
+    ///
+    /// Appends the message, delivers what it can, and then drops from the front what is beyond the queue's limits.
     fn enqueue(&mut self, name: &str, mut message: Message) -> bool {
         let now = Instant::now();
         let Some(queue) = self.queues.get_mut(name) else {
@@ -201,6 +218,9 @@ impl State {
     }
 
     /// Delivers a direct reply to the requesting channel, past all queues.
+    ///
+    /// The key of a reply is `amq.rabbitmq.reply-to.CONNECTION.CHANNEL`, made when the request was published. Without that channel
+    /// the reply is dropped, as its requester is gone.
     fn reply(&mut self, message: Message) -> Routed {
         let mut numbers = message.key.as_str().rsplit('.').map(str::parse::<u64>);
         let (Some(Ok(number)), Some(Ok(connection))) = (numbers.next(), numbers.next()) else {

@@ -1,4 +1,5 @@
-//! Queues and their arguments.
+//! Queues, and the arguments that limit them: time to live, length, overflow, dead letters, quorum.
+//! `declare` makes them; `publish` and `deliver` move messages in and out under the lock of the state.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,12 +9,16 @@ use amq_protocol::types::{AMQPValue, FieldTable, ShortString};
 use super::channel::ChannelId;
 use super::message::{Message, argument};
 
+/// Messages that wait, and the consumers that wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
+    /// Oldest first. Deliveries without an ack are in their channel.
     pub(super) ready: VecDeque<Message>,
     /// In turn: the first is the next to get a message.
     pub(super) consumers: VecDeque<Consumer>,
+    /// Properties of the declaration.
     pub(super) declared: Declared,
+    /// Limits, read once from the arguments.
     rules: Rules,
     /// An auto-delete queue is deleted with its last consumer, so not before it had one.
     pub(super) had_consumer: bool,
@@ -22,46 +27,65 @@ pub(super) struct Queue {
 /// The properties that a second declaration must repeat.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Declared {
+    /// Compared only: nothing is stored on disk.
     pub(super) durable: bool,
+    /// Deleted with its last consumer.
     pub(super) auto_delete: bool,
     /// The connection of an exclusive queue, which is deleted with it.
     pub(super) owner: Option<u64>,
+    /// Compared as a whole, known or not.
     pub(super) arguments: FieldTable,
 }
 
+/// A client's subscription to a queue.
 #[derive(Clone, Debug)]
 pub(super) struct Consumer {
     pub(super) channel: ChannelId,
+    /// Name in its channel.
     pub(super) tag: ShortString,
+    /// A delivery is settled when it is sent.
     pub(super) no_ack: bool,
+    /// No other consumer is permitted.
     pub(super) exclusive: bool,
 }
 
 /// The arguments that this broker knows.
 #[derive(Debug, Default)]
 struct Rules {
+    /// Time to live of each message.
     ttl: Option<Duration>,
+    /// Most messages.
     max_length: Option<usize>,
+    /// Most bytes of bodies.
     max_bytes: Option<usize>,
+    /// Treatment of a message beyond either limit.
     overflow: Overflow,
     dead_letter_exchange: Option<String>,
     dead_letter_key: Option<String>,
+    /// A quorum queue counts deliveries. It has one replica here.
     quorum: bool,
+    /// Returns after which a message is dead-lettered.
     delivery_limit: Option<u64>,
 }
 
+/// `x-overflow`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Overflow {
+    /// The oldest message is dropped for the new one.
     #[default]
     DropHead,
+    /// The new message is refused, with a nack.
     RejectPublish,
+    /// The new message is refused and dead-lettered.
     RejectPublishDlx,
 }
 
 /// The answer of a queue to one more message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Room {
+    /// It is taken.
     Enough,
+    /// It is refused, with a nack.
     Refused,
     /// Refused, and to be dead-lettered.
     DeadLettered,
@@ -69,6 +93,10 @@ pub(super) enum Room {
 
 impl Queue {
     /// Creates a queue. An argument that RabbitMQ refuses is an error that names it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the text of the refusal.
     pub(super) fn new(declared: Declared) -> Result<Self, String> {
         let rules = Rules::read(&declared.arguments)?;
         if rules.quorum && (!declared.durable || declared.auto_delete || declared.owner.is_some()) {
@@ -84,10 +112,12 @@ impl Queue {
         })
     }
 
+    /// Returns true if the queue is exclusive to another connection.
     pub(super) fn is_locked_for(&self, connection: u64) -> bool {
         self.declared.owner.is_some_and(|owner| owner != connection)
     }
 
+    /// Returns true if deliveries have `x-delivery-count`.
     pub(super) fn counts_deliveries(&self) -> bool {
         self.rules.quorum
     }
@@ -114,6 +144,7 @@ impl Queue {
         now.checked_add(shorter?)
     }
 
+    /// Decides about one more message. A queue that drops its head takes each.
     pub(super) fn room_for(&self, message: &Message) -> Room {
         let fits = !self.is_over(self.ready.len() + 1, self.bytes() + message.body.len());
         match self.rules.overflow {
@@ -136,6 +167,7 @@ impl Queue {
         if over { self.ready.pop_front() } else { None }
     }
 
+    /// Returns true if this content exceeds a limit.
     fn is_over(&self, count: usize, bytes: usize) -> bool {
         let Rules {
             max_length,
@@ -145,6 +177,7 @@ impl Queue {
         max_length.is_some_and(|max| count > max) || max_bytes.is_some_and(|max| bytes > max)
     }
 
+    /// Bytes of the bodies; 0 without a limit of bytes, which saves the addition.
     fn bytes(&self) -> usize {
         if self.rules.max_bytes.is_none() {
             return 0;
@@ -154,6 +187,11 @@ impl Queue {
 }
 
 impl Rules {
+    /// Reads the arguments. Unknown ones are ignored, as by RabbitMQ.
+    ///
+    /// # Errors
+    ///
+    /// Names the argument whose value is not valid.
     fn read(arguments: &FieldTable) -> Result<Self, String> {
         let number = |name: &str| match arguments.inner().get(name) {
             None => Ok(None),
@@ -188,6 +226,7 @@ impl Rules {
     }
 }
 
+/// Returns a number of any integer type that is not negative: clients choose the type.
 fn whole(value: &AMQPValue) -> Option<u64> {
     match value {
         AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),

@@ -1,14 +1,21 @@
-//! Matching of routing keys with bindings.
+//! Kinds of exchanges, and matching of routing keys with the keys of bindings (AMQP 0-9-1, section 3.1.3).
+//! `declare` parses the kind of an exchange; `publish` matches each message with the bindings.
 
 /// The matching rule of an exchange.
+///
+/// `headers` exchanges are not offered: a declaration of one is refused with 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeKind {
+    /// The keys are equal.
     Direct,
+    /// The key matches the pattern of the binding.
     Topic,
+    /// Each binding matches.
     Fanout,
 }
 
 impl ExchangeKind {
+    /// Returns the kind of this name, or `None` if the broker lacks it.
     pub(super) fn parse(kind: &str) -> Option<Self> {
         Some(match kind {
             "direct" => Self::Direct,
@@ -18,6 +25,7 @@ impl ExchangeKind {
         })
     }
 
+    /// Returns true if a message with this key is routed to a binding with this pattern.
     pub(super) fn matches(self, pattern: &str, key: &str) -> bool {
         match self {
             Self::Direct => pattern == key,
@@ -28,6 +36,9 @@ impl ExchangeKind {
 }
 
 /// Word by word: `*` is any one, `#` any number of them. By a table, so that no pattern takes exponential time.
+///
+/// `pattern` has words, `*` and `#` between dots. The table has a place for each number of words of the key that the pattern
+/// so far can have used; a part of the pattern makes the next table from it. Time is the product of both lengths.
 fn topic_matches(pattern: &str, key: &str) -> bool {
     let words: Vec<&str> = key.split('.').collect();
     // reachable[n]: the pattern so far can have used n words
@@ -37,6 +48,7 @@ fn topic_matches(pattern: &str, key: &str) -> bool {
         let mut next = vec![false; words.len() + 1];
         for used in 0..=words.len() {
             if part == "#" {
+                // `#` uses no word, or one more than it has used before
                 next[used] = reachable[used] || (used > 0 && next[used - 1]);
             } else if used > 0 && reachable[used - 1] {
                 next[used] = part == "*" || part == words[used - 1];

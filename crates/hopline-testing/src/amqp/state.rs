@@ -1,4 +1,5 @@
-//! The broker's state: exchanges, bindings, queues, channels.
+//! The broker's state: exchanges, bindings, queues, channels. One lock around it makes each method atomic; the readers of
+//! the connections and the clock take it. Nothing here waits for a client.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Sender;
@@ -12,27 +13,36 @@ use super::method::Method;
 use super::queue::{Consumer, Queue};
 use super::routing::ExchangeKind;
 
+/// Everything that the broker has; it lives in memory and ends with the broker.
 #[derive(Debug)]
 pub(super) struct State {
+    /// By name, sorted so that dispatching is in a fixed order.
     pub(super) queues: BTreeMap<String, Queue>,
+    /// By name. The empty exchange is not in it, as it has no bindings.
     pub(super) exchanges: HashMap<String, ExchangeKind>,
+    /// A list, searched for each message: tests have few.
     pub(super) bindings: Vec<Binding>,
+    /// Open channels of all connections.
     pub(super) channels: HashMap<ChannelId, Channel>,
     /// The user name of each connection.
     pub(super) logins: HashMap<u64, String>,
     /// A message that expires was queued, so the clock must check again.
     pub(super) timed: bool,
+    /// Number of generated names.
     names: u64,
 }
 
+/// Routes messages of an exchange to a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binding {
     pub(super) exchange: String,
     pub(super) queue: String,
+    /// Key or pattern, by the kind of the exchange.
     pub(super) key: String,
 }
 
 impl Default for State {
+    /// A new broker has the exchanges that RabbitMQ declares itself.
     fn default() -> Self {
         let own = [
             ("amq.direct", ExchangeKind::Direct),
@@ -53,16 +63,21 @@ impl Default for State {
 
 impl State {
     /// Generates a name.
+    ///
+    /// Names are unique in this broker. RabbitMQ's are random; a test is easier to read with numbers.
     pub(super) fn new_name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}-{}", self.names)
     }
 
+    /// Opens a channel whose frames are sent to `out`.
     pub(super) fn open(&mut self, at: ChannelId, out: Sender<AMQPFrame>) {
         self.channels.insert(at, Channel::new(at.number, out));
     }
 
     /// Closes a channel, and requeues its unacknowledged messages.
+    ///
+    /// Consumers go first, so that no message is put back only to be delivered to this channel again.
     pub(super) fn close(&mut self, at: ChannelId) {
         let Some(channel) = self.channels.remove(&at) else {
             return;
@@ -78,6 +93,8 @@ impl State {
     }
 
     /// Closes a connection's channels, and deletes its exclusive queues.
+    ///
+    /// Called on each end of a connection, also an abrupt one.
     pub(super) fn close_all(&mut self, connection: u64) {
         let own: Vec<ChannelId> = self
             .channels
@@ -102,6 +119,8 @@ impl State {
     }
 
     /// Closes a channel because the method `M` of its client failed.
+    ///
+    /// Pending confirms are sent before the close: the client takes what is unconfirmed then for lost.
     pub(super) fn fail<M: Method>(&mut self, at: ChannelId, code: u16, text: String) {
         if let Some(channel) = self.channels.get_mut(&at) {
             channel.flush_confirms();
@@ -131,6 +150,8 @@ impl State {
     }
 
     /// Deletes a queue and cancels its consumers. Returns the number of its messages.
+    ///
+    /// Its messages are dropped, not dead-lettered, as by RabbitMQ.
     pub(super) fn delete_queue(&mut self, name: &str) -> usize {
         let queue = self.queues.remove(name).unwrap_or_default();
         self.bindings.retain(|binding| binding.queue != name);
@@ -146,12 +167,14 @@ impl State {
         queue.ready.len()
     }
 
+    /// Deletes auto-delete queues whose last consumer is gone.
     fn delete_unused(&mut self) {
         self.delete_where(|queue| {
             queue.declared.auto_delete && queue.had_consumer && queue.consumers.is_empty()
         });
     }
 
+    /// Deletes the queues that satisfy `gone`. Names are collected first, because deleting changes the map.
     fn delete_where(&mut self, gone: impl Fn(&Queue) -> bool) {
         let names = self.queues.iter().filter(|(_, queue)| gone(queue));
         let names: Vec<String> = names.map(|(name, _)| name.clone()).collect();
