@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Asset {
     /// Path below `ui/`, and below the page's base.
     pub(crate) path: &'static str,
+    /// Sent as it is. With `nosniff`, a script of a wrong type would not run.
     pub(crate) media_type: &'static str,
+    /// Compiled in, so that the binary needs no file.
     body: &'static [u8],
 }
 
@@ -27,6 +29,7 @@ macro_rules! assets {
     };
 }
 
+/// All files of the page, sorted by path.
 pub(crate) const ASSETS: &[Asset] = assets![
     "css/page.css" "text/css; charset=utf-8",
     "css/tokens.css" "text/css; charset=utf-8",
@@ -75,6 +78,8 @@ pub(crate) const ASSETS: &[Asset] = assets![
 pub(crate) const INDEX: &str = "index.html";
 
 /// The asset of this path.
+///
+/// Compares whole paths with the table, so no path leads out of it. The table has some 40 lines, which needs no map.
 pub(crate) fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }

@@ -8,13 +8,18 @@ use serde::Serialize;
 /// An error as the API answers it: a status, and a body with code and message.
 #[derive(Debug)]
 pub(crate) struct ApiError {
+    /// Status of the response.
     status: StatusCode,
+    /// Code for programs; it does not change with the text.
     code: &'static str,
+    /// Text for people: the problem and its remedy.
     message: String,
+    /// Place in the query, in bytes, of a `bad_query`.
     at: Option<usize>,
 }
 
 impl ApiError {
+    /// Makes an error.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -24,10 +29,12 @@ impl ApiError {
         }
     }
 
+    /// 403: the request comes from another site, or from a host that is not allowed.
     pub(crate) fn forbidden(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
+    /// 401: no token, or a wrong one. Both have one text, which helps no guess.
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -36,10 +43,12 @@ impl ApiError {
         )
     }
 
+    /// 404: no such page, trace or span; traces may have been evicted.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", what)
     }
 
+    /// 400: the path has no valid id.
     pub(crate) fn bad_id() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -48,10 +57,12 @@ impl ApiError {
         )
     }
 
+    /// 400: a parameter of the query is not valid.
     pub(crate) fn bad_parameter(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_parameter", message)
     }
 
+    /// 400: an imported file cannot be decoded.
     pub(crate) fn bad_body(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", message)
     }
@@ -66,6 +77,7 @@ impl From<crate::SearchError> for ApiError {
     }
 }
 
+/// `{"error": {"code": …, "message": …}}`.
 #[derive(Serialize)]
 struct Body<'a> {
     error: Inner<'a>,

@@ -18,9 +18,12 @@ pub(crate) struct Guard {
     rules: Arc<Rules>,
 }
 
+/// Shared by all requests of the listener; never changed.
 #[derive(Debug)]
 struct Rules {
+    /// Additional host names, in small letters.
     hosts: Vec<String>,
+    /// `None` permits requests of this machine only.
     token: Option<Token>,
     /// Mounted in an application, whose listener may be reachable from elsewhere.
     is_mounted: bool,
@@ -38,9 +41,11 @@ impl std::fmt::Debug for Token {
 /// The header that a page of another origin cannot send without a preflight, which is not answered.
 pub(crate) const OWN_HEADER: &str = "x-hopline-view";
 
+/// Name of the cookie with the token, for a browser that opened a link with the token.
 const COOKIE: &str = "hopline_view";
 
 impl Guard {
+    /// Makes the rules. `hosts` are names in addition to `localhost`; `is_mounted` is for an application's own listener.
     pub(crate) fn new(hosts: &[String], token: Option<String>, is_mounted: bool) -> Self {
         let rules = Rules {
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
@@ -53,6 +58,12 @@ impl Guard {
     }
 
     /// Refuses a request from another host, without the token, or from another origin.
+    ///
+    /// The host is checked first: DNS rebinding makes a page of another site same-origin, and only the host shows it.
+    ///
+    /// # Errors
+    ///
+    /// 403 for a host or a machine that is not allowed, 401 without the right token.
     fn check(&self, request: &Request) -> Result<(), ApiError> {
         let host = host(request).ok_or_else(|| ApiError::forbidden("the request names no host"))?;
         if !self.allows_host(host) {
@@ -72,6 +83,9 @@ impl Guard {
     }
 
     /// The owner of a name can make it resolve to this machine; an address cannot be rebound.
+    ///
+    /// Returns true for `localhost`, the additional names, and addresses; within an application without a token for loopback
+    /// addresses alone.
     fn allows_host(&self, authority: &str) -> bool {
         let Ok(authority) = authority.parse::<Authority>() else {
             return false;
@@ -88,6 +102,7 @@ impl Guard {
         !needs_loopback || address.to_canonical().is_loopback()
     }
 
+    /// Looks for the token in the header `authorization`, the cookie, and the query, in this order.
     fn check_token(&self, request: &Request) -> Result<(), ApiError> {
         let Some(token) = &self.rules.token else {
             return Ok(());
@@ -106,6 +121,8 @@ impl Guard {
     }
 
     /// The cookie of a browser that opened the link with the token in it.
+    ///
+    /// `HttpOnly` keeps it from scripts, and `SameSite=Strict` from requests of other sites.
     fn cookie_for(&self, request: &Request) -> Option<HeaderValue> {
         let token = self.rules.token.as_ref()?;
         token_of_query(request).filter(|given| is_same(given, &token.0))?;

@@ -1,4 +1,6 @@
 //! The sink that puts the spans of this process into the viewer.
+//! A tracer calls `accept` at the end of each local trace, on the thread of the request. A thread of the viewer fills the
+//! store, so that a request never waits for it.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -20,18 +22,22 @@ pub struct ViewSink(Option<Filling>);
 struct Filling {
     /// Bounded by [`WAITING`] batches; a batch that does not fit is dropped, so the sender never waits.
     queue: SyncSender<Job>,
+    /// Weak, so that a tracer that outlives the viewer does not keep its memory.
     view: Weak<Shared>,
 }
 
 /// Work for the viewer's thread.
 #[derive(Debug)]
 enum Job {
+    /// The spans of one local trace.
     Add(Arc<Batch>),
     /// Answered when all that was queued before is in the store.
     Flush(SyncSender<()>),
 }
 
 /// Batches that wait, each of one local trace.
+///
+/// A batch beyond it is dropped and counted, and other sinks are not affected.
 const WAITING: usize = 1024;
 
 impl ViewSink {
@@ -61,6 +67,7 @@ impl ViewSink {
     }
 }
 
+/// Fills the store. Ends when the sink or the viewer is dropped.
 fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
     for job in jobs {
         match (job, view.upgrade()) {
@@ -135,6 +142,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Spans that were dropped because the queue was full.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }

@@ -1,10 +1,13 @@
 //! Attributes as JSON.
+//! The routes for spans, logs and resources write attributes with it, for the page to read.
 
 use hopline_core::Resource;
 use hopline_core::export::OwnedValue;
 use serde_json::{Value, json};
 
 /// Attributes as an array of pairs, in order.
+///
+/// Pairs, not an object: OTLP permits one key twice, and the order is that of the application.
 pub(crate) fn pairs<'a>(
     attributes: impl IntoIterator<Item = (&'a str, &'a OwnedValue)>,
 ) -> Vec<(String, Value)> {
@@ -14,15 +17,19 @@ pub(crate) fn pairs<'a>(
         .collect()
 }
 
+/// Attributes of a span or a log record.
 pub(crate) fn attributes(attributes: &[(String, OwnedValue)]) -> Vec<(String, Value)> {
     pairs(attributes.iter().map(|(key, value)| (key.as_str(), value)))
 }
 
+/// Attributes of a resource.
 pub(crate) fn resource(resource: &Resource) -> Vec<(String, Value)> {
     pairs(resource.iter())
 }
 
 /// A value as JSON; an integer beyond the exact numbers of JavaScript, and a number that JSON has not, as text.
+///
+/// JavaScript reads numbers as `f64`, which is exact up to 2^53.
 pub(crate) fn json_value(value: &OwnedValue) -> Value {
     const EXACT: u64 = 1 << 53;
     match value {

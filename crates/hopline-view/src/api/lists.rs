@@ -1,4 +1,5 @@
 //! Lists over all traces: the list itself, the scatter, the services; and the facts of the viewer.
+//! `router` calls it. Each route locks the store once, for one pass over its traces.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -17,17 +18,20 @@ use crate::store::red::{Services, WINDOW};
 use crate::store::summary::Summary;
 use crate::view::now_nanos;
 
+/// Answer of `/api/info`, which the page loads first.
 #[derive(Serialize)]
 pub(super) struct Info {
     version: &'static str,
     mode: &'static str,
     base: &'static str,
     receivers: Vec<String>,
+    /// Limits of the store, which the page shows beside the counts.
     limits: ViewLimits,
     counts: Counts,
     licences: [(); 0],
 }
 
+/// Version, limits and counters of the viewer.
 pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
     Json(Info {
         version: env!("CARGO_PKG_VERSION"),
@@ -40,15 +44,25 @@ pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
     })
 }
 
+/// Answer of `/api/traces`.
 #[derive(Serialize)]
 pub(super) struct List {
+    /// Change of the store at this moment: the live stream continues from it.
     seq: u64,
+    /// Id of the store; another one means that the viewer was started again.
     run: String,
+    /// Traces held.
     total: usize,
+    /// Traces that match, of which `traces` is a part.
     matched: usize,
     traces: Vec<Arc<Summary>>,
 }
 
+/// Lists matching traces from `offset`, up to `limit` (100, at most 1,000), by `sort`: recent, slowest, spans or errors.
+///
+/// # Errors
+///
+/// Returns an error for a query or parameter that is not valid.
 pub(super) async fn traces(State(api): State<Api>, params: Params) -> Result<Json<List>, ApiError> {
     let search = params.search()?;
     let limit = params.number("limit", 100, 1000)?;
@@ -87,11 +101,14 @@ pub(super) async fn traces(State(api): State<Api>, params: Params) -> Result<Jso
     }))
 }
 
+/// Answer of `/api/scatter`.
 #[derive(Serialize)]
 pub(super) struct Scatter {
+    /// Start in milliseconds, duration in nanoseconds, errors, id, name and service. Arrays, as thousands are sent.
     points: Vec<(f64, u64, u32, String, String, String)>,
 }
 
+/// Lists matching traces as points, the newest up to `limit` (2,000, at most 10,000).
 pub(super) async fn scatter(
     State(api): State<Api>,
     params: Params,
@@ -119,6 +136,7 @@ pub(super) async fn scatter(
     }))
 }
 
+/// Rate, errors and duration of each service and operation over the last `window` seconds: 60 up to the kept ones.
 pub(super) async fn services(
     State(api): State<Api>,
     params: Params,
@@ -127,6 +145,7 @@ pub(super) async fn services(
     Ok(Json(api.view.lock().red.read(window, now_nanos())))
 }
 
+/// Removes all traces that are not pinned, and announces it to the live streams.
 pub(super) async fn clear(State(api): State<Api>) -> StatusCode {
     let mut store = api.view.lock();
     store.clear();

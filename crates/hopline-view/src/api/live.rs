@@ -1,4 +1,6 @@
 //! The live stream: changed traces as server-sent events.
+//! `router` calls it; the page and `hopline tail` follow it. A change is sent once for each trace in 250 ms, however often it
+//! changed, so a busy service cannot flood a page.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,13 +24,24 @@ use crate::store::summary::Summary;
 use crate::view::{Shared, View};
 
 /// Streams at the same time.
+///
+/// Each takes a connection and a timer. Browsers open at most six to a host.
 const MAX_STREAMS: usize = 64;
 /// Changes within this time are one event per trace.
 const GATHERED: Duration = Duration::from_millis(250);
 /// Spans that have not ended are copied at this interval while a stream is open.
 const OPEN_LOOK: Duration = Duration::from_millis(500);
+/// Interval of the counters.
 const STATS: Duration = Duration::from_secs(1);
 
+/// Follows the changes of matching traces.
+///
+/// `last-event-id`, which a browser sends after a break, or `last` resumes after that change. A position that is unknown gets
+/// the event `reset`, at which the page loads the list again.
+///
+/// # Errors
+///
+/// `too_many` with status 503 if 64 streams are open; an error for a query that is not valid.
 pub(super) async fn live(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -58,6 +71,7 @@ pub(super) async fn live(
 struct Place(Arc<Shared>);
 
 impl Place {
+    /// Takes a place. The counter is changed in a loop of compare and swap, so that it never exceeds the limit.
     fn take(view: &View) -> Result<Self, ApiError> {
         let streams = &view.shared.streams;
         let taken = streams.fetch_update(Relaxed, Relaxed, |count| {
@@ -74,6 +88,7 @@ impl Place {
     }
 }
 
+// runs on every end of a stream, also if the connection breaks
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Relaxed);
@@ -82,27 +97,34 @@ impl Drop for Place {
 
 /// The point from which a stream resumes.
 enum Position {
+    /// This change was sent last.
     After(u64),
     /// It followed a store that is gone, or too long ago.
     Unknown,
 }
 
+/// State of one stream.
 struct Follower {
     view: View,
     search: Search,
+    /// The last change that was sent.
     seq: u64,
     /// When counters were sent last, and what they were.
     counted: Option<(Instant, Counts)>,
+    /// Events to send, the next one last.
     pending: Vec<Event>,
+    /// Returned when the stream is dropped.
     _place: Place,
 }
 
+/// Event for traces that were evicted or cleared.
 #[derive(Serialize)]
 struct Gone {
     ids: Vec<String>,
 }
 
 impl Follower {
+    /// Reads `RUN-SEQ`. A position of another store, or before the changes that the store remembers, is unknown.
     fn position(view: &View, last: &str) -> Position {
         let parsed = last
             .split_once('-')

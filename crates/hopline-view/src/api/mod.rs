@@ -1,4 +1,7 @@
 //! The JSON API and the page, as a router.
+//! `server` and `mount` each make one for their listener; `guard` checks a request before any route does.
+//!
+//! `lists` answers for all traces, `traces` for one, `whole` compares traces, `live` streams changes, `page` serves files.
 
 pub(crate) mod detail;
 mod lists;
@@ -19,21 +22,31 @@ use crate::guard::{Guard, guard};
 use crate::view::View;
 
 /// Bytes of an imported file.
+///
+/// 64 MiB: an import is held in memory and decoded at once.
 const MAX_IMPORT: usize = 64 << 20;
 
 /// All that a route needs.
+///
+/// Cloned for each request, which counts references.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
+    /// The store.
     pub(crate) view: View,
+    /// The page's document for this base.
     pub(crate) document: Arc<Document>,
+    /// Facts of the listener.
     pub(crate) about: Arc<About>,
 }
 
 /// The facts of a listener or mount that the page shows.
 #[derive(Debug)]
 pub(crate) struct About {
+    /// `server` for a port of its own, `app` within an application.
     pub(crate) mode: &'static str,
+    /// Path prefix of page and API, with a slash at its end.
     pub(crate) base: &'static str,
+    /// Addresses to send OTLP to, as text.
     pub(crate) receivers: Vec<String>,
 }
 

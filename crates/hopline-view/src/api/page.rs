@@ -1,4 +1,5 @@
 //! The page's document and files.
+//! `router` calls it for each path that is not the API's. Nothing here reads the store.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,6 +12,7 @@ use crate::error::ApiError;
 /// Paths of the page's views, which all have the one document.
 const VIEWS: [&str; 5] = ["", "services", "map", "compare", "about"];
 
+/// Serves the document, with its content security policy: its one inline script is allowed by its hash.
 pub(super) async fn document(State(api): State<Api>, headers: HeaderMap) -> Response {
     let mut response = file(
         &headers,
@@ -25,6 +27,9 @@ pub(super) async fn document(State(api): State<Api>, headers: HeaderMap) -> Resp
     response
 }
 
+/// Serves a file of the page, or the document for a view of the page, whose path the script reads.
+///
+/// The document itself is not served under its file name: it would have neither the base nor the policy.
 pub(super) async fn asset(
     state: State<Api>,
     Path(path): Path<String>,
@@ -40,6 +45,8 @@ pub(super) async fn asset(
 }
 
 /// A file, or 304 where the reader has it.
+///
+/// `no-cache` makes the browser ask each time, so that a new version of the viewer is never mixed with an old page.
 fn file(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
     let tag = assets::etag(&body);
     let known = headers

@@ -1,4 +1,5 @@
 //! Parameters of queries and paths.
+//! The routes take `Params` as an extractor. Each method returns `bad_parameter` with the name of the parameter.
 
 use std::collections::HashMap;
 
@@ -10,6 +11,8 @@ use crate::Search;
 use crate::error::ApiError;
 
 /// The parameters of a query, by name.
+///
+/// Of a parameter that is given twice, the last counts.
 #[derive(Debug)]
 pub(crate) struct Params(HashMap<String, String>);
 
@@ -25,16 +28,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// The text of a parameter, decoded; `None` if it is absent.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
     /// The search words of `q`.
+    ///
+    /// # Errors
+    ///
+    /// `bad_query` with the place of the problem, which the page underlines.
     pub(crate) fn search(&self) -> Result<Search, ApiError> {
         Ok(self.text("q").unwrap_or_default().parse()?)
     }
 
     /// A number up to `max`.
+    ///
+    /// A larger one is lowered to `max`, so that a list stays bounded; an absent one is `default`.
     pub(crate) fn number(&self, name: &str, default: usize, max: usize) -> Result<usize, ApiError> {
         let Some(text) = self.text(name) else {
             return Ok(default);
@@ -46,6 +56,10 @@ impl Params {
     }
 
     /// A trace id.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if it is absent or not an id.
     pub(crate) fn trace(&self, name: &str) -> Result<TraceId, ApiError> {
         trace_id(
             self.text(name)
@@ -54,10 +68,12 @@ impl Params {
     }
 }
 
+/// Parses a trace id of 32 digits; capitals are accepted, as people paste ids from other tools.
 pub(crate) fn trace_id(text: &str) -> Result<TraceId, ApiError> {
     TraceId::from_hex(&text.to_ascii_lowercase()).map_err(|_| ApiError::bad_id())
 }
 
+/// Parses a span id of 16 digits.
 pub(crate) fn span_id(text: &str) -> Result<SpanId, ApiError> {
     SpanId::from_hex(&text.to_ascii_lowercase()).map_err(|_| ApiError::bad_id())
 }

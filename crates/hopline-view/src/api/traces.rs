@@ -1,4 +1,6 @@
 //! Routes of one trace.
+//! `router` calls it. Each route copies the trace while the store is locked and does its work on the copy, so that a large
+//! trace does not hold up the receivers.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -18,12 +20,15 @@ fn copied(api: &Api, id: &str) -> Result<Copied, ApiError> {
     Copied::of(&api.view, id).ok_or_else(no_trace)
 }
 
+///
+/// 404 with both reasons, as the viewer cannot know which: it remembers only some of the ids that it has let go of.
 pub(super) fn no_trace() -> ApiError {
     ApiError::not_found(
         "no such trace: it never arrived, or it was let go of to stay within the bounds",
     )
 }
 
+/// The rows of a trace, for its waterfall. Running spans are copied first, so that they are in it.
 pub(super) async fn detail(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -34,11 +39,13 @@ pub(super) async fn detail(
         .ok_or_else(no_trace)
 }
 
+/// Rows with the text, by their index in the detail.
 #[derive(Serialize)]
 pub(super) struct Found {
     rows: Vec<usize>,
 }
 
+/// Finds the rows of a trace in which `q` occurs; no row for an empty one.
 pub(super) async fn search(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -54,6 +61,11 @@ pub(super) async fn search(
     Ok(Json(Found { rows }))
 }
 
+/// One span with all its attributes, events and links.
+///
+/// # Errors
+///
+/// 404 if the trace or the span is not held, 400 if an id is not valid.
 pub(super) async fn span(
     State(api): State<Api>,
     Path((id, span)): Path<(String, String)>,
@@ -66,11 +78,13 @@ pub(super) async fn span(
         .ok_or_else(|| ApiError::not_found("no such span in this trace"))
 }
 
+/// Log records in the order of time.
 #[derive(Serialize)]
 pub(super) struct Logs {
     logs: Vec<Log>,
 }
 
+/// The log records of a trace.
 pub(super) async fn logs(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -80,6 +94,7 @@ pub(super) async fn logs(
     }))
 }
 
+/// The services of a trace, with the calls between them.
 pub(super) async fn map(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -87,6 +102,7 @@ pub(super) async fn map(
     Ok(Json(map_of(&copied(&api, &id)?.spans)))
 }
 
+/// The trace as OTLP JSON, which the viewer and other tools can import. Values are masked and cut as in the store.
 pub(super) async fn otlp(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -98,6 +114,7 @@ pub(super) async fn otlp(
     ))
 }
 
+/// The trace in the format of Chrome's trace viewer and of <https://ui.perfetto.dev>.
 pub(super) async fn perfetto(
     State(api): State<Api>,
     Path(id): Path<String>,

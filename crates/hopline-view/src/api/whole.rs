@@ -1,4 +1,5 @@
 //! Routes over the spans of several traces: map, comparison, reasons, import.
+//! `router` calls it. Spans are copied while the store is locked, and compared after it is unlocked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,34 +21,47 @@ use crate::decode;
 use crate::error::ApiError;
 use crate::store::summary::Summary;
 
+/// Answer of `/api/map`.
 #[derive(Serialize)]
 pub(super) struct Map {
     nodes: Vec<MapNode>,
     edges: Vec<MapEdge>,
 }
 
+/// A service, or a database or broker that services call.
 #[derive(Serialize)]
 struct MapNode {
+    /// Index, by which edges name it.
     id: usize,
     kind: &'static str,
     name: String,
+    /// Spans of the node.
     spans: usize,
+    /// Those that failed.
     errors: usize,
 }
 
+/// Calls from one node to another.
 #[derive(Serialize)]
 struct MapEdge {
+    /// Index of the caller.
     from: usize,
+    /// Index of the callee.
     to: usize,
     count: usize,
     errors: usize,
+    /// Median duration of the calls, in nanoseconds.
     p50: u64,
+    /// 95th percentile, in nanoseconds.
     p95: u64,
 }
 
 /// Spans that are looked at for a map or for reasons, over all traces.
+///
+/// The newest traces up to it are used, whole ones only.
 const MAX_SPANS: usize = 200_000;
 
+/// The services of the matching traces, with the calls between them.
 pub(super) async fn map(State(api): State<Api>, params: Params) -> Result<Json<Map>, ApiError> {
     Ok(Json(map_of(&matching(&api, &params)?)))
 }

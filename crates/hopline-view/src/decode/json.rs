@@ -1,4 +1,6 @@
 //! Log records and metrics of OTLP JSON.
+//! `decode` calls it; `hopline_otlp` reads the spans of the same text. Fields that are not known are ignored, as the OTLP specification
+//! requires of receivers.
 
 use std::sync::Arc;
 
@@ -32,6 +34,7 @@ pub(super) fn others(text: &str, decoded: &mut Decoded) -> Result<(), DecodeErro
     Ok(())
 }
 
+/// Reads a log record. Without a time of the event, the time of its observation counts.
 fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError> {
     let observed = number(record, "observedTimeUnixNano")?;
     let time = number(record, "timeUnixNano")?;
@@ -49,6 +52,8 @@ fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError>
 }
 
 /// A number, or a name such as `SEVERITY_NUMBER_INFO2`.
+///
+/// Each of the six levels has four steps, so `INFO2` is 10. 0 is unknown.
 fn severity(value: Option<&Value>) -> u8 {
     const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
     match value {
@@ -67,6 +72,7 @@ fn severity(value: Option<&Value>) -> u8 {
     }
 }
 
+/// Reads a resource; an absent one is empty.
 fn resource(group: &Value) -> Result<Resource, DecodeError> {
     let Some(resource) = group.get("resource") else {
         return Ok(Resource::empty());
@@ -81,6 +87,7 @@ fn resource(group: &Value) -> Result<Resource, DecodeError> {
     )
 }
 
+/// Reads attributes. One whose value is not valid is left out.
 fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
     let pairs = items(object, "attributes")?.iter();
     Ok(pairs
@@ -89,6 +96,8 @@ fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> 
 }
 
 /// `AnyValue`. serde_json bounds the depth of what it reads, so the recursion is bounded.
+///
+/// Integers and doubles may be text, as the JSON mapping of Protocol Buffers writes 64-bit numbers.
 fn any(value: &Value) -> Option<OwnedValue> {
     let (field, value) = value
         .as_object()?
@@ -114,6 +123,7 @@ fn any(value: &Value) -> Option<OwnedValue> {
     }
 }
 
+/// An array of a field; an absent one is empty.
 fn items<'a>(object: &'a Value, field: &str) -> Result<&'a [Value], DecodeError> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(&[]),
@@ -122,6 +132,7 @@ fn items<'a>(object: &'a Value, field: &str) -> Result<&'a [Value], DecodeError>
     }
 }
 
+/// The text of a field; an absent one is empty.
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object
         .get(field)
@@ -129,6 +140,7 @@ fn text<'a>(object: &'a Value, field: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// A whole number that is not negative; an absent one is 0.
 fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(0),

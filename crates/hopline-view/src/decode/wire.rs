@@ -2,30 +2,44 @@
 //!
 //! Generated types are not used here: the crate that has them depends on an OpenTelemetry SDK, which would come into the
 //! dependency tree of each application that mounts the viewer. Tests compare with those types.
+//!
+//! `protobuf` calls it for each message. The encoding is described at <https://protobuf.dev/programming-guides/encoding/>.
+//! Every length is checked before it is used, so malformed input ends in an error.
 
 use super::DecodeError;
 
 /// The fields of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'a> {
+    /// Bytes that are not read yet.
     rest: &'a [u8],
 }
 
 /// The value of a field.
+/// By wire type; the schema decides what the bits mean.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field<'a> {
+    /// Wire type 0: integers, booleans, enums.
     Varint(u64),
+    /// Wire type 1: times and doubles.
     Fixed64(u64),
+    /// Wire type 2: text, bytes and messages.
     Bytes(&'a [u8]),
+    /// Wire type 5: flags.
     Fixed32(u32),
 }
 
 impl<'a> Fields<'a> {
+    /// Reads the fields of this message.
     pub(super) fn new(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 
     /// The number and value of the next field.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message ends within the field, or the field has no valid number or type.
     pub(super) fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, DecodeError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -49,6 +63,7 @@ impl<'a> Fields<'a> {
         Ok(Some((number, field)))
     }
 
+    /// Reads seven bits of each byte, the lowest first; the tenth byte is the last of a 64-bit number.
     fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
@@ -65,12 +80,14 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Takes `length` bytes without copying.
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
+    /// Takes a fixed number of bytes.
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or_else(truncated)?;
         self.rest = rest;
@@ -79,6 +96,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The bytes of a field of wire type 2.
     pub(super) fn bytes(self) -> Result<&'a [u8], DecodeError> {
         if let Self::Bytes(bytes) = self {
             Ok(bytes)
@@ -87,10 +105,12 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The fields of a nested message.
     pub(super) fn message(self) -> Result<Fields<'a>, DecodeError> {
         self.bytes().map(Fields::new)
     }
 
+    /// The text of a field, which has to be UTF-8.
     pub(super) fn text(self) -> Result<&'a str, DecodeError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::new("not UTF-8"))
     }

@@ -2,6 +2,8 @@
 //!
 //! The framing is read here, in front of the bounded decompression and decoding that OTLP over HTTP has: generated
 //! services would bring an OpenTelemetry SDK as a dependency, and a second set of limits.
+//!
+//! `receive::router` merges it. Framing and statuses follow the gRPC protocol over HTTP/2.
 
 use std::convert::Infallible;
 
@@ -20,13 +22,19 @@ use crate::decode::Signal;
 /// Status codes of gRPC.
 #[derive(Clone, Copy, Debug)]
 enum Code {
+    /// Taken.
     Ok = 0,
+    /// The message cannot be decoded.
     InvalidArgument = 3,
+    /// The body did not arrive in time.
     DeadlineExceeded = 4,
+    /// The message is too large.
     ResourceExhausted = 8,
+    /// The compression is not gzip.
     Unimplemented = 12,
 }
 
+/// Paths have the form `/PACKAGE.SERVICE/METHOD`.
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
@@ -34,6 +42,7 @@ const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/
 /// Bytes before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
+/// The three services of OTLP.
 pub(super) fn routes() -> Router<Receiver> {
     Router::new()
         .route(TRACES, post(traces))
@@ -41,18 +50,26 @@ pub(super) fn routes() -> Router<Receiver> {
         .route(METRICS, post(metrics))
 }
 
+/// Receives spans.
 async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Traces, request).await)
 }
 
+/// Receives log records.
 async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Logs, request).await)
 }
 
+/// Receives metrics, which are counted and not stored.
 async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Metrics, request).await)
 }
 
+/// Reads, decodes and stores one request.
+///
+/// # Errors
+///
+/// Returns the status code and the text of a refusal, which is counted.
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<(), (Code, String)> {
     let (parts, body) = request.into_parts();
     // never closed, so it does not fail
@@ -91,6 +108,8 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<()
 }
 
 /// The one message of a unary call, and whether it is compressed.
+///
+/// `None` if the length is not that of the rest: a unary call has one message.
 fn message(body: &Bytes) -> Option<(bool, Bytes)> {
     let (prefix, message) = body.split_first_chunk::<PREFIX>()?;
     let [flag, length @ ..] = *prefix;
@@ -100,6 +119,8 @@ fn message(body: &Bytes) -> Option<(bool, Bytes)> {
 }
 
 /// An empty `Export…ServiceResponse` and the status, which are the trailers of a gRPC response.
+///
+/// A refusal has trailers alone. Its text is ASCII, as `grpc-message` would have to be percent-encoded otherwise.
 fn answer(result: Result<(), (Code, String)>) -> Response {
     let mut trailers = HeaderMap::new();
     let (code, text) = match result {

@@ -1,4 +1,5 @@
 //! OTLP over HTTP.
+//! `receive::router` merges it. Statuses and bodies follow the OTLP specification, section "OTLP/HTTP response".
 
 use axum::Json;
 use axum::Router;
@@ -12,6 +13,7 @@ use serde_json::json;
 use super::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
+/// The paths that each OTLP exporter uses by default.
 pub(super) fn routes() -> Router<Receiver> {
     Router::new()
         .route("/v1/traces", post(traces))
@@ -19,18 +21,24 @@ pub(super) fn routes() -> Router<Receiver> {
         .route("/v1/metrics", post(metrics))
 }
 
+/// Receives spans.
 async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Traces, request).await
 }
 
+/// Receives log records.
 async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Logs, request).await
 }
 
+/// Receives metrics, which are counted and not stored.
 async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Metrics, request).await
 }
 
+/// Reads, decodes and stores one request. The permit is held from the first byte of the body to the answer.
+///
+/// Refusals are counted. Exporters retry neither 400 nor 413 nor 415, as the same request would fail again.
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(encoding) = encoding(&parts.headers) else {
@@ -82,6 +90,7 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response 
     }
 }
 
+/// The encoding by the content type, without its parameters; `None` for another one.
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();

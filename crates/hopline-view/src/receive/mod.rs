@@ -1,4 +1,5 @@
 //! The OTLP receivers: HTTP, and gRPC with the feature `grpc`.
+//! `server` and `mount` make the router. Both protocols share one path from the body to the store, with its limits.
 
 #[cfg(feature = "grpc")]
 mod grpc;
@@ -28,6 +29,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// The state of all receivers.
 #[derive(Clone, Debug)]
 struct Receiver {
+    /// Store that takes what was decoded.
     view: View,
     /// Waited for before a body is read. A request that is cancelled gives its permit back.
     permits: Arc<Semaphore>,
@@ -36,11 +38,15 @@ struct Receiver {
 /// A request's encoding.
 #[derive(Clone, Copy, Debug)]
 enum Encoding {
+    /// Binary Protocol Buffers.
     Protobuf,
+    /// The JSON mapping, with ids in hexadecimal.
     Json,
 }
 
 /// The routes of OTLP over HTTP, and over gRPC with the feature `grpc`: the paths differ, so one listener can serve both.
+///
+/// The guard is in front: a page of another site cannot send spans to a viewer on loopback.
 pub(crate) fn router(view: &View, rules: Guard) -> Router {
     let receiver = Receiver {
         view: view.clone(),

@@ -1,10 +1,15 @@
 //! Masks secrets and cuts long values before they are stored.
+//! The store calls it for each text of a span, log record or resource, before the text is interned: a secret that a service
+//! has recorded by mistake is never held, exported or shown. The rules are `hopline_core::redact`'s.
 
 use std::borrow::Cow;
 
 use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
 
 /// The text to store under this key: masked if it is a secret.
+///
+/// Headers have their own rules, as have URLs, whose parameters are masked one by one. For other keys the last part of the
+/// key and the form of the value decide.
 pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
     if let Some(header) = header(key) {
         return Redaction::USUAL.header(header, text);
@@ -20,6 +25,8 @@ pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
 }
 
 /// The header that an attribute records.
+///
+/// `http.request.header.authorization` gives `authorization`; `None` for other keys.
 fn header(key: &str) -> Option<&str> {
     let rest = key.strip_prefix("http.")?;
     let rest = rest
@@ -29,10 +36,13 @@ fn header(key: &str) -> Option<&str> {
 }
 
 /// At most `bytes` of a text, cut between characters.
+///
+/// Borrows, so that a value within the limit costs no copy.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;
     }
+    // a character has up to four bytes, so this looks at four places
     let end = (0..=bytes).rev().find(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or(0)]
 }

@@ -29,37 +29,54 @@ use stored::{StoredSpan, Storing};
 use text::Interner;
 
 /// Traces by id, with their order and all that is counted.
+///
+/// One lock around it, in `Shared`: each method is short, and none of them waits.
 #[derive(Debug)]
 pub(crate) struct Store {
+    /// Bounds, fixed at the start.
     limits: ViewLimits,
+    /// Traces held.
     traces: HashMap<TraceId, Entry>,
     /// Of each class, the traces by the number of their last change.
     order: [BTreeMap<u64, TraceId>; 3],
+    /// Texts of all spans and logs.
     texts: Interner,
+    /// Resources of all spans.
     origins: Origins,
     /// Bytes of all entries.
     entry_bytes: usize,
+    /// Finished spans held.
     spans: usize,
+    /// Log records held.
     logs: usize,
     /// Spans that have not ended, of traces in the store.
     pub(crate) open_spans: usize,
+    /// Number of the last change; each change of a trace has the next one.
     seq: u64,
     /// The last traces that were let go of, with the number of that change, for readers that follow.
     gone: VecDeque<(u64, TraceId)>,
     /// Changes up to this number are no longer in `gone`.
     forgotten: u64,
+    /// Everything received, evicted or not.
     pub(crate) received: Received,
+    /// Everything cut, masked or evicted.
     loss: Loss,
+    /// Rates of services. They count each span on arrival, so eviction does not change them.
     pub(crate) red: Red,
 }
 
 /// Traces that were let go of and are remembered by id.
+///
+/// A stream that is further behind loads the list again.
 const GONE: usize = 4096;
 
 /// Log records of one trace.
+///
+/// Further ones are counted and not stored.
 const LOGS_PER_TRACE: usize = 10_000;
 
 impl Store {
+    /// Makes an empty store.
     pub(crate) fn new(limits: ViewLimits) -> Self {
         Self {
             limits,
@@ -100,6 +117,7 @@ impl Store {
         self.evict(None);
     }
 
+    /// Adds one span to its trace, or counts it if the trace is full.
     fn add_span(&mut self, span: &SpanData) {
         let id = span.trace_id;
         let limits = self.limits;

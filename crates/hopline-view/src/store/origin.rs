@@ -1,4 +1,5 @@
 //! The resources of the stored spans, each held once.
+//! The store finds the resource of each inserted span here, and releases it when the span is evicted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use super::text::Interner;
 /// The resources in use.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
+    /// By the text of the attributes: services send an equal resource with each request.
     known: HashMap<Box<str>, Arc<StoredResource>>,
     /// The one of the span before: those of a request share it. Kept no longer than one insertion.
     last: Option<(Arc<Resource>, Arc<StoredResource>)>,
+    /// Estimated bytes of all resources, a part of the store's limit.
     bytes: usize,
 }
 
@@ -23,6 +26,9 @@ pub(crate) struct Origins {
 const OVERHEAD: usize = 512;
 
 impl Origins {
+    /// The stored resource that is equal, masked and cut; made at its first use.
+    ///
+    /// The caller releases it once for each use.
     pub(crate) fn find(
         &mut self,
         resource: &Arc<Resource>,
@@ -78,6 +84,7 @@ impl Origins {
         }
     }
 
+    /// Estimated bytes of all resources.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -88,6 +95,7 @@ fn size(key: &str) -> usize {
     2 * key.len() + OVERHEAD
 }
 
+/// Masks and cuts the attributes of a resource. Keys are cut to 256 bytes, values to `value_bytes`.
 fn safe(resource: &Resource, value_bytes: usize) -> Resource {
     /// More than any detector sets.
     const MAX: usize = 128;

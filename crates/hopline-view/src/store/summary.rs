@@ -1,4 +1,5 @@
 //! A trace as one row of a list.
+//! `lists` and `live` send it. It is made once for each change of a trace and kept in the entry, since a list reads it often.
 
 use std::sync::Arc;
 
@@ -14,26 +15,38 @@ use crate::store::red::kind_name;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Summary {
     pub(crate) id: String,
+    /// Change of the store that this row shows.
     pub(crate) seq: u64,
+    /// Label of the root, up to 200 characters.
     pub(crate) name: String,
     pub(crate) service: String,
     kind: &'static str,
+    /// HTTP or gRPC status code of the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<i64>,
+    /// Start, in milliseconds since 1970; exact to a microsecond or so.
     pub(crate) start_ms: f64,
+    /// Start in nanoseconds, as text: JavaScript cannot hold it exactly.
     start_ns: String,
+    /// From the first start to the last end, in nanoseconds.
     pub(crate) duration: u64,
     pub(crate) spans: usize,
     pub(crate) errors: u32,
+    /// Up to 16 services.
     services: Vec<ServiceCount>,
+    /// True if a parent of a span is missing.
     incomplete: bool,
+    /// Spans that have not ended.
     open: usize,
     pinned: bool,
+    /// Spans that did not fit the limit of a trace.
     cut: u64,
     logs: usize,
+    /// Up to 24 spans, for the small picture of a row.
     bars: Vec<Bar>,
 }
 
+/// A service, and the number of its spans in the trace.
 #[derive(Clone, Debug, Serialize)]
 struct ServiceCount {
     name: String,
@@ -41,6 +54,8 @@ struct ServiceCount {
 }
 
 /// Start, duration, index of the service, depth, flags.
+///
+/// An array in JSON: a list of 1,000 traces has up to 24,000.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Bar(u64, u64, usize, usize, u8);
 
@@ -50,6 +65,7 @@ const BARS: usize = 24;
 const SERVICES: usize = 16;
 /// Characters of a name.
 const NAME: usize = 200;
+/// Flags of a bar.
 const IS_ERROR: u8 = 1;
 const IS_OPEN: u8 = 2;
 const IS_CRITICAL: u8 = 4;
@@ -68,6 +84,7 @@ impl Summary {
         }
     }
 
+    /// Reads the trace. Without a root, the running span that started first names it.
     fn new(entry: &Entry) -> Self {
         let root = entry.first_root().map(|root| root.to_data(entry.id));
         let root = root.or_else(|| {

@@ -1,4 +1,6 @@
 //! Interned text: each distinct text of the store is held, and counted, once.
+//! Names, keys and values repeat from span to span. The store interns them when it inserts a span and releases them when it
+//! evicts one.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ pub(crate) type Text = Arc<str>;
 pub(crate) struct Interner {
     /// Hashed by the standard library's keyed hash: the texts are chosen by strangers.
     texts: HashSet<Text>,
+    /// Bytes of all texts, a part of the store's limit.
     bytes: usize,
 }
 
@@ -19,6 +22,8 @@ const OVERHEAD: usize = 64;
 
 impl Interner {
     /// The text, held already or from now on.
+    ///
+    /// The caller releases it once for each use.
     pub(crate) fn intern(&mut self, text: &str) -> Text {
         if let Some(held) = self.texts.get(text) {
             return Arc::clone(held);
@@ -44,6 +49,8 @@ impl Interner {
     }
 
     /// Lets go of the room of a table that has become much too large.
+    ///
+    /// A table keeps its room after its texts are gone; the bounds leave slack, so that it is not moved at each eviction.
     pub(crate) fn shrink(&mut self) {
         if self.texts.capacity() > 4 * self.texts.len() + 1024 {
             self.texts.shrink_to(2 * self.texts.len());
