@@ -25,8 +25,8 @@ pub(crate) const QUERY_OFF: &str = "sqlx, a Postgres query, not recorded";
 pub(crate) const BARE: &str = "sqlx/bare, Postgres";
 pub(crate) const BARE_OFF: &str = "sqlx/bare, Postgres, not recorded";
 const TIMES: u64 = 128;
-/// How much the allocator does for a connection's buffers is hundreds of instructions, and another number in each
-/// process.
+/// Processes whose counts are averaged: the allocator's work for a connection's buffers is hundreds of instructions, and
+/// differs from process to process.
 const PROCESSES: u32 = 5;
 /// Queries that the counted server answers: of those it has many, since some of its work is done once in a while.
 const ANSWERED: u64 = 1024;
@@ -115,7 +115,7 @@ pub(crate) fn beside() -> Result<Option<Beside>> {
     }))
 }
 
-/// Over so many queries that the kernel's clock ticks say something.
+/// CPU time for each query of the untraced and traced programs; over 40,000 queries, as the kernel counts it in ticks of 10 ms.
 fn of_programs() -> Result<f64> {
     const MANY: u64 = 40_000;
     let (runtime, pool) = pool(&std::env::var(URL)?)?;

@@ -122,7 +122,7 @@ fn order_of_attributes_makes_no_difference() {
         .lines()
         .filter(|line| line.starts_with("shop_carts_total"))
         .collect();
-    // a number and its text are two series that Prometheus cannot tell apart: the page adds them up
+    // a number and its text are two series with the same labels in Prometheus: the page adds them up
     assert_eq!(series, ["shop_carts_total{a=\"1\",b=\"true\"} 7"], "{page}");
 }
 

@@ -160,8 +160,8 @@ fn quorum() -> FieldTable {
     arguments
 }
 
-/// How many messages are left in the queue, but for those that were published twice and handled once: who consumes
-/// goes when each was handled.
+/// Counts the messages left in the queue, without those that were published twice and handled once: the consumers stop
+/// when each message was handled.
 async fn waiting(url: &str, ledger: &Ledger) -> Result<usize> {
     let connection = connect(url).await?;
     let channel = connection.create_channel().await?;

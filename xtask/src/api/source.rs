@@ -85,7 +85,7 @@ impl Source {
         Target::Module(at)
     }
 
-    /// What a module imports under a name.
+    /// Resolves an import of a module by its name.
     fn imported(&self, at: &ModulePath, name: &str, rest: &[String], depth: usize) -> Target<'_> {
         for item in self.items(at) {
             let Item::Use(import) = item else { continue };

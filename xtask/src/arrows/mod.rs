@@ -14,7 +14,7 @@ use scan::Source;
 /// The path of a module below its crate: `["span", "context"]`. The root's is empty.
 pub type Module = Vec<String>;
 
-/// Which of the keys imports which others.
+/// Imports between the keys: each with the keys that it imports.
 pub type Arrows<T> = BTreeMap<T, BTreeSet<T>>;
 
 /// The modules of one crate, and what each imports. Tests inside the sources are left out.
@@ -70,12 +70,12 @@ impl Crate {
         })
     }
 
-    /// What each module imports.
+    /// Imports of each module.
     pub fn modules(&self) -> &Arrows<Module> {
         &self.arrows
     }
 
-    /// What each folder and file directly below the crate's root imports of the others; `lib.rs` and `main.rs` are left
+    /// Imports between the folders and files directly below the crate's root; `lib.rs` and `main.rs` are left
     /// out, as they import what they export.
     pub fn units(&self) -> Arrows<String> {
         let mut units = Arrows::new();

@@ -6,12 +6,12 @@ use proc_macro2::{Delimiter, Group, LexError, TokenStream, TokenTree};
 
 use super::Module;
 
-/// What a source file names of its crate.
+/// Paths of its crate that a source file names.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     /// Paths that it imports or names. Exports are no imports.
     pub(super) paths: BTreeSet<Path>,
-    /// What it exports from elsewhere, by the name it has here.
+    /// Exports from elsewhere, by the name here.
     pub(super) exports: BTreeMap<String, Path>,
     /// Modules that are compiled for tests only.
     pub(super) tests: BTreeSet<String>,
