@@ -1,4 +1,5 @@
 //! The bounds of a viewer.
+//! The application sets them; the store enforces them at each insertion, and `/api/info` shows them.
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
 //! A log record, decoded.
+//! The decoders make it, the store interns it, and the OTLP export writes it.
 
 use std::sync::Arc;
 

@@ -36,23 +36,31 @@ use crate::store::stored::{StoredSpan, StoredValue};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Search {
+    /// As given, for display.
     text: String,
+    /// All of them have to match.
     words: Vec<Word>,
 }
 
+/// One word, with or without `-`.
 #[derive(Clone, Debug, PartialEq)]
 struct Word {
     is_negated: bool,
     term: Term,
 }
 
+/// Condition of a word.
 #[derive(Clone, Debug, PartialEq)]
 enum Term {
     Text(String),
     Service(Pattern),
     Name(String),
-    Status { error: bool },
+    Status {
+        error: bool,
+    },
+    /// In nanoseconds.
     Longer(u64),
+    /// In nanoseconds.
     Shorter(u64),
     Attribute(String, Pattern),
     Open,

@@ -153,11 +153,13 @@ impl ServerOptions {
     }
 }
 
+/// Binds a listener. The error names the address, as up to three are bound.
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
+/// Serves a router in a task of its own, with the address of the peer, which the guard reads.
 fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
     // ended by the server's drop; a connection's error ends that connection only
     tokio::spawn(async move {

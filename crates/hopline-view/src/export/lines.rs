@@ -1,4 +1,5 @@
 //! A trace as one line of JSON for scripts.
+//! `draw` of the command line calls it. Scripts read the lines with `jq`, so times beyond 2^53 are text.
 
 use hopline_analysis::{Trace, describe};
 use hopline_core::export::{OwnedValue, SpanData, StatusData};
@@ -11,6 +12,7 @@ use crate::value::json_value;
 /// The version of the line's schema. A field may be added; a change of a field's meaning raises it.
 const SCHEMA: u32 = 1;
 
+/// Fields in the order of the documentation of [`json_line`].
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -26,11 +28,13 @@ struct Line<'a> {
     spans: Vec<Span<'a>>,
 }
 
+/// One span; `label` is its text in trees, `name` its name in the data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Span<'a> {
     span_id: String,
     parent_span_id: Option<String>,
+    /// 0 for a root.
     depth: usize,
     name: &'a str,
     label: String,
@@ -38,14 +42,18 @@ struct Span<'a> {
     kind: &'static str,
     start_unix_nano: String,
     duration_nanos: u64,
+    /// Time in which no child of it ran.
     self_nanos: u64,
+    /// Time on the critical path of the trace.
     critical_nanos: u64,
     status: &'static str,
     status_message: &'a str,
+    /// An object: of a key that occurs twice, the last value is kept.
     attributes: Map<String, Value>,
     events: Vec<Event<'a>>,
 }
 
+/// One event of a span.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {

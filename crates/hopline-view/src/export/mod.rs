@@ -1,4 +1,5 @@
 //! Traces as files: OTLP JSON, trace events for Perfetto, lines for scripts. Called by the API and the command line.
+//! The store's values are masked before an export sees them.
 
 mod lines;
 mod otlp;

@@ -1,4 +1,5 @@
 //! Spans and log records as OTLP JSON.
+//! The API and applications call it. The format is the JSON mapping of OTLP: ids in hexadecimal, 64-bit numbers as text.
 
 use hopline_core::export::{OwnedValue, SpanData, StatusData};
 use hopline_core::{Resource, SpanKind};
@@ -54,6 +55,8 @@ pub fn otlp_json(spans: &[SpanData], logs: &[LogData]) -> String {
 }
 
 /// Items with the same origin together; no group is empty.
+///
+/// Looks at the groups from the last one back, as spans of one service mostly follow each other.
 fn groups<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
     let mut groups: Vec<Vec<&T>> = Vec::new();
     for item in items {
@@ -66,6 +69,7 @@ fn groups<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
 }
 
 fn span(span: &SpanData) -> Value {
+    // bits 8 and 9 of `Span.flags` in `trace.proto`
     const HAS_IS_REMOTE: u32 = 0x100;
     const IS_REMOTE: u32 = 0x200;
     let kind = match span.kind {

@@ -1,4 +1,5 @@
 //! Spans as trace events, which Perfetto and Chrome open.
+//! The API and `View`'s users call it. The format is described in "Trace Event Format" of the Chromium project.
 
 use std::collections::BTreeMap;
 

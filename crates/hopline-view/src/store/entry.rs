@@ -1,4 +1,5 @@
 //! One trace of the store.
+//! The store adds to it under its lock; `Summary`, searches and the details of a trace read it.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -19,6 +20,8 @@ pub(crate) struct Entry {
     /// In order of arrival; readers sort.
     pub(crate) spans: Vec<StoredSpan>,
     /// The first span of each id.
+    ///
+    /// Finds the second record of a span, which is merged with the first: an exporter may send a batch twice.
     index: HashMap<SpanId, u32>,
     pub(crate) logs: Vec<StoredLog>,
     /// Spans of local traces that still run, and whether each is open; replaced at each copy, and not counted
@@ -28,7 +31,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: usize,
     /// The number of its last change.
     pub(crate) seq: u64,
+    /// Failed spans.
     pub(crate) errors: u32,
+    /// Pinned by a user: evicted after all others.
     pub(crate) is_pinned: bool,
     /// Spans that were not kept because of the limit for one trace.
     pub(crate) cut: u64,
@@ -47,8 +52,11 @@ pub(crate) struct Running {
 /// The order in which traces are let go of: all of a class before any of the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
+    /// Neither failed nor pinned.
     Plain,
+    /// With a failed span.
     Failed,
+    /// Pinned by a user.
     Pinned,
 }
 
@@ -57,12 +65,14 @@ pub(crate) const ENTRY: usize = 3072;
 
 /// Result of adding a span.
 pub(crate) enum Added {
+    /// It was added.
     New,
     /// The same span was there; the text of the older record is to be given back by the merge.
     Merged(StoredSpan, usize),
 }
 
 impl Entry {
+    /// Makes an empty trace.
     pub(crate) fn new(id: TraceId) -> Self {
         Self {
             id,

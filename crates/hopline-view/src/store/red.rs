@@ -2,6 +2,9 @@
 //!
 //! Kept apart from the traces, so that they stay right when traces are let go of. Bounded by a number of routes and a
 //! number of buckets over all routes; the oldest seconds go first.
+//!
+//! `Store` counts each span on arrival; `/api/services` reads a window. Durations are counted in buckets of growing width,
+//! so that percentiles of any window can be added up from its seconds.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,6 +18,8 @@ pub(crate) const WINDOW: u64 = 15 * 60;
 /// Routes of all services; further ones are counted under [`OTHER`].
 const MAX_ROUTES: usize = 512;
 /// Buckets in use over all routes and seconds, of 8 bytes each.
+///
+/// 4 MB. At the limit the oldest seconds are removed until half is free, so that it is not reached at each span.
 const MAX_BUCKETS: usize = 500_000;
 /// The route, and the service, of what is beyond the number of routes.
 const OTHER: &str = "(other)";
@@ -22,12 +27,16 @@ const OTHER: &str = "(other)";
 /// The slots of all routes.
 #[derive(Debug, Default)]
 pub(crate) struct Red {
+    /// By service and label.
     routes: BTreeMap<(String, String), Route>,
+    /// Buckets in use, over all routes.
     buckets: usize,
 }
 
+/// One operation of a service.
 #[derive(Debug)]
 struct Route {
+    /// Of the first span.
     kind: SpanKind,
     /// By second, those without a request left out.
     slots: VecDeque<Slot>,
@@ -36,9 +45,11 @@ struct Route {
 /// One second of one route.
 #[derive(Debug)]
 struct Slot {
+    /// Seconds since the Unix epoch.
     second: u64,
     count: u32,
     errors: u32,
+    /// Longest duration, in nanoseconds.
     max: u64,
     /// Bucket and count, by bucket.
     buckets: Vec<(u16, u32)>,
@@ -47,11 +58,14 @@ struct Slot {
 /// All services over a window.
 #[derive(Debug, Serialize)]
 pub(crate) struct Services {
+    /// Time of the reading, in seconds since the Unix epoch.
     now: u64,
+    /// Seconds of the window.
     window: u64,
     services: Vec<ServiceRed>,
 }
 
+/// One service.
 #[derive(Debug, Serialize)]
 struct ServiceRed {
     name: String,
@@ -76,6 +90,7 @@ struct RouteRed {
 /// The window in equal steps, oldest first.
 #[derive(Debug, Serialize)]
 struct Spark {
+    /// Seconds of a step.
     step: u64,
     count: Vec<u64>,
     errors: Vec<u64>,
@@ -89,6 +104,9 @@ const NANOS: u64 = 1_000_000_000;
 
 impl Red {
     /// Counts a request or message that a service handled; other spans are no entry of a service.
+    ///
+    /// A span counts in the second of its end. One that ended before the window, or more than a minute in the future by a wrong
+    /// clock, is left out.
     pub(crate) fn count(&mut self, span: &SpanData, now: u64) {
         let is_entry = matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
             || (span.kind == SpanKind::Internal && span.parent.is_none());
@@ -117,6 +135,7 @@ impl Red {
         }
     }
 
+    /// Removes seconds before this one, and routes that are empty then.
     fn forget_before(&mut self, second: u64) {
         for route in self.routes.values_mut() {
             while route.slots.front().is_some_and(|slot| slot.second < second) {

@@ -1,4 +1,5 @@
 //! A span and a log record as the store holds them: interned text, boxed lists.
+//! `Store` makes them from decoded spans with `Storing`, which masks, cuts and interns, and reads them back as `SpanData`.
 
 use std::sync::Arc;
 
@@ -12,30 +13,43 @@ use super::text::{Interner, Text};
 use crate::LogData;
 
 /// A finished or open span of a trace.
+///
+/// Texts are interned, because names, keys and most values repeat; each is released when the span is evicted.
 #[derive(Debug)]
 pub(crate) struct StoredSpan {
+    /// Unique within the trace.
     pub(crate) id: SpanId,
+    /// `None` for a root.
     pub(crate) parent: Option<SpanId>,
+    /// Nanoseconds since the Unix epoch.
     pub(crate) start: u64,
+    /// Nanoseconds since the Unix epoch; not before the start.
     pub(crate) end: u64,
     pub(crate) kind: SpanKind,
     pub(crate) flags: TraceFlags,
+    /// The parent is in another process.
     pub(crate) is_remote: bool,
     pub(crate) is_error: bool,
     pub(crate) name: Text,
+    /// Description of the error status.
     pub(crate) message: Option<Text>,
     pub(crate) attributes: Attributes,
     pub(crate) events: Box<[StoredEvent]>,
     links: Box<[SpanContext]>,
+    /// Of the span's context.
     tracestate: TraceState,
+    /// Attributes, events and links that the source dropped.
     dropped: [u32; 3],
+    /// Name and version.
     scope: [Text; 2],
     /// Shared by all spans of one service in a request; see [`Origins`](super::origin::Origins).
     pub(crate) resource: Arc<StoredResource>,
 }
 
+/// Keys and values in the order of the source.
 pub(crate) type Attributes = Box<[(Text, StoredValue)]>;
 
+/// An attribute value with interned text.
 #[derive(Debug)]
 pub(crate) enum StoredValue {
     Bool(bool),
@@ -45,9 +59,11 @@ pub(crate) enum StoredValue {
     Array(Box<[Self]>),
 }
 
+/// An event of a span.
 #[derive(Debug)]
 pub(crate) struct StoredEvent {
     pub(crate) name: Text,
+    /// Nanoseconds since the Unix epoch.
     pub(crate) time: u64,
     pub(crate) attributes: Attributes,
 }
@@ -55,22 +71,28 @@ pub(crate) struct StoredEvent {
 /// A resource with the name of its service at hand.
 #[derive(Debug)]
 pub(crate) struct StoredResource {
+    /// `service.name`, empty without one.
     pub(crate) service: Text,
     pub(crate) resource: Arc<Resource>,
 }
 
+/// A log record of a trace.
 #[derive(Debug)]
 pub(crate) struct StoredLog {
     pub(crate) time: u64,
+    /// 1 to 24, 0 if unknown.
     pub(crate) severity: u8,
     pub(crate) severity_text: Text,
     pub(crate) body: Text,
+    /// `None` for a record of the trace as a whole.
     pub(crate) span: Option<SpanId>,
     pub(crate) attributes: Attributes,
     pub(crate) resource: Arc<StoredResource>,
 }
 
 /// Elements of one list that are kept: attributes, events, links, elements of an array.
+///
+/// Further ones are left out and counted.
 const MAX_ITEMS: usize = 1024;
 /// Bytes of a key.
 const MAX_KEY: usize = 1024;
@@ -78,12 +100,16 @@ const MAX_KEY: usize = 1024;
 /// Makes stored values, and counts what it masks and cuts.
 #[derive(Debug)]
 pub(crate) struct Storing<'a> {
+    /// Interns each text.
     pub(crate) texts: &'a mut Interner,
+    /// Bytes of a value, by the limits.
     pub(crate) value_bytes: usize,
+    /// Counts masked and cut values.
     pub(crate) loss: &'a mut Loss,
 }
 
 impl Storing<'_> {
+    /// Stores a span. An end before the start, from clocks that differ, becomes the start.
     pub(crate) fn span(&mut self, span: &SpanData, resource: &Arc<StoredResource>) -> StoredSpan {
         let (is_error, message) = match &span.status {
             StatusData::Error { message } => (true, message.as_str()),
