@@ -81,6 +81,8 @@ pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing) -> io::Result<()> {
 }
 
 /// Options for a tree: `--width`, else the width of the terminal, else 110 columns.
+///
+/// A pipe has no width, and a fixed one makes its output the same on each machine.
 fn options(drawing: &Drawing) -> TreeOptions {
     /// Columns where there is no terminal.
     const COLUMNS: usize = 110;

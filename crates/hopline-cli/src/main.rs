@@ -60,6 +60,8 @@ fn main() -> ExitCode {
 /// True if the reader has seen enough, as `head` has.
 ///
 /// That is how a pipeline ends, so the exit status is 0.
+///
+/// Rust ignores `SIGPIPE`, so a write returns this error where other programs are ended by the signal.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     let error = error.downcast_ref::<std::io::Error>();
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)

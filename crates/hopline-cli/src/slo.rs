@@ -37,6 +37,8 @@ pub(crate) fn run(options: &SloOptions) -> Result<bool> {
 }
 
 /// Explains an objective, and its budget as time: 99.9 % over 30 days is 43.2 minutes without a good request.
+///
+/// The name, the condition of a good request and the budget have a line each.
 fn meaning(slo: &Slo) -> String {
     let limit = slo
         .limit()

@@ -17,6 +17,8 @@ use crate::{Result, draw};
 /// Services export in batches, so the spans of one trace arrive apart.
 const IDLE: Duration = Duration::from_millis(500);
 /// Bytes of an event: a row of a list is far smaller.
+///
+/// Beyond it the other end is no viewer.
 const MAX_EVENT: usize = 1 << 20;
 
 /// The fields of an event that are read; the row has more for the page.
@@ -134,6 +136,10 @@ impl Viewer {
     }
 
     /// Resolves a path against the base. Paths are relative, so that a viewer behind a prefix is found.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the path does not fit the URL.
     fn url(&self, path: &str) -> Result<Url> {
         Ok(self.base.join(path)?)
     }

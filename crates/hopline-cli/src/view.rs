@@ -42,6 +42,8 @@ pub(crate) fn run(options: ViewOptions) -> Result<bool> {
 /// # Errors
 ///
 /// Returns an error if a port is in use, or an address beyond loopback has no token.
+///
+/// Dropping the server at the end closes the ports.
 async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
     let at = |port| (options.bind, port).into();
     let mut server = ServerOptions::default()
