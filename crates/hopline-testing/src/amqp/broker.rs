@@ -128,6 +128,8 @@ impl Drop for Broker {
     }
 }
 
+/// Accepts connections, each with a thread of its own, until the broker is dropped. Tests have few connections, and threads
+/// need no runtime that a test would have to share.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for (number, socket) in (0_u64..).zip(listener.incoming()) {
         if shared.stopping.load(SeqCst) {
@@ -142,6 +144,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Expires messages at their time.
+///
+/// Sleeps until the next expiry, or until a message with one is queued; the wait releases the lock.
 fn expire(shared: &Shared) {
     let mut state = shared.state.lock();
     while !shared.stopping.load(SeqCst) {

@@ -130,6 +130,8 @@ impl Queue {
     }
 
     /// Returns the exchange of its dead letters, and their routing key if it differs.
+    ///
+    /// Without the argument a dead letter is dropped.
     pub(super) fn dead_letters(&self) -> Option<(String, Option<String>)> {
         let exchange = self.rules.dead_letter_exchange.clone()?;
         Some((exchange, self.rules.dead_letter_key.clone()))
@@ -161,6 +163,8 @@ impl Queue {
     }
 
     /// Takes the first message if it has expired; checks only the first, as RabbitMQ.
+    ///
+    /// A message behind it with a shorter time waits for it.
     pub(super) fn take_expired(&mut self, now: Instant) -> Option<Message> {
         let first = self.ready.front()?;
         let over = first.expires.is_some_and(|at| at <= now);
@@ -192,6 +196,8 @@ impl Rules {
     /// # Errors
     ///
     /// Names the argument whose value is not valid.
+    ///
+    /// `x-max-length` beyond `usize` is no limit.
     fn read(arguments: &FieldTable) -> Result<Self, String> {
         let number = |name: &str| match arguments.inner().get(name) {
             None => Ok(None),
@@ -227,6 +233,8 @@ impl Rules {
 }
 
 /// Returns a number of any integer type that is not negative: clients choose the type.
+///
+/// A negative number is `None`, which makes the declaration fail as RabbitMQ's.
 fn whole(value: &AMQPValue) -> Option<u64> {
     match value {
         AMQPValue::LongLongInt(number) => u64::try_from(*number).ok(),

@@ -4,6 +4,8 @@
 /// The matching rule of an exchange.
 ///
 /// `headers` exchanges are not offered: a declaration of one is refused with 503.
+///
+/// Exchanges of one kind share the code, so a kind holds no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeKind {
     /// The keys are equal.
@@ -39,6 +41,8 @@ impl ExchangeKind {
 ///
 /// `pattern` has words, `*` and `#` between dots. The table has a place for each number of words of the key that the pattern
 /// so far can have used; a part of the pattern makes the next table from it. Time is the product of both lengths.
+///
+/// `orders.#` matches `orders` and `orders.new.eu`; `orders.*` matches `orders.new` alone.
 fn topic_matches(pattern: &str, key: &str) -> bool {
     let words: Vec<&str> = key.split('.').collect();
     // reachable[n]: the pattern so far can have used n words
