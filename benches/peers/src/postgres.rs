@@ -115,7 +115,8 @@ pub(crate) fn beside() -> Result<Option<Beside>> {
     }))
 }
 
-/// CPU time for each query of the untraced and traced programs; over 40,000 queries, as the kernel counts it in ticks of 10 ms.
+/// Part of the processor time of client and server that is spent outside the kernel, over 40,000 queries: the kernel counts
+/// in ticks, typically of 10 ms, so fewer would be too coarse.
 fn of_programs() -> Result<f64> {
     const MANY: u64 = 40_000;
     let (runtime, pool) = pool(&std::env::var(URL)?)?;
