@@ -101,6 +101,23 @@ impl Broker {
     }
 
     /// Cuts all connections, as a crash does. Queues and messages are kept, and new connections accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read as _;
+    ///
+    /// let broker = hopline_testing::amqp::Broker::start()?;
+    /// let mut client = std::net::TcpStream::connect(broker.addr())?;
+    /// std::io::Write::write_all(&mut client, b"AMQP\0\0\x09\x01")?;
+    /// let mut byte = [0];
+    /// client.read_exact(&mut byte)?; // the greeting: the broker has the connection
+    /// broker.cut_connections();
+    /// let mut rest = Vec::new();
+    /// client.read_to_end(&mut rest)?; // ends
+    /// assert!(broker.url().starts_with("amqp://"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn cut_connections(&self) {
         for socket in self.shared.sockets.lock().values() {
             // gone already is as good as cut
@@ -146,6 +163,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 /// Expires messages at their time.
 ///
 /// Sleeps until the next expiry, or until a message with one is queued; the wait releases the lock.
+///
+/// A condition variable, not a timer thread for each message: there is one clock for any number of messages.
 fn expire(shared: &Shared) {
     let mut state = shared.state.lock();
     while !shared.stopping.load(SeqCst) {

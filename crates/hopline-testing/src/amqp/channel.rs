@@ -1,5 +1,7 @@
 //! Channels: open deliveries, confirms, and the publish that is arriving.
 //! `State` holds them; `methods`, `publish` and `deliver` change them under its lock.
+//!
+//! A channel that its client closes, or that the broker closes for an error, requeues its open deliveries.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
@@ -11,6 +13,8 @@ use amq_protocol::types::ShortString;
 use super::message::Message;
 
 /// A channel of a connection.
+///
+/// The number alone is unique in its connection only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ChannelId {
     /// Number that the broker gave the connection.
@@ -20,14 +24,19 @@ pub(super) struct ChannelId {
 }
 
 /// State of an open channel.
+///
+/// Removed when either end closes it; frames that arrive afterwards are ignored.
 #[derive(Debug)]
 pub(super) struct Channel {
     /// To the connection's writer. Bounded by the broker's messages.
     out: Sender<AMQPFrame>,
+    /// Written into each frame.
     number: u16,
     /// Tag of the last delivery; tags count from 1 for each channel.
     last_tag: u64,
     /// Unacknowledged deliveries by tag, with their queue.
+    ///
+    /// Sorted, so that `multiple` settles a range and a closed channel requeues in order.
     pub(super) unacked: BTreeMap<u64, (String, Message)>,
     /// Most unacknowledged deliveries, 0 without a limit.
     pub(super) prefetch: u16,
@@ -45,6 +54,8 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Confirms {
     /// Publishes since confirms were selected; the tag of the last one.
+    ///
+    /// Tags of confirms count publishes, not messages that were queued: an unroutable one is confirmed too.
     published: u64,
     /// Number of accepted publishes that are not confirmed yet.
     unconfirmed: u64,
@@ -53,6 +64,7 @@ pub(super) struct Confirms {
 /// A publish between its method and the end of its body.
 #[derive(Debug)]
 pub(super) struct Arriving {
+    /// Exchange, key and flags.
     pub(super) publish: basic::Publish,
     /// Size and properties; `None` until its frame arrives.
     pub(super) header: Option<AMQPContentHeader>,
@@ -87,6 +99,8 @@ impl Channel {
     }
 
     /// Sends a method with a message: a method, a header and body frames in a row, which no other frame of this channel divides.
+    ///
+    /// `counted` adds the number of deliveries, for a quorum queue.
     pub(super) fn send(&self, method: basic::AMQPMethod, message: &Message, counted: bool) {
         for frame in message.frames(self.number, method, counted) {
             let _ = self.out.send(frame);
@@ -94,17 +108,23 @@ impl Channel {
     }
 
     /// Returns true if one more delivery is within the prefetch count.
+    ///
+    /// The count is that of the channel; RabbitMQ applies `basic.qos` to each consumer, which is the same for one consumer.
     pub(super) fn has_room(&self) -> bool {
         self.prefetch == 0 || self.unacked.len() < usize::from(self.prefetch)
     }
 
     /// Returns the tag of the next delivery.
+    ///
+    /// A tag is used once, also for deliveries without acks.
     pub(super) fn next_tag(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag
     }
 
     /// Confirms a publish: an ack is sent later, for several at once; a nack at once.
+    ///
+    /// Without confirms it does nothing. `taken` is false if a queue refused the message.
     pub(super) fn confirm(&mut self, taken: bool) {
         let Some(confirms) = &mut self.confirms else {
             return;
@@ -128,6 +148,8 @@ impl Channel {
     }
 
     /// Sends one ack for all accepted publishes.
+    ///
+    /// The reader calls it after each read from the socket, when all publishes of that read are handled.
     pub(super) fn flush_confirms(&mut self) {
         if let Some(confirms) = &mut self.confirms {
             let (last, unconfirmed) = (
@@ -139,6 +161,8 @@ impl Channel {
     }
 
     /// Acks `count` publishes up to this tag; nothing for 0.
+    ///
+    /// `multiple` is set for more than one: it covers each tag up to this one that is not confirmed yet.
     fn acknowledge(&self, delivery_tag: u64, count: u64) {
         if count > 0 {
             let multiple = count > 1;

@@ -157,6 +157,8 @@ impl Queue {
     }
 
     /// Takes the oldest message if the queue exceeds its limits.
+    ///
+    /// Called until it returns none, since one large message may exceed the bytes of several small ones.
     pub(super) fn take_overflow(&mut self) -> Option<Message> {
         let over = self.is_over(self.ready.len(), self.bytes());
         if over { self.ready.pop_front() } else { None }

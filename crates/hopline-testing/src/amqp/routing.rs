@@ -6,6 +6,8 @@
 /// `headers` exchanges are not offered: a declaration of one is refused with 503.
 ///
 /// Exchanges of one kind share the code, so a kind holds no state.
+///
+/// Declaring an exchange again with another kind is refused with 406.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExchangeKind {
     /// The keys are equal.
@@ -18,6 +20,8 @@ pub(super) enum ExchangeKind {
 
 impl ExchangeKind {
     /// Returns the kind of this name, or `None` if the broker lacks it.
+    ///
+    /// The kind is a text in `exchange.declare`; plugins of RabbitMQ add others, which this broker lacks.
     pub(super) fn parse(kind: &str) -> Option<Self> {
         Some(match kind {
             "direct" => Self::Direct,
@@ -28,6 +32,8 @@ impl ExchangeKind {
     }
 
     /// Returns true if a message with this key is routed to a binding with this pattern.
+    ///
+    /// Keys are compared as bytes; RabbitMQ permits up to 255 of them.
     pub(super) fn matches(self, pattern: &str, key: &str) -> bool {
         match self {
             Self::Direct => pattern == key,

@@ -14,6 +14,8 @@ use super::queue::{Consumer, Queue};
 use super::routing::ExchangeKind;
 
 /// Everything that the broker has; it lives in memory and ends with the broker.
+///
+/// Methods that fail close a channel with `fail` and leave the rest as it was.
 #[derive(Debug)]
 pub(super) struct State {
     /// By name, sorted so that dispatching is in a fixed order.
@@ -25,14 +27,20 @@ pub(super) struct State {
     /// Open channels of all connections.
     pub(super) channels: HashMap<ChannelId, Channel>,
     /// The user name of each connection.
+    ///
+    /// Checked against the `user-id` of a message.
     pub(super) logins: HashMap<u64, String>,
     /// A message that expires was queued, so the clock must check again.
     pub(super) timed: bool,
     /// Number of generated names.
+    ///
+    /// Both for queues and for consumer tags, so no two names are equal.
     names: u64,
 }
 
 /// Routes messages of an exchange to a queue.
+///
+/// Two bindings of one exchange and queue may differ by their key; equal ones are one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binding {
     pub(super) exchange: String,
@@ -78,6 +86,8 @@ impl State {
     /// Closes a channel, and requeues its unacknowledged messages.
     ///
     /// Consumers go first, so that no message is put back only to be delivered to this channel again.
+    ///
+    /// A queue that a consumer leaves may be deleted, and others may deliver what is requeued, so both follow.
     pub(super) fn close(&mut self, at: ChannelId) {
         let Some(channel) = self.channels.remove(&at) else {
             return;
@@ -95,6 +105,8 @@ impl State {
     /// Closes a connection's channels, and deletes its exclusive queues.
     ///
     /// Called on each end of a connection, also an abrupt one.
+    ///
+    /// Exclusive queues are deleted last, when their consumers are closed.
     pub(super) fn close_all(&mut self, connection: u64) {
         let own: Vec<ChannelId> = self
             .channels
@@ -121,6 +133,8 @@ impl State {
     /// Closes a channel because the method `M` of its client failed.
     ///
     /// Pending confirms are sent before the close: the client takes what is unconfirmed then for lost.
+    ///
+    /// The code is one of AMQP's reply codes, such as 404 or 406; the text is cut to 255 bytes.
     pub(super) fn fail<M: Method>(&mut self, at: ChannelId, code: u16, text: String) {
         if let Some(channel) = self.channels.get_mut(&at) {
             channel.flush_confirms();
@@ -137,6 +151,8 @@ impl State {
     }
 
     /// Cancels a consumer, and deletes an auto-delete queue with its last one.
+    ///
+    /// A tag that is not known is no error, as by RabbitMQ: a cancel may cross a cancel by the broker.
     pub(super) fn cancel(&mut self, at: ChannelId, tag: &ShortString) {
         if let Some(channel) = self.channels.get_mut(&at) {
             channel.replies.take_if(|replies| replies == tag);
@@ -152,6 +168,8 @@ impl State {
     /// Deletes a queue and cancels its consumers. Returns the number of its messages.
     ///
     /// Its messages are dropped, not dead-lettered, as by RabbitMQ.
+    ///
+    /// A consumer gets `basic.cancel`, which a client sees as the end of its stream.
     pub(super) fn delete_queue(&mut self, name: &str) -> usize {
         let queue = self.queues.remove(name).unwrap_or_default();
         self.bindings.retain(|binding| binding.queue != name);
@@ -168,6 +186,8 @@ impl State {
     }
 
     /// Deletes auto-delete queues whose last consumer is gone.
+    ///
+    /// A queue that has never had a consumer is kept, or it would be deleted before its first one.
     fn delete_unused(&mut self) {
         self.delete_where(|queue| {
             queue.declared.auto_delete && queue.had_consumer && queue.consumers.is_empty()
@@ -185,6 +205,8 @@ impl State {
 }
 
 /// Text for a field of 255 bytes, cut between characters.
+///
+/// AMQP's short strings have one byte for the length.
 pub(super) fn shortened(mut text: String) -> ShortString {
     let mut end = text.len().min(255);
     while !text.is_char_boundary(end) {
