@@ -102,7 +102,7 @@ pub mod variables;
 /// Edges report when their span ends, whether it is recorded or not. Without a meter that costs one branch.
 /// `hopline-metrics` aggregates and exports.
 pub mod metrics {
-    pub use crate::meter::{Exemplar, Instrument, InstrumentKind, Meter, Observe, Observer};
+    pub use crate::meter::{Exemplar, Instrument, InstrumentKind, Meter, Observe, Observer, label};
     pub use crate::span::{Report, Timer, exemplar, record};
 }
 

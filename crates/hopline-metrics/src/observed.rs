@@ -74,7 +74,7 @@ fn stays(observe: &mut Observe, observer: &mut Observer<'_>) -> bool {
     })
 }
 
-/// What the closures report in one collection.
+/// The values of one collection, as the closures report them.
 #[derive(Default)]
 pub(crate) struct Observed {
     families: Vec<Family>,

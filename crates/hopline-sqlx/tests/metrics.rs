@@ -122,7 +122,7 @@ on_each_engine! {
             assert_eq!(operations(&page, &[SYSTEM, &named("COMMIT")]), 1.0, "{page}");
             assert_eq!(operations(&page, &[&named("LIST"), "db_collection_name=\"people\""]), 1.0, "{page}");
             assert_eq!(operations(&page, &[]), 34.0, "{page}");
-            // of complete results: 20 and 1 of two rows, and one that asked for one
+            // complete results: 21 of two rows, and one of a single row
             let rows = |end| total(&page, &format!("db_client_response_returned_rows_{end}"), &[]);
             assert_eq!((rows("count"), rows("sum")), (22.0, 43.0), "{page}");
             assert!(!page.contains("select id") && !page.contains("SELECT id"), "no text\n{page}");

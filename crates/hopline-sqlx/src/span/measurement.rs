@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use hopline_core::metrics::Timer;
+use hopline_core::metrics::{Timer, label};
 use hopline_core::{Attr, Span};
 
 use crate::metrics::{Described, OPERATION_DURATION, RETURNED_ROWS, attributes};
 use crate::settings::Settings;
 use crate::span::error_class::ErrorClass;
-use crate::span::labels::label;
 use crate::span::notes::Notes;
 
 /// Operations whose summary has a table as its only target.

@@ -9,14 +9,13 @@
 //! | `started`, `statement_record`, `step_span` | a started statement, and the guards of statements and of steps | the traced types |
 //! | `pool_wait` | the time that a statement waits for a connection | `traced/source` |
 //! | `error_class` | `error.type` | the guards |
-//! | `measurement`, `labels` | the timer of a statement or step, and the strings of its metrics | the guards, `spans` |
+//! | `measurement` | the timer of a statement or step, and what its metrics describe | the guards, `spans` |
 //!
 //! Depends on [`settings`](crate::settings), [`log`](crate::log), [`database`](crate::database),
 //! [`metrics`](crate::metrics) and [`redact`](crate::redact).
 
 mod control;
 mod error_class;
-mod labels;
 mod measurement;
 mod notes;
 mod parsed_text;

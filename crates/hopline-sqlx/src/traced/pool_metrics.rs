@@ -1,6 +1,6 @@
-//! The metrics of a pool: what a meter reads of it at each collection, and the times of waits and of use.
+//! The metrics of a pool: the values that a meter reads at each collection, and the times of waits and of use.
 //!
-//! The pool registers once, at its first use with a meter: that of its tracer, else that of the installed one.
+//! `source.rs`, the pool and its connections call it. The pool registers once, at its first use with a meter: that of its tracer, else that of the installed one.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,13 +19,13 @@ use crate::settings::Settings;
 /// The metrics of a pool and its clones, once it was used with a meter.
 pub(super) struct PoolMetrics<DB: Database>(OnceLock<Arc<Registered<DB>>>);
 
-/// What a meter observes. The meter has a weak reference, so a pool that is dropped is forgotten.
+/// The pool as a meter observes it. The meter has a weak reference, so a pool that is dropped is forgotten.
 struct Registered<DB: Database> {
     pool: sqlx::Pool<DB>,
     counts: Arc<PoolCounts>,
 }
 
-/// What this crate counts of a pool. Shared by the pool, its waiting calls and its connections in use.
+/// Counts of a pool that sqlx does not have. Shared by the pool, its waiting calls and its connections in use.
 pub(super) struct PoolCounts {
     tracer: Tracer,
     name: String,

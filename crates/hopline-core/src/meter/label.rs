@@ -1,4 +1,4 @@
-//! Strings of metrics that outlive the text from which they are read, shared by a thread's statements.
+//! Strings of attributes that outlive the text from which they are read, shared by a thread's operations.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,12 +10,26 @@ const PLACES: usize = 256;
 const PROBES: usize = 4;
 
 thread_local! {
-    /// Empty until the thread's first measured statement. Borrowed during a look-up, which calls nothing.
+    /// Empty until the thread's first measured operation. Borrowed during a look-up, which calls nothing.
     static LABELS: RefCell<Vec<Option<Arc<str>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A shared copy of a string. Allocates only if the thread has none: operations, tables and error codes are few.
-pub(super) fn label(text: &str) -> Arc<str> {
+/// A shared copy of a string for an attribute. Allocates only if the thread has none yet.
+///
+/// For edges whose operation ends after the string is gone: a table's name, a queue, the code of an error. A thread keeps up to 256
+/// strings. Use it for strings of few values.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use hopline_core::metrics::label;
+///
+/// let table = label("orders");
+/// assert_eq!(&*table, "orders");
+/// assert!(Arc::ptr_eq(&table, &label("orders")));
+/// ```
+pub fn label(text: &str) -> Arc<str> {
     let known = LABELS.try_with(|labels| look_up(&mut labels.borrow_mut(), text));
     // there is no table while the thread ends
     known.unwrap_or_else(|_| text.into())
