@@ -145,6 +145,27 @@
 //! `retry_count` are this crate's. With `OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup` attributes have their older names
 //! too.
 //!
+//! # Metrics
+//!
+//! With a [meter](hopline_core::TracerBuilder::meter), such as that of `hopline-metrics`, each message is counted, recorded or not.
+//! The duration of a recorded operation is that of its span.
+//!
+//! | instrument | unit | for | `messaging.operation.name` |
+//! |---|---|---|---|
+//! | `messaging.client.sent.messages` | `{message}` | each publish, also a failed one | `publish` |
+//! | `messaging.client.consumed.messages` | `{message}` | each message that a stream, runner, delegate or `basic_get` passes to the application | `process`; `receive` of `basic_get` |
+//! | `messaging.client.operation.duration` | s | each publish, request and `basic_get` | `publish`, `request`, `receive` |
+//! | `messaging.process.duration` | s | each message or runner's batch, until it is settled or dropped | `process` |
+//!
+//! Other attributes are `messaging.system`, `messaging.destination.name`, `error.type`, and `server.address` and `server.port` if
+//! [set](Channel::server). Destinations have no generated queue names, and those of delivered messages have no routing key, since
+//! any publisher may choose one. Routing keys of publishes are part of them: publish by few keys, or drop the attribute by
+//! a view.
+//!
+//! [`publish_all`](Channel::publish_all) is measured as its publishes. A span that the application takes by
+//! [`Delivery::process_span`] or [`Batch::process_span`] is its own, and not measured; the message is counted. Nothing is
+//! measured in a [muted](hopline_core::Context::muted) context.
+//!
 //! # Publishing
 //!
 //! [`Channel::publish`] waits for the broker's answer, and fails if the broker returned or refused the message. lapin's
@@ -240,6 +261,7 @@ mod channel;
 mod consume;
 mod content;
 mod error;
+mod metrics;
 mod publish;
 mod recovery;
 mod requests;

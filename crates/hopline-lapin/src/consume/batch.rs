@@ -7,7 +7,7 @@ use hopline_core::{Incoming, Span, SpanContext, SpanKind, Trust};
 
 use super::delivery::Delivery;
 use super::outcome::Outcome;
-use crate::span::{Operation, Settings, Subject};
+use crate::span::{Measured, Operation, Settings, Subject};
 
 /// One or more messages that are handled together. Made by [`Consumer::batches`](crate::Consumer::batches) and
 /// [`Consumer::run_batches`](crate::Consumer::run_batches).
@@ -62,9 +62,11 @@ impl Batch {
     /// The span is the root of a trace, and links to the publish spans of the messages, up to the limit in
     /// [`Limits`](hopline_core::Limits), 128 by default. No message's baggage is current in it.
     pub fn process_span(&self) -> Span {
-        if self.settings.trust == Trust::Ignore {
-            return Span::unrecorded(Incoming::default());
-        }
+        self.start().span
+    }
+
+    /// Starts the span, and its measurement.
+    pub(crate) fn start(&self) -> Measured {
         let publishers = self.deliveries.iter().filter_map(Delivery::publisher);
         let links: Vec<SpanContext> = publishers.cloned().collect();
         let first = self.deliveries.first();
@@ -82,11 +84,16 @@ impl Batch {
             links: &links,
             content: None,
         };
-        let span = subject.start_root(SpanKind::Consumer, &self.settings, Incoming::default());
+        if self.settings.trust == Trust::Ignore {
+            return subject.measure_unrecorded(&self.settings);
+        }
+        let measured =
+            subject.measure_root(SpanKind::Consumer, &self.settings, Incoming::default());
+        let span = &measured.span;
         span.set("messaging.batch.message_count", self.deliveries.len());
         let redelivered = self.deliveries.iter().any(|one| one.redelivered);
         span.set("hopline.messaging.redelivered", redelivered.then_some(true));
-        span
+        measured
     }
 
     /// Settles the messages that are not settled yet. Returns false if the channel is gone: they are delivered again.

@@ -147,7 +147,13 @@ impl Consumer {
     /// `max`. Run the handler [in](hopline_core::FutureExt::in_span) the batch's
     /// [`process_span`](Batch::process_span); [`Batch`] has an example.
     pub fn batches(mut self, max: usize) -> impl Stream<Item = lapin::Result<Batch>> + Unpin {
-        futures_util::stream::poll_fn(move |cx| self.poll_batch(max, cx))
+        futures_util::stream::poll_fn(move |cx| {
+            let next = std::task::ready!(self.poll_batch(max, cx));
+            if let Some(Ok(batch)) = &next {
+                batch.deliveries().iter().for_each(Delivery::count_consumed);
+            }
+            Poll::Ready(next)
+        })
     }
 
     /// Takes all messages that have arrived in one poll, so that none is lost if it is not polled again.
@@ -209,6 +215,7 @@ impl Stream for Consumer {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = std::task::ready!(self.poll_delivery(cx));
         if let Some(Ok(delivery)) = &next {
+            delivery.count_consumed();
             delivery.begin();
         }
         Poll::Ready(next)

@@ -4,12 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use hopline_core::{Context, FutureExt};
+use hopline_core::FutureExt;
 use lapin::ConsumerDelegate;
 use lapin::message::DeliveryResult;
 
 use super::delivery::Delivery;
-use crate::span::Settings;
+use crate::span::{Measured, Settings};
 
 /// The application's delegate, called in the process span of each message.
 pub(super) struct Delegate<D> {
@@ -28,16 +28,17 @@ impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
             Ok(Some(delivery)) => Delivery::new(delivery, &self.queue, self.no_ack, &self.settings),
             other => return self.inner.on_new_delivery(other),
         };
-        let span = delivery.process_span();
-        let context = span.context();
+        delivery.count_consumed();
+        let measured = delivery.measured_span();
+        let context = measured.span.context();
         // the call itself too, before its future is polled
         let work = context.scope(|| self.inner.on_new_delivery(Ok(Some(delivery.into()))));
-        let panicked = Panicked(span.context_ref().clone());
+        let open = OpenSpan(Some(measured));
         let work = async move {
-            let _panicked = panicked;
+            let _open = open;
             work.await;
         };
-        Box::pin(work.in_span(span))
+        Box::pin(work.in_context(context))
     }
 
     fn drop_prefetched_messages(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -45,13 +46,17 @@ impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
     }
 }
 
-/// Fails the span if the delegate panics: lapin's task ends, and the message stays unsettled. Does not block.
-struct Panicked(Context);
+/// Ends the span with the delegate. It is failed if the delegate panics: lapin's task ends, and the message stays
+/// unsettled. Does not block.
+struct OpenSpan(Option<Measured>);
 
-impl Drop for Panicked {
+impl Drop for OpenSpan {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail("panic");
+        if let Some(mut measured) = self.0.take() {
+            if std::thread::panicking() {
+                measured.fail("panic");
+            }
+            measured.end();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hopline_core::{Attr, Context, Incoming, Span, SpanContext, SpanKind, Trust, attr, semconv};
+use hopline_core::{Attr, Context, Span, SpanContext, SpanKind, Trust, attr, semconv};
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use lapin::types::ShortString;
 use lapin::{Acker, BasicProperties};
@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use super::processing::Processing;
 use crate::content::properties::{conversation_id, message_id, queue_time_ms};
 use crate::content::{headers, republish};
-use crate::span::{Destination, Operation, Settings, Subject};
+use crate::span::{Destination, Measured, Operation, Settings, Subject, count_consumed};
 
 /// A delivered message, with the context in which it was published.
 ///
@@ -180,7 +180,17 @@ impl Delivery {
     /// The span is a child of the publish span and linked to it, or as [`trust`](crate::Channel::trust) defines. Each
     /// further call starts another span.
     pub fn process_span(&self) -> Span {
+        self.measured_span().span
+    }
+
+    /// Takes the process span with its measurement.
+    pub(crate) fn measured_span(&self) -> Measured {
         self.arrival.processing.take(|| self.start())
+    }
+
+    /// Counts it as received by the application.
+    pub(crate) fn count_consumed(&self) {
+        count_consumed(&self.subject(), &self.arrival.settings);
     }
 
     /// Acknowledges it. Returns false if its channel is gone, it was settled before, or its consumer has `no_ack`.
@@ -233,24 +243,28 @@ impl Delivery {
         self.arrival.processing.begin(|| self.start());
     }
 
-    fn start(&self) -> Span {
+    fn start(&self) -> Measured {
         let Arrival {
             incoming, settings, ..
         } = &*self.arrival;
+        let subject = self.subject();
         if settings.trust == Trust::Ignore {
-            return Span::unrecorded(Incoming::default());
+            return subject.measure_unrecorded(settings);
         }
-        let subject = Subject {
+        let measured = subject.measure_root(SpanKind::Consumer, settings, incoming.clone());
+        measured.span.set_all(|| self.attributes());
+        measured
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
             operation: Operation::Process,
             exchange: self.exchange.as_str(),
             key: self.routing_key.as_str(),
             queue: Some(self.queue()),
-            links: incoming.parent.as_slice(),
+            links: self.arrival.incoming.parent.as_slice(),
             content: Some((&self.properties, self.body())),
-        };
-        let span = subject.start_root(SpanKind::Consumer, settings, incoming.clone());
-        span.set_all(|| self.attributes());
-        span
+        }
     }
 
     /// Completes the span of the `basic.get` that fetched it.

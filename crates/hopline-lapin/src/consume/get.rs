@@ -66,7 +66,7 @@ impl Channel {
             links: &[],
             content: None,
         };
-        let receive = InFlight::new(subject.start(SpanKind::Client, &self.settings));
+        let mut receive = InFlight::new(subject.measure(SpanKind::Client, &self.settings));
         let got = self.inner.basic_get(queue.clone(), options).await;
         let got = got.map(|message| {
             let lapin::message::BasicGetMessage {
@@ -76,6 +76,7 @@ impl Channel {
             let queue = queue.as_str().into();
             let delivery = Delivery::new(delivery, &queue, options.no_ack, &self.settings);
             delivery.describe_receive(&receive.context());
+            receive.received();
             Some(BasicGetMessage {
                 delivery,
                 message_count,

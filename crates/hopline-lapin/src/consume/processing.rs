@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hopline_core::{Context, Literal, Name, Span, notify};
+use hopline_core::{Context, Literal, notify};
+
+use crate::span::Measured;
 
 /// `hopline.messaging.outcome` of a message whose channel was gone before it was settled: it is delivered again.
 pub(crate) const LOST: &str = "lost";
@@ -23,7 +25,7 @@ enum SpanSlot {
     None,
     /// It ends when the message is settled or dropped.
     Open {
-        span: Span,
+        measured: Measured,
         /// The context was taken, so the handler may run in it.
         used: bool,
     },
@@ -32,67 +34,73 @@ enum SpanSlot {
 }
 
 impl Processing {
-    pub(crate) fn begin(&self, start: impl FnOnce() -> Span) {
-        let span = start();
-        *self.lock() = SpanSlot::Open { span, used: false };
+    pub(crate) fn begin(&self, start: impl FnOnce() -> Measured) {
+        let measured = start();
+        let used = false;
+        *self.lock() = SpanSlot::Open { measured, used };
     }
 
-    pub(crate) fn context(&self, start: impl FnOnce() -> Span) -> Context {
+    pub(crate) fn context(&self, start: impl FnOnce() -> Measured) -> Context {
         if let Some(context) = self.known() {
             return context;
         }
-        let span = start();
-        let context = span.context();
-        *self.lock() = SpanSlot::Open { span, used: true };
+        let measured = start();
+        let (context, used) = (measured.span.context(), true);
+        *self.lock() = SpanSlot::Open { measured, used };
         context
     }
 
-    pub(crate) fn take(&self, start: impl FnOnce() -> Span) -> Span {
+    pub(crate) fn take(&self, start: impl FnOnce() -> Measured) -> Measured {
         let open = match &mut *self.lock() {
             slot @ SpanSlot::Open { .. } => std::mem::take(slot).open(),
             _ => None,
         };
-        let span = open.unwrap_or_else(start);
-        *self.lock() = SpanSlot::Elsewhere(span.context());
-        span
+        let measured = open.unwrap_or_else(start);
+        *self.lock() = SpanSlot::Elsewhere(measured.span.context());
+        measured
     }
 
     /// Ends the span with the message's outcome, or with the `error.type` of an unknown one.
     pub(crate) fn end(&self, outcome: Result<&'static str, String>) {
-        let Some(span) = self.close() else { return };
+        let Some(mut measured) = self.close() else {
+            return;
+        };
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error_type) => {
-                span.fail(Name::dynamic(&error_type));
+                measured.fail(&error_type);
                 LOST
             }
         };
-        span.set("hopline.messaging.outcome", Literal(outcome));
+        measured
+            .span
+            .set("hopline.messaging.outcome", Literal(outcome));
+        measured.end();
     }
 
     fn known(&self) -> Option<Context> {
         match &mut *self.lock() {
             SpanSlot::None => None,
-            SpanSlot::Open { span, used } => {
+            SpanSlot::Open { measured, used } => {
                 *used = true;
-                Some(span.context())
+                Some(measured.span.context())
             }
             SpanSlot::Elsewhere(context) => Some(context.clone()),
         }
     }
 
-    fn close(&self) -> Option<Span> {
+    fn close(&self) -> Option<Measured> {
         let mut slot = self.lock();
-        let SpanSlot::Open { span, used } = &*slot else {
+        let SpanSlot::Open { measured, used } = &*slot else {
             return None;
         };
-        let (used, context) = (*used, span.context());
-        let span = std::mem::replace(&mut *slot, SpanSlot::Elsewhere(context)).open();
+        let (used, context) = (*used, measured.span.context());
+        let measured = std::mem::replace(&mut *slot, SpanSlot::Elsewhere(context)).open();
         drop(slot);
         if !used {
             notify_of_unused_context();
         }
-        span
+        measured
     }
 
     fn lock(&self) -> MutexGuard<'_, SpanSlot> {
@@ -101,9 +109,9 @@ impl Processing {
 }
 
 impl SpanSlot {
-    fn open(self) -> Option<Span> {
+    fn open(self) -> Option<Measured> {
         match self {
-            Self::Open { span, .. } => Some(span),
+            Self::Open { measured, .. } => Some(measured),
             _ => None,
         }
     }
@@ -113,10 +121,11 @@ impl SpanSlot {
 /// `multiple` may have settled the message. Does not block.
 impl Drop for Processing {
     fn drop(&mut self) {
-        if let Some(span) = self.close()
-            && std::thread::panicking()
-        {
-            span.fail("panic");
+        if let Some(mut measured) = self.close() {
+            if std::thread::panicking() {
+                measured.fail("panic");
+            }
+            measured.end();
         }
     }
 }

@@ -206,8 +206,9 @@ impl<'a> Publish<'a> {
             links: &[],
             content: None,
         };
-        let span = subject.start(SpanKind::Producer, &self.channel.settings);
-        span.fail(&error.error_type());
+        let mut measured = subject.measure(SpanKind::Producer, &self.channel.settings);
+        measured.fail(&error.error_type());
+        measured.end();
         error
     }
 }

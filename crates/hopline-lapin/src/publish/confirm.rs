@@ -117,7 +117,6 @@ impl Channel {
             carry: Carry::New,
         };
         let (span, added) = start(&self.settings, &message);
-        let span = InFlight::new(span);
         let added = match added {
             Ok(added) => added,
             Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),

@@ -1,5 +1,6 @@
 //! Outgoing messages: the publish span, and the headers that carry its context.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hopline_core::propagation::BAGGAGE;
@@ -11,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use crate::content::headers::{self, MAX_HEADERS};
 use crate::content::{NewTable, TableExtractor, TableInjector};
 use crate::error::PublishError;
-use crate::span::{Operation, Settings, Subject};
+use crate::span::{InFlight, Operation, Settings, Subject};
 
 /// A message whose names have valid lengths.
 #[derive(Debug)]
@@ -57,9 +58,9 @@ impl Added {
 
 /// Starts the publish span of a message.
 pub(crate) fn start(
-    settings: &Settings,
+    settings: &Arc<Settings>,
     message: &Message<'_>,
-) -> (Span, Result<Added, PublishError>) {
+) -> (InFlight, Result<Added, PublishError>) {
     let given = message.properties.headers().as_ref();
     let own = match (&message.carry, given) {
         (Carry::DeadLetter(first), _) => first.clone(),
@@ -77,11 +78,12 @@ pub(crate) fn start(
         links: own.as_slice(),
         content: Some((&message.properties, message.body)),
     };
-    let span = subject.start(SpanKind::Producer, settings);
+    let measured = subject.measure(SpanKind::Producer, settings);
+    let span = &measured.span;
     let headers = match given {
-        None if message.carry != Carry::Copy => Ok(context_of(&span)),
+        None if message.carry != Carry::Copy => Ok(context_of(span)),
         None => Ok(None),
-        Some(given) => headers_of(&span, given, &message.carry, own.is_some()).map(Some),
+        Some(given) => headers_of(span, given, &message.carry, own.is_some()).map(Some),
     };
     let unstamped = settings.timestamps
         && message.carry == Carry::New
@@ -90,7 +92,8 @@ pub(crate) fn start(
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         now.unwrap_or_default().as_secs()
     });
-    (span, headers.map(|headers| Added { headers, timestamp }))
+    let added = headers.map(|headers| Added { headers, timestamp });
+    (InFlight::new(measured), added)
 }
 
 /// Returns the headers of a message that has none of its own: its length needs no check.

@@ -80,7 +80,7 @@ impl Channel {
         };
         let span = subject.start(SpanKind::Client, &self.settings);
         span.set("messaging.batch.message_count", messages.len());
-        let batch = InFlight::new(span);
+        let batch = InFlight::of_several(span);
         let messages = messages.into_iter().map(IntoFuture::into_future);
         let results = join_all(messages).in_context(batch.context()).await;
         let failed = results.iter().find_map(|result| result.as_ref().err());

@@ -5,7 +5,6 @@ use lapin::{BasicProperties, Confirmation};
 use super::message::{Message, start};
 use crate::channel::Channel;
 use crate::error::PublishError;
-use crate::span::InFlight;
 
 /// Most publishes of one message after a lost connection: the message may be the reason why the broker closes it.
 const MAX_RESENDS: u32 = 16;
@@ -16,8 +15,7 @@ pub(crate) async fn publish(
     mut message: Message<'_>,
     resend: bool,
 ) -> Result<Confirmation, PublishError> {
-    let (span, added) = start(&channel.settings, &message);
-    let in_flight = InFlight::new(span);
+    let (in_flight, added) = start(&channel.settings, &message);
     match added {
         Ok(added) => message.properties = added.to(message.properties),
         Err(error) => return in_flight.ended(Err(error), PublishError::error_type),

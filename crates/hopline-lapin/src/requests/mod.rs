@@ -169,10 +169,10 @@ impl Requests {
             links: &[],
             content: None,
         };
-        let span = subject.start(SpanKind::Client, &self.channel.settings);
+        let measured = subject.measure(SpanKind::Client, &self.channel.settings);
         let id = self.ids.next();
-        span.set("messaging.message.conversation_id", &id);
-        let request = InFlight::new(span);
+        measured.span.set("messaging.message.conversation_id", &id);
+        let request = InFlight::new(measured);
         let context = request.context();
         let exchanged = self.exchange(&id, exchange, key, body).in_context(context);
         let reply = exchanged.await;

@@ -23,7 +23,7 @@ where
     J: Job,
     S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>>,
 {
-    let span = ProcessSpan::new(job.process_span());
+    let mut span = ProcessSpan::new(job.start());
     let kept = job.kept(options.publishes());
     let work = async {
         std::future::poll_fn(|cx| service.poll_ready(cx)).await?;

@@ -4,18 +4,18 @@ use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use hopline_core::Span;
 use tower_service::Service;
 
 use crate::consume::{Arrival, Batch, Delivery};
+use crate::span::Measured;
 
 /// The error of a handler, which is not recorded: it may contain data of the message.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A message or a batch, which its handler may take apart.
 pub(super) trait Job: Send + 'static {
-    /// Starts the span in which the handler runs.
-    fn process_span(&self) -> Span;
+    /// Starts the span in which the handler runs, and counts the messages as received.
+    fn start(&self) -> Measured;
     /// Returns what settling needs; with a copy of the message if it may be published again.
     fn kept(&self, copy: bool) -> Kept;
 }
@@ -40,8 +40,9 @@ impl Kept {
 }
 
 impl Job for Delivery {
-    fn process_span(&self) -> Span {
-        Self::process_span(self)
+    fn start(&self) -> Measured {
+        self.count_consumed();
+        self.measured_span()
     }
 
     fn kept(&self, copy: bool) -> Kept {
@@ -51,8 +52,9 @@ impl Job for Delivery {
 }
 
 impl Job for Batch {
-    fn process_span(&self) -> Span {
-        Self::process_span(self)
+    fn start(&self) -> Measured {
+        self.deliveries().iter().for_each(Delivery::count_consumed);
+        Self::start(self)
     }
 
     fn kept(&self, _: bool) -> Kept {

@@ -69,6 +69,18 @@ impl Drop for Destination<'_> {
     }
 }
 
+/// Returns a destination for metrics, without generated queue names; `None` if nothing is left.
+pub(crate) fn for_metrics<'a>(
+    exchange: &'a str,
+    key: &'a str,
+    queue: Option<&'a str>,
+) -> Option<Destination<'a>> {
+    let parts = [exchange, key, queue.unwrap_or_default()];
+    let [exchange, key, queue] = parts.map(|part| if is_generated(part) { "" } else { part });
+    let left = [exchange, key, queue] != [""; 3] || parts == [""; 3];
+    left.then(|| Destination::new(exchange, key, Some(queue)))
+}
+
 /// Returns a destination without generated queue names, whose number has no bound; `None` if nothing is left.
 pub(crate) fn for_span_name(destination: &str) -> Option<Cow<'_, str>> {
     let parts = destination.split(':');
@@ -108,6 +120,21 @@ mod tests {
         ] {
             assert_eq!(&*Destination::new(exchange, key, queue), expected);
         }
+    }
+
+    #[test]
+    fn generated_names_are_not_in_metrics() {
+        let name =
+            |exchange, key, queue| for_metrics(exchange, key, queue).map(|name| name.to_string());
+        assert_eq!(
+            name("shop", "", Some("mails")).as_deref(),
+            Some("shop:mails")
+        );
+        assert_eq!(name("", "", Some("mails")).as_deref(), Some("mails"));
+        assert_eq!(name("shop", "", Some("amq.gen-x")).as_deref(), Some("shop"));
+        assert_eq!(name("", "", None).as_deref(), Some("amq.default"));
+        assert_eq!(name("", "hopline.reply-7", None), None);
+        assert_eq!(name("", "", Some("amq.gen-x")), None);
     }
 
     #[test]

@@ -1,20 +1,25 @@
-//! Spans of operations that a caller awaits. Publishes, requests and `basic_get` hold one.
+//! Spans of operations that a caller awaits.
 
-use hopline_core::{Context, Name, Span};
+use hopline_core::{Context, Span};
+
+use super::measurement::Measured;
 
 /// The span of an operation that a caller awaits. Dropped before the operation is done, it is marked cancelled.
 #[derive(Debug)]
-pub(crate) struct InFlight(Option<Span>);
+pub(crate) struct InFlight(Option<Measured>);
 
 impl InFlight {
-    /// Takes the span of an operation that begins now.
-    pub(crate) fn new(span: Span) -> Self {
-        Self(Some(span))
+    /// The span of an operation that has metrics.
+    pub(crate) fn new(measured: Measured) -> Self {
+        Self(Some(measured))
     }
 
-    /// Ends the span with the operation's result, and returns that.
-    ///
-    /// The error's type is computed for failed operations only.
+    /// The span of several operations, each of which has metrics.
+    pub(crate) fn of_several(span: Span) -> Self {
+        Self(Some(Measured::not(span)))
+    }
+
+    /// Ends the span with the operation's result.
     pub(crate) fn ended<T, E>(
         self,
         result: Result<T, E>,
@@ -24,29 +29,40 @@ impl InFlight {
         result
     }
 
-    /// Ends the span of an operation that succeeded, without a look at an error's type.
-    pub(crate) fn done(mut self) {
-        self.0 = None;
+    /// Ends the span of an operation that succeeded.
+    pub(crate) fn done(self) {
+        self.done_with(None);
     }
 
     /// Ends the span, failed if there is an `error.type`.
     pub(crate) fn done_with(mut self, error_type: Option<String>) {
-        if let (Some(span), Some(error_type)) = (self.0.take(), error_type) {
-            span.fail(Name::dynamic(&error_type));
+        if let Some(mut measured) = self.0.take() {
+            if let Some(error_type) = error_type {
+                measured.fail(&error_type);
+            }
+            measured.end();
         }
     }
 
-    /// Returns the span's context, for spans under it and attributes.
+    /// Counts a message that the operation received.
+    pub(crate) fn received(&mut self) {
+        if let Some(measured) = &mut self.0 {
+            measured.received();
+        }
+    }
+
     pub(crate) fn context(&self) -> Context {
-        self.0.as_ref().map(Span::context).unwrap_or_default()
+        let context = self.0.as_ref().map(|measured| measured.span.context());
+        context.unwrap_or_default()
     }
 }
 
 /// The caller dropped the future that awaits the operation. Does not block.
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if let Some(span) = &self.0 {
-            span.cancel();
+        if let Some(mut measured) = self.0.take() {
+            measured.cancel();
+            measured.end();
         }
     }
 }

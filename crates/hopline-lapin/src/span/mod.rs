@@ -5,12 +5,14 @@
 
 mod destination;
 mod in_flight;
+mod measurement;
 mod operation;
 mod settings;
 mod subject;
 
 pub(crate) use destination::{Destination, REPLIES};
 pub(crate) use in_flight::InFlight;
+pub(crate) use measurement::{Measured, count_consumed};
 pub(crate) use operation::Operation;
 pub(crate) use settings::Settings;
 pub(crate) use subject::Subject;

@@ -40,6 +40,11 @@ impl Operation {
         }
     }
 
+    /// Returns true for processing, of a message or a batch.
+    pub(crate) fn is_processing(self) -> bool {
+        matches!(self, Self::Process | Self::ProcessBatch)
+    }
+
     /// `messaging.operation.type`, which has a fixed set of values.
     pub(crate) fn kind(self) -> &'static str {
         match self {
