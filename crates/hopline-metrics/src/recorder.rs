@@ -25,8 +25,11 @@ pub struct Recorder {
 /// Locked when a library describes an instrument or asks for a handle; bounded by [`MOST_NAMES`] and [`MOST_HANDLES`].
 #[derive(Debug, Default)]
 struct State {
+    /// Unit and description by name. Read at the first use of the name.
     described: HashMap<String, (Option<Unit>, String)>,
+    /// Leaked, as an instrument lives for the process; bounded by `MOST_NAMES`.
     instruments: HashMap<(String, InstrumentKind), &'static Instrument>,
+    /// One for each set of labels.
     handles: HashMap<(InstrumentKind, Key), Arc<Handle>>,
 }
 
@@ -73,6 +76,7 @@ impl Metrics {
 }
 
 impl Recorder {
+    /// Remembers unit and description of a name.
     fn describe(&self, name: &KeyName, unit: Option<Unit>, description: &SharedString) {
         let described = &mut self.state.lock().described;
         if described.len() < MOST_NAMES {
@@ -80,6 +84,7 @@ impl Recorder {
         }
     }
 
+    /// Returns the handle of these labels, made at their first use; `None` beyond the limits.
     fn handle(&self, kind: InstrumentKind, key: &Key) -> Option<Arc<Handle>> {
         let mut state = self.state.lock();
         let known = (kind, key.clone());
@@ -168,6 +173,7 @@ impl ::metrics::Recorder for Recorder {
 }
 
 impl Handle {
+    /// Adds a measurement, with the current span as its exemplar.
     fn report(&self, value: f64) {
         let mut attrs: [Attr<'_>; MOST_LABELS] = [attr("", None::<bool>); MOST_LABELS];
         for (place, (key, value)) in attrs.iter_mut().zip(&self.labels) {

@@ -47,6 +47,7 @@ pub struct OtlpReader {
     temporality: Temporality,
     /// Values of each series in the last request, by instrument and attributes; empty for totals.
     last: HashMap<String, Reading>,
+    /// Time of the last request, at which the next difference begins.
     last_at: SystemTime,
 }
 
@@ -101,6 +102,7 @@ impl OtlpReader {
         request.encode_to_vec()
     }
 
+    /// Converts a family. Gauges and up-down counters are totals with either temporality.
     fn metric(&mut self, mut family: Family, times: (u64, u64)) -> Metric {
         let falls = matches!(
             family.kind,
@@ -175,6 +177,7 @@ impl OtlpReader {
     }
 }
 
+/// Converts a sum or a last value.
 fn number(point: &Point, (start_time_unix_nano, time_unix_nano): (u64, u64)) -> NumberPoint {
     let value = match &point.reading {
         Reading::Sum(value) | Reading::Last(value) => Some(*value),
@@ -188,6 +191,7 @@ fn number(point: &Point, (start_time_unix_nano, time_unix_nano): (u64, u64)) -> 
     }
 }
 
+/// Converts a histogram.
 fn histogram(
     point: &Point,
     bounds: &[f64],
@@ -217,6 +221,7 @@ fn histogram(
     }
 }
 
+/// Converts an exemplar.
 fn exemplar(sample: &Sample) -> Exemplar {
     Exemplar {
         time_unix_nano: unix_nanos(sample.at),
@@ -226,6 +231,7 @@ fn exemplar(sample: &Sample) -> Exemplar {
     }
 }
 
+/// Converts the attributes of a series.
 fn pairs(attributes: &Attributes) -> Vec<KeyValue> {
     let pair = |(key, value): (&str, &Scalar)| {
         key_value(
@@ -245,6 +251,7 @@ fn resource_pair((key, value): (&str, &OwnedValue)) -> KeyValue {
     key_value(key, resource_value(value))
 }
 
+/// Converts a value of the resource. Its depth is that of the resource, which the application has built.
 fn resource_value(value: &OwnedValue) -> Value {
     match value {
         OwnedValue::Bool(value) => Value::Bool(*value),
@@ -271,6 +278,7 @@ fn any(value: Value) -> AnyValue {
     AnyValue { value: Some(value) }
 }
 
+/// Nanoseconds since the Unix epoch; 0 before it.
 fn unix_nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)

@@ -25,6 +25,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// Media type of the page, with the version that scrapers check.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -32,6 +33,7 @@ impl Format {
         }
     }
 
+    /// Writes a whole page. It is made in memory, as its size is bounded by the series.
     pub(crate) fn write(self, families: &[Family], resource: &Resource) -> String {
         let mut page = String::new();
         // a `String` takes all that is written to it
@@ -39,6 +41,7 @@ impl Format {
         page
     }
 
+    /// Writes the resource, each family and the end mark of OpenMetrics.
     fn write_all(self, page: &mut String, families: &[Family], resource: &Resource) -> fmt::Result {
         self.write_target(page, resource)?;
         let mut written = HashSet::new();
@@ -89,6 +92,7 @@ impl Format {
         writeln!(page, "target_info{} 1", labels.braced(None))
     }
 
+    /// Writes description, type and unit of a family. OpenMetrics names a counter's family without `_total`, the text format with it.
     fn write_head(
         self,
         page: &mut String,
@@ -118,6 +122,7 @@ impl Format {
         }
     }
 
+    /// Writes the samples of one series. Buckets are cumulative on the page and separate in memory.
     fn write_series(
         self,
         page: &mut String,
@@ -170,6 +175,7 @@ impl Format {
     }
 }
 
+/// Writes an exemplar behind a bucket: ids, value, time in seconds.
 fn write_exemplar(page: &mut String, sample: &Sample) -> fmt::Result {
     let exemplar = sample.exemplar;
     write!(
@@ -182,12 +188,14 @@ fn write_exemplar(page: &mut String, sample: &Sample) -> fmt::Result {
     )
 }
 
+/// Seconds since the Unix epoch; 0 for a time before it.
 fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs_f64()
 }
 
+/// Converts the attributes of a series.
 fn labels(attributes: &Attributes) -> Labels {
     let mut labels = Labels::default();
     for (key, value) in attributes.iter() {
@@ -201,6 +209,7 @@ fn labels(attributes: &Attributes) -> Labels {
 struct Labels(BTreeMap<String, String>);
 
 impl Labels {
+    /// Adds a label, or joins its value to one with the same name.
     fn add(&mut self, key: &str, value: &str) {
         let key = names::valid(key);
         let value = Escaped(value).to_string();

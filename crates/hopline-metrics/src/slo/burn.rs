@@ -1,4 +1,6 @@
 //! Burn rates of this process: how fast its requests use up the budget of an objective.
+//! `Metrics::record` counts each request here; each collection reads the rates, and `Metrics::slo_states` gives them to the
+//! application. Prometheus computes the rates of all instances from the recording rules.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -42,7 +44,9 @@ static ALERTING: Instrument = Instrument::gauge("hopline.slo.alerting", "")
 /// One row of the table of alerts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Alert {
+    /// `page` or `ticket`.
     pub(crate) severity: &'static str,
+    /// Burn rate above which both windows have to be.
     pub(crate) rate: f64,
     pub(crate) long: Duration,
     pub(crate) short: Duration,
@@ -90,10 +94,13 @@ pub struct Burn {
 #[derive(Debug)]
 pub(crate) struct Slos(Vec<Tracked>);
 
+/// One objective with its counts.
 #[derive(Debug)]
 struct Tracked {
     slo: Slo,
+    /// Good requests since the start.
     good: AtomicU64,
+    /// All requests since the start.
     total: AtomicU64,
     start: Instant,
     /// The minute of the last sample. Written under the lock of `samples` and read without: a measurement that reads
@@ -103,6 +110,7 @@ struct Tracked {
     samples: Mutex<VecDeque<Sample>>,
 }
 
+/// Totals at the begin of a minute, counted from the start of the process.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sample {
     minute: u64,
@@ -110,9 +118,11 @@ struct Sample {
     total: u64,
 }
 
+/// Minutes of the longest window, and one at each end.
 const MOST_SAMPLES: usize = 3 * 24 * 60 + 2;
 
 impl Slos {
+    /// Tracks these objectives from now on.
     pub(crate) fn new(slos: Vec<Slo>) -> Self {
         let start = Instant::now();
         let tracked = slos.into_iter().map(|slo| Tracked {
@@ -151,10 +161,12 @@ impl Slos {
         }
     }
 
+    /// State of each objective, in the order in which they were added.
     pub(crate) fn states(&self) -> Vec<SloState> {
         self.0.iter().map(Tracked::state).collect()
     }
 
+    /// Reports objectives, burn rates and alerts as gauges.
     pub(crate) fn observe(&self, observer: &mut Observer<'_>) {
         for state in self.states() {
             let name = state.slo.name();
@@ -180,6 +192,7 @@ impl Slos {
 }
 
 impl Tracked {
+    /// Counts a request if method and route are the objective's. A request with `error.type` is bad.
     fn record(&self, seconds: f64, attributes: &[Attr<'_>]) {
         let text = |key| {
             let found = attributes.iter().find(|attr| attr.key() == key);
@@ -227,6 +240,7 @@ impl Tracked {
         }
     }
 
+    /// Computes the burn rate of each window: the part of bad requests since the sample before it, relative to the budget.
     fn state(&self) -> SloState {
         let minute = self.start.elapsed().as_secs() / 60;
         self.sample(minute);

@@ -101,10 +101,12 @@ struct Repeats {
     rows: Vec<usize>,
 }
 
+/// For serde: a flag that is not set is left out.
 fn is_false(truth: &bool) -> bool {
     !truth
 }
 
+/// For serde: a count of 0 is left out.
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -489,6 +491,7 @@ fn logs(copied: &Copied, rows: &Rows<'_>, wanted: impl Fn(&LogData) -> bool) -> 
         .collect()
 }
 
+/// Text of the severity, by number where the source gave no text.
 fn severity(log: &LogData) -> String {
     const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
     if !log.severity_text.is_empty() {

@@ -148,6 +148,7 @@ fn span(mut message: Fields<'_>, resource: &Arc<Resource>, scope: &ScopeData) ->
     Ok(span)
 }
 
+/// Reads an event.
 fn event(mut message: Fields<'_>) -> Result<EventData> {
     let mut event = EventData {
         name: String::new(),
@@ -165,6 +166,7 @@ fn event(mut message: Fields<'_>) -> Result<EventData> {
     Ok(event)
 }
 
+/// Reads a link.
 fn link(mut message: Fields<'_>) -> Result<LinkData> {
     let (mut trace_id, mut span_id, mut flags) = (None, None, 0);
     let mut state = TraceState::default();
@@ -183,6 +185,7 @@ fn link(mut message: Fields<'_>) -> Result<LinkData> {
     Ok(LinkData { span_context })
 }
 
+/// Reads a status. Only `STATUS_CODE_ERROR` is an error.
 fn status(mut message: Fields<'_>) -> Result<StatusData> {
     const ERROR: u64 = 2;
     let (mut text, mut code) = ("", 0);
@@ -202,6 +205,7 @@ fn status(mut message: Fields<'_>) -> Result<StatusData> {
     })
 }
 
+/// Reads a log record.
 fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
     let mut log = LogData {
         resource: Arc::clone(resource),
@@ -264,6 +268,7 @@ fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<OwnedValue>> {
     Ok(value)
 }
 
+/// Reads an array; `depth` bounds the recursion.
 fn array(message: Fields<'_>, depth: usize) -> Result<Vec<OwnedValue>> {
     let mut values = Vec::new();
     each(message, 1, |value| {
@@ -364,6 +369,7 @@ fn is_remote(flags: u32) -> bool {
     flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
 }
 
+/// Bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
