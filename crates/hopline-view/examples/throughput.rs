@@ -223,7 +223,7 @@ fn processor_seconds() -> f64 {
     ticks.sum::<f64>() / TICKS_A_SECOND
 }
 
-/// Resident bytes of this process, where the system says so.
+/// Resident bytes of this process, where the system reports them.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm

@@ -149,7 +149,7 @@ impl<'p> RootDecision<'p> {
 /// The trace of a local root: the parent's, or a new one.
 struct Origin {
     trace_id: TraceId,
-    /// True if the id is random, as the W3C flag says.
+    /// True if the id is random, by the W3C flag.
     is_random: bool,
     parent_ot: OtMember,
 }

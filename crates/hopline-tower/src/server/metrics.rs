@@ -26,7 +26,7 @@ pub(crate) struct RequestMetrics {
     version: Option<&'static str>,
     /// The route's template; empty if there is none. The text's memory is kept for the next request.
     route: String,
-    /// The kind of the failure, unless the status tells it.
+    /// The kind of the failure, unless it follows from the status.
     error_type: Option<&'static str>,
     /// The request is counted as active.
     active: Option<Tracer>,
