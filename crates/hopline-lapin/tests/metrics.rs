@@ -11,28 +11,12 @@ use futures_util::StreamExt;
 use hopline_core::{Context, FutureExt};
 use hopline_lapin::{Channel, ChannelExt, Consumer, Delivery, Outcome, RunOptions};
 use hopline_metrics::Metrics;
+use hopline_test_support::page::total;
 use hopline_testing::{Spans, tracer_with};
 use lapin::options::*;
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use tokio::sync::{Notify, mpsc};
-
-/// The sum of a metric over all series that have each of the labels.
-#[track_caller]
-fn total(page: &str, name: &str, labels: &[&str]) -> f64 {
-    let of_name = |line: &&str| {
-        let rest = line.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-    };
-    let lines = page.lines().filter(of_name);
-    let labelled = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
-    labelled
-        .map(|line| {
-            let value = line.split(" # ").next().unwrap();
-            value.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
-        })
-        .sum()
-}
 
 const OPERATIONS: &str = "messaging_client_operation_duration_seconds_count";
 const PROCESSED: &str = "messaging_process_duration_seconds_count";

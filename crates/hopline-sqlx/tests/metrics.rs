@@ -11,28 +11,12 @@ use futures_util::TryStreamExt;
 use hopline_core::{Context, FutureExt, Tracer};
 use hopline_metrics::Metrics;
 use hopline_sqlx::PoolExt;
+use hopline_test_support::page::total;
 use hopline_testing::{Spans, tracer_with};
 use sqlx::pool::PoolOptions;
 use support::{mysql_url, postgres_url, safe, table};
 
 const OPENMETRICS: &str = "application/openmetrics-text";
-
-/// The sum of a metric over all series that have each of the labels.
-#[track_caller]
-fn total(page: &str, name: &str, labels: &[&str]) -> f64 {
-    let of_name = |line: &&str| {
-        let rest = line.strip_prefix(name);
-        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-    };
-    let lines = page.lines().filter(of_name);
-    let labelled = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
-    labelled
-        .map(|line| {
-            let value = line.split(" # ").next().unwrap();
-            value.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
-        })
-        .sum()
-}
 
 fn operations(page: &str, labels: &[&str]) -> f64 {
     total(page, "db_client_operation_duration_seconds_count", labels)

@@ -7,6 +7,7 @@
 //! | [`sinks`] | sinks that keep batches, ask for each trace, or panic | |
 //! | [`notices`] | waiting for notices | |
 //! | [`folder`] | temporary folders | |
+//! | [`page`] | values of a Prometheus page | |
 //! | `http` | expectations for HTTP spans | `http` |
 //! | `otlp` | a collector on a socket, traces to send to it, comparison field by field | `otlp` |
 //! | `sql` | statements: hostile, generated, any bytes | `sql` |
@@ -22,6 +23,7 @@ pub mod http;
 pub mod notices;
 #[cfg(feature = "otlp")]
 pub mod otlp;
+pub mod page;
 pub mod sinks;
 #[cfg(feature = "sql")]
 pub mod sql;
