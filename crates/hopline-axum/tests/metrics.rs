@@ -58,7 +58,7 @@ fn lines<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 const COUNT: &str = "http_server_request_duration_seconds_count";
 
 #[tokio::test]
-async fn each_request_is_counted_once_whatever_the_plan() {
+async fn each_request_is_counted_once_under_every_plan() {
     for plan in ["* 100%", "* 1%", "* 0%", "/fails never; * 0%; keep errors"] {
         let (metrics, tracer, _) = metered(plan);
         let app = app(&tracer);

@@ -41,7 +41,7 @@ fn counts(metrics: &Metrics) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_call_is_counted_once_whatever_the_plan() {
+async fn each_call_is_counted_once_under_every_plan() {
     let port = serve().await;
     let closed = TcpListener::bind("127.0.0.1:0")
         .await
