@@ -181,10 +181,7 @@ fn with_headers() -> BasicProperties {
     BasicProperties::default().with_headers(headers)
 }
 
-async fn send(
-    channel: &Channel,
-    properties: BasicProperties,
-) -> lapin::Result<PublisherConfirm> {
+async fn send(channel: &Channel, properties: BasicProperties) -> lapin::Result<PublisherConfirm> {
     let options = BasicPublishOptions::default();
     let sent = channel.basic_publish(EXCHANGE.into(), QUEUE.into(), options, b"7", properties);
     sent.await
