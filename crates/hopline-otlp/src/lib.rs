@@ -81,7 +81,8 @@
 //! |---|---|
 //! | a collector | [`Exporter`]: OTLP/HTTP with protobuf or JSON, and OTLP/gRPC; queue, thread, retries, spool |
 //! | a test of the connection | [`Exporter::check`] sends a test span and returns the reason if it did not arrive |
-//! | counts | [`Exporter::stats`], [`FileSink::stats`] |
+//! | metrics | [`MetricsExporter`]: one request each interval, over the same transports |
+//! | counts | [`Exporter::stats`], [`FileSink::stats`], [`MetricsExporter::stats`] |
 //! | a file | [`FileSink`]: JSON lines, optionally rotated by size |
 //! | text for people | [`FileSink::text_to`]: a function formats the spans |
 //! | a transport of your own | [`encode_protobuf`], [`encode_json`] |
@@ -144,6 +145,10 @@
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | name and attributes of the service | the argument |
 //! | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as reqwest reads them; not for loopback, nor for gRPC | |
 //!
+//! [`MetricsExporter::from_variables`] reads the variables with `METRICS` in place of `TRACES`, and
+//! `OTEL_METRIC_EXPORT_INTERVAL`, the milliseconds between two requests, which defaults to 60000. It reads no `OTEL_BSP_…`, and
+//! metrics are not spooled. With `http/json` metrics are sent as protobuf to the same endpoint.
+//!
 //! Names of protocols, compressions and exporters are read in any case. An unusable endpoint, certificate or folder, and a
 //! protocol that is not compiled in, are errors at the start. Other wrong values are ignored, and one
 //! [notice](hopline_core::notify) at the start names them.
@@ -189,7 +194,9 @@ mod stats;
 pub use decode::{DecodeError, decode_json};
 pub use encode::encode_protobuf;
 #[cfg(feature = "http")]
-pub use export::{CheckError, ConfigError, Exporter, ExporterBuilder, Protocol};
+pub use export::{
+    CheckError, ConfigError, Exporter, ExporterBuilder, MetricsExporter, MetricsStats, Protocol,
+};
 pub use file::FileSink;
 pub use json::encode_json;
 pub use resource::{resource_from_env, resource_from_variables};

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
-use super::endpoint::{DEFAULT_BASE, base_endpoint, traces_endpoint};
+use super::endpoint::{DEFAULT_BASE, base_endpoint, complete_endpoint};
 #[cfg(feature = "grpc")]
 use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
 use super::exporter::Exporter;
+use super::metrics::MetricsExporter;
 use super::problem::{ConfigError, Problem};
 use super::settings::{Protocol, Settings, header};
+use super::signal::Signal;
 use super::tls::TlsMaterial;
 
 /// A builder of an [`Exporter`]. It reads no variables.
@@ -214,7 +216,29 @@ impl ExporterBuilder {
     /// Returns an error if the endpoint, a header, a certificate or the spool is unusable, or if no thread can be
     /// started. It makes no connection: a collector that is away is no error; see [`Exporter::check`].
     pub fn build(self) -> Result<Exporter, ConfigError> {
-        let mut settings = Settings::for_endpoint(self.url()?);
+        Exporter::spawn(self.settings(Signal::Traces)?)
+    }
+
+    /// Starts an exporter of metrics to the same collector, at `/v1/metrics` below its base URL: the body that `request`
+    /// returns, each `interval` and at the end.
+    ///
+    /// Headers, protocol, compression, certificates and time limit apply; settings of spans and their complete URL do not.
+    /// See [`MetricsExporter`] for `request`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn metrics(
+        self,
+        interval: Duration,
+        request: impl FnMut(Option<Vec<u8>>) -> Vec<u8> + Send + 'static,
+    ) -> Result<MetricsExporter, ConfigError> {
+        MetricsExporter::spawn(self.settings(Signal::Metrics)?, interval, Box::new(request))
+    }
+
+    fn settings(self, signal: Signal) -> Result<Settings, ConfigError> {
+        let mut settings = Settings::for_endpoint(self.url(signal)?);
+        settings.signal = signal;
         let mut headers = HeaderMap::new();
         for (name, value) in self.headers {
             let Some((name, value)) = header(&name, &value) else {
@@ -237,7 +261,7 @@ impl ExporterBuilder {
         {
             settings.spool = self.spool;
         }
-        Exporter::spawn(settings)
+        Ok(settings)
     }
 
     /// The endpoint, from the complete URL, else from the base, else the protocol's default.
@@ -245,14 +269,15 @@ impl ExporterBuilder {
     /// # Errors
     ///
     /// Returns an error if it is not a usable URL.
-    fn url(&self) -> Result<reqwest::Url, ConfigError> {
-        let given = self.traces.as_deref().or(self.base.as_deref());
+    fn url(&self, signal: Signal) -> Result<reqwest::Url, ConfigError> {
+        let traces = self.traces.as_ref().filter(|_| signal == Signal::Traces);
+        let given = traces.map(String::as_str).or(self.base.as_deref());
         match self.protocol {
             #[cfg(feature = "grpc")]
             Protocol::Grpc => grpc_endpoint(given.unwrap_or(DEFAULT_GRPC), false),
-            Protocol::HttpProtobuf | Protocol::HttpJson => match &self.traces {
-                Some(url) => traces_endpoint(url),
-                None => base_endpoint(given.unwrap_or(DEFAULT_BASE)),
+            Protocol::HttpProtobuf | Protocol::HttpJson => match traces {
+                Some(url) => complete_endpoint(url),
+                None => base_endpoint(given.unwrap_or(DEFAULT_BASE), signal),
             },
         }
     }

@@ -5,13 +5,14 @@
 use reqwest::Url;
 
 use super::problem::{ConfigError, Problem};
+use super::signal::Signal;
 
-/// A complete URL for traces, unchanged.
+/// A complete URL for a signal, unchanged.
 ///
 /// # Errors
 ///
 /// Returns an error if it is not an absolute `http` or `https` URL with a host, or needs TLS in a build without it.
-pub(crate) fn traces_endpoint(text: &str) -> Result<Url, ConfigError> {
+pub(crate) fn complete_endpoint(text: &str) -> Result<Url, ConfigError> {
     let unusable = || Problem::Endpoint {
         text: presentable(text),
         remedy: bare_host(text).map(|host| format!("write http://{host}")),
@@ -28,10 +29,10 @@ pub(crate) fn traces_endpoint(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// The URL for traces below a base URL for all signals.
-pub(crate) fn base_endpoint(text: &str) -> Result<Url, ConfigError> {
-    let mut url = traces_endpoint(text)?;
-    let path = format!("{}/v1/traces", url.path().trim_end_matches('/'));
+/// The URL for a signal below a base URL for all signals.
+pub(crate) fn base_endpoint(text: &str, signal: Signal) -> Result<Url, ConfigError> {
+    let mut url = complete_endpoint(text)?;
+    let path = format!("{}{}", url.path().trim_end_matches('/'), signal.http_path());
     url.set_path(&path);
     Ok(url)
 }
@@ -44,9 +45,9 @@ pub(crate) fn grpc_endpoint(text: &str, insecure: bool) -> Result<Url, ConfigErr
     let bare = !text.contains("://");
     let scheme = if insecure { "http" } else { "https" };
     let mut url = if bare {
-        traces_endpoint(&format!("{scheme}://{text}"))?
+        complete_endpoint(&format!("{scheme}://{text}"))?
     } else {
-        traces_endpoint(text)?
+        complete_endpoint(text)?
     };
     url.set_path("");
     url.set_query(None);
@@ -147,8 +148,9 @@ mod tests {
             "s3cret\nx",
             "mailto:u:s3cret@h",
         ] {
-            for endpoint in [traces_endpoint, base_endpoint] {
-                let error = endpoint(text).unwrap_err();
+            let base = |text: &str| base_endpoint(text, Signal::Metrics);
+            for error in [complete_endpoint(text), base(text)] {
+                let error = error.unwrap_err();
                 for printed in [
                     error.to_string(),
                     format!("{error:?}"),
@@ -172,7 +174,7 @@ mod tests {
             ),
             ("collector", "collector"),
         ] {
-            let error = traces_endpoint(text).unwrap_err();
+            let error = complete_endpoint(text).unwrap_err();
             assert_eq!(error.remedy(), format!("write http://{host}"));
             assert!(error.to_string().contains(&format!("`{host}`")), "{error}");
         }

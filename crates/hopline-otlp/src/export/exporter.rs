@@ -16,6 +16,7 @@ use tokio::runtime::Handle as RuntimeHandle;
 use super::problem::{ConfigError, Problem};
 use super::runtime::ExportRuntime;
 use super::settings::Settings;
+use super::signal::Signal;
 #[cfg(feature = "spool")]
 use super::spool::Spool;
 #[cfg(feature = "spool")]
@@ -132,7 +133,7 @@ impl Exporter {
         let exporter = Self::spawn(settings);
         exporter
             .map(Some)
-            .map_err(|error| set_by_variables(error, &variables))
+            .map_err(|error| set_by_variables(error, &variables, Signal::Traces))
     }
 
     /// The counts of spans so far: accepted, sent, lost, waiting.

@@ -33,12 +33,12 @@ use crate::proto::{Field, fields};
 /// details are not base64, and does not distinguish an unreadable response from a failed call.
 pub(super) struct Grpc {
     channel: Channel,
+    /// The path of the signal's method.
+    method: &'static str,
     headers: HeaderMap,
     gzip: bool,
     timeout: Duration,
 }
-
-const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// The bytes that are read of a response's headers; a collector may put the details of its status there.
 const MAX_HEADERS: u32 = 64 * 1024;
@@ -84,6 +84,7 @@ impl Grpc {
         }
         Ok(Self {
             channel: endpoint.connect_lazy(),
+            method: settings.signal.grpc_method(),
             headers,
             gzip: settings.gzip,
             timeout: settings.timeout,
@@ -120,7 +121,7 @@ impl Grpc {
     async fn call(&self, framed: Bytes) -> Reply {
         let mut request = Request::new(Body::new(Full::new(framed)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = ::http::Uri::from_static(EXPORT);
+        *request.uri_mut() = ::http::Uri::from_static(self.method);
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.headers.clone();
         // a clone is a handle to the same connection

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::proto::{Field, fields};
 
-/// The partial success of an `ExportTraceServiceResponse`; zero and empty if all spans were accepted.
+/// The partial success of an `ExportTraceServiceResponse` or, with data points for spans, an `ExportMetricsServiceResponse`; zero and empty if all spans were accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PartialSuccess {
     pub(super) rejected: u64,
@@ -167,7 +167,10 @@ fn from_json(body: &[u8]) -> Option<PartialSuccess> {
         .as_object()?
         .get("partialSuccess")
         .unwrap_or(&Value::Null);
-    let rejected = &partial["rejectedSpans"];
+    let rejected = match &partial["rejectedSpans"] {
+        Value::Null => &partial["rejectedDataPoints"],
+        spans => spans,
+    };
     let rejected = rejected
         .as_i64()
         .or_else(|| rejected.as_str()?.parse().ok())

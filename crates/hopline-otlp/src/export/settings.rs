@@ -10,6 +10,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::shown;
+use super::signal::Signal;
 use super::tls::TlsMaterial;
 use crate::bounds::Bounds;
 use crate::bytes_text::{base64_encoded, percent_decoded};
@@ -61,6 +62,8 @@ impl Protocol {
 pub(crate) struct Settings {
     /// The complete URL, without user and password.
     pub(crate) endpoint: Url,
+    /// The signal, which decides the service of a gRPC request.
+    pub(crate) signal: Signal,
     /// Headers of each request, all marked as sensitive.
     pub(crate) headers: HeaderMap,
     /// The encoding and transport.
@@ -98,6 +101,7 @@ impl Settings {
         let _ = endpoint.set_password(None);
         Self {
             endpoint,
+            signal: Signal::Traces,
             headers,
             protocol: Protocol::HttpProtobuf,
             gzip: false,

@@ -1,17 +1,18 @@
 //! Settings from the environment's variables.
 //!
-//! `Exporter::from_variables` calls it. As the OTLP exporter specification asks, a variable for traces
-//! (`OTEL_EXPORTER_OTLP_TRACES_…`) wins over the one for all signals (`OTEL_EXPORTER_OTLP_…`). Wrong values are warnings,
+//! `Exporter::from_variables` calls it. As the OTLP exporter specification asks, a variable for one signal
+//! (`OTEL_EXPORTER_OTLP_TRACES_…`, `OTEL_EXPORTER_OTLP_METRICS_…`) wins over the one for all signals (`OTEL_EXPORTER_OTLP_…`). Wrong values are warnings,
 //! except those without which no span could arrive: endpoint, certificates, protocol.
 
 use hopline_core::variables::Variables;
 use reqwest::header::{HeaderMap, HeaderName};
 
-use super::endpoint::{DEFAULT_BASE, base_endpoint, presentable, traces_endpoint};
+use super::endpoint::{DEFAULT_BASE, base_endpoint, complete_endpoint, presentable};
 #[cfg(feature = "grpc")]
 use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
 use super::problem::{ConfigError, Problem};
 use super::settings::{Protocol, Settings, header};
+use super::signal::Signal;
 use super::tls::TlsMaterial;
 use crate::bytes_text::percent_decoded;
 use crate::lists::members;
@@ -26,18 +27,35 @@ impl Settings {
         if !wants_otlp(variables) {
             return Ok(None);
         }
-        let protocol = protocol(variables)?;
-        let mut settings = Self::for_endpoint(endpoint(variables, protocol)?);
+        let mut settings = Self::read_transport(variables, Signal::Traces)?;
+        settings.read_batching(variables);
+        #[cfg(feature = "spool")]
+        settings.read_spool(variables);
+        Ok(Some(settings))
+    }
+
+    /// Reads endpoint, protocol, headers, time-out, compression and certificates of a signal.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the endpoint or a certificate is unusable, or if this build lacks the protocol.
+    pub(crate) fn read_transport(
+        variables: &mut Variables<'_>,
+        signal: Signal,
+    ) -> Result<Self, ConfigError> {
+        let protocol = protocol(variables, signal)?;
+        let mut settings = Self::for_endpoint(endpoint(variables, signal, protocol)?);
         settings.protocol = protocol;
-        if let Some((name, text)) = otlp_variable(variables, "HEADERS") {
+        settings.signal = signal;
+        if let Some((name, text)) = otlp_variable(variables, signal, "HEADERS") {
             settings.add_headers(headers(variables, &name, &text));
         }
-        if let Some((name, _)) = otlp_variable(variables, "TIMEOUT") {
+        if let Some((name, _)) = otlp_variable(variables, signal, "TIMEOUT") {
             // with zero no request would ever succeed
             let timeout = variables.millis(&name).filter(|timeout| !timeout.is_zero());
             settings.timeout = timeout.unwrap_or(settings.timeout);
         }
-        if let Some((name, text)) = otlp_variable(variables, "COMPRESSION") {
+        if let Some((name, text)) = otlp_variable(variables, signal, "COMPRESSION") {
             match text.to_ascii_lowercase().as_str() {
                 "gzip" => settings.gzip = true,
                 "none" => {}
@@ -47,11 +65,8 @@ impl Settings {
                 )),
             }
         }
-        settings.tls = tls(variables)?;
-        settings.read_batching(variables);
-        #[cfg(feature = "spool")]
-        settings.read_spool(variables);
-        Ok(Some(settings))
+        settings.tls = tls(variables, signal)?;
+        Ok(settings)
     }
 
     /// The variables of the batch span processor, for queue and requests.
@@ -95,9 +110,13 @@ impl Settings {
     }
 }
 
-/// The variable of a setting that is set, and its value: the one for traces wins over the one for all signals.
-fn otlp_variable(variables: &Variables<'_>, setting: &str) -> Option<(String, String)> {
-    ["OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"]
+/// The variable of a setting that is set, and its value: the one for the signal wins over the one for all signals.
+fn otlp_variable(
+    variables: &Variables<'_>,
+    signal: Signal,
+    setting: &str,
+) -> Option<(String, String)> {
+    [signal.variables(), "OTEL_EXPORTER_OTLP_"]
         .into_iter()
         .find_map(|prefix| {
             let name = format!("{prefix}{setting}");
@@ -133,11 +152,12 @@ fn wants_otlp(variables: &mut Variables<'_>) -> bool {
 
 fn endpoint(
     variables: &mut Variables<'_>,
+    signal: Signal,
     protocol: Protocol,
 ) -> Result<reqwest::Url, ConfigError> {
     // read for its warning; it changes gRPC only, since an HTTP endpoint has a scheme
-    let insecure = insecure(variables);
-    let given = otlp_variable(variables, "ENDPOINT");
+    let insecure = insecure(variables, signal);
+    let given = otlp_variable(variables, signal, "ENDPOINT");
     let text = given.as_ref().map(|(_, text)| text.as_str());
     let url = match protocol {
         #[cfg(feature = "grpc")]
@@ -145,8 +165,8 @@ fn endpoint(
         Protocol::HttpProtobuf | Protocol::HttpJson => {
             let _ = insecure;
             match &given {
-                Some((name, url)) if name.contains("_TRACES_") => traces_endpoint(url),
-                _ => base_endpoint(text.unwrap_or(DEFAULT_BASE)),
+                Some((name, url)) if name.starts_with(signal.variables()) => complete_endpoint(url),
+                _ => base_endpoint(text.unwrap_or(DEFAULT_BASE), signal),
             }
         }
     };
@@ -156,15 +176,15 @@ fn endpoint(
     })
 }
 
-fn insecure(variables: &mut Variables<'_>) -> bool {
-    match otlp_variable(variables, "INSECURE") {
+fn insecure(variables: &mut Variables<'_>, signal: Signal) -> bool {
+    match otlp_variable(variables, signal, "INSECURE") {
         Some((name, _)) => variables.is_true(&name),
         None => false,
     }
 }
 
-fn protocol(variables: &mut Variables<'_>) -> Result<Protocol, ConfigError> {
-    let Some((name, text)) = otlp_variable(variables, "PROTOCOL") else {
+fn protocol(variables: &mut Variables<'_>, signal: Signal) -> Result<Protocol, ConfigError> {
+    let Some((name, text)) = otlp_variable(variables, signal, "PROTOCOL") else {
         return Ok(Protocol::default());
     };
     match text.to_ascii_lowercase().as_str() {
@@ -216,10 +236,15 @@ fn headers(variables: &mut Variables<'_>, variable: &str, list: &str) -> HeaderM
 
 /// Certificates and keys. A file that cannot be read is an error: without it spans would not arrive, or arrive at the
 /// wrong collector.
-fn tls(variables: &Variables<'_>) -> Result<TlsMaterial, ConfigError> {
-    let authorities = pem(variables, "CERTIFICATE", "the certificate to trust")?;
-    let certificate = pem(variables, "CLIENT_CERTIFICATE", "the client's certificate")?;
-    let key = pem(variables, "CLIENT_KEY", "the client's key")?;
+fn tls(variables: &Variables<'_>, signal: Signal) -> Result<TlsMaterial, ConfigError> {
+    let authorities = pem(variables, signal, "CERTIFICATE", "the certificate to trust")?;
+    let certificate = pem(
+        variables,
+        signal,
+        "CLIENT_CERTIFICATE",
+        "the client's certificate",
+    )?;
+    let key = pem(variables, signal, "CLIENT_KEY", "the client's key")?;
     let client = match (certificate, key) {
         (Some((_, certificate)), Some((_, key))) => Some((certificate, key)),
         (None, None) => None,
@@ -234,7 +259,11 @@ fn tls(variables: &Variables<'_>) -> Result<TlsMaterial, ConfigError> {
 }
 
 /// Adds the variable to the error of a setting that proved unusable when the exporter was built.
-pub(super) fn set_by_variables(error: ConfigError, variables: &Variables<'_>) -> ConfigError {
+pub(super) fn set_by_variables(
+    error: ConfigError,
+    variables: &Variables<'_>,
+    signal: Signal,
+) -> ConfigError {
     let mut set = match () {
         () if error.is_spool() => vec![
             variables
@@ -243,7 +272,7 @@ pub(super) fn set_by_variables(error: ConfigError, variables: &Variables<'_>) ->
         ],
         () if error.is_certificate() => ["CERTIFICATE", "CLIENT_CERTIFICATE"]
             .into_iter()
-            .map(|setting| otlp_variable(variables, setting))
+            .map(|setting| otlp_variable(variables, signal, setting))
             .collect(),
         () => Vec::new(),
     }
@@ -282,10 +311,11 @@ impl FileVariable {
 /// The file that a variable names, and its content.
 fn pem(
     variables: &Variables<'_>,
+    signal: Signal,
     setting: &str,
     what: &'static str,
 ) -> Result<Option<(FileVariable, Vec<u8>)>, ConfigError> {
-    let Some((variable, path)) = otlp_variable(variables, setting) else {
+    let Some((variable, path)) = otlp_variable(variables, signal, setting) else {
         return Ok(None);
     };
     let set = FileVariable { variable, path };

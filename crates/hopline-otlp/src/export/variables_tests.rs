@@ -304,7 +304,7 @@ fn other_bad_values_are_ignored_with_a_warning() {
             format!("{settings:?}"),
             format!(
                 "{:?}",
-                Settings::for_endpoint(base_endpoint(DEFAULT_BASE).unwrap())
+                Settings::for_endpoint(base_endpoint(DEFAULT_BASE, Signal::Traces).unwrap())
             )
         );
     }
