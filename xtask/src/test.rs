@@ -26,6 +26,10 @@ const ALONE: &[(&str, &[&str])] = &[
         "hopline",
         &["--no-default-features", "--features", "tracing"],
     ),
+    (
+        "hopline",
+        &["--no-default-features", "--features", "metrics"],
+    ),
     ("hopline-testing", &[]),
     ("hopline", &["--no-default-features", "--features", "otlp"]),
     ("hopline-otlp", &["--no-default-features"]),

@@ -62,6 +62,8 @@ pub fn builder(service: &str) -> Builder {
         override_plan: None,
         limits: None,
         sinks: 0,
+        #[cfg(feature = "metrics")]
+        metrics: hopline_metrics::Metrics::builder(),
         #[cfg(feature = "otlp")]
         otlp: Otlp::FromVariables,
         shutdown_timeout: Duration::from_secs(5),
@@ -98,6 +100,8 @@ pub struct Builder {
     pub(crate) limits: Option<Limits>,
     /// The number of sinks that the application added.
     pub(crate) sinks: usize,
+    #[cfg(feature = "metrics")]
+    pub(crate) metrics: hopline_metrics::MetricsBuilder,
     #[cfg(feature = "otlp")]
     pub(crate) otlp: Otlp,
     pub(crate) shutdown_timeout: Duration,
@@ -154,6 +158,27 @@ impl Builder {
     /// this builder and by variables.
     pub fn configure(mut self, change: impl FnOnce(TracerBuilder) -> TracerBuilder) -> Self {
         self.tracer = change(self.tracer);
+        self
+    }
+
+    /// Changes settings of the metrics: views, limits, objectives. Their resource is that of the tracer.
+    ///
+    /// ```
+    /// use hopline::metrics::View;
+    ///
+    /// let telemetry = hopline::builder("orders")
+    ///     .metrics(|metrics| metrics.limit(500).view(View::new("http.server.request.duration").buckets([0.1, 1.0])))
+    ///     .without_otlp()
+    ///     .build()?;
+    /// assert_eq!(telemetry.metrics().resource().service_name(), "orders");
+    /// # Ok::<(), hopline::InitError>(())
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn metrics(
+        mut self,
+        change: impl FnOnce(hopline_metrics::MetricsBuilder) -> hopline_metrics::MetricsBuilder,
+    ) -> Self {
+        self.metrics = change(self.metrics);
         self
     }
 

@@ -40,6 +40,9 @@ pub(crate) enum Problem {
     #[cfg(feature = "otlp")]
     #[error("spans cannot be exported: {0}")]
     Otlp(hopline_otlp::ConfigError),
+    #[cfg(all(feature = "metrics", feature = "otlp"))]
+    #[error("metrics cannot be exported: {0}")]
+    OtlpMetrics(hopline_otlp::ConfigError),
     #[cfg(feature = "console")]
     #[error(
         "spans cannot be printed on the console: {0}; remove `console` from OTEL_TRACES_EXPORTER"
@@ -61,6 +64,8 @@ impl Problem {
             Self::Plan { .. } => "sampling",
             #[cfg(feature = "otlp")]
             Self::Otlp(_) => "otlp",
+            #[cfg(all(feature = "metrics", feature = "otlp"))]
+            Self::OtlpMetrics(_) => "otlp-metrics",
             #[cfg(feature = "console")]
             Self::Console(_) => "console",
             #[cfg(all(feature = "otlp", not(feature = "console")))]

@@ -79,6 +79,7 @@
 //! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: spans from publish to acknowledgement |
 //! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
+//! | `metrics` | `hopline::metrics` | metrics of each edge: `.merge(telemetry.metrics().router())` serves them at `/metrics`; export over OTLP; `metrics-process` adds CPU and memory, `metrics-recorder` the `metrics` crate |
 //! | `otlp` (default) | `hopline::otlp` | export to any OTLP collector over HTTP; `otlp-tls` adds https, `otlp-grpc` gRPC |
 //! | `otlp-spool` | `hopline::otlp` | keeps spans on disk while the collector is away |
 //! | `view` | `hopline::view` | `builder(…).sink(view::sink())` and `.merge(view::router())`: the page at `/_trace` shows the traces of this process, running ones too |
@@ -86,6 +87,22 @@
 //!
 //! The root of this crate has the names that a service uses. Names for integrations, such as sinks, carriers and
 //! custom samplers, are in [`core`](mod@core).
+//!
+//! # Metrics
+//!
+//! With the feature `metrics` each edge measures every request, also those that sampling drops, and buckets have the trace of
+//! an exemplar that is kept. They are sent over OTLP each minute and at the shutdown, and `telemetry.metrics()` has the
+//! page for Prometheus. A builder with `exporter` or [`without_otlp`](Builder::without_otlp) sends none.
+//!
+//! | instrument of hopline itself | value |
+//! |---|---|
+//! | `hopline.tracer.spans` | recorded spans, by `hopline.outcome`: `handed_over`, `discarded`, `lost` |
+//! | `otel.sdk.processor.span.processed` | spans that left the export queue; `error.type=queue_full` for dropped ones |
+//! | `otel.sdk.processor.span.queue.size` | spans that wait in the export queue |
+//! | `otel.sdk.exporter.span.exported` | spans whose export has ended; `error.type` is `rejected`, `unconfirmed` or `abandoned` |
+//!
+//! `otel.sdk.span.started`, `otel.sdk.span.live`, `otel.sdk.processor.span.queue.capacity` and
+//! `otel.sdk.exporter.span.inflight` are not reported: hopline does not count them.
 //!
 //! # Checking that spans arrive
 //!
@@ -111,6 +128,13 @@
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the service's name and attributes; wins over the argument of [`init`] |
 //! | `OTEL_TRACES_EXPORTER` | `otlp`, `console`, `none`, or a list |
 //! | `OTEL_EXPORTER_OTLP_*`, `OTEL_BSP_*`, `HOPLINE_SPOOL` | destination and transport of spans: see `hopline::otlp` |
+//! | `OTEL_METRICS_EXPORTER` | with the feature `metrics`: `otlp`, `prometheus`, `console`, `none`, or a list. Defaults to `otlp` |
+//! | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | the address for `prometheus`, a listener of its own. Defaults to `localhost` and 9464. A port in use gives a notice |
+//! | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds between two exports of metrics. Defaults to 60000 |
+//! | `OTEL_EXPORTER_OTLP_METRICS_*` | destination and transport of metrics: see `hopline::otlp` |
+//! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, or `lowmemory`, which is `delta` here. Defaults to `cumulative` |
+//! | `OTEL_METRICS_EXEMPLAR_FILTER` | `always_off` for no exemplars. `trace_based` is the default; `always_on` is the same, since an exemplar names a kept trace |
+//! | `HOPLINE_SLO` | service level objectives, separated by `;`, such as `SLO POST /checkout 99.9% < 500ms over 30d`; in addition to those in code |
 //! | `HOPLINE_SAMPLING`, else `OTEL_TRACES_SAMPLER` and `_ARG` | the [`SamplingPlan`]; wins over [`Builder::plan`] |
 //! | `OTEL_SDK_DISABLED=true` | records nothing; trace headers are still passed on |
 //! | `OTEL_PROPAGATORS` | the headers that are read and written: `tracecontext`, `baggage`, or `none`. Defaults to both |
@@ -126,6 +150,8 @@ mod console;
 mod error;
 mod limits;
 mod live;
+#[cfg(feature = "metrics")]
+mod metering;
 mod signal;
 mod start;
 mod task;
@@ -159,6 +185,11 @@ pub mod axum {
 #[cfg(feature = "lapin")]
 pub mod lapin {
     pub use hopline_lapin::*;
+}
+/// Metrics of the edges, of the application and of hopline itself: the crate `hopline-metrics`.
+#[cfg(feature = "metrics")]
+pub mod metrics {
+    pub use hopline_metrics::*;
 }
 /// Export over OTLP: the crate `hopline-otlp`.
 #[cfg(feature = "otlp")]

@@ -28,6 +28,14 @@ pub(crate) fn leave(number: u64) {
     drop(left);
 }
 
+/// The tracer with this number, until its shutdown is over.
+#[cfg(feature = "metrics")]
+pub(crate) fn find(number: u64) -> Option<Tracer> {
+    let live = live();
+    let found = live.iter().find(|(known, _)| *known == number);
+    found.map(|(_, tracer)| tracer.clone())
+}
+
 /// Shuts all of them down in parallel, each within `timeout`.
 pub(crate) fn shut_down(timeout: Duration) {
     let tracers: Vec<Tracer> = live().iter().map(|(_, tracer)| tracer.clone()).collect();

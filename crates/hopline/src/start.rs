@@ -3,9 +3,11 @@
 //! Called by [`Builder::init`] and [`Builder::build`]. A variable's value that asks for something this build cannot do
 //! gives a notice, and telemetry starts without it; with [`Builder::strict`] it is an error.
 
+#[cfg(feature = "otlp")]
+use hopline_core::TracerBuilder;
 use hopline_core::propagation::Propagators;
 use hopline_core::variables::Variables;
-use hopline_core::{SamplingPlan, TracerBuilder, notify};
+use hopline_core::{Resource, SamplingPlan, notify};
 #[cfg(feature = "otlp")]
 use hopline_otlp::{Exporter, FileSink};
 
@@ -14,6 +16,8 @@ use crate::builder::Builder;
 use crate::builder::Otlp;
 use crate::error::{InitError, Problem};
 use crate::limits::limits;
+#[cfg(feature = "metrics")]
+use crate::metering::{Metering, Settings};
 use crate::telemetry::Telemetry;
 
 /// A function that looks an environment variable up.
@@ -21,7 +25,10 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Builder {
     /// The telemetry, and a sentence for a notice: the destination of spans and the plan.
-    pub(crate) fn start(self, lookup: Lookup<'_>) -> Result<(Telemetry, String), InitError> {
+    pub(crate) fn start(
+        #[cfg_attr(not(feature = "metrics"), expect(unused_mut))] mut self,
+        lookup: Lookup<'_>,
+    ) -> Result<(Telemetry, String), InitError> {
         let mut variables = Variables::new(lookup);
         Propagators::from_variables(lookup).install();
         let disabled = variables.is_true("OTEL_SDK_DISABLED");
@@ -29,14 +36,22 @@ impl Builder {
         variables.notify("variables");
         #[cfg(any(feature = "axum", feature = "reqwest", feature = "tower"))]
         hopline_http::HeaderCapture::read_variables();
+        let resource = resource(&self.service, lookup);
         if disabled {
             let summary = "OTEL_SDK_DISABLED: nothing is recorded, trace headers are passed on";
-            let telemetry = Telemetry::new(None, self.shutdown_timeout);
+            let telemetry = Telemetry::new(
+                None,
+                #[cfg(feature = "metrics")]
+                Metering::new(self.metrics, resource),
+                self.shutdown_timeout,
+            );
             return Ok((telemetry, summary.to_owned()));
         }
         let plan = self.chosen_plan(&variables, lookup)?;
         #[cfg(feature = "otlp")]
         let outputs = self.outputs(&variables, lookup)?;
+        #[cfg(feature = "metrics")]
+        let metering = self.metering(resource.clone(), lookup)?;
         let mut destinations = Vec::new();
         let mut tracer = self.tracer.plan(plan.clone());
         if let Some(limits) = limits {
@@ -46,7 +61,11 @@ impl Builder {
         {
             tracer = outputs.add_to(tracer, &mut destinations);
         }
-        tracer = with_resource(tracer, &self.service, lookup);
+        tracer = tracer.resource(resource);
+        #[cfg(feature = "metrics")]
+        {
+            tracer = metering.add_to(tracer);
+        }
         match self.sinks {
             0 => {}
             1 => destinations.push("a sink of the application".to_owned()),
@@ -54,7 +73,17 @@ impl Builder {
         }
         let tracer = tracer.build();
         let summary = summary(tracer.resource().service_name(), &destinations, &plan);
-        let telemetry = Telemetry::new(Some(tracer), self.shutdown_timeout);
+        #[cfg(feature = "metrics")]
+        let summary = match metering.destinations() {
+            none if none.is_empty() => summary,
+            several => format!("{summary}; metrics go to {}", several.join(" and ")),
+        };
+        let telemetry = Telemetry::new(
+            Some(tracer),
+            #[cfg(feature = "metrics")]
+            metering,
+            self.shutdown_timeout,
+        );
         #[cfg(feature = "otlp")]
         let telemetry = telemetry.with_exporter(outputs.exporter);
         Ok((telemetry, summary))
@@ -79,6 +108,30 @@ impl Builder {
                 Ok(own())
             }
         }
+    }
+
+    /// The metrics with the outputs of the variables.
+    #[cfg(feature = "metrics")]
+    fn metering(&mut self, resource: Resource, lookup: Lookup<'_>) -> Result<Metering, InitError> {
+        let mut variables = Variables::new(lookup);
+        #[cfg(feature = "otlp")]
+        let push = matches!(self.otlp, Otlp::FromVariables);
+        #[cfg(not(feature = "otlp"))]
+        let push = true;
+        let settings = Settings::read(&mut variables, push);
+        variables.notify("metrics-variables");
+        let builder = std::mem::replace(&mut self.metrics, hopline_metrics::Metrics::builder());
+        let (metering, problem) = Metering::start(
+            builder,
+            resource,
+            settings,
+            #[cfg(feature = "otlp")]
+            lookup,
+        );
+        if let Some(problem) = problem {
+            self.start_without(problem, || "until then no metrics are exported".to_owned())?;
+        }
+        Ok(metering)
     }
 
     /// Gives a notice of a problem and its effect; returns it as an error with `strict`.
@@ -179,14 +232,14 @@ impl Builder {
 }
 
 #[cfg(feature = "otlp")]
-fn with_resource(tracer: TracerBuilder, service: &str, lookup: Lookup<'_>) -> TracerBuilder {
-    tracer.resource(hopline_otlp::resource_from_variables(service, lookup))
+fn resource(service: &str, lookup: Lookup<'_>) -> Resource {
+    hopline_otlp::resource_from_variables(service, lookup)
 }
 
 #[cfg(not(feature = "otlp"))]
-fn with_resource(tracer: TracerBuilder, service: &str, lookup: Lookup<'_>) -> TracerBuilder {
+fn resource(service: &str, lookup: Lookup<'_>) -> Resource {
     let named = Variables::new(lookup).text("OTEL_SERVICE_NAME");
-    tracer.service(named.as_deref().unwrap_or(service))
+    Resource::new(named.as_deref().unwrap_or(service))
 }
 
 fn summary(service: &str, destinations: &[String], plan: &SamplingPlan) -> String {
@@ -328,12 +381,14 @@ mod tests {
         );
         let plan = ("HOPLINE_SAMPLING", "* 5%; keep errors");
         let name = ("OTEL_SERVICE_NAME", "orders");
-        let (_, what) = started(builder("a"), &[endpoint, plan, name]).unwrap();
+        let metrics = ("OTEL_METRICS_EXPORTER", "none");
+        let (_, what) = started(builder("a"), &[endpoint, plan, name, metrics]).unwrap();
         assert_eq!(
             what,
             "spans of orders go to http://127.0.0.1:9/v1/traces (http/protobuf); plan: * 5%; keep errors"
         );
-        let (_, what) = started(builder("a"), &[("OTEL_TRACES_EXPORTER", "none")]).unwrap();
+        let (_, what) =
+            started(builder("a"), &[("OTEL_TRACES_EXPORTER", "none"), metrics]).unwrap();
         assert_eq!(what, "spans of a are not exported; plan: * 100%");
     }
 

@@ -9,6 +9,8 @@ use hopline_core::{Notice, Tracer, notify};
 use tokio::sync::oneshot;
 
 use crate::live;
+#[cfg(feature = "metrics")]
+use crate::metering::Metering;
 
 /// The guard of a service's telemetry, which ends with it.
 ///
@@ -30,6 +32,8 @@ pub struct Telemetry {
     running: Option<Running>,
     #[cfg(feature = "otlp")]
     exporter: Option<hopline_otlp::Exporter>,
+    #[cfg(feature = "metrics")]
+    metering: Metering,
     timeout: Duration,
 }
 
@@ -40,17 +44,32 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 const NOTICES_WAIT: Duration = Duration::from_millis(250);
 
 impl Telemetry {
-    pub(crate) fn new(tracer: Option<Tracer>, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        tracer: Option<Tracer>,
+        #[cfg(feature = "metrics")] metering: Metering,
+        timeout: Duration,
+    ) -> Self {
+        let running = tracer.map(Running::new);
+        #[cfg(feature = "metrics")]
+        if let Some(running) = &running {
+            metering.observe(running.place);
+        }
         Self {
-            running: tracer.map(Running::new),
+            running,
             #[cfg(feature = "otlp")]
             exporter: None,
+            #[cfg(feature = "metrics")]
+            metering,
             timeout,
         }
     }
 
     #[cfg(feature = "otlp")]
     pub(crate) fn with_exporter(mut self, exporter: Option<hopline_otlp::Exporter>) -> Self {
+        #[cfg(feature = "metrics")]
+        if let Some(exporter) = &exporter {
+            self.metering.observe_exporter(exporter.clone());
+        }
         self.exporter = exporter;
         self
     }
@@ -58,6 +77,26 @@ impl Telemetry {
     /// The tracer; `None` with `OTEL_SDK_DISABLED=true`.
     pub fn tracer(&self) -> Option<&Tracer> {
         self.running.as_ref().map(|running| &running.tracer)
+    }
+
+    /// The metrics of this service: their page, a router for it, objectives.
+    ///
+    /// With `OTEL_SDK_DISABLED=true` they stay empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn run() -> Result<(), hopline::InitError> {
+    /// let telemetry = hopline::builder("orders").without_otlp().build()?;
+    /// let app: axum::Router = axum::Router::new().merge(telemetry.metrics().router()); // the page at /metrics
+    /// assert!(telemetry.metrics().render().contains("hopline_tracer_spans_total"));
+    /// # Ok(())
+    /// # }
+    /// # run().unwrap();
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn metrics(&self) -> &hopline_metrics::Metrics {
+        self.metering.metrics()
     }
 
     /// Exports finished spans, and stops recording.
@@ -103,7 +142,14 @@ impl Telemetry {
             return Ok(());
         };
         let timeout = self.timeout;
-        let done = on_a_thread("hopline-shutdown", move || running.tracer.shutdown(timeout));
+        #[cfg(feature = "metrics")]
+        let last_metrics = self.metering.close(timeout);
+        let done = on_a_thread("hopline-shutdown", move || {
+            let result = running.tracer.shutdown(timeout);
+            #[cfg(feature = "metrics")]
+            last_metrics();
+            result
+        });
         done.await.unwrap_or_else(|| Err(FlushError::failed()))
     }
 
@@ -171,6 +217,12 @@ impl Losses {
 
 #[cfg(feature = "otlp")]
 impl Telemetry {
+    /// The exporter of metrics, with its counts; `None` if they are not exported over OTLP.
+    #[cfg(feature = "metrics")]
+    pub fn metrics_exporter(&self) -> Option<&hopline_otlp::MetricsExporter> {
+        self.metering.exporter()
+    }
+
     /// The exporter, with its counts; `None` if no collector is configured.
     pub fn exporter(&self) -> Option<&hopline_otlp::Exporter> {
         self.exporter.as_ref()
@@ -236,9 +288,15 @@ impl Drop for Telemetry {
     /// Blocks for at most `DROP_TIMEOUT` and `NOTICES_WAIT`. Does nothing after `shutdown`.
     fn drop(&mut self) {
         let losses = self.losses();
-        if let Some(running) = self.running.take()
-            && let Err(error) = running.tracer.shutdown_dropped(DROP_TIMEOUT)
-        {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        #[cfg(feature = "metrics")]
+        let last_metrics = self.metering.close(DROP_TIMEOUT);
+        let result = running.tracer.shutdown_dropped(DROP_TIMEOUT);
+        #[cfg(feature = "metrics")]
+        last_metrics();
+        if let Err(error) = result {
             losses.report(&error);
             Notice::flush(NOTICES_WAIT);
         }

@@ -1,0 +1,159 @@
+//! Metrics of a service whose telemetry is started by variables, with real receivers and scrapes.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use hopline_core::metrics::Instrument;
+use hopline_core::{Incoming, SpanBuilder, attr};
+#[cfg(feature = "otlp")]
+use hopline_test_support::otlp::Receiver;
+
+use crate::{Builder, Telemetry, builder};
+
+static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}");
+
+/// The telemetry with these variables, and the notice of its start.
+fn started(builder: Builder, set: &[(&str, &str)]) -> (Telemetry, String) {
+    let lookup = |name: &str| {
+        let found = set.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    builder.start(&lookup).unwrap()
+}
+
+fn measure(telemetry: &Telemetry, carts: f64) {
+    let tracer = telemetry.tracer().unwrap();
+    tracer.measure(&CARTS, carts, &[attr("shop.tier", "gold")]);
+}
+
+/// The body of the page at this address.
+fn scrape(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_listener_of_its_own_serves_the_page_until_the_shutdown() {
+    let set = [
+        ("OTEL_METRICS_EXPORTER", "prometheus"),
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "0"),
+    ];
+    let (telemetry, what) = started(builder("orders").without_otlp(), &set);
+    measure(&telemetry, 3.0);
+    let (_, address) = what.split_once("metrics go to http://").unwrap();
+    let address = address.strip_suffix("/metrics").unwrap();
+    let page = scrape(address);
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(
+        page.contains("shop_carts_total{shop_tier=\"gold\"} 3\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("hopline_tracer_spans_total{hopline_outcome=\"handed_over\"} 0\n"),
+        "{page}"
+    );
+
+    // another service with the same port starts without a listener
+    let (_, port) = address.split_once(':').unwrap();
+    let taken = [set[0], set[1], ("OTEL_EXPORTER_PROMETHEUS_PORT", port)];
+    let (second, what) = started(builder("second").without_otlp(), &taken);
+    assert!(!what.contains("metrics go to"), "{what}");
+    assert!(second.metrics().render().contains("hopline_tracer_spans"));
+
+    let bound = address.to_owned();
+    telemetry.shutdown().await;
+    let end = std::time::Instant::now() + hopline_test_support::LONG;
+    while TcpListener::bind(&bound).is_err() {
+        assert!(std::time::Instant::now() < end, "the port is still in use");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn disabled_telemetry_has_an_empty_page() {
+    let (telemetry, _) = started(builder("orders"), &[("OTEL_SDK_DISABLED", "true")]);
+    assert_eq!(telemetry.metrics().resource().service_name(), "orders");
+    assert!(!telemetry.metrics().render().contains("hopline_"));
+}
+
+#[test]
+fn objectives_and_exemplars_are_set_by_variables() {
+    let slo = ("HOPLINE_SLO", "SLO POST /checkout 99.9% < 500ms over 30d");
+    let filter = ("OTEL_METRICS_EXEMPLAR_FILTER", "always_off");
+    let page = |set: &[(&str, &str)]| {
+        let (telemetry, _) = started(builder("orders").without_otlp(), set);
+        let root = SpanBuilder::new("root")
+            .tracer(telemetry.tracer().unwrap())
+            .parent(Incoming::default())
+            .start();
+        let timer = hopline_core::metrics::Timer::start(telemetry.tracer(), &root);
+        static WAIT: Instrument = Instrument::histogram("shop.wait", "s");
+        timer.stop(root, |report| report.value(&WAIT, 0.1, &[]));
+        telemetry
+            .metrics()
+            .page("application/openmetrics-text")
+            .body
+    };
+    let with = page(&[slo]);
+    assert!(
+        with.contains("hopline_slo_burn_rate") && with.contains("trace_id="),
+        "{with}"
+    );
+    let without = page(&[filter]);
+    assert!(
+        !without.contains("hopline_slo") && !without.contains("trace_id="),
+        "{without}"
+    );
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn the_last_values_arrive_over_otlp_at_the_shutdown() {
+    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+    use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point::Value};
+    use prost::Message as _;
+
+    for (preference, temporality) in [("cumulative", 2), ("delta", 1)] {
+        let receiver = Receiver::start([]);
+        let set = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &*receiver.url()),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                preference,
+            ),
+        ];
+        let (telemetry, what) = started(builder("orders"), &set);
+        assert!(
+            what.contains("; metrics go to http://")
+                && what.contains("/v1/metrics (http/protobuf)"),
+            "{what}"
+        );
+        measure(&telemetry, 2.0);
+        measure(&telemetry, 3.0);
+        let exporter = telemetry.metrics_exporter().unwrap().clone();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let ended = runtime.build().unwrap().block_on(telemetry.try_shutdown());
+        ended.unwrap();
+        assert_eq!((exporter.stats().sent, exporter.stats().lost()), (1, 0));
+        let received = receiver.received();
+        let body = received.iter().find(|one| one.uri.path() == "/v1/metrics");
+        let request = ExportMetricsServiceRequest::decode(body.unwrap().body.clone()).unwrap();
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let carts = metrics.iter().find(|metric| metric.name == "shop.carts");
+        let Some(Data::Sum(sum)) = &carts.unwrap().data else {
+            panic!("{carts:?}")
+        };
+        assert_eq!(sum.data_points[0].value, Some(Value::AsDouble(5.0)));
+        assert_eq!(sum.aggregation_temporality, temporality);
+        assert!(
+            metrics
+                .iter()
+                .any(|metric| metric.name == "otel.sdk.exporter.span.exported")
+        );
+    }
+}
