@@ -14,6 +14,7 @@ pub mod database;
 pub mod drive;
 pub mod environment;
 pub mod queue;
+pub mod red;
 pub mod report;
 pub mod service;
 pub mod services;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use checkout::args::{Args, Command, USAGE};
 use checkout::collected::Collected;
 use checkout::database::Database;
+use checkout::red::Red;
 use checkout::report::{Report, read};
 use checkout::service::{NAMES, Service};
 use checkout::system::{Settings, System, listen};
@@ -73,9 +74,12 @@ async fn once(settings: Settings) -> Result<bool> {
     let system = System::start(settings).await?;
     let driven = drive::once(system.urls()).await;
     let collected = system.collected().clone();
+    let red = Red::new(system.telemetry().map(hopline::Telemetry::metrics));
     system.stop().await?;
     driven?;
-    show(&Report::new(&collected.take(), all))
+    let ok = show(&Report::new(&collected.take(), all))?;
+    print(&red.to_string())?;
+    Ok(ok)
 }
 
 async fn serve(settings: Settings) -> Result<bool> {

@@ -53,12 +53,16 @@ impl Service {
             .tracer()
             .ok_or("OTEL_SDK_DISABLED is set: there would be nothing to see")?
             .clone();
+        // outside the trace layers: scrapes of /metrics are neither traced nor measured
+        let metrics: Router = telemetry.metrics().router();
         let urls = environment.urls.clone();
         let mut queue = None;
         let work = match name {
             // the page is outside the gateway's layers: looking at traces makes no traces
             "gateway" => serve(
-                gateway::router(&tracer, urls)?.merge(environment.view.router()),
+                gateway::router(&tracer, urls)?
+                    .merge(environment.view.router())
+                    .merge(metrics),
                 listener,
                 stop,
             ),
@@ -69,16 +73,20 @@ impl Service {
                     .channel(&tracer)
                     .await?;
                 serve(
-                    orders::router(&tracer, database, channel, urls)?,
+                    orders::router(&tracer, database, channel, urls)?.merge(metrics),
                     listener,
                     stop,
                 )
             }
             "inventory" => {
                 let database = Database::connect(&environment.database).await?;
-                serve(inventory::router(&tracer, database), listener, stop)
+                serve(
+                    inventory::router(&tracer, database).merge(metrics),
+                    listener,
+                    stop,
+                )
             }
-            "payments" => serve(payments::router(&tracer), listener, stop),
+            "payments" => serve(payments::router(&tracer).merge(metrics), listener, stop),
             _ => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue
@@ -86,7 +94,9 @@ impl Service {
                     .channel(&tracer)
                     .await?;
                 let health = serve(
-                    Router::new().route("/health", get(|| async { "ok" })),
+                    Router::new()
+                        .route("/health", get(|| async { "ok" }))
+                        .merge(metrics),
                     listener,
                     stop.clone(),
                 );
@@ -135,6 +145,10 @@ fn telemetry(name: &str, environment: &Environment) -> Result<Telemetry> {
         .baggage_attributes(["tenant_id"])
         .sink(environment.collected.clone())
         .sink(environment.view.sink());
+    if name == "gateway" {
+        let slo = "SLO POST /checkout 99.9% < 500ms over 30d".parse()?;
+        builder = builder.metrics(|metrics| metrics.slo(slo));
+    }
     if let Some(plan) = &environment.plan {
         builder = builder.override_plan(plan.clone());
     }

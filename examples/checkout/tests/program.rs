@@ -125,6 +125,46 @@ fn once_shows_five_whole_traces() {
             .count(),
         1
     );
+    let (_, metrics) = text.split_once("Requests, errors, duration\n").unwrap();
+    for row in [
+        "gateway POST /checkout 4 1",
+        "gateway GET /products 1 0",
+        "orders POST /orders 4 1",
+        "payments POST /charge 4 1",
+    ] {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = metrics.lines().any(|line| words(line).starts_with(row));
+        assert!(found, "{row} is not in\n{metrics}");
+    }
+    let objective = "SLO POST /checkout 99.9% < 500ms over 30d: ";
+    let (_, state) = metrics.split_once(objective).unwrap();
+    assert!(state.contains(" of 4 good, burn rate "), "{metrics}");
+}
+
+/// The page of a service counts all requests, and an exemplar leads to a trace that was exported.
+#[tokio::test]
+async fn an_exemplar_of_the_page_leads_to_its_trace() {
+    let system = System::start(Settings::default()).await.unwrap();
+    drive::once(system.urls()).await.unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page = client
+        .get(format!("{}/metrics", system.urls().gateway))
+        .header("accept", "application/openmetrics-text; version=1.0.0")
+        .send();
+    let page = page.await.unwrap().text().await.unwrap();
+    let collected = system.collected().clone();
+    system.stop().await.unwrap();
+    let line = page
+        .lines()
+        .find(|line| line.contains("http_route=\"/checkout\"") && line.contains("# {trace_id="));
+    let (_, exemplar) = line.expect(&page).split_once("trace_id=\"").unwrap();
+    let (trace, _) = exemplar.split_once('"').unwrap();
+    let spans = collected.take();
+    let exported = spans.iter().find(|span| {
+        span.trace_id.to_string() == trace && span.service() == "gateway" && span.parent.is_none()
+    });
+    assert_eq!(exported.expect(trace).name, "POST /checkout");
+    assert!(!page.contains("/metrics\""), "scrapes are not measured");
 }
 
 /// Headers of an untrusted caller: a trace id, a sampling flag, a probability, baggage.
