@@ -85,10 +85,14 @@ impl Batch {
             content: None,
         };
         if self.settings.trust == Trust::Ignore {
-            return subject.measure_unrecorded(&self.settings);
+            return Measured::unrecorded(&subject, &self.settings);
         }
-        let measured =
-            subject.measure_root(SpanKind::Consumer, &self.settings, Incoming::default());
+        let measured = Measured::start_root(
+            &subject,
+            SpanKind::Consumer,
+            &self.settings,
+            Incoming::default(),
+        );
         let span = &measured.span;
         span.set("messaging.batch.message_count", self.deliveries.len());
         let redelivered = self.deliveries.iter().any(|one| one.redelivered);

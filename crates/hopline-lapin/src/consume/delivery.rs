@@ -249,9 +249,10 @@ impl Delivery {
         } = &*self.arrival;
         let subject = self.subject();
         if settings.trust == Trust::Ignore {
-            return subject.measure_unrecorded(settings);
+            return Measured::unrecorded(&subject, settings);
         }
-        let measured = subject.measure_root(SpanKind::Consumer, settings, incoming.clone());
+        let measured =
+            Measured::start_root(&subject, SpanKind::Consumer, settings, incoming.clone());
         measured.span.set_all(|| self.attributes());
         measured
     }

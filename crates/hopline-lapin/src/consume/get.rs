@@ -8,7 +8,7 @@ use lapin::types::ShortString;
 use super::delivery::Delivery;
 use crate::channel::Channel;
 use crate::error::error_type;
-use crate::span::{InFlight, Operation, Subject};
+use crate::span::{InFlight, Measured, Operation, Subject};
 use hopline_core::SpanKind;
 
 /// A message fetched by [`Channel::basic_get`], as [`lapin::message::BasicGetMessage`].
@@ -66,7 +66,8 @@ impl Channel {
             links: &[],
             content: None,
         };
-        let mut receive = InFlight::new(subject.measure(SpanKind::Client, &self.settings));
+        let mut receive =
+            InFlight::new(Measured::start(&subject, SpanKind::Client, &self.settings));
         let got = self.inner.basic_get(queue.clone(), options).await;
         let got = got.map(|message| {
             let lapin::message::BasicGetMessage {

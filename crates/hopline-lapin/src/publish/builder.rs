@@ -13,7 +13,7 @@ use super::message::{Carry, Message};
 use super::send::publish;
 use crate::channel::Channel;
 use crate::error::PublishError;
-use crate::span::{Operation, Subject};
+use crate::span::{Measured, Operation, Subject};
 
 /// A message to publish, made by [`Channel::publish`]. Awaiting it publishes, and completes when the broker has
 /// answered.
@@ -206,7 +206,7 @@ impl<'a> Publish<'a> {
             links: &[],
             content: None,
         };
-        let mut measured = subject.measure(SpanKind::Producer, &self.channel.settings);
+        let mut measured = Measured::start(&subject, SpanKind::Producer, &self.channel.settings);
         measured.fail(&error.error_type());
         measured.end();
         error

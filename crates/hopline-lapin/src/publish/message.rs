@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use crate::content::headers::{self, MAX_HEADERS};
 use crate::content::{NewTable, TableExtractor, TableInjector};
 use crate::error::PublishError;
-use crate::span::{InFlight, Operation, Settings, Subject};
+use crate::span::{InFlight, Measured, Operation, Settings, Subject};
 
 /// A message whose names have valid lengths.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) fn start(
         links: own.as_slice(),
         content: Some((&message.properties, message.body)),
     };
-    let measured = subject.measure(SpanKind::Producer, settings);
+    let measured = Measured::start(&subject, SpanKind::Producer, settings);
     let span = &measured.span;
     let headers = match given {
         None if message.carry != Carry::Copy => Ok(context_of(span)),

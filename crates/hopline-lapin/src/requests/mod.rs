@@ -20,7 +20,7 @@ use crate::consume::{Consumer, Delivery};
 use crate::error::RequestError;
 use crate::publish::Publish;
 use crate::recovery::needs_tokio;
-use crate::span::{InFlight, Operation, REPLIES, Subject};
+use crate::span::{InFlight, Measured, Operation, REPLIES, Subject};
 use ids::Ids;
 use waiting::{Close, Waiting};
 
@@ -169,7 +169,7 @@ impl Requests {
             links: &[],
             content: None,
         };
-        let measured = subject.measure(SpanKind::Client, &self.channel.settings);
+        let measured = Measured::start(&subject, SpanKind::Client, &self.channel.settings);
         let id = self.ids.next();
         measured.span.set("messaging.message.conversation_id", &id);
         let request = InFlight::new(measured);

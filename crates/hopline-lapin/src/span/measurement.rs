@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hopline_core::metrics::{Timer, label};
-use hopline_core::{Attr, Context, Name, Span};
+use hopline_core::{Attr, Context, Incoming, Name, Span, SpanKind};
 
 use super::operation::Operation;
 use super::settings::Settings;
@@ -48,9 +48,30 @@ impl Measured {
         Self { span, measurement }
     }
 
-    /// Measures a span from its start on.
+    /// Starts a span under the current one: for operations of the application.
+    pub(crate) fn start(subject: &Subject<'_>, kind: SpanKind, settings: &Arc<Settings>) -> Self {
+        Self::new(subject.start(kind, settings), subject, settings)
+    }
+
+    /// Starts a local root: for delivered messages.
+    pub(crate) fn start_root(
+        subject: &Subject<'_>,
+        kind: SpanKind,
+        settings: &Arc<Settings>,
+        incoming: Incoming,
+    ) -> Self {
+        let span = subject.start_root(kind, settings, incoming);
+        Self::new(span, subject, settings)
+    }
+
+    /// Measures a delivered message whose context is ignored, without recording it.
+    pub(crate) fn unrecorded(subject: &Subject<'_>, settings: &Arc<Settings>) -> Self {
+        let span = Span::unrecorded(Incoming::default());
+        Self::new(span, subject, settings)
+    }
+
     #[inline]
-    pub(super) fn new(span: Span, subject: &Subject<'_>, settings: &Arc<Settings>) -> Self {
+    fn new(span: Span, subject: &Subject<'_>, settings: &Arc<Settings>) -> Self {
         let timer = Timer::start(settings.tracer.as_ref(), &span);
         let facts = timer
             .is_running()

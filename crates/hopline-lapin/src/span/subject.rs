@@ -1,7 +1,5 @@
 //! The start of each span, with the attributes that all have.
 
-use std::sync::Arc;
-
 use hopline_core::{
     Attr, Incoming, InstrumentationScope, Literal, Name, Span, SpanBuilder, SpanContext, SpanKind,
     attr, semconv, semconv::SpanNames,
@@ -9,7 +7,6 @@ use hopline_core::{
 use lapin::BasicProperties;
 
 use super::destination::{Destination, for_metrics, for_span_name, is_generated};
-use super::measurement::Measured;
 use super::operation::Operation;
 use super::settings::Settings;
 use crate::content::properties::{conversation_id, message_id};
@@ -30,26 +27,6 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Starts a span under the current one, and its measurement: for operations of the application.
-    pub(crate) fn measure(&self, kind: SpanKind, settings: &Arc<Settings>) -> Measured {
-        Measured::new(self.start(kind, settings), self, settings)
-    }
-
-    /// Starts a local root, and its measurement: for delivered messages.
-    pub(crate) fn measure_root(
-        &self,
-        kind: SpanKind,
-        settings: &Arc<Settings>,
-        incoming: Incoming,
-    ) -> Measured {
-        Measured::new(self.start_root(kind, settings, incoming), self, settings)
-    }
-
-    /// Measures a span that a message has although its context is not trusted.
-    pub(crate) fn measure_unrecorded(&self, settings: &Arc<Settings>) -> Measured {
-        Measured::new(Span::unrecorded(Incoming::default()), self, settings)
-    }
-
     /// Returns the destination as metrics have it. That of a delivered message has no routing key: any publisher may choose
     /// one.
     pub(super) fn bounded_destination(&self) -> Option<Destination<'a>> {
@@ -64,7 +41,13 @@ impl<'a> Subject<'a> {
         })
     }
 
-    fn start_root(&self, kind: SpanKind, settings: &Settings, incoming: Incoming) -> Span {
+    /// Starts a local root: for delivered messages.
+    pub(super) fn start_root(
+        &self,
+        kind: SpanKind,
+        settings: &Settings,
+        incoming: Incoming,
+    ) -> Span {
         self.with(kind, settings, |builder, attrs| {
             builder.parent(incoming).attributes(attrs).start()
         })

@@ -17,7 +17,6 @@ use hopline_core::{Name, Span, semconv};
 use sqlx::Error;
 
 use crate::database::TracedDatabase;
-use crate::span::measurement::Measurement;
 
 /// The class of an error.
 pub(super) enum ErrorClass<'e> {
@@ -42,7 +41,7 @@ impl ErrorClass<'_> {
     }
 
     /// Marks a span as failed.
-    fn record(&self, span: &Span) {
+    pub(super) fn record(&self, span: &Span) {
         match self {
             Self::StatusCode(code) => {
                 span.set(semconv::DB_RESPONSE_STATUS_CODE, &**code);
@@ -53,21 +52,9 @@ impl ErrorClass<'_> {
     }
 }
 
-/// Marks a span and its measurement as failed, with the error's code or class as `error.type`.
+/// Marks a span without a measurement as failed, with the error's code or class as `error.type`.
 ///
 /// Never records the message: databases quote values in it, and drivers quote URLs.
-///
-/// `RowNotFound` is no failure, since the statement was executed; `fetch_one` adds it above the executor.
-pub(super) fn fail<DB: TracedDatabase>(span: &Span, measurement: &mut Measurement, error: &Error) {
-    if (span.is_recording() || measurement.is_running())
-        && let Some(class) = class::<DB>(error)
-    {
-        class.record(span);
-        measurement.fail(&class);
-    }
-}
-
-/// Marks a span without a measurement as failed, as [`fail`] does.
 pub(crate) fn fail_span<DB: TracedDatabase>(span: &Span, error: &Error) {
     if span.is_recording()
         && let Some(class) = class::<DB>(error)
@@ -76,8 +63,9 @@ pub(crate) fn fail_span<DB: TracedDatabase>(span: &Span, error: &Error) {
     }
 }
 
-/// The class of an error. None if it is no failure.
-fn class<DB: TracedDatabase>(error: &Error) -> Option<ErrorClass<'_>> {
+/// The class of an error. None if it is no failure: with `RowNotFound` the statement was executed, and `fetch_one` adds it
+/// above the executor.
+pub(super) fn class<DB: TracedDatabase>(error: &Error) -> Option<ErrorClass<'_>> {
     let name = match error {
         Error::RowNotFound => return None,
         Error::Database(error) => {

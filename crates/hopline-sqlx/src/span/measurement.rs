@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use hopline_core::metrics::{Timer, label};
 use hopline_core::{Attr, Span};
+use sqlx::Error;
 
+use crate::database::TracedDatabase;
 use crate::metrics::{Described, OPERATION_DURATION, RETURNED_ROWS, attributes};
 use crate::settings::Settings;
-use crate::span::error_class::ErrorClass;
+use crate::span::error_class::{ErrorClass, class};
 use crate::span::notes::Notes;
 
 /// Operations whose summary has a table as its only target.
@@ -73,6 +75,16 @@ impl Measurement {
         let (operation, collection) = subject(summary);
         self.operation = notes.operation.or(operation).map(label);
         self.collection = notes.collection.or(collection).map(label);
+    }
+
+    /// Marks a span as failed with the error's code or class, and takes it for the metrics.
+    pub(super) fn fail_with<DB: TracedDatabase>(&mut self, span: &Span, error: &Error) {
+        if (span.is_recording() || self.is_running())
+            && let Some(class) = class::<DB>(error)
+        {
+            class.record(span);
+            self.fail(&class);
+        }
     }
 
     /// Takes the class of an error.

@@ -19,7 +19,6 @@ use sqlx::{Either, Error};
 
 use crate::database::{Step, TracedDatabase};
 use crate::log::StatementLog;
-use crate::span::error_class::fail;
 use crate::span::measurement::Measurement;
 use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 use crate::span::started::StartedStatement;
@@ -131,7 +130,7 @@ impl<DB: TracedDatabase> StatementRecord<DB> {
 
     /// Marks the statement as failed and read to its end.
     pub(crate) fn fail(&mut self, error: &Error) {
-        fail::<DB>(&self.span, &mut self.measurement, error);
+        self.measurement.fail_with::<DB>(&self.span, error);
         self.finish();
     }
 

@@ -18,7 +18,6 @@ use crate::database::TracedDatabase;
 use crate::log::StatementLog;
 #[cfg(feature = "migrate")]
 use crate::span::error_class::ErrorClass;
-use crate::span::error_class::fail;
 use crate::span::measurement::Measurement;
 use crate::span::pool_wait::{POOL_WAIT, PoolWait, WaitTime};
 
@@ -107,7 +106,7 @@ impl StepSpan {
 
     /// Marks the step as failed.
     pub(crate) fn fail<DB: TracedDatabase>(&mut self, error: &Error) {
-        fail::<DB>(&self.span, &mut self.measurement, error);
+        self.measurement.fail_with::<DB>(&self.span, error);
     }
 }
 
