@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// An error as the API answers it: a status, and a body with code and message.
+/// An error as the API answers it: a status, and a body with code and message. Routes return it as the error of their
+/// `Result`, and axum makes the response.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     /// Status of the response.
@@ -14,12 +15,12 @@ pub(crate) struct ApiError {
     code: &'static str,
     /// Text for people: the problem and its remedy.
     message: String,
-    /// Place in the query, in bytes, of a `bad_query`.
+    /// Place in the query, in bytes, of a `bad_query`. `None` for other errors.
     at: Option<usize>,
 }
 
 impl ApiError {
-    /// Makes an error.
+    /// Makes an error. `code` is one word in small letters, part of the API: scripts compare it.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -57,17 +58,19 @@ impl ApiError {
         )
     }
 
-    /// 400: a parameter of the query is not valid.
+    /// 400: a parameter of the query is not valid. The message names the parameter and the problem.
     pub(crate) fn bad_parameter(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_parameter", message)
     }
 
-    /// 400: an imported file cannot be decoded.
+    /// 400: an imported file cannot be decoded. Nothing of the file is stored: a file is decoded as a whole or not at
+    /// all.
     pub(crate) fn bad_body(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", message)
     }
 }
 
+/// A query that cannot be parsed: 400 with the code `bad_query`, and the place of the problem.
 impl From<crate::SearchError> for ApiError {
     fn from(error: crate::SearchError) -> Self {
         Self {
@@ -78,11 +81,14 @@ impl From<crate::SearchError> for ApiError {
 }
 
 /// `{"error": {"code": …, "message": …}}`.
+///
+/// The object `error` makes it distinct from each other answer.
 #[derive(Serialize)]
 struct Body<'a> {
     error: Inner<'a>,
 }
 
+/// The content of `error`. `at` is left out of errors that have no place.
 #[derive(Serialize)]
 struct Inner<'a> {
     code: &'a str,
@@ -91,6 +97,7 @@ struct Inner<'a> {
     at: Option<usize>,
 }
 
+/// A 401 names the scheme `Bearer`, as RFC 9110, section 15.5.2, requires of it.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let inner = Inner {

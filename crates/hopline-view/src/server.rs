@@ -30,13 +30,19 @@ use crate::view::View;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
+    /// Page and JSON API.
     page: SocketAddr,
+    /// OTLP over HTTP.
     otlp_http: SocketAddr,
+    /// OTLP over gRPC; `None` does not listen for it. Ignored without the feature `grpc`.
     otlp_grpc: Option<SocketAddr>,
+    /// Names in addition to `localhost`, for all listeners.
     hosts: Vec<String>,
+    /// One token for all listeners.
     token: Option<Secret>,
 }
 
+/// The token. Its `Debug` hides it, so that options can be printed.
 #[derive(Clone)]
 struct Secret(String);
 
@@ -154,12 +160,18 @@ impl ServerOptions {
 }
 
 /// Binds a listener. The error names the address, as up to three are bound.
+///
+/// # Errors
+///
+/// Returns the error of the system, mostly `AddrInUse`: another viewer or a collector uses the port.
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
 /// Serves a router in a task of its own, with the address of the peer, which the guard reads.
+///
+/// A listener has its own task, so that a busy receiver does not delay the page.
 fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
     // ended by the server's drop; a connection's error ends that connection only
     tokio::spawn(async move {
@@ -172,6 +184,7 @@ fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
 /// A running viewer; stops listening when it is dropped.
 #[derive(Debug)]
 pub struct Server {
+    /// As bound: a port of 0 is replaced by the one that the system chose.
     page: SocketAddr,
     otlp_http: SocketAddr,
     otlp_grpc: Option<SocketAddr>,

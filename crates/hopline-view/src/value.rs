@@ -30,6 +30,8 @@ pub(crate) fn resource(resource: &Resource) -> Vec<(String, Value)> {
 /// A value as JSON; an integer beyond the exact numbers of JavaScript, and a number that JSON has not, as text.
 ///
 /// JavaScript reads numbers as `f64`, which is exact up to 2^53.
+///
+/// JSON has neither infinities nor NaN. They become `inf`, `-inf` and `NaN`, as text.
 pub(crate) fn json_value(value: &OwnedValue) -> Value {
     const EXACT: u64 = 1 << 53;
     match value {

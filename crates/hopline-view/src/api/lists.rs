@@ -21,13 +21,19 @@ use crate::view::now_nanos;
 /// Answer of `/api/info`, which the page loads first.
 #[derive(Serialize)]
 pub(super) struct Info {
+    /// Version of the crate, as text.
     version: &'static str,
+    /// `server` or `app`: the page describes the source of its traces by it.
     mode: &'static str,
+    /// Path prefix of page and API.
     base: &'static str,
+    /// Addresses that accept OTLP; the page shows them while the store is empty.
     receivers: Vec<String>,
     /// Limits of the store, which the page shows beside the counts.
     limits: ViewLimits,
+    /// Counts at the moment of the answer.
     counts: Counts,
+    /// Empty: the page reads the licences from `vendor/licences.json`.
     licences: [(); 0],
 }
 
@@ -44,7 +50,8 @@ pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
     })
 }
 
-/// Answer of `/api/traces`.
+/// Answer of `/api/traces`. The store is locked for the whole pass, so the list is of one moment: no trace is in it
+/// twice, and none is left out because of a change meanwhile.
 #[derive(Serialize)]
 pub(super) struct List {
     /// Change of the store at this moment: the live stream continues from it.
@@ -55,6 +62,7 @@ pub(super) struct List {
     total: usize,
     /// Traces that match, of which `traces` is a part.
     matched: usize,
+    /// The rows of this part, in the order of `sort`.
     traces: Vec<Arc<Summary>>,
 }
 
@@ -101,7 +109,7 @@ pub(super) async fn traces(State(api): State<Api>, params: Params) -> Result<Jso
     }))
 }
 
-/// Answer of `/api/scatter`.
+/// Answer of `/api/scatter`. The chart of durations draws one point for each trace.
 #[derive(Serialize)]
 pub(super) struct Scatter {
     /// Start in milliseconds, duration in nanoseconds, errors, id, name and service. Arrays, as thousands are sent.
@@ -109,6 +117,10 @@ pub(super) struct Scatter {
 }
 
 /// Lists matching traces as points, the newest up to `limit` (2,000, at most 10,000).
+///
+/// # Errors
+///
+/// Returns an error for a query or parameter that is not valid.
 pub(super) async fn scatter(
     State(api): State<Api>,
     params: Params,
@@ -137,6 +149,12 @@ pub(super) async fn scatter(
 }
 
 /// Rate, errors and duration of each service and operation over the last `window` seconds: 60 up to the kept ones.
+///
+/// The window defaults to 300 seconds.
+///
+/// # Errors
+///
+/// Returns an error for a window that is not a number. A window outside the bounds is moved to the nearest one.
 pub(super) async fn services(
     State(api): State<Api>,
     params: Params,
@@ -146,6 +164,8 @@ pub(super) async fn services(
 }
 
 /// Removes all traces that are not pinned, and announces it to the live streams.
+///
+/// Answers 204. Counters keep their values, and the removed traces are counted under `cleared`.
 pub(super) async fn clear(State(api): State<Api>) -> StatusCode {
     let mut store = api.view.lock();
     store.clear();

@@ -23,7 +23,8 @@ use crate::view::View;
 
 /// Bytes of an imported file.
 ///
-/// 64 MiB: an import is held in memory and decoded at once.
+/// 64 MiB: an import is held in memory and decoded at once. A larger request is refused with 413 before it is read to
+/// its end.
 const MAX_IMPORT: usize = 64 << 20;
 
 /// All that a route needs.
@@ -51,6 +52,11 @@ pub(crate) struct About {
 }
 
 /// The routes below `about.base`, each behind the guard.
+///
+/// The paths are the interface of the page and of scripts; the front page of the crate describes their answers.
+/// Routes that change something take another method than `GET`, for which the guard requires its own header.
+///
+/// The layers run from the last to the first: the guard refuses a request before the body is read.
 pub(crate) fn router(view: &View, guard_rules: Guard, about: About) -> Router {
     let api = Api {
         view: view.clone(),

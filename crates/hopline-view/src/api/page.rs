@@ -9,10 +9,13 @@ use super::Api;
 use crate::assets::{self, INDEX};
 use crate::error::ApiError;
 
-/// Paths of the page's views, which all have the one document.
+/// Paths of the page's views, which all have the one document. A path that is not in the list is a file or an error,
+/// so that a wrong link has an answer of 404.
 const VIEWS: [&str; 5] = ["", "services", "map", "compare", "about"];
 
 /// Serves the document, with its content security policy: its one inline script is allowed by its hash.
+///
+/// The document differs by the base of the viewer, so it is made once for each router.
 pub(super) async fn document(State(api): State<Api>, headers: HeaderMap) -> Response {
     let mut response = file(
         &headers,
@@ -30,6 +33,10 @@ pub(super) async fn document(State(api): State<Api>, headers: HeaderMap) -> Resp
 /// Serves a file of the page, or the document for a view of the page, whose path the script reads.
 ///
 /// The document itself is not served under its file name: it would have neither the base nor the policy.
+///
+/// # Errors
+///
+/// 404 for a path that is neither a view nor a file.
 pub(super) async fn asset(
     state: State<Api>,
     Path(path): Path<String>,
@@ -47,6 +54,9 @@ pub(super) async fn asset(
 /// A file, or 304 where the reader has it.
 ///
 /// `no-cache` makes the browser ask each time, so that a new version of the viewer is never mixed with an old page.
+///
+/// The tag is strong, made of the bytes. A weak form of it, from a proxy that compressed the file, is accepted too
+/// (RFC 9110, section 13.1.2).
 fn file(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
     let tag = assets::etag(&body);
     let known = headers

@@ -9,6 +9,9 @@
 use super::DecodeError;
 
 /// The fields of a message.
+///
+/// Fields come in any order, and a repeated field comes once for each element. A caller skips numbers that it does
+/// not know, as the OTLP specification requires: a sender may use a newer schema.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'a> {
     /// Bytes that are not read yet.
@@ -64,6 +67,10 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads seven bits of each byte, the lowest first; the tenth byte is the last of a 64-bit number.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the message ends within the number, or if the number has more than ten bytes.
     fn varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
@@ -97,6 +104,10 @@ impl<'a> Fields<'a> {
 
 impl<'a> Field<'a> {
     /// The bytes of a field of wire type 2.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a field of another wire type, as do the methods below.
     pub(super) fn bytes(self) -> Result<&'a [u8], DecodeError> {
         if let Self::Bytes(bytes) = self {
             Ok(bytes)
@@ -125,14 +136,17 @@ impl<'a> Field<'a> {
     }
 }
 
+/// The sender stopped within a message, or a length is wrong.
 fn truncated() -> DecodeError {
     DecodeError::new("the message ends within a field")
 }
 
+/// A tag or number that no encoder writes: mostly, the body is of another format.
 fn malformed() -> DecodeError {
     DecodeError::new("not a Protocol Buffers message")
 }
 
+/// The number is one of OTLP's, and the wire type is not that of the schema.
 fn wrong_type() -> DecodeError {
     DecodeError::new("a field has another type than OTLP's")
 }

@@ -16,15 +16,25 @@ const SCHEMA: u32 = 1;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
+    /// `SCHEMA`, first in the line, so that a script can refuse a version that it does not know.
     schema: u32,
+    /// 32 hexadecimal digits.
     trace_id: String,
+    /// Label of the first root; empty for a trace without spans.
     name: String,
+    /// `service.name` of the first root.
     service: &'a str,
+    /// Nanoseconds since the Unix epoch, as text: `jq` reads numbers as `f64`.
     start_unix_nano: String,
+    /// From the earliest start to the latest end. Clocks of several hosts may differ.
     duration_nanos: u64,
+    /// `error` or `ok`.
     status: &'static str,
+    /// Spans whose status is an error.
     errors: usize,
+    /// False if a span's parent is not in the trace.
     complete: bool,
+    /// Parents before their children.
     spans: Vec<Span<'a>>,
 }
 
@@ -32,6 +42,7 @@ struct Line<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Span<'a> {
+    /// 16 hexadecimal digits.
     span_id: String,
     parent_span_id: Option<String>,
     /// 0 for a root.
@@ -39,6 +50,7 @@ struct Span<'a> {
     name: &'a str,
     label: String,
     service: &'a str,
+    /// `internal`, `server`, `client`, `producer` or `consumer`.
     kind: &'static str,
     start_unix_nano: String,
     duration_nanos: u64,
@@ -47,6 +59,7 @@ struct Span<'a> {
     /// Time on the critical path of the trace.
     critical_nanos: u64,
     status: &'static str,
+    /// Description of the error status; empty for other spans.
     status_message: &'a str,
     /// An object: of a key that occurs twice, the last value is kept.
     attributes: Map<String, Value>,
@@ -150,10 +163,12 @@ pub fn json_line(trace: &Trace<'_>) -> String {
     serde_json::to_string(&line).unwrap_or_default()
 }
 
+/// The name of a status. OTLP's `Unset` and `Ok` have one name, as no script needs the difference.
 fn status(is_error: bool) -> &'static str {
     if is_error { "error" } else { "ok" }
 }
 
+/// Attributes as a JSON object, which `jq` reads by key.
 fn object(attributes: &[(String, OwnedValue)]) -> Map<String, Value> {
     attributes
         .iter()

@@ -34,12 +34,15 @@ enum Code {
     Unimplemented = 12,
 }
 
-/// Paths have the form `/PACKAGE.SERVICE/METHOD`.
+/// Paths have the form `/PACKAGE.SERVICE/METHOD`. Each service of the OTLP specification has the one method `Export`.
 const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Path of the log service.
 const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+/// Path of the metrics service.
 const METRICS: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
-/// Bytes before a message: whether it is compressed, and its length.
+/// Bytes before a message: whether it is compressed, and its length. The protocol calls it `Length-Prefixed-Message`:
+/// one byte that is 0 or 1, then four bytes in big-endian order.
 const PREFIX: usize = 5;
 
 /// The three services of OTLP.
@@ -70,6 +73,10 @@ async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response
 /// # Errors
 ///
 /// Returns the status code and the text of a refusal, which is counted.
+///
+/// Clients retry neither `InvalidArgument` nor `Unimplemented`. The OTLP specification, section "OTLP/gRPC response",
+/// lists `ResourceExhausted` as retryable only together with `RetryInfo`, which is not sent: the same request would
+/// be too large again.
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<(), (Code, String)> {
     let (parts, body) = request.into_parts();
     // never closed, so it does not fail

@@ -17,16 +17,22 @@ use crate::guard::{Guard, guard_otlp};
 use crate::view::View;
 
 /// Bytes of a request as sent.
+///
+/// 16 MiB. An exporter's batch of 512 spans has a few hundred KiB.
 const MAX_BODY: usize = 16 << 20;
 /// Bytes of a request once decompressed.
+///
+/// 32 MiB. It bounds the memory that a small, highly compressed body can take.
 const MAX_DECOMPRESSED: usize = 32 << 20;
 /// Requests that are read and decoded at the same time: this bounds the memory of all requests together.
+///
+/// By the two limits above, the bodies take up to 384 MiB, as sent and decompressed.
 const AT_ONCE: usize = 8;
 
 /// Time for the body of a request: a sender that hangs would keep one of the few permits.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// The state of all receivers.
+/// The state of all receivers. Cloned for each request, which counts references.
 #[derive(Clone, Debug)]
 struct Receiver {
     /// Store that takes what was decoded.
@@ -35,7 +41,7 @@ struct Receiver {
     permits: Arc<Semaphore>,
 }
 
-/// A request's encoding.
+/// A request's encoding. The header `content-type` gives it for HTTP; gRPC has Protocol Buffers only.
 #[derive(Clone, Copy, Debug)]
 enum Encoding {
     /// Binary Protocol Buffers.
@@ -63,11 +69,14 @@ pub(crate) fn router(view: &View, rules: Guard) -> Router {
 /// A body that could not be read.
 #[derive(Clone, Copy, Debug)]
 enum BodyError {
+    /// Longer than `MAX_BODY`, or the connection ended within it.
     TooLarge,
+    /// Not complete within `MAX_WAIT`.
     TooSlow,
 }
 
 impl BodyError {
+    /// The text for the sender, with the limit that was exceeded.
     fn message(self) -> String {
         match self {
             Self::TooLarge => format!("the body is larger than {MAX_BODY} bytes, or ended early"),
@@ -78,6 +87,14 @@ impl BodyError {
 
 impl Receiver {
     /// Reads a body within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error for a body that is too large or too slow, and counts the request as refused.
+    ///
+    /// # Cancellation
+    ///
+    /// A request that is dropped while it is read stores nothing and is not counted.
     async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
         let read = tokio::time::timeout(MAX_WAIT, to_bytes(body, MAX_BODY)).await;
         let error = match read {
@@ -90,6 +107,13 @@ impl Receiver {
     }
 
     /// Decompresses, decodes and stores a body; on a thread of its own where that takes long.
+    ///
+    /// A body of up to 64 KiB is decoded in place: handing it to another thread costs more than that.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the body cannot be decompressed or decoded, and counts the request as refused. A request
+    /// is stored as a whole or not at all.
     async fn take(
         &self,
         signal: Signal,
@@ -121,6 +145,8 @@ impl Receiver {
     }
 }
 
+/// Decodes a body, decompressed first if it is gzip. Runs without access to the store, so that decoding holds no
+/// lock.
 fn decoded(
     signal: Signal,
     encoding: Encoding,

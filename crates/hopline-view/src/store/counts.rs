@@ -64,13 +64,19 @@ pub struct Evicted {
 /// Why something is let go of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Reason {
+    /// The bytes of all traces exceed their limit.
     Bytes,
+    /// The number of traces exceeds its limit.
     Traces,
+    /// The trace is at its limit: the new span is not stored.
     SpansPerTrace,
+    /// A log record belongs to no trace, its trace is at the limit for records, or its trace was evicted.
     Logs,
+    /// The user removed the traces.
     Cleared,
 }
 
+/// The reasons as the API names them, in the order of `Reason`, which indexes them.
 pub(crate) const REASONS: [&str; 5] = ["bytes", "traces", "spans_per_trace", "logs", "cleared"];
 
 /// Counters that only grow.
@@ -79,16 +85,20 @@ pub(crate) struct Loss {
     pub(crate) cut_values: u64,
     pub(crate) masked: u64,
     pub(crate) merged: u64,
+    /// Traces, and spans or log records, by reason.
     evicted: [(u64, u64); 5],
 }
 
 impl Loss {
+    /// Counts an eviction. For `Reason::Logs`, `spans` is a number of log records.
     pub(crate) fn evict(&mut self, reason: Reason, traces: u64, spans: u64) {
         let counter = &mut self.evicted[reason as usize];
         counter.0 += traces;
         counter.1 += spans;
     }
 
+    /// Returns one entry for each reason, those without an eviction included, so that a reader finds each by its
+    /// place.
     pub(crate) fn evicted(&self) -> Vec<Evicted> {
         let counters = REASONS.iter().zip(self.evicted);
         let evicted = counters.map(|(reason, (traces, spans))| Evicted {

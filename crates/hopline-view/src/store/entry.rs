@@ -16,6 +16,7 @@ use crate::store::summary::Summary;
 /// The spans and log records of one trace.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// Unique in the store.
     pub(crate) id: TraceId,
     /// In order of arrival; readers sort.
     pub(crate) spans: Vec<StoredSpan>,
@@ -23,6 +24,7 @@ pub(crate) struct Entry {
     ///
     /// Finds the second record of a span, which is merged with the first: an exporter may send a batch twice.
     index: HashMap<SpanId, u32>,
+    /// In order of arrival; `to_logs` sorts.
     pub(crate) logs: Vec<StoredLog>,
     /// Spans of local traces that still run, and whether each is open; replaced at each copy, and not counted
     /// as bytes.
@@ -44,12 +46,14 @@ pub(crate) struct Entry {
 /// A span of a local trace that still runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
+    /// As its tracer had it at the moment of the copy.
     pub(crate) span: SpanData,
     /// It has not ended: its end is the moment of the copy.
     pub(crate) is_open: bool,
 }
 
-/// The order in which traces are let go of: all of a class before any of the next.
+/// The order in which traces are let go of: all of a class before any of the next. The least useful traces are
+/// evicted first, and within a class the ones that changed longest ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Neither failed nor pinned.
@@ -72,7 +76,8 @@ pub(crate) enum Added {
 }
 
 impl Entry {
-    /// Makes an empty trace.
+    /// Makes an empty trace. It has the bytes of `ENTRY` from the start, so that many traces of one span are not
+    /// underestimated.
     pub(crate) fn new(id: TraceId) -> Self {
         Self {
             id,
@@ -89,6 +94,7 @@ impl Entry {
         }
     }
 
+    /// The class of eviction. A pinned trace is in the last one, with or without a failed span.
     pub(crate) fn class(&self) -> Class {
         match (self.is_pinned, self.errors) {
             (true, _) => Class::Pinned,
@@ -123,12 +129,14 @@ impl Entry {
         !self.spans.is_empty() || !self.open.is_empty()
     }
 
+    /// Copies all spans, with their texts: finished ones first, then those that run. Rows of lists are
+    /// made from `outlines` instead.
     pub(crate) fn to_spans(&self) -> Vec<SpanData> {
         let finished = self.spans.iter().map(|span| span.to_data(self.id));
         finished.chain(self.running().cloned()).collect()
     }
 
-    /// Spans without their texts.
+    /// Spans without their texts. For structure and durations, at a fraction of the cost of `to_spans`.
     pub(crate) fn outlines(&self) -> Vec<SpanData> {
         let finished = self.spans.iter().map(|span| span.outline(self.id));
         finished.chain(self.running().cloned()).collect()
@@ -151,13 +159,15 @@ impl Entry {
             .filter(|span| !self.index.contains_key(&span.span_id))
     }
 
+    /// Copies the log records, sorted by time.
     pub(crate) fn to_logs(&self) -> Vec<LogData> {
         let mut logs: Vec<LogData> = self.logs.iter().map(|log| log.to_data(self.id)).collect();
         logs.sort_by_key(|log| log.time_unix_nanos);
         logs
     }
 
-    /// From the earliest start to the latest end.
+    /// From the earliest start to the latest end. Nanoseconds since the Unix epoch; zeros for a trace of log records
+    /// alone.
     pub(crate) fn extent(&self) -> (u64, u64) {
         let finished = self.spans.iter().map(|span| (span.start, span.end));
         let open = self
@@ -183,6 +193,7 @@ impl Entry {
         first.or_else(|| self.spans.iter().min_by_key(|span| span.start))
     }
 
+    /// True if a finished or running span has this id.
     pub(crate) fn has(&self, id: SpanId) -> bool {
         self.index.contains_key(&id) || self.open.iter().any(|running| running.span.span_id == id)
     }

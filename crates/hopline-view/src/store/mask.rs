@@ -10,6 +10,8 @@ use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
 ///
 /// Headers have their own rules, as have URLs, whose parameters are masked one by one. For other keys the last part of the
 /// key and the form of the value decide.
+///
+/// Borrows a text that is not a secret, which is nearly all of them.
 pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
     if let Some(header) = header(key) {
         return Redaction::USUAL.header(header, text);
@@ -27,6 +29,9 @@ pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
 /// The header that an attribute records.
 ///
 /// `http.request.header.authorization` gives `authorization`; `None` for other keys.
+///
+/// The semantic conventions write header names in small letters, with dashes; older versions have underscores, which
+/// the rules accept too.
 fn header(key: &str) -> Option<&str> {
     let rest = key.strip_prefix("http.")?;
     let rest = rest
@@ -38,6 +43,8 @@ fn header(key: &str) -> Option<&str> {
 /// At most `bytes` of a text, cut between characters.
 ///
 /// Borrows, so that a value within the limit costs no copy.
+///
+/// Without a limit for one value, a single huge text would evict many traces.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;

@@ -11,7 +11,8 @@ use super::mask::{cut, masked};
 use super::stored::StoredResource;
 use super::text::Interner;
 
-/// The resources in use.
+/// The resources in use. A request of a service has one resource for all its spans, and the next request has an equal
+/// one.
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
     /// By the text of the attributes: services send an equal resource with each request.
@@ -22,13 +23,17 @@ pub(crate) struct Origins {
     bytes: usize,
 }
 
-/// Bytes of a resource beside its text: the entry of the table, the list of attributes.
+/// Bytes of a resource beside its text: the entry of the table, the list of attributes. An estimate, as for
+/// `Interner`.
 const OVERHEAD: usize = 512;
 
 impl Origins {
     /// The stored resource that is equal, masked and cut; made at its first use.
     ///
     /// The caller releases it once for each use.
+    ///
+    /// Compares pointers first: the spans of one request share their resource, so only the first of them is masked,
+    /// cut and looked up.
     pub(crate) fn find(
         &mut self,
         resource: &Arc<Resource>,
@@ -68,6 +73,9 @@ impl Origins {
     }
 
     /// Gives a resource back; the last use frees it.
+    ///
+    /// The key is made again from the stored attributes. That costs time at the last use only, and saves a second
+    /// copy of the text in each resource.
     pub(crate) fn release(&mut self, resource: Arc<StoredResource>, texts: &mut Interner) {
         let is_last = self
             .last
@@ -90,14 +98,17 @@ impl Origins {
     }
 }
 
-/// The text twice: as the key and as the attributes.
+/// The text twice: as the key and as the attributes. The same function adds and subtracts, so the sum returns to 0.
 fn size(key: &str) -> usize {
     2 * key.len() + OVERHEAD
 }
 
-/// Masks and cuts the attributes of a resource. Keys are cut to 256 bytes, values to `value_bytes`.
+/// Masks and cuts the attributes of a resource. Keys are cut to 256 bytes, values to `value_bytes`. An array becomes
+/// text, since the length of its elements has no other limit. A resource has up to 128 attributes, and further ones
+/// are left out.
 fn safe(resource: &Resource, value_bytes: usize) -> Resource {
-    /// More than any detector sets.
+    /// More than any detector sets. `Resource::with` looks at all attributes before it, which takes quadratic time
+    /// for a long list.
     const MAX: usize = 128;
     let attributes = resource.iter().take(MAX).map(|(key, value)| {
         let value = match value {

@@ -5,7 +5,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// A text of the store. Clones stay inside the store, so that its count of holders is the number of uses.
+/// A text of the store. Clones stay inside the store, so that its count of holders is the number of uses. A clone
+/// outside it would keep the text in the table after its last use.
 pub(crate) type Text = Arc<str>;
 
 /// The texts in use.
@@ -17,7 +18,8 @@ pub(crate) struct Interner {
     bytes: usize,
 }
 
-/// Bytes of a text beside its characters: two counters, a pointer and a length, and the table's share.
+/// Bytes of a text beside its characters: two counters, a pointer and a length, and the table's share. The value is
+/// an estimate: it makes a store of many short texts reach its limit about when the process's memory does.
 const OVERHEAD: usize = 64;
 
 impl Interner {
@@ -35,6 +37,8 @@ impl Interner {
     }
 
     /// Gives a text back; the last use frees it.
+    ///
+    /// Takes the text by value: a caller that kept a clone would prevent the removal.
     pub(crate) fn release(&mut self, text: Text) {
         // one count is the table's own
         if Arc::strong_count(&text) == 2 {
