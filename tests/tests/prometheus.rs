@@ -155,7 +155,7 @@ async fn load(port: u16) -> BTreeMap<Vec<String>, u64> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let send = async |task: u32| {
         for id in 0..200 {
-            let method = if (id + task) % 3 == 0 {
+            let method = if (id + task).is_multiple_of(3) {
                 reqwest::Method::POST
             } else {
                 reqwest::Method::GET
