@@ -28,6 +28,8 @@ use crate::view::View;
 /// # })?;
 /// # std::io::Result::Ok(())
 /// ```
+///
+/// Each listener is ready when `ServerOptions::start` returns: a request that is sent at once is answered.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Page and JSON API.
@@ -172,6 +174,8 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves a router in a task of its own, with the address of the peer, which the guard reads.
 ///
 /// A listener has its own task, so that a busy receiver does not delay the page.
+///
+/// Only the address of the peer shows a request of another machine, for a listener beyond loopback.
 fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
     // ended by the server's drop; a connection's error ends that connection only
     tokio::spawn(async move {
@@ -188,12 +192,15 @@ pub struct Server {
     page: SocketAddr,
     otlp_http: SocketAddr,
     otlp_grpc: Option<SocketAddr>,
-    /// One for each listener; aborted at the drop.
+    /// One for each listener; aborted at the drop. The page, OTLP over HTTP, and OTLP over gRPC if it is on. Their
+    /// order has no meaning.
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
     /// URL of the page.
+    ///
+    /// It has the address as bound, without the token.
     pub fn page_url(&self) -> String {
         format!("http://{}", self.page)
     }

@@ -15,9 +15,12 @@ use crate::store::entry::Running;
 use crate::view::{Shared, View};
 
 /// Puts finished spans into a [`View`]; made by [`View::sink`] and [`sink`](crate::sink).
+///
+/// It has one queue and one thread of its own.
 #[derive(Debug)]
 pub struct ViewSink(Option<Filling>);
 
+/// The parts of a sink that is on. Absent from one that takes nothing.
 #[derive(Debug)]
 struct Filling {
     /// Bounded by [`WAITING`] batches; a batch that does not fit is dropped, so the sender never waits.
@@ -32,16 +35,23 @@ enum Job {
     /// The spans of one local trace.
     Add(Arc<Batch>),
     /// Answered when all that was queued before is in the store.
+    ///
+    /// The sender has room for one message, so the answer never waits for its reader.
     Flush(SyncSender<()>),
 }
 
 /// Batches that wait, each of one local trace.
 ///
 /// A batch beyond it is dropped and counted, and other sinks are not affected.
+///
+/// The room absorbs a burst while a reader holds the store's lock.
 const WAITING: usize = 1024;
 
 impl ViewSink {
     /// Starts the thread that fills the store. It ends when the sink is dropped, and does not keep the viewer alive.
+    ///
+    /// Without a thread, for which the system may have no room, batches are dropped and counted, and a notice reports
+    /// it.
     pub(crate) fn new(view: &View) -> Self {
         let (queue, jobs) = sync_channel(WAITING);
         let shared = Arc::downgrade(&view.shared);
@@ -61,13 +71,16 @@ impl ViewSink {
         }))
     }
 
-    /// A sink that takes nothing.
+    /// A sink that takes nothing. Used in a build without debug assertions, where the viewer is off by default.
     pub(crate) fn off() -> Self {
         Self(None)
     }
 }
 
 /// Fills the store. Ends when the sink or the viewer is dropped.
+///
+/// The viewer is upgraded for each job and not held between jobs, so that dropping the last `View` frees its memory
+/// at once.
 fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
     for job in jobs {
         match (job, view.upgrade()) {
@@ -82,6 +95,7 @@ fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
 }
 
 impl Sink for ViewSink {
+    /// Queues the batch, or drops and counts it. Takes an `Arc`, so no span is copied on the thread of the request.
     fn accept(&self, batch: &Arc<Batch>) {
         let Some(Filling { queue, view }) = &self.0 else {
             return;
@@ -102,12 +116,18 @@ impl Sink for ViewSink {
         }
     }
 
+    /// Keeps the source of running spans. It is a weak reference, and is removed when its tracer is gone.
     fn start(&self, source: Source) {
         if let Some(view) = self.0.as_ref().and_then(|filling| filling.view.upgrade()) {
             view.opened.sources.lock().push(source);
         }
     }
 
+    /// Waits until all batches that were accepted before are in the store, at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the time is over, or if the thread is gone.
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         let Some(Filling { queue, view }) = &self.0 else {
             return Ok(());
@@ -136,18 +156,25 @@ impl Sink for ViewSink {
 /// The tracers of the viewer's sinks, from which running spans are copied.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
-    /// Locked to add a tracer and to look at all; one for each sink.
+    /// Locked to add a tracer and to look at all; one for each sink. Held for a copy of at most `MAX` spans, and
+    /// never while the store is locked.
     sources: Mutex<Vec<Source>>,
+    /// Relaxed: a counter that orders nothing else.
     dropped: AtomicU64,
 }
 
 impl Opened {
     /// Spans that were dropped because the queue was full.
+    ///
+    /// The API shows the number as `queueDropped`.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }
 
     /// Looks at what runs; `None` if there is no tracer.
+    ///
+    /// Sources whose tracer was dropped are removed. Spans beyond `MAX` are left out of the copy, and appear when
+    /// they end.
     pub(crate) fn spans(&self) -> Option<Vec<Running>> {
         /// Spans of all tracers: more than a person looks at.
         const MAX: usize = 10_000;

@@ -16,14 +16,19 @@ use crate::store::summary::Summary;
 use crate::value;
 use crate::view::View;
 
-/// A copy of a trace, made under the store's lock and read without it.
+/// A copy of a trace, made under the store's lock and read without it. The copy lets the receivers go on while a
+/// large trace is joined and encoded.
 #[derive(Debug)]
 pub(crate) struct Copied {
     pub(crate) id: TraceId,
     pub(crate) summary: Arc<Summary>,
+    /// Finished spans, then those that run. Not sorted.
     pub(crate) spans: Vec<SpanData>,
     pub(crate) logs: Vec<LogData>,
+    /// Spans that have not ended: their end is the moment of the copy.
     open: HashSet<SpanId>,
+    /// Earliest start, in nanoseconds since the Unix epoch. Times in answers are relative to it, which keeps them
+    /// within the exact numbers of JavaScript.
     start: u64,
 }
 
@@ -47,28 +52,42 @@ impl Copied {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Detail {
     summary: Arc<Summary>,
+    /// Names of services. Rows refer to them by index, since a name repeats in thousands of rows.
     services: Vec<String>,
+    /// All spans, parents before their children, siblings by start.
     spans: Vec<Row>,
+    /// Segments of the critical path: row, start and end, in nanoseconds from the start of the trace.
     critical_path: Vec<(usize, u64, u64)>,
+    /// Statements that occur at least five times below one span.
     repeats: Vec<Repeats>,
+    /// Proposed shifts of rows by nanoseconds; see `align`.
     align: Vec<(usize, i64)>,
 }
 
+/// A span as a row of the waterfall. Absent fields have their usual value, which keeps the answer for 50,000 spans
+/// small.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
     id: String,
+    /// Row of the parent; -1 for a root.
     parent: i64,
     depth: usize,
+    /// Number of descendants. They are the next rows, so the page folds a span by skipping them.
     below: usize,
     name: String,
+    /// Name with the detail that identifies the work, such as the summary of a statement.
     label: String,
     service: usize,
     kind: &'static str,
+    /// Nanoseconds from the start of the trace.
     start: u64,
+    /// Nanoseconds; for a span that runs, until the copy.
     duration: u64,
+    /// Nanoseconds in which no child ran.
     #[serde(rename = "self")]
     self_time: u64,
+    /// Nanoseconds on the critical path.
     critical: u64,
     error: bool,
     open: bool,
@@ -78,8 +97,10 @@ struct Row {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<i64>,
+    /// Id of a parent that is not in the trace: it was not sampled, was lost, or has not arrived yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_parent: Option<String>,
+    /// The parent is in the trace, and is a descendant of this span: the row is a root for the display.
     #[serde(skip_serializing_if = "is_false")]
     cycle: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,13 +109,17 @@ struct Row {
     links: usize,
     #[serde(skip_serializing_if = "is_zero")]
     logs: usize,
+    /// Time from the start of the trace in nanoseconds, and name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     events: Vec<(u64, String)>,
 }
 
+/// A statement that repeats below one span, which often is a query in a loop.
 #[derive(Debug, Serialize)]
 struct Repeats {
+    /// Row of the span whose children repeat it.
     parent: usize,
+    /// Summary of the statement, or its text without one.
     statement: String,
     count: usize,
     duration: u64,
@@ -121,6 +146,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Joins the spans; `None` for a trace of log records alone.
     fn new(copied: &'a Copied) -> Option<Self> {
         let trace = traces(&copied.spans).into_iter().next()?;
         let order = trace.in_tree_order();
@@ -170,6 +196,7 @@ impl<'a> Rows<'a> {
 }
 
 impl Detail {
+    /// Makes the rows; `None` for a trace without spans. Takes time in proportion to the spans.
     pub(crate) fn new(copied: &Copied) -> Option<Self> {
         let rows = Rows::new(copied)?;
         let (trace, start) = (&rows.trace, copied.start);
@@ -244,6 +271,7 @@ impl Detail {
     }
 }
 
+/// Index of a service, which is added if it is new. A trace has few services, so a scan is faster than a map.
 fn position(services: &mut Vec<String>, service: &str) -> usize {
     let known = services.iter().position(|known| known == service);
     known.unwrap_or_else(|| {
@@ -252,6 +280,7 @@ fn position(services: &mut Vec<String>, service: &str) -> usize {
     })
 }
 
+/// Finds the repeated statements, by the rule of the self-check in `hopline_analysis`, and the rows of each.
 fn repeats(copied: &Copied, rows: &Rows<'_>) -> Vec<Repeats> {
     /// As the self-check has it.
     const AT_LEAST: usize = 5;
@@ -280,6 +309,9 @@ fn repeats(copied: &Copied, rows: &Rows<'_>) -> Vec<Repeats> {
 }
 
 /// Shifts by which servers would lie within their callers: clocks of two machines differ. A proposal for the display.
+///
+/// The server's span is moved to the middle of the client's, which assumes that request and response took equally
+/// long on the network. Recorded times stay as they are.
 fn align(rows: &Rows<'_>) -> Vec<(usize, i64)> {
     let mut shifts = Vec::new();
     for (row, (index, _)) in rows.order.iter().enumerate() {
@@ -316,12 +348,16 @@ pub(crate) struct SpanDetail {
     id: String,
     trace_id: String,
     parent_id: Option<String>,
+    /// The parent is in another process, by `Span.flags` of OTLP.
     parent_remote: bool,
     name: String,
     kind: &'static str,
     service: String,
+    /// Nanoseconds since the Unix epoch, as text: JavaScript cannot hold the number exactly.
     start_ns: String,
+    /// Milliseconds since the Unix epoch, for `Date`.
     start_ms: f64,
+    /// Nanoseconds from the start of the trace.
     start: u64,
     duration: u64,
     open: bool,
@@ -330,9 +366,12 @@ pub(crate) struct SpanDetail {
     resource: Vec<(String, Value)>,
     scope: Scope,
     events: Vec<Event>,
+    /// Spans of this or other traces that the span refers to.
     links: Vec<Link>,
+    /// Text of the statement, by `db.query.text` or by the older `db.statement`.
     #[serde(skip_serializing_if = "Option::is_none")]
     sql: Option<String>,
+    /// Flags of W3C Trace Context; bit 0 is `sampled`, bit 1 `random`.
     flags: u8,
     tracestate: String,
     dropped: Dropped,
@@ -351,6 +390,7 @@ struct Scope {
     version: String,
 }
 
+/// An event; `offset` is in nanoseconds from the start of the trace.
 #[derive(Debug, Serialize)]
 struct Event {
     name: String,
@@ -358,6 +398,7 @@ struct Event {
     attributes: Vec<(String, Value)>,
 }
 
+/// A link. `known` is true if the viewer holds the other trace, so that the page can show it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Link {
@@ -366,6 +407,7 @@ struct Link {
     known: bool,
 }
 
+/// `droppedAttributesCount`, `droppedEventsCount` and `droppedLinksCount` of OTLP.
 #[derive(Debug, Serialize)]
 struct Dropped {
     attributes: u32,
@@ -377,10 +419,12 @@ struct Dropped {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Log {
+    /// Nanoseconds from the start of the trace; negative for a record before it.
     offset: i64,
     time_ns: String,
     time_ms: f64,
     severity: String,
+    /// 1 to 24 as in OTLP; 0 is unknown.
     severity_number: u8,
     body: String,
     service: String,
@@ -392,6 +436,8 @@ pub(crate) struct Log {
 }
 
 impl SpanDetail {
+    /// Finds the span of this id; `None` if the trace does not have it. Of two spans with one id, it is the one of
+    /// the first row. `knows` decides for the trace of each link.
     pub(crate) fn new(
         copied: &Copied,
         id: SpanId,
@@ -466,6 +512,7 @@ pub(crate) fn all_logs(copied: &Copied) -> Vec<Log> {
     Rows::new(copied).map_or_else(Vec::new, |rows| logs(copied, &rows, |_| true))
 }
 
+/// Log records for which `wanted` is true, with the rows of their spans.
 fn logs(copied: &Copied, rows: &Rows<'_>, wanted: impl Fn(&LogData) -> bool) -> Vec<Log> {
     let by_id = rows.by_id();
     let log = |log: &LogData| Log {
@@ -491,7 +538,8 @@ fn logs(copied: &Copied, rows: &Rows<'_>, wanted: impl Fn(&LogData) -> bool) -> 
         .collect()
 }
 
-/// Text of the severity, by number where the source gave no text.
+/// Text of the severity, by number where the source gave no text. OTLP has six levels of four steps each (section
+/// "Severity Fields" of the log data model).
 fn severity(log: &LogData) -> String {
     const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
     if !log.severity_text.is_empty() {
@@ -505,6 +553,8 @@ fn severity(log: &LogData) -> String {
 }
 
 /// The rows whose names, keys, values, events or log records have this text.
+///
+/// Searches all text of the trace, not the fields of the query language. ASCII letters of both cases are equal.
 pub(crate) fn rows_with(copied: &Copied, text: &str) -> Vec<usize> {
     let Some(rows) = Rows::new(copied) else {
         return Vec::new();

@@ -38,6 +38,8 @@ pub(super) struct Info {
 }
 
 /// Version, limits and counters of the viewer.
+///
+/// The page loads it once, and takes later counts from the live stream.
 pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
     Json(Info {
         version: env!("CARGO_PKG_VERSION"),
@@ -155,6 +157,8 @@ pub(super) async fn scatter(
 /// # Errors
 ///
 /// Returns an error for a window that is not a number. A window outside the bounds is moved to the nearest one.
+///
+/// The numbers are of received spans, not of held traces: they stay right after an eviction.
 pub(super) async fn services(
     State(api): State<Api>,
     params: Params,
@@ -166,6 +170,8 @@ pub(super) async fn services(
 /// Removes all traces that are not pinned, and announces it to the live streams.
 ///
 /// Answers 204. Counters keep their values, and the removed traces are counted under `cleared`.
+///
+/// The guard requires the header of the page, since the method is `DELETE`.
 pub(super) async fn clear(State(api): State<Api>) -> StatusCode {
     let mut store = api.view.lock();
     store.clear();

@@ -15,6 +15,11 @@ use super::whole::{Map, map_of};
 use crate::error::ApiError;
 use crate::export::{otlp_json, perfetto_json};
 
+/// Copies the trace that a path names.
+///
+/// # Errors
+///
+/// 400 if the id is not valid, 404 if the trace is not held. The routes below have the same errors.
 fn copied(api: &Api, id: &str) -> Result<Copied, ApiError> {
     let id = trace_id(id)?;
     Copied::of(&api.view, id).ok_or_else(no_trace)
@@ -29,6 +34,10 @@ pub(super) fn no_trace() -> ApiError {
 }
 
 /// The rows of a trace, for its waterfall. Running spans are copied first, so that they are in it.
+///
+/// # Errors
+///
+/// As `copied`; 404 too for a trace that has log records alone.
 pub(super) async fn detail(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -39,13 +48,16 @@ pub(super) async fn detail(
         .ok_or_else(no_trace)
 }
 
-/// Rows with the text, by their index in the detail.
+/// Rows with the text, by their index in the detail. The page marks them and moves from one to the next.
 #[derive(Serialize)]
 pub(super) struct Found {
+    /// Sorted, each row once.
     rows: Vec<usize>,
 }
 
 /// Finds the rows of a trace in which `q` occurs; no row for an empty one.
+///
+/// All text of the spans is searched, their log records included. This is not the query language of the list.
 pub(super) async fn search(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -66,6 +78,8 @@ pub(super) async fn search(
 /// # Errors
 ///
 /// 404 if the trace or the span is not held, 400 if an id is not valid.
+///
+/// A row has only a part of a span. The page loads the rest when a user selects the row.
 pub(super) async fn span(
     State(api): State<Api>,
     Path((id, span)): Path<(String, String)>,
@@ -81,10 +95,13 @@ pub(super) async fn span(
 /// Log records in the order of time.
 #[derive(Serialize)]
 pub(super) struct Logs {
+    /// Up to the store's limit for one trace.
     logs: Vec<Log>,
 }
 
 /// The log records of a trace.
+///
+/// Records of spans that are not in the trace are among them, without a row.
 pub(super) async fn logs(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -95,6 +112,8 @@ pub(super) async fn logs(
 }
 
 /// The services of a trace, with the calls between them.
+///
+/// The same answer as `/api/map`, for one trace.
 pub(super) async fn map(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -103,6 +122,8 @@ pub(super) async fn map(
 }
 
 /// The trace as OTLP JSON, which the viewer and other tools can import. Values are masked and cut as in the store.
+///
+/// A span that runs has the moment of the request as its end.
 pub(super) async fn otlp(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -115,6 +136,8 @@ pub(super) async fn otlp(
 }
 
 /// The trace in the format of Chrome's trace viewer and of <https://ui.perfetto.dev>.
+///
+/// Only spans are written: the format has no log records.
 pub(super) async fn perfetto(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -126,7 +149,8 @@ pub(super) async fn perfetto(
     ))
 }
 
-/// A file to be saved under this name, which needs no quoting.
+/// A file to be saved under this name, which needs no quoting. `no-store`, because a trace may change until all its
+/// spans have arrived.
 fn download(name: &str, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json".to_owned()),
@@ -139,6 +163,8 @@ fn download(name: &str, body: String) -> Response {
     (headers, body).into_response()
 }
 
+/// Pins a trace: it is evicted after all others, and not removed by a request to clear the list. Answers 204, also
+/// for a pinned trace.
 pub(super) async fn pin(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -146,6 +172,9 @@ pub(super) async fn pin(
     set_pinned(&api, &id, true)
 }
 
+/// Makes a trace subject to eviction as others are. Answers 204.
+///
+/// The request counts as a change of the trace, so the trace is evicted after the others of its class.
 pub(super) async fn unpin(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -153,6 +182,7 @@ pub(super) async fn unpin(
     set_pinned(&api, &id, false)
 }
 
+/// Changes the pin and announces it, so that other open pages show it.
 fn set_pinned(api: &Api, id: &str, is_pinned: bool) -> Result<StatusCode, ApiError> {
     let id = trace_id(id)?;
     let mut store = api.view.lock();

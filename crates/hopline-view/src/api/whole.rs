@@ -24,7 +24,9 @@ use crate::store::summary::Summary;
 /// Answer of `/api/map`.
 #[derive(Serialize)]
 pub(super) struct Map {
+    /// Services, databases, queues, and `outside` for callers without a trace context.
     nodes: Vec<MapNode>,
+    /// Calls, one edge for each pair of nodes and direction.
     edges: Vec<MapEdge>,
 }
 
@@ -33,9 +35,11 @@ pub(super) struct Map {
 struct MapNode {
     /// Index, by which edges name it.
     id: usize,
+    /// `service`, `database`, `queue` or `outside`.
     kind: &'static str,
+    /// Empty for `outside`.
     name: String,
-    /// Spans of the node.
+    /// Spans of the node. For a database or queue, which records none, the calls to it.
     spans: usize,
     /// Those that failed.
     errors: usize,
@@ -48,7 +52,9 @@ struct MapEdge {
     from: usize,
     /// Index of the callee.
     to: usize,
+    /// Number of calls.
     count: usize,
+    /// Number of failed calls.
     errors: usize,
     /// Median duration of the calls, in nanoseconds.
     p50: u64,
@@ -58,7 +64,7 @@ struct MapEdge {
 
 /// Spans that are looked at for a map or for reasons, over all traces.
 ///
-/// The newest traces up to it are used, whole ones only.
+/// The newest traces up to it are used, whole ones only. It bounds the memory that one request takes.
 const MAX_SPANS: usize = 200_000;
 
 /// The services of the matching traces, with the calls between them.
@@ -67,6 +73,10 @@ pub(super) async fn map(State(api): State<Api>, params: Params) -> Result<Json<M
 }
 
 /// The spans of the newest traces that match.
+///
+/// # Errors
+///
+/// Returns an error for a query that is not valid.
 fn matching(api: &Api, params: &Params) -> Result<Vec<SpanData>, ApiError> {
     let search = params.search()?;
     let store = api.view.lock();
@@ -80,6 +90,7 @@ fn matching(api: &Api, params: &Params) -> Result<Vec<SpanData>, ApiError> {
     Ok(spans)
 }
 
+/// The map of these spans. A service without a call to or from it is a node too, so that a single service has a map.
 pub(super) fn map_of(spans: &[SpanData]) -> Map {
     let map = service_map(spans);
     let mut ids: BTreeMap<Node, usize> = BTreeMap::new();
@@ -138,34 +149,55 @@ pub(super) fn map_of(spans: &[SpanData]) -> Map {
     }
 }
 
+/// Answer of `/api/diff`: two traces, aligned by service, name and order.
 #[derive(Serialize)]
 pub(super) struct Diff {
+    /// The first trace, of the parameter `a`; the one to compare with.
     a: Arc<Summary>,
+    /// The second trace, of the parameter `b`.
     b: Arc<Summary>,
+    /// One row for each span of either trace, in tree order; a pair of spans has one row.
     rows: Vec<DiffRow>,
+    /// Number of rows by change. All five changes are present, with 0 too.
     counts: BTreeMap<&'static str, usize>,
 }
 
+/// A span of `a`, the corresponding span of `b`, or both.
 #[derive(Serialize)]
 struct DiffRow {
+    /// Number of spans above it.
     depth: usize,
+    /// Label of the span of `b`, or of `a` where `b` has none.
     name: String,
     service: String,
+    /// `same`, `slower`, `faster`, `added` (in `b` only) or `missing` (in `a` only).
     change: &'static str,
     a: Option<Side>,
     b: Option<Side>,
+    /// Nanoseconds that `b` took beyond `a`; negative if it took less.
     delta: i64,
 }
 
+/// A span of one of the traces.
 #[derive(Serialize)]
 struct Side {
+    /// Row in the detail of its trace.
     row: usize,
+    /// 16 hexadecimal digits.
     id: String,
+    /// Nanoseconds from the start of its trace.
     start: u64,
+    /// Nanoseconds.
     duration: u64,
     error: bool,
 }
 
+/// Compares the traces of the parameters `a` and `b`. They may have different roots; then most rows are in one of
+/// them only.
+///
+/// # Errors
+///
+/// 400 if a parameter is missing or not an id, 404 if a trace is not held.
 pub(super) async fn diff(State(api): State<Api>, params: Params) -> Result<Json<Diff>, ApiError> {
     let copied = |name| Copied::of(&api.view, params.trace(name)?).ok_or_else(no_trace);
     let (a, b) = (copied("a")?, copied("b")?);
@@ -230,6 +262,7 @@ pub(super) async fn diff(State(api): State<Api>, params: Params) -> Result<Json<
     }))
 }
 
+/// The name of a change in the API.
 fn change_name(change: Change) -> &'static str {
     match change {
         Change::Same => "same",
@@ -240,34 +273,48 @@ fn change_name(change: Change) -> &'static str {
     }
 }
 
+/// Answer of `/api/why`: the operations in which slow traces of one root operation spend more time than typical ones.
 #[derive(Default, Serialize)]
 pub(super) struct Why {
+    /// Service of the root.
     service: String,
+    /// Label of the root.
     name: String,
+    /// Number of traces with this root.
     traces: usize,
+    /// Traces up to the median duration.
     typical: Group,
+    /// Traces from the 99th percentile on.
     slow: Group,
+    /// The largest difference first.
     operations: Vec<Operation>,
     /// The root operations that there are, to choose from by `service:` and `name:`.
     roots: Vec<Root>,
 }
 
+/// Number of traces, and the mean duration of their roots in nanoseconds.
 #[derive(Default, Serialize)]
 struct Group {
     traces: usize,
     duration: u64,
 }
 
+/// The spans of one service and label, by their time on the critical path.
 #[derive(Serialize)]
 struct Operation {
     service: String,
     name: String,
+    /// Mean time in a typical trace, in nanoseconds.
     typical: u64,
+    /// Mean time in a slow trace, in nanoseconds.
     slow: u64,
+    /// `slow` less `typical`.
     delta: i64,
+    /// Share of the whole difference, 1 for all of it; negative if the operation is shorter in slow traces.
     share: f64,
 }
 
+/// A root operation, and the number of its traces.
 #[derive(Serialize)]
 struct Root {
     service: String,
@@ -275,7 +322,12 @@ struct Root {
     traces: usize,
 }
 
-/// Of the root operation with most traces, or of the one that `service` and `name` give.
+/// Explains the slow traces of the root operation with most traces, or of the one that `service` and `name` give.
+/// Without a match, the answer has the roots alone.
+///
+/// # Errors
+///
+/// Returns an error for a query that is not valid.
 pub(super) async fn why(State(api): State<Api>, params: Params) -> Result<Json<Why>, ApiError> {
     let found = reasons::by_root(&matching(&api, &params)?);
     let roots = found.iter().map(|why| Root {
@@ -319,6 +371,7 @@ pub(super) async fn why(State(api): State<Api>, params: Params) -> Result<Json<W
     }))
 }
 
+/// Answer of `/api/import`: numbers of spans and log records, and the ids of up to 100 traces.
 #[derive(Serialize)]
 pub(super) struct Imported {
     spans: usize,
@@ -326,6 +379,12 @@ pub(super) struct Imported {
     traces: Vec<String>,
 }
 
+/// Stores a file of OTLP JSON: one document, or one on each line. The limits of the store apply, so an import may
+/// evict older traces.
+///
+/// # Errors
+///
+/// 400 with the code `bad_body` if the file is not UTF-8 or cannot be decoded. Nothing is stored then.
 pub(super) async fn import(
     State(api): State<Api>,
     body: Bytes,

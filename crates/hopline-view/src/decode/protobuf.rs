@@ -10,17 +10,25 @@ use super::DecodeError;
 use super::wire::{Field, Fields};
 use crate::LogData;
 
+/// An error refuses the whole request: the OTLP specification requires 400, or `InvalidArgument`, for data that
+/// cannot be decoded.
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// Levels of values within values.
+/// Levels of values within values. A deeper value is refused, since decoding is recursive and a sender must not
+/// exhaust the stack.
 const MAX_DEPTH: usize = 16;
-/// Attributes of a resource: adding one looks at all before it.
+/// Attributes of a resource: adding one looks at all before it. Further ones are left out.
 const MAX_RESOURCE_ATTRIBUTES: usize = 128;
 /// Bits of `Span.flags`: the second is meaningful if the first is set.
 const HAS_IS_REMOTE: u32 = 0x100;
+/// `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK` of `trace.proto`.
 const IS_REMOTE: u32 = 0x200;
 
 /// Decodes an `ExportTraceServiceRequest`.
+///
+/// # Errors
+///
+/// Returns an error for a malformed message, for text that is not UTF-8, and for a span without valid ids.
 pub(super) fn traces(body: &[u8]) -> Result<Vec<SpanData>> {
     let mut spans = Vec::new();
     groups(body, |resource, scope, record| {
@@ -31,6 +39,10 @@ pub(super) fn traces(body: &[u8]) -> Result<Vec<SpanData>> {
 }
 
 /// Decodes an `ExportLogsServiceRequest`.
+///
+/// # Errors
+///
+/// Returns an error for a malformed message and for text that is not UTF-8.
 pub(super) fn logs(body: &[u8]) -> Result<Vec<LogData>> {
     let mut logs = Vec::new();
     groups(body, |resource, _, record| {
@@ -41,6 +53,12 @@ pub(super) fn logs(body: &[u8]) -> Result<Vec<LogData>> {
 }
 
 /// Counts the metrics of an `ExportMetricsServiceRequest`.
+///
+/// Reads down to the metrics and no further: they are not stored, so their content is not checked.
+///
+/// # Errors
+///
+/// Returns an error for a malformed message.
 pub(super) fn metrics(body: &[u8]) -> Result<u64> {
     let mut count = 0;
     groups(body, |_, _, _| {
@@ -52,6 +70,8 @@ pub(super) fn metrics(body: &[u8]) -> Result<u64> {
 
 /// The three requests have one shape: resources (1), in them scopes (2), in these records (2). Resource and scope may
 /// follow what they are about, so they are read first.
+///
+/// Reading a message again is cheap, as a pass skips the content of other fields by their length.
 fn groups(
     body: &[u8],
     mut found: impl FnMut(&Arc<Resource>, &ScopeData, Fields<'_>) -> Result<()>,
@@ -74,7 +94,8 @@ fn groups(
     })
 }
 
-/// Runs for each message in the field of this number.
+/// Runs for each message in the field of this number. Fields of other numbers are skipped: a newer schema may have
+/// them.
 fn each<'a>(
     mut fields: Fields<'a>,
     number: u32,
@@ -88,6 +109,7 @@ fn each<'a>(
     Ok(())
 }
 
+/// Reads a `Resource`. Of two attributes with one key, the last one is kept.
 fn resource(message: Fields<'_>) -> Result<Resource> {
     let mut resource = Resource::empty();
     let mut left = MAX_RESOURCE_ATTRIBUTES;
@@ -102,6 +124,7 @@ fn resource(message: Fields<'_>) -> Result<Resource> {
     Ok(resource)
 }
 
+/// Reads an `InstrumentationScope`: name and version. Its attributes are not shown, so they are skipped.
 fn scope(mut message: Fields<'_>) -> Result<ScopeData> {
     let mut scope = ScopeData::default();
     while let Some((number, field)) = message.next()? {
@@ -114,6 +137,14 @@ fn scope(mut message: Fields<'_>) -> Result<ScopeData> {
     Ok(scope)
 }
 
+/// Reads a `Span` of `opentelemetry/proto/trace/v1/trace.proto`; the numbers below are those of its fields.
+///
+/// A span needs a trace id of 16 bytes and a span id of 8 bytes, neither all zeros. Every other field may be absent,
+/// and has the default value of Protocol Buffers then.
+///
+/// # Errors
+///
+/// Returns an error for a missing or invalid id, or for a field of a wrong type.
 fn span(mut message: Fields<'_>, resource: &Arc<Resource>, scope: &ScopeData) -> Result<SpanData> {
     let (mut trace_id, mut span_id, mut flags) = (None, None, 0);
     // the ids are known at the end only
@@ -148,7 +179,7 @@ fn span(mut message: Fields<'_>, resource: &Arc<Resource>, scope: &ScopeData) ->
     Ok(span)
 }
 
-/// Reads an event.
+/// Reads an event. Field 4, the number of dropped attributes, is not shown.
 fn event(mut message: Fields<'_>) -> Result<EventData> {
     let mut event = EventData {
         name: String::new(),
@@ -166,7 +197,7 @@ fn event(mut message: Fields<'_>) -> Result<EventData> {
     Ok(event)
 }
 
-/// Reads a link.
+/// Reads a link. The flags are in field 6. Attributes of links are not stored.
 fn link(mut message: Fields<'_>) -> Result<LinkData> {
     let (mut trace_id, mut span_id, mut flags) = (None, None, 0);
     let mut state = TraceState::default();
@@ -185,7 +216,8 @@ fn link(mut message: Fields<'_>) -> Result<LinkData> {
     Ok(LinkData { span_context })
 }
 
-/// Reads a status. Only `STATUS_CODE_ERROR` is an error.
+/// Reads a status. Only `STATUS_CODE_ERROR` is an error. `STATUS_CODE_OK` is read as unset: both mean that the span
+/// did not fail.
 fn status(mut message: Fields<'_>) -> Result<StatusData> {
     const ERROR: u64 = 2;
     let (mut text, mut code) = ("", 0);
@@ -206,6 +238,11 @@ fn status(mut message: Fields<'_>) -> Result<StatusData> {
 }
 
 /// Reads a log record.
+///
+/// Without the time of the event, the time of its observation counts, as the log data model recommends, section
+/// "Field: `Timestamp`".
+///
+/// An invalid trace or span id does not refuse the record: senders write zeros for a record outside a trace.
 fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
     let mut log = LogData {
         resource: Arc::clone(resource),
@@ -236,6 +273,8 @@ fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
 }
 
 /// `None` for a value that is not set.
+///
+/// Reads a `KeyValue`. An attribute without a value has nothing to show, so the caller leaves it out.
 fn key_value(mut message: Fields<'_>) -> Result<Option<(String, OwnedValue)>> {
     let (mut key, mut value) = ("", None);
     while let Some((number, field)) = message.next()? {
@@ -248,6 +287,12 @@ fn key_value(mut message: Fields<'_>) -> Result<Option<(String, OwnedValue)>> {
     Ok(value.map(|value| (key.to_owned(), value)))
 }
 
+/// Reads an `AnyValue`: the last field that is set, or `None`. A map becomes text, and bytes become hexadecimal
+/// digits, as an attribute of a span has neither.
+///
+/// # Errors
+///
+/// Returns an error for a value that nests deeper than `MAX_DEPTH`.
 fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<OwnedValue>> {
     if depth > MAX_DEPTH {
         return Err(DecodeError::new("a value nests too deep"));
@@ -278,7 +323,8 @@ fn array(message: Fields<'_>, depth: usize) -> Result<Vec<OwnedValue>> {
     Ok(values)
 }
 
-/// A map as text, as a span's attribute has no maps.
+/// A map as text, as a span's attribute has no maps. The text has the form `{key: value, key: value}`, for reading
+/// only.
 fn map(message: Fields<'_>, depth: usize) -> Result<String> {
     let mut text = String::from("{");
     each(message, 1, |mut pair| {
@@ -317,6 +363,11 @@ fn put(attributes: &mut Vec<(String, OwnedValue)>, pair: Option<(String, OwnedVa
     }
 }
 
+/// Reads a trace id.
+///
+/// # Errors
+///
+/// Returns an error for another length than 16 bytes, and for zeros, which the specification declares invalid.
 fn trace_id_of(field: Field<'_>) -> Result<TraceId> {
     field
         .bytes()?
@@ -326,6 +377,11 @@ fn trace_id_of(field: Field<'_>) -> Result<TraceId> {
         .ok_or_else(invalid_id)
 }
 
+/// Reads a span id.
+///
+/// # Errors
+///
+/// Returns an error for another length than 8 bytes, and for zeros.
 fn span_id_of(field: Field<'_>) -> Result<SpanId> {
     field
         .bytes()?
@@ -335,7 +391,8 @@ fn span_id_of(field: Field<'_>) -> Result<SpanId> {
         .ok_or_else(invalid_id)
 }
 
-/// Empty and all zeros mean that there is none.
+/// Empty and all zeros mean that there is none. Some exporters write zeros for the parent of a root, though the
+/// schema has an empty field for it.
 fn parent(field: Field<'_>) -> Result<Option<SpanId>> {
     let bytes = field.bytes()?;
     if bytes.is_empty() {
@@ -347,10 +404,12 @@ fn parent(field: Field<'_>) -> Result<Option<SpanId>> {
         .map_err(|_| invalid_id())
 }
 
+/// Reads a tracestate. An invalid one is dropped as a whole, which W3C Trace Context permits, and the span is kept.
 fn tracestate(field: Field<'_>) -> Result<TraceState> {
     Ok(TraceState::parse([field.text()?]).unwrap_or_default())
 }
 
+/// The kind of a span. `SPAN_KIND_UNSPECIFIED` and unknown numbers are internal, as `trace.proto` permits.
 fn kind(number: u64) -> SpanKind {
     match number {
         2 => SpanKind::Server,
@@ -361,10 +420,12 @@ fn kind(number: u64) -> SpanKind {
     }
 }
 
+/// Bits 0 to 7 of `Span.flags`: the flags of W3C Trace Context.
 fn w3c_flags(flags: u32) -> TraceFlags {
     TraceFlags::from_bits((flags & 0xff) as u8)
 }
 
+/// True if the parent is known to be in another process. An older sender sets neither bit, which is read as false.
 fn is_remote(flags: u32) -> bool {
     flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
 }
@@ -374,15 +435,18 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The error of a missing or invalid id. It does not repeat the bytes, which may be anything.
 fn invalid_id() -> DecodeError {
     DecodeError::new("a span has no valid trace id or span id")
 }
 
+/// An id for a span whose own is not read yet. It never reaches the store.
 fn placeholder_trace() -> TraceId {
     // not zero
     TraceId::from_u128(1).unwrap_or_else(|| unreachable!())
 }
 
+/// As `placeholder_trace`, for the span's id.
 fn placeholder_span() -> SpanId {
     // not zero
     SpanId::from_u64(1).unwrap_or_else(|| unreachable!())

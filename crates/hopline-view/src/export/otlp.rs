@@ -68,6 +68,9 @@ fn groups<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
     groups
 }
 
+/// A `Span` of `trace.proto`. Absent ids and states are empty texts, which Protocol Buffers reads as not set.
+///
+/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE` is always set; a parent whose place is unknown is written as not remote.
 fn span(span: &SpanData) -> Value {
     // bits 8 and 9 of `Span.flags` in `trace.proto`
     const HAS_IS_REMOTE: u32 = 0x100;
@@ -118,6 +121,7 @@ fn span(span: &SpanData) -> Value {
     })
 }
 
+/// A `LogRecord` of `logs.proto`. The observed time is left out: the viewer keeps one time.
 fn log(log: &LogData) -> Value {
     json!({
         "timeUnixNano": log.time_unix_nanos.to_string(),
@@ -130,6 +134,7 @@ fn log(log: &LogData) -> Value {
     })
 }
 
+/// A `Resource`, with its attributes in their order.
 fn resource(resource: &Resource) -> Value {
     let pairs = resource
         .iter()
@@ -137,6 +142,7 @@ fn resource(resource: &Resource) -> Value {
     json!({"attributes": pairs.collect::<Vec<_>>()})
 }
 
+/// A list of `KeyValue`.
 fn attributes(attributes: &[(String, OwnedValue)]) -> Vec<Value> {
     attributes
         .iter()
@@ -144,6 +150,8 @@ fn attributes(attributes: &[(String, OwnedValue)]) -> Vec<Value> {
         .collect()
 }
 
+/// An `AnyValue`. The JSON mapping of Protocol Buffers writes 64-bit integers as text, and has `NaN` and infinities
+/// as text too.
 fn any(value: &OwnedValue) -> Value {
     match value {
         OwnedValue::Bool(truth) => json!({"boolValue": truth}),

@@ -54,16 +54,22 @@ pub(super) fn routes() -> Router<Receiver> {
 }
 
 /// Receives spans.
+///
+/// The message is an `ExportTraceServiceRequest`.
 async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Traces, request).await)
 }
 
 /// Receives log records.
+///
+/// The message is an `ExportLogsServiceRequest`.
 async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Logs, request).await)
 }
 
 /// Receives metrics, which are counted and not stored.
+///
+/// The message is an `ExportMetricsServiceRequest`.
 async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
     answer(take(receiver, Signal::Metrics, request).await)
 }
@@ -117,6 +123,8 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<()
 /// The one message of a unary call, and whether it is compressed.
 ///
 /// `None` if the length is not that of the rest: a unary call has one message.
+///
+/// Borrows the message from the body: `Bytes` counts references, so nothing is copied.
 fn message(body: &Bytes) -> Option<(bool, Bytes)> {
     let (prefix, message) = body.split_first_chunk::<PREFIX>()?;
     let [flag, length @ ..] = *prefix;

@@ -13,7 +13,8 @@ use serde_json::json;
 use super::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
-/// The paths that each OTLP exporter uses by default.
+/// The paths that each OTLP exporter uses by default. The specification lists them in section "OTLP/HTTP request":
+/// `/v1/` and the name of the signal, below the exporter's endpoint.
 pub(super) fn routes() -> Router<Receiver> {
     Router::new()
         .route("/v1/traces", post(traces))
@@ -22,16 +23,22 @@ pub(super) fn routes() -> Router<Receiver> {
 }
 
 /// Receives spans.
+///
+/// The body is an `ExportTraceServiceRequest`.
 async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Traces, request).await
 }
 
 /// Receives log records.
+///
+/// The body is an `ExportLogsServiceRequest`. Records outside a trace are counted and not stored.
 async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Logs, request).await
 }
 
 /// Receives metrics, which are counted and not stored.
+///
+/// The body is an `ExportMetricsServiceRequest`. An exporter of all three signals gets no error for this one.
 async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response {
     take(receiver, Signal::Metrics, request).await
 }
@@ -39,6 +46,11 @@ async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response
 /// Reads, decodes and stores one request. The permit is held from the first byte of the body to the answer.
 ///
 /// Refusals are counted. Exporters retry neither 400 nor 413 nor 415, as the same request would fail again.
+///
+/// Headers are checked before a permit is awaited, so a request that they refuse takes none.
+///
+/// Statuses: 200 if stored, 400 if the body cannot be decoded, 408 if it is too slow, 413 if it is too large, 415 for
+/// an unknown type or compression.
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some(encoding) = encoding(&parts.headers) else {
@@ -91,6 +103,8 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response 
 }
 
 /// The encoding by the content type, without its parameters; `None` for another one.
+///
+/// The specification has `application/x-protobuf`; the name `application/protobuf` is accepted too.
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -105,7 +119,8 @@ fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-/// An `Export…ServiceResponse` without a field: everything was accepted.
+/// An `Export…ServiceResponse` without a field: everything was accepted. Section "Full success" requires that
+/// `partial_success` is absent then. In Protocol Buffers, a message without fields has no bytes.
 fn accepted(encoding: Encoding) -> Response {
     match encoding {
         Encoding::Protobuf => (
@@ -118,6 +133,9 @@ fn accepted(encoding: Encoding) -> Response {
 }
 
 /// A `google.rpc.Status` in the encoding of the request, as the OTLP specification asks.
+///
+/// The message is cut to 1,000 bytes, since it may quote a part of the body. The field `code` is left out, which the
+/// specification permits.
 fn refused(status: StatusCode, encoding: Encoding, message: &str) -> Response {
     match encoding {
         Encoding::Json => (status, Json(json!({"message": message}))).into_response(),

@@ -12,6 +12,9 @@ use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
 /// key and the form of the value decide.
 ///
 /// Borrows a text that is not a secret, which is nearly all of them.
+///
+/// The rules prefer to mask too much: a value that is masked by mistake can be looked up at its source, and a secret
+/// that is shown cannot be taken back.
 pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
     if let Some(header) = header(key) {
         return Redaction::USUAL.header(header, text);
@@ -32,6 +35,8 @@ pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
 ///
 /// The semantic conventions write header names in small letters, with dashes; older versions have underscores, which
 /// the rules accept too.
+///
+/// A header has its own rules, because its name identifies its content: `cookie` is always secret.
 fn header(key: &str) -> Option<&str> {
     let rest = key.strip_prefix("http.")?;
     let rest = rest

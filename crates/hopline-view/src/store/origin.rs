@@ -92,7 +92,8 @@ impl Origins {
         }
     }
 
-    /// Estimated bytes of all resources.
+    /// Estimated bytes of all resources. The store adds them to those of texts and entries, and compares the sum with
+    /// its limit.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
