@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use hopline_core::text::shown;
 use hopline_core::variables::Variables;
 use hopline_metrics::MetricsBuilder;
 #[cfg(feature = "otlp")]
@@ -170,8 +171,7 @@ fn slos(variables: &mut Variables<'_>) -> Vec<Slo> {
 
 /// The start of a value, escaped for a notice.
 fn quoted(text: &str) -> String {
-    let head: String = text.chars().take(60).collect();
-    format!("`{}`", head.escape_debug())
+    format!("`{}`", shown(text, 60))
 }
 
 #[cfg(test)]
