@@ -16,9 +16,11 @@ use crate::span::Settings;
 /// A handler may take the content apart and drop it; the runner still settles the message by this.
 #[derive(Debug)]
 pub(crate) struct Arrival {
+    /// lapin's acker, which can settle once. A clone shares its state.
     pub(super) acker: Acker,
     /// The consumer's queue.
     pub(super) queue: Arc<str>,
+    /// The consumer has no acknowledgements: the broker settled the message when it sent it.
     pub(super) no_ack: bool,
     /// Previous deliveries that the broker counted; at least one for a redelivered message.
     pub(super) delivered: u64,
@@ -32,8 +34,11 @@ pub(crate) struct Arrival {
     pub(super) rejections: u64,
     /// The trusted context, with the publish span as its parent or link.
     pub(super) incoming: Incoming,
+    /// The publish span, where `Trust` permits its use.
     pub(super) publisher: Option<SpanContext>,
+    /// Holds the process span until a handler takes it or the message is settled.
     pub(super) processing: Processing,
+    /// Those of the channel at the time of the delivery.
     pub(super) settings: Arc<Settings>,
 }
 
@@ -54,6 +59,12 @@ impl Arrival {
     }
 
     /// Settles it by its own acker.
+    ///
+    /// Returns false if the message was settled before, if the broker expects no answer, or if the channel is gone.
+    ///
+    /// # Errors
+    ///
+    /// Returns lapin's error if the frame cannot be sent; the broker then delivers the message again.
     pub(crate) async fn settle(&self, outcome: Outcome) -> lapin::Result<bool> {
         let acker = &self.acker;
         match outcome {
@@ -96,6 +107,8 @@ impl Arrival {
     }
 
     /// Awaits the settling, and ends the process span if it is with the message.
+    ///
+    /// The span ends after the answer of lapin, not before: it then has the outcome that the broker knows.
     async fn settled_by(
         &self,
         outcome: Outcome,

@@ -13,12 +13,18 @@ use crate::span::{Measured, Settings};
 
 /// The application's delegate, called in the process span of each message.
 pub(super) struct Delegate<D> {
+    /// The application's delegate.
     pub(super) inner: D,
+    /// Name of the consumer's queue, for the span's destination.
     pub(super) queue: Arc<str>,
+    /// The consumer has no acknowledgements.
     pub(super) no_ack: bool,
+    /// Settings of the channel.
     pub(super) settings: Arc<Settings>,
 }
 
+/// Runs the delegate's future in the context of the process span. The end of the stream and errors are passed on
+/// without a span.
 impl<D: ConsumerDelegate> ConsumerDelegate for Delegate<D> {
     fn on_new_delivery(
         &self,

@@ -10,6 +10,8 @@ use crate::span::Measured;
 /// `hopline.messaging.outcome` of a message whose channel was gone before it was settled: it is delivered again.
 pub(crate) const LOST: &str = "lost";
 /// `error.type` of a handled message that could not be settled.
+///
+/// The work is done, and is done again at the next delivery: handlers have to be idempotent.
 pub(crate) const SETTLE_LOST: &str = "settle_lost";
 
 /// The process span of one message.
@@ -19,8 +21,10 @@ pub(crate) struct Processing(
     Mutex<SpanSlot>,
 );
 
+/// The place of the span.
 #[derive(Debug, Default)]
 enum SpanSlot {
+    /// Not started yet: started when a context is taken, or when a runner takes the span.
     #[default]
     None,
     /// It ends when the message is settled or dropped.
@@ -34,12 +38,14 @@ enum SpanSlot {
 }
 
 impl Processing {
+    /// Starts the span at once.
     pub(crate) fn begin(&self, start: impl FnOnce() -> Measured) {
         let measured = start();
         let used = false;
         *self.lock() = SpanSlot::Open { measured, used };
     }
 
+    /// Returns the context to handle the message in. Starts the span at the first call.
     pub(crate) fn context(&self, start: impl FnOnce() -> Measured) -> Context {
         if let Some(context) = self.known() {
             return context;
@@ -50,6 +56,7 @@ impl Processing {
         context
     }
 
+    /// Gives the span to a runner, which ends it. Later calls of `context` still return its context.
     pub(crate) fn take(&self, start: impl FnOnce() -> Measured) -> Measured {
         let open = match &mut *self.lock() {
             slot @ SpanSlot::Open { .. } => std::mem::take(slot).open(),
@@ -78,6 +85,7 @@ impl Processing {
         measured.end();
     }
 
+    /// Returns the context of a span that was started, and marks it as used.
     fn known(&self) -> Option<Context> {
         match &mut *self.lock() {
             SpanSlot::None => None,
@@ -89,6 +97,7 @@ impl Processing {
         }
     }
 
+    /// Takes an open span out. Notifies if nothing ran in its context, as its children are missing then.
     fn close(&self) -> Option<Measured> {
         let mut slot = self.lock();
         let SpanSlot::Open { measured, used } = &*slot else {
@@ -109,6 +118,7 @@ impl Processing {
 }
 
 impl SpanSlot {
+    /// The span, if the slot has it.
     fn open(self) -> Option<Measured> {
         match self {
             Self::Open { measured, .. } => Some(measured),

@@ -10,6 +10,17 @@ use crate::error::PublishError;
 const MAX_RESENDS: u32 = 16;
 
 /// Publishes a message and awaits the broker's answer; the span lasts for all of it.
+///
+/// With `resend`, a message whose connection is lost is published again after the recovery, so it may arrive twice.
+///
+/// # Errors
+///
+/// Returns an error if the broker refuses or returns the message, or if the connection is lost and not recovered
+/// within the limit.
+///
+/// # Cancellation
+///
+/// The span is marked cancelled. The broker may have the message nevertheless.
 pub(crate) async fn publish(
     channel: &Channel,
     mut message: Message<'_>,
@@ -44,6 +55,9 @@ pub(crate) async fn publish(
 }
 
 /// Publishes once. A returned message is an error, with its body.
+///
+/// Without publisher confirms, it returns as soon as lapin has sent the message, and a return by the broker is not
+/// noticed.
 async fn answer(channel: &Channel, message: Message<'_>) -> Result<Confirmation, PublishError> {
     let Message {
         exchange,
@@ -80,6 +94,7 @@ async fn answer(channel: &Channel, message: Message<'_>) -> Result<Confirmation,
 }
 
 impl Message<'_> {
+    /// Copies the properties and names; the body is borrowed.
     fn copy(&self) -> Self {
         Self {
             exchange: self.exchange.clone(),

@@ -23,6 +23,7 @@ pub(super) struct Waiters(
 struct Registry {
     /// Wakers by slot. Bounded by the futures that wait at a time; a free slot is used again, without allocating.
     wakers: Vec<Option<Waker>>,
+    /// Slots without a future. All slots are free when nothing waits, which ends the timer task.
     free: Vec<usize>,
     /// The timer task runs.
     timed: bool,
@@ -36,6 +37,7 @@ impl Waiters {
     }
 }
 
+/// A poisoned lock is used further: nothing under it leaves the registry half changed.
 fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
     registry.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -43,11 +45,14 @@ fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
 /// A future's slot among the waiters, from its first pending poll until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiter<R: Borrow<Recovery>> {
+    /// Borrowed by a future of the channel, owned by one that outlives it.
     recovery: R,
+    /// `None` before the first pending poll.
     slot: Option<usize>,
 }
 
 impl<R: Borrow<Recovery>> Waiter<R> {
+    /// Takes no slot yet: most operations are ready at their first poll.
     pub(crate) fn new(recovery: R) -> Self {
         Self {
             recovery,
@@ -99,6 +104,8 @@ impl<R: Borrow<Recovery>> Drop for Waiter<R> {
     }
 }
 
+/// Wakes all waiters at each interval without a connection, so that they look at the limit. Ends when nothing waits
+/// or the channel is gone.
 async fn check(timed: Timed, status: ChannelStatus, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;

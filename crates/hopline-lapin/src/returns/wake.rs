@@ -12,6 +12,7 @@ pub(super) struct WokenList(
     Mutex<Woken>,
 );
 
+/// Both lists are taken as a whole, so the lock is held for a short time.
 #[derive(Default)]
 struct Woken {
     /// Bounded by the publishes under way: each is put in when its state changes, twice at most.
@@ -27,6 +28,8 @@ impl WokenList {
     }
 
     /// Wakes this waker once, at the next wake-up of any publish.
+    ///
+    /// A task that polls repeatedly is listed once.
     pub(super) fn watch(&self, waker: &Waker) {
         let mut woken = self.lock();
         if !woken.watchers.iter().any(|known| known.will_wake(waker)) {
@@ -43,6 +46,7 @@ impl WokenList {
 pub(super) struct EntryWaker {
     /// The number of the publish.
     pub(super) id: u64,
+    /// Shared by all publishes of a channel.
     list: Arc<WokenList>,
     /// The task of its guard.
     pub(super) owner: AtomicWaker,

@@ -18,6 +18,9 @@ use crate::consume::Outcome;
 ///
 /// A panic and a time-out of the handler are outcomes too. Dropped, the job has the outcome `abandoned`, and is
 /// delivered again.
+///
+/// The span ends after the settling, so its duration has both. A time-out drops the handler's future, which ends at
+/// an await point.
 pub(super) async fn handle<J, S>(mut service: S, job: J, options: &RunOptions, channel: &Channel)
 where
     J: Job,

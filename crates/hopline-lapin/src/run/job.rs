@@ -20,9 +20,12 @@ pub(super) trait Job: Send + 'static {
     fn kept(&self, copy: bool) -> Kept;
 }
 
-/// The part of a job that is settled after its handler.
+/// The part of a job that is settled after its handler. The handler owns the job and may drop it, so the runner keeps
+/// this before the handler starts.
 pub(super) enum Kept {
+    /// A message, with a copy of the delivery if it may be published again.
     Message(Arc<Arrival>, Option<Box<Delivery>>),
+    /// A batch shares its deliveries, so keeping it copies nothing.
     Batch(Batch),
 }
 
@@ -39,6 +42,7 @@ impl Kept {
     }
 }
 
+/// A copy is made only if the options can publish it: a delivery has the whole body.
 impl Job for Delivery {
     fn start(&self) -> Measured {
         self.count_consumed();
@@ -63,6 +67,8 @@ impl Job for Batch {
 }
 
 /// An async function as a tower service.
+///
+/// Always ready: the runner bounds the number of jobs at a time.
 #[derive(Clone)]
 pub(super) struct HandlerFn<F>(pub(super) F);
 

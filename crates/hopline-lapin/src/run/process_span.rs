@@ -11,6 +11,8 @@ pub(super) struct ProcessSpan(Option<Measured>);
 
 impl ProcessSpan {
     /// Takes the span of a handler that starts now.
+    ///
+    /// Its measurement reports the time of processing when the span ends.
     pub(super) fn new(measured: Measured) -> Self {
         Self(Some(measured))
     }

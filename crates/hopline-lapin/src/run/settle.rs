@@ -21,10 +21,15 @@ use crate::error::error_type;
 use crate::publish::{Carry, Message, publish};
 
 /// Pause before a message whose dead letter could not be published is requeued.
+///
+/// Without it, a dead-letter exchange that is missing would make the message circulate as fast as the broker
+/// delivers.
 const PAUSE: Duration = Duration::from_secs(1);
 /// `error.type` of that message.
 const FAILED: &str = "dead_letter_failed";
 
+/// An unroutable copy is returned by the broker and is an error. Without the flag, the broker would drop the copy,
+/// and the original would be acknowledged.
 const MANDATORY: BasicPublishOptions = BasicPublishOptions {
     mandatory: true,
     immediate: false,
@@ -32,12 +37,16 @@ const MANDATORY: BasicPublishOptions = BasicPublishOptions {
 
 /// A message whose handler is done.
 pub(super) struct Settling<'a> {
+    /// The delivery to settle.
     pub(super) arrival: &'a Arrival,
     /// The message, if the runner may publish it again.
     pub(super) message: Option<&'a Delivery>,
     /// `error.type` of a failed handler.
     pub(super) failure: Option<&'a str>,
+    /// Those of the runner: retries, dead letter, outcomes of failures.
     pub(super) options: &'a RunOptions,
+    /// For copies and dead letters, which are published before the original is acknowledged: a failure between the
+    /// two duplicates the message and does not lose it.
     pub(super) channel: &'a Channel,
 }
 
@@ -100,6 +109,8 @@ impl Settling<'_> {
 
     /// Publishes a copy with the number of attempts, if the queue does not count them. Returns how to settle the
     /// message.
+    ///
+    /// A quorum queue counts deliveries itself; a classic queue only marks a message as redelivered.
     async fn retry(&self) -> Outcome {
         // `redelivered` counts the first attempt, and the second shows whether the queue counts
         let uncounted = !self.arrival.counted && !self.arrival.is_first();

@@ -5,6 +5,8 @@ use hopline_core::{Context, Span};
 use super::measurement::Measured;
 
 /// The span of an operation that a caller awaits. Dropped before the operation is done, it is marked cancelled.
+///
+/// Empty only after its end, so that `Drop` does not end the span twice.
 #[derive(Debug)]
 pub(crate) struct InFlight(Option<Measured>);
 
@@ -14,12 +16,15 @@ impl InFlight {
         Self(Some(measured))
     }
 
-    /// The span of several operations, each of which has metrics.
+    /// The span of several operations, each of which has metrics. It is not measured itself: the metrics count each
+    /// operation once.
     pub(crate) fn of_several(span: Span) -> Self {
         Self(Some(Measured::not(span)))
     }
 
     /// Ends the span with the operation's result.
+    ///
+    /// Returns the result unchanged. `error_type` runs for a failure only.
     pub(crate) fn ended<T, E>(
         self,
         result: Result<T, E>,
@@ -51,6 +56,7 @@ impl InFlight {
         }
     }
 
+    /// Returns the context in which the operation runs: spans that it starts are children of this one.
     pub(crate) fn context(&self) -> Context {
         let context = self.0.as_ref().map(|measured| measured.span.context());
         context.unwrap_or_default()

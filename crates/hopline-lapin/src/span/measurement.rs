@@ -15,10 +15,12 @@ use crate::metrics::{CONSUMED, OPERATION_DURATION, PROCESS_DURATION, SENT, attri
 /// A span, and the measurement that ends with it.
 #[derive(Debug)]
 pub(crate) struct Measured {
+    /// The application's operation, or a local root for a delivered message.
     pub(crate) span: Span,
     measurement: Measurement,
 }
 
+/// The timer, with facts to report at its end. Without a meter both are empty, and starting them costs one check.
 #[derive(Debug)]
 struct Measurement {
     timer: Timer,
@@ -29,8 +31,11 @@ struct Measurement {
 /// Facts for the attributes and counts of the metrics.
 #[derive(Debug)]
 struct Facts {
+    /// For the server's address and port.
     settings: Arc<Settings>,
+    /// Decides which instruments are reported.
     operation: Operation,
+    /// Without generated names.
     destination: Option<Arc<str>>,
     /// Messages that a fetch received.
     received: u32,
@@ -70,6 +75,7 @@ impl Measured {
         Self::new(span, subject, settings)
     }
 
+    /// Starts the timer after the span, and collects the facts if it runs.
     #[inline]
     fn new(span: Span, subject: &Subject<'_>, settings: &Arc<Settings>) -> Self {
         let timer = Timer::start(settings.tracer.as_ref(), &span);
@@ -101,6 +107,7 @@ impl Measured {
         self.failed("cancelled");
     }
 
+    /// Keeps the first `error.type`: a later failure is mostly a consequence of it.
     fn failed(&mut self, error_type: &str) {
         if let Some(facts) = &mut self.measurement.facts {
             facts.error_type.get_or_insert_with(|| label(error_type));
@@ -132,6 +139,7 @@ impl Measured {
 }
 
 impl Facts {
+    /// Copies what the report needs, since a subject borrows from the message.
     fn new(subject: &Subject<'_>, settings: Arc<Settings>) -> Self {
         Self {
             settings,
@@ -153,6 +161,9 @@ impl Facts {
 }
 
 /// Counts a message that a consumer passes to the application.
+///
+/// Has no span, so that a consumer can count before it knows whether the message has one. Nothing is counted in a
+/// muted context.
 pub(crate) fn count_consumed(subject: &Subject<'_>, settings: &Arc<Settings>) {
     let timer = Timer::start(settings.tracer.as_ref(), &Span::none());
     if !timer.is_running() || Context::current().is_muted() {

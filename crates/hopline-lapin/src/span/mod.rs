@@ -3,6 +3,7 @@
 //! Each operation on a message starts its span from a [`Subject`]. Publishing, consuming and requests call it. A span of
 //! the application's own operation is a child of the current one; the span of a delivered message is a local root.
 
+/// Destination names, and their forms for metrics and span names.
 mod destination;
 mod in_flight;
 mod measurement;

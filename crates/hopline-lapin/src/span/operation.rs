@@ -1,6 +1,8 @@
 //! Messaging operations, as the semantic conventions name them.
 
 /// An operation that has a span. Settling has none: its outcome is an attribute of the process span.
+///
+/// Each corresponds to one value of `messaging.operation.name`; a batch has that of its single operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// `basic.publish`, until its confirm.
@@ -18,7 +20,8 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    /// The span's name, unless names are those of the conventions.
+    /// The span's name, unless names are those of the conventions. It has few values, so that spans of one operation
+    /// are one group in a backend.
     pub(crate) fn own_name(self) -> &'static str {
         match self {
             Self::Publish => "publish.message",
@@ -30,7 +33,8 @@ impl Operation {
         }
     }
 
-    /// `messaging.operation.name`.
+    /// `messaging.operation.name`. The name of the operation in the terms of the client library, and the first word
+    /// of a span's name by the conventions.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Publish | Self::PublishBatch => "publish",

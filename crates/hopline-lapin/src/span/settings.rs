@@ -10,6 +10,9 @@ use crate::content::TableExtractor;
 use crate::content::headers;
 
 /// Settings of a channel; its methods document them.
+///
+/// Shared by an `Arc`, which each consumer and each delivery holds: a setting that changes later applies to the
+/// channel's later operations only.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Instead of the current context's tracer, or the installed one.
@@ -31,6 +34,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The defaults. Names follow the environment variables of `hopline_core::semconv`; the contexts of messages are
+    /// continued, and everything else is off.
     pub(crate) fn from_env() -> Self {
         Self {
             tracer: None,
@@ -45,6 +50,9 @@ impl Settings {
     }
 
     /// Reads the trusted part of a message's context, and its publish span where [`Trust`] lets it be known.
+    ///
+    /// A dead letter is published by the broker, possibly hours after its cause. With `link_dead_letters` its context
+    /// becomes a link, so that the old trace does not grow.
     pub(crate) fn incoming(&self, headers: Option<&FieldTable>) -> (Incoming, Option<SpanContext>) {
         let Some(headers) = headers else {
             return Default::default();
@@ -57,6 +65,7 @@ impl Settings {
         (incoming, publisher)
     }
 
+    /// `server.address`, if the application set it.
     pub(crate) fn server_address(&self) -> Option<&str> {
         self.server.as_ref().map(|(address, _)| address.as_str())
     }
@@ -65,6 +74,7 @@ impl Settings {
         self.server.as_ref().map(|(_, port)| *port)
     }
 
+    /// `messaging.message.body.size` in bytes, if the application enabled it.
     pub(crate) fn body_size(&self, body: &[u8]) -> Option<usize> {
         self.body_sizes.then_some(body.len())
     }

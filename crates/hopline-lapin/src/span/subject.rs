@@ -18,9 +18,13 @@ static SCOPE: InstrumentationScope =
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) operation: Operation,
+    /// Empty for the default exchange.
     pub(crate) exchange: &'a str,
+    /// The routing key, up to 255 bytes by AMQP 0-9-1.
     pub(crate) key: &'a str,
+    /// The consumer's queue; `None` for a publish.
     pub(crate) queue: Option<&'a str>,
+    /// Contexts of the messages of a batch.
     pub(crate) links: &'a [SpanContext],
     /// Properties and body, if it is about one message.
     pub(crate) content: Option<(&'a BasicProperties, &'a [u8])>,
@@ -53,6 +57,8 @@ impl<'a> Subject<'a> {
         })
     }
 
+    /// Builds the span, and starts it by `start`. The attributes are a closure, so a span that is not recorded
+    /// computes none of them.
     #[inline]
     fn with(
         &self,

@@ -30,6 +30,8 @@ pub(super) struct ParsedStatement {
 }
 
 /// The number of cached statements per thread. A statement replaces another one with the same slot.
+///
+/// The slot is the top six bits of a hash.
 const SLOTS: usize = 64;
 
 /// The length of the longest cached statement, in bytes. With their attributes, all slots take up to half a MiB per
@@ -41,12 +43,15 @@ thread_local! {
     static CACHE: Cell<Option<Box<StatementCache>>> = const { Cell::new(None) };
 }
 
+/// For a read after drop, which does not happen: it avoids a panic.
 static EMPTY: ParsedText = ParsedText::EMPTY;
 
 /// The buffers for parsing, and the cached statements.
 #[derive(Default)]
 struct StatementCache {
+    /// Scratch space for lists of values, reused by each parse.
     lists: Lists,
+    /// Scratch space for the redacted text.
     redacted: Redacted,
     /// The last statement that is not cached.
     uncached: ParsedText,
@@ -61,7 +66,9 @@ struct CachedStatement {
     sql: String,
     /// The generation of the settings; 0 in an empty slot.
     generation: u64,
+    /// A part of the key: a statement with its own summary has other attributes.
     has_summary: bool,
+    /// The attributes, copied to the span.
     parsed: ParsedText,
 }
 

@@ -29,7 +29,9 @@ use crate::span::started::StartedStatement;
 ///
 /// If it is dropped before the end of the result, the span ends as not completed, without an error.
 pub(crate) struct StatementRecord<DB> {
+    /// Not recorded if the sampler dropped it; the measurement runs nevertheless.
     span: Span,
+    /// Reports the duration and the rows when it stops.
     measurement: Measurement,
     /// The number of returned rows.
     rows: u64,
@@ -43,6 +45,7 @@ pub(crate) struct StatementRecord<DB> {
     ended: bool,
     /// The log event, if it may be written. Boxed, since it is large and rare.
     log: Option<Box<StatementLog>>,
+    /// For the counts and error codes of the driver. Not a value of it, so the guard is `Send` for each driver.
     database: PhantomData<fn() -> DB>,
 }
 
@@ -110,6 +113,8 @@ impl<DB: TracedDatabase> StatementRecord<DB> {
     }
 
     /// Counts an item of the result.
+    ///
+    /// A text with several statements has one result for each; their affected rows are added up.
     pub(crate) fn step(&mut self, step: &Step<DB>) {
         match step {
             Either::Left(result) => *self.affected.get_or_insert(0) += DB::rows_affected(result),
@@ -129,6 +134,8 @@ impl<DB: TracedDatabase> StatementRecord<DB> {
     }
 
     /// Marks the statement as failed and read to its end.
+    ///
+    /// The first error counts. Rows that were read before it are recorded.
     pub(crate) fn fail(&mut self, error: &Error) {
         self.measurement.fail_with::<DB>(&self.span, error);
         self.finish();

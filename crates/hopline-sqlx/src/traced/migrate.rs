@@ -44,7 +44,7 @@ where
         self.take().await?.migrate(migrator).await
     }
 
-    /// Runs the pending migrations up to a version, as [`Migrator::run_to`].
+    /// Runs the pending migrations up to a version, as [`Migrator::run_to`]. Later ones stay pending.
     ///
     /// # Errors
     ///
@@ -96,7 +96,9 @@ where
 
 /// Forwards to the driver's `Migrate`, with a span around applying and reverting a migration.
 struct Migrations<'c, DB: TracedDatabase> {
+    /// The driver's connection, without its own spans.
     connection: &'c mut DB::Connection,
+    /// Starts the spans with the settings of the pool.
     spans: Spans,
 }
 
@@ -109,6 +111,8 @@ impl<DB: TracedDatabase> Migrations<'_, DB> {
 }
 
 /// Runs a migration and ends its span with the outcome.
+///
+/// An error of the database has the class of a statement's error; any other one is `migration`.
 async fn run<DB: TracedDatabase>(
     span: StepSpan,
     work: BoxFuture<'_, Result<Duration, MigrateError>>,
@@ -124,6 +128,7 @@ async fn run<DB: TracedDatabase>(
     result
 }
 
+/// Only `apply` and `revert` run the application's SQL, so only they have spans.
 impl<DB: TracedDatabase> Migrate for Migrations<'_, DB>
 where
     DB::Connection: Migrate,

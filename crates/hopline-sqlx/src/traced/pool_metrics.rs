@@ -17,23 +17,31 @@ use crate::metrics::{
 use crate::settings::Settings;
 
 /// The metrics of a pool and its clones, once it was used with a meter.
+///
+/// Empty in an application without a meter, which then pays for one check at each acquisition.
 pub(super) struct PoolMetrics<DB: Database>(OnceLock<Arc<Registered<DB>>>);
 
 /// The pool as a meter observes it. The meter has a weak reference, so a pool that is dropped is forgotten.
 struct Registered<DB: Database> {
+    /// A clone of sqlx's handle: the size, the idle connections and the options are read from it.
     pool: sqlx::Pool<DB>,
     counts: Arc<PoolCounts>,
 }
 
 /// Counts of a pool that sqlx does not have. Shared by the pool, its waiting calls and its connections in use.
 pub(super) struct PoolCounts {
+    /// The tracer whose meter observes the pool. A later change of the settings does not move it.
     tracer: Tracer,
+    /// `db.client.connection.pool.name`, made once.
     name: String,
+    /// Calls that wait now. Relaxed: it orders nothing else.
     pending: AtomicU64,
+    /// Calls that waited until the pool's timeout, since the registration.
     timeouts: AtomicU64,
 }
 
 impl<DB: Database> PoolMetrics<DB> {
+    /// Makes the metrics of a pool that has no meter yet. Clones of the pool share them.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(OnceLock::new()))
     }
@@ -51,6 +59,7 @@ impl<DB: Database> PoolMetrics<DB> {
             .then(|| self.registered(tracer, pool, settings))
     }
 
+    /// Registers the pool with the tracer's meter, once. A concurrent first call waits for the registration.
     fn registered(
         &self,
         tracer: &Tracer,
@@ -76,6 +85,9 @@ impl<DB: Database> PoolMetrics<DB> {
 }
 
 /// Reports the pool's values. Returns false once it is dropped or closed.
+///
+/// The meter calls it at each collection, and forgets the pool after false. It reads counters only, so it does not
+/// wait for the pool.
 fn observe<DB: Database>(pool: &Weak<Registered<DB>>, observer: &mut Observer<'_>) -> bool {
     let Some(registered) = pool.upgrade() else {
         return false;
@@ -106,6 +118,8 @@ fn observe<DB: Database>(pool: &Weak<Registered<DB>>, observer: &mut Observer<'_
 }
 
 /// The name of a pool, as the conventions advise: address, port and database.
+///
+/// An endpoint without any of them, such as SQLite in memory, has the name of its database system.
 fn name(endpoint: &Endpoint) -> String {
     let mut name = endpoint.address.clone().unwrap_or_default();
     if let Some(port) = endpoint.port {
@@ -134,10 +148,13 @@ impl PoolCounts {
     }
 
     /// Begins the use of a connection that was idle.
+    ///
+    /// `Lease::NONE` is used where the pool has no meter.
     pub(super) fn lease(self: &Arc<Self>) -> Lease {
         Lease(Some((self.timer(), Arc::clone(self))))
     }
 
+    /// Starts a timer without a span. Nothing is measured in a muted context, as for statements.
     fn timer(&self) -> Timer {
         if Context::current().is_muted() {
             return Timer::STOPPED;
@@ -148,12 +165,16 @@ impl PoolCounts {
 
 /// A call that waits for a connection.
 pub(super) struct Pending {
+    /// From the call to its connection.
     timer: Timer,
+    /// Those of the pool; the number of pending calls falls when this is dropped.
     counts: Arc<PoolCounts>,
 }
 
 impl Pending {
     /// Ends the wait. Without an error it reports the time, and the use of the connection begins.
+    ///
+    /// A timeout is counted. Other errors, such as a refused connection, are reported by their span.
     pub(super) fn end(mut self, error: Option<&Error>) -> Lease {
         if let Some(error) = error {
             if matches!(error, Error::PoolTimedOut) {
