@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Asset {
     /// Path below `ui/`, and below the page's base.
     pub(crate) path: &'static str,
-    /// Sent as it is. With `nosniff`, a script of a wrong type would not run.
+    /// Sent as it is. With `nosniff`, a script of a wrong type would not run. The browser does not guess another one.
     pub(crate) media_type: &'static str,
     /// Compiled in, so that the binary needs no file.
     body: &'static [u8],
@@ -30,6 +30,8 @@ macro_rules! assets {
 }
 
 /// All files of the page, sorted by path.
+///
+/// Other paths have no file, so a test or a configuration file of the folder is never served.
 pub(crate) const ASSETS: &[Asset] = assets![
     "css/page.css" "text/css; charset=utf-8",
     "css/tokens.css" "text/css; charset=utf-8",
@@ -100,12 +102,16 @@ impl Asset {
 /// The document with its base set, and the policy that allows its one inline script, the import map.
 #[derive(Debug)]
 pub(crate) struct Document {
+    /// The text of `index.html`, with the base of this viewer.
     pub(crate) html: String,
+    /// Value of `content-security-policy`.
     pub(crate) policy: String,
 }
 
 impl Document {
     /// The document below `base`, which starts and ends with a slash.
+    ///
+    /// The hash is computed from the text, so the policy follows a change of the import map.
     pub(crate) fn new(base: &str) -> Self {
         let body = find(INDEX).map(Asset::body).unwrap_or_default();
         let text = String::from_utf8_lossy(&body);
@@ -118,6 +124,8 @@ impl Document {
     }
 
     /// The policy of everything that is not the document.
+    ///
+    /// Made once. It allows no inline script.
     pub(crate) fn strict_policy() -> &'static str {
         static STRICT: OnceLock<String> = OnceLock::new();
         STRICT.get_or_init(|| policy(None))
@@ -125,6 +133,8 @@ impl Document {
 }
 
 /// A strong entity tag of these bytes.
+///
+/// The first 12 bytes of SHA-256 in hexadecimal: enough to distinguish versions of a file, and short.
 pub(crate) fn etag(body: &[u8]) -> String {
     let mut tag = String::from("\"");
     for byte in &Sha256::digest(body)[..12] {
@@ -134,6 +144,8 @@ pub(crate) fn etag(body: &[u8]) -> String {
     tag
 }
 
+/// The content security policy: scripts, styles and requests of this origin only, and no framing. With a hash, the
+/// one inline script of that hash may run.
 fn policy(script_hash: Option<&str>) -> String {
     let hash = script_hash.map_or_else(String::new, |hash| format!(" 'sha256-{hash}'"));
     format!(
@@ -142,6 +154,7 @@ fn policy(script_hash: Option<&str>) -> String {
     )
 }
 
+/// The text of the import map, to be hashed. `None` if the document has none, and then no inline script is allowed.
 fn import_map(html: &str) -> Option<&str> {
     let (_, after) = html.split_once("<script type=\"importmap\">")?;
     Some(after.split_once("</script>")?.0)

@@ -31,6 +31,8 @@ impl ApiError {
     }
 
     /// 403: the request comes from another site, or from a host that is not allowed.
+    ///
+    /// The text names the rule and the remedy: the reader is mostly the developer whose setup was refused.
     pub(crate) fn forbidden(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
@@ -45,11 +47,15 @@ impl ApiError {
     }
 
     /// 404: no such page, trace or span; traces may have been evicted.
+    ///
+    /// The status does not show whether an id ever existed, as the viewer does not know.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", what)
     }
 
     /// 400: the path has no valid id.
+    ///
+    /// A trace id has 32 digits, a span id 16.
     pub(crate) fn bad_id() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,

@@ -19,6 +19,8 @@ pub(crate) struct Guard {
 }
 
 /// Shared by all requests of the listener; never changed.
+///
+/// A page shows what requests contain, so reading it needs as much protection as changing something.
 #[derive(Debug)]
 struct Rules {
     /// Additional host names, in small letters.
@@ -30,6 +32,8 @@ struct Rules {
 }
 
 /// A shared secret; not printed.
+///
+/// Compared by `is_same`, in constant time.
 struct Token(String);
 
 impl std::fmt::Debug for Token {
@@ -39,9 +43,13 @@ impl std::fmt::Debug for Token {
 }
 
 /// The header that a page of another origin cannot send without a preflight, which is not answered.
+///
+/// Any other header would do as well; its value is not read.
 pub(crate) const OWN_HEADER: &str = "x-hopline-view";
 
 /// Name of the cookie with the token, for a browser that opened a link with the token.
+///
+/// One name for all viewers of a host: a browser sends cookies to each port.
 const COOKIE: &str = "hopline_view";
 
 impl Guard {
@@ -60,6 +68,9 @@ impl Guard {
     /// Refuses a request from another host, without the token, or from another origin.
     ///
     /// The host is checked first: DNS rebinding makes a page of another site same-origin, and only the host shows it.
+    ///
+    /// The peer is unknown within an application that does not pass `ConnectInfo` on. The host decides then: without a
+    /// token, it has to be this machine's.
     ///
     /// # Errors
     ///
@@ -103,6 +114,10 @@ impl Guard {
     }
 
     /// Looks for the token in the header `authorization`, the cookie, and the query, in this order.
+    ///
+    /// # Errors
+    ///
+    /// 401 if there is no token in these places, or if the first one found is wrong.
     fn check_token(&self, request: &Request) -> Result<(), ApiError> {
         let Some(token) = &self.rules.token else {
             return Ok(());
@@ -135,6 +150,9 @@ impl Guard {
 }
 
 /// Applies the rules, and the headers that every answer has.
+///
+/// The headers forbid other sites to embed the page, to read its answers, and to learn its address. A refusal has
+/// them too.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let cookie = guard.cookie_for(&request);
     let refused = guard.check(&request).and_then(|()| check_origin(&request));
@@ -171,6 +189,9 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
 }
 
 /// The rules of the OTLP listener: host and token, and answers to loopback origins only.
+///
+/// A page of this machine may send spans by `fetch`, for which a browser sends a preflight first (CORS). Requests
+/// without an origin are from exporters, not from pages.
 #[cfg(feature = "server")]
 pub(crate) async fn guard_otlp(
     State(guard): State<Guard>,
@@ -223,6 +244,13 @@ pub(crate) async fn guard_otlp(
 }
 
 /// A change needs our header, and an origin, if there is one, that is this page's.
+///
+/// A form of another site can send a `POST` with the cookie of this page, but no header of its own. This prevents
+/// cross-site request forgery.
+///
+/// # Errors
+///
+/// 403 without the header, or for an origin with another host or port.
 fn check_origin(request: &Request) -> Result<(), ApiError> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
@@ -248,11 +276,13 @@ fn check_origin(request: &Request) -> Result<(), ApiError> {
     }
 }
 
+/// Host and port that the request names: the authority of HTTP/2, or the header `host` of HTTP/1.1.
 fn host(request: &Request) -> Option<&str> {
     let authority = request.uri().authority().map(Authority::as_str);
     authority.or_else(|| text(request.headers(), header::HOST.as_str()))
 }
 
+/// True for an origin on this machine with any port: a development server has its own.
 #[cfg(feature = "server")]
 fn is_loopback_origin(origin: &HeaderValue) -> bool {
     let Some((_, authority)) = origin
@@ -275,10 +305,12 @@ fn is_loopback_origin(origin: &HeaderValue) -> bool {
         || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// Value of a header; `None` if it is absent or not ASCII.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Token of the cookie. Other cookies of the host are skipped.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = text(headers, header::COOKIE.as_str())?;
     let mut pairs = cookies
@@ -289,6 +321,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
+/// Token of the query, as it is written: a token needs no percent-encoding.
 fn token_of_query(request: &Request) -> Option<&str> {
     let mut pairs = request
         .uri()
@@ -301,6 +334,8 @@ fn token_of_query(request: &Request) -> Option<&str> {
 }
 
 /// Compares without stopping at the first difference, so that the time gives no hint.
+///
+/// The length is compared first, so it is not secret.
 fn is_same(given: &str, token: &str) -> bool {
     given.len() == token.len()
         && given

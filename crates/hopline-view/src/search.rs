@@ -43,39 +43,55 @@ pub struct Search {
 }
 
 /// One word, with or without `-`.
+///
+/// A negated word matches a trace for which its condition is false: `-status:error` is a trace without a failed span.
 #[derive(Clone, Debug, PartialEq)]
 struct Word {
     is_negated: bool,
     term: Term,
 }
 
-/// Condition of a word.
+/// Condition of a word. Each is about the whole trace; two words may be true of different spans.
 #[derive(Clone, Debug, PartialEq)]
 enum Term {
+    /// In a name, service, value, event or message; or the start of the trace's id, from four characters on.
     Text(String),
+    /// A span, finished or running, has this service.
     Service(Pattern),
+    /// A span's name has this text.
     Name(String),
+    /// The trace has a failed span, or has none.
     Status {
+        /// True for `status:error`.
         error: bool,
     },
-    /// In nanoseconds.
+    /// In nanoseconds. Compared with the time from the earliest start to the latest end.
     Longer(u64),
     /// In nanoseconds.
     Shorter(u64),
+    /// A finished span, or its resource, has an attribute with this key and a value that matches. Values that are not
+    /// texts are compared as text.
     Attribute(String, Pattern),
+    /// A span has not ended.
     Open,
+    /// A parent is missing, or spans did not fit.
     Incomplete,
+    /// The user pinned it.
     Pinned,
 }
 
 /// Text with `*` for any text.
+///
+/// It has to match the whole value: `a*` is the start of a text, `*a*` any part.
 #[derive(Clone, Debug, PartialEq)]
 struct Pattern(String);
 
 /// A search word that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchError {
+    /// Byte of the text at which the word starts.
     at: usize,
+    /// The problem and the remedy, for the reader.
     problem: String,
 }
 
@@ -94,7 +110,8 @@ impl fmt::Display for SearchError {
 
 impl std::error::Error for SearchError {}
 
-/// Bytes of a search: what a person types, and more.
+/// Bytes of a search: what a person types, and more. The limit bounds the time of a search, which compares each word
+/// with each span.
 const MAX_BYTES: usize = 4096;
 /// Words of a search.
 const MAX_WORDS: usize = 64;
@@ -145,6 +162,12 @@ struct Raw {
     quoted: Option<String>,
 }
 
+/// Reads the word at `start`; returns it with the byte after it. A `-` alone, or before a space, is text and not a
+/// negation.
+///
+/// # Errors
+///
+/// Returns an error if a quotation is not closed.
 fn raw_word(text: &str, start: usize) -> Result<(Raw, usize), SearchError> {
     let mut at = start;
     let is_negated =
@@ -182,6 +205,11 @@ fn raw_word(text: &str, start: usize) -> Result<(Raw, usize), SearchError> {
     ))
 }
 
+/// The condition of a word. A word with quotes is never a duration, so `">5"` finds the text.
+///
+/// # Errors
+///
+/// Returns the problem for an unknown status or state, or for a duration that is none.
 fn word(raw: &Raw) -> Result<Word, String> {
     let term = match (&raw.quoted, raw.plain.split_once(':')) {
         (Some(quoted), None) => Term::Text(format!("{}{quoted}", raw.plain)),
@@ -199,6 +227,12 @@ fn word(raw: &Raw) -> Result<Word, String> {
     })
 }
 
+/// The condition of `key:value`. A key that is none of the fixed ones is that of an attribute, so a new attribute can
+/// be searched without a change here.
+///
+/// # Errors
+///
+/// Returns the problem for an unknown status or state.
 fn keyed(key: &str, value: &str) -> Result<Term, String> {
     Ok(match (key, value) {
         ("service", _) => Term::Service(Pattern(value.to_owned())),
@@ -253,6 +287,7 @@ impl Search {
         self.words.is_empty()
     }
 
+    /// True if all words match. An empty search matches each trace.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
         self.words
             .iter()
@@ -261,6 +296,7 @@ impl Search {
 }
 
 impl Term {
+    /// Stops at the first span that matches. Called under the store's lock, so it copies no span.
     fn matches(&self, entry: &Entry) -> bool {
         let any = |test: &dyn Fn(&StoredSpan) -> bool| entry.spans.iter().any(test);
         match self {
@@ -302,6 +338,7 @@ impl Term {
 }
 
 impl Pattern {
+    /// Compares a stored value; only one that is not a text is formatted.
     fn matches_value(&self, value: &StoredValue) -> bool {
         match value {
             StoredValue::Text(text) => self.matches(text),
@@ -314,11 +351,14 @@ impl Pattern {
     }
 }
 
+/// From the earliest start to the latest end, in nanoseconds.
 fn duration(entry: &Entry) -> u64 {
     let (start, end) = entry.extent();
     end - start
 }
 
+/// True if a span has this text in a name, its service, a value, an event or its message. Keys are not searched: each
+/// trace has the same ones.
 fn has_text(span: &StoredSpan, needle: &str) -> bool {
     contains(&span.name, needle)
         || contains(&span.resource.service, needle)
@@ -339,6 +379,7 @@ fn has_text(span: &StoredSpan, needle: &str) -> bool {
         })
 }
 
+/// As `attribute_contains`, for the value alone and as stored.
 fn value_contains(value: &StoredValue, needle: &str) -> bool {
     match value {
         StoredValue::Text(text) => contains(text, needle),
@@ -356,6 +397,9 @@ pub(crate) fn attribute_contains((key, value): &(String, OwnedValue), needle: &s
 }
 
 /// True if the text has this part, without regard to case in ASCII.
+///
+/// Works on bytes, since UTF-8 has no ASCII byte within another character. It allocates nothing, in contrast to a
+/// comparison of lower-case copies.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
     let Some(first) = part.first() else {

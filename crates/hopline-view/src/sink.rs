@@ -24,6 +24,8 @@ pub struct ViewSink(Option<Filling>);
 #[derive(Debug)]
 struct Filling {
     /// Bounded by [`WAITING`] batches; a batch that does not fit is dropped, so the sender never waits.
+    ///
+    /// A thread of its own reads it, so the sink needs no async runtime.
     queue: SyncSender<Job>,
     /// Weak, so that a tracer that outlives the viewer does not keep its memory.
     view: Weak<Shared>,
@@ -32,7 +34,7 @@ struct Filling {
 /// Work for the viewer's thread.
 #[derive(Debug)]
 enum Job {
-    /// The spans of one local trace.
+    /// The spans of one local trace. Shared with the tracer's other sinks, not copied.
     Add(Arc<Batch>),
     /// Answered when all that was queued before is in the store.
     ///

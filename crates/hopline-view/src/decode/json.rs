@@ -12,9 +12,15 @@ use super::{DecodeError, Decoded};
 use crate::LogData;
 
 /// Attributes of a resource: adding one looks at all before it.
+///
+/// Further ones are left out.
 const MAX_RESOURCE_ATTRIBUTES: usize = 128;
 
 /// Reads log records, and counts metrics.
+///
+/// # Errors
+///
+/// Returns an error if the text is not JSON, or if a list or number has another type.
 pub(super) fn others(text: &str, decoded: &mut Decoded) -> Result<(), DecodeError> {
     let root: Value = serde_json::from_str(text)
         .map_err(|error| DecodeError::new(&format!("not JSON: {error}")))?;
@@ -35,6 +41,8 @@ pub(super) fn others(text: &str, decoded: &mut Decoded) -> Result<(), DecodeErro
 }
 
 /// Reads a log record. Without a time of the event, the time of its observation counts.
+///
+/// An id that is not valid is left out, and the record is kept.
 fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError> {
     let observed = number(record, "observedTimeUnixNano")?;
     let time = number(record, "timeUnixNano")?;
@@ -54,6 +62,8 @@ fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError>
 /// A number, or a name such as `SEVERITY_NUMBER_INFO2`.
 ///
 /// Each of the six levels has four steps, so `INFO2` is 10. 0 is unknown.
+///
+/// Protocol Buffers permits both forms for an enum in JSON (ProtoJSON); OTLP requires numbers of senders.
 fn severity(value: Option<&Value>) -> u8 {
     const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
     match value {
@@ -73,6 +83,10 @@ fn severity(value: Option<&Value>) -> u8 {
 }
 
 /// Reads a resource; an absent one is empty.
+///
+/// # Errors
+///
+/// Returns an error if the attributes are not an array.
 fn resource(group: &Value) -> Result<Resource, DecodeError> {
     let Some(resource) = group.get("resource") else {
         return Ok(Resource::empty());
@@ -88,6 +102,12 @@ fn resource(group: &Value) -> Result<Resource, DecodeError> {
 }
 
 /// Reads attributes. One whose value is not valid is left out.
+///
+/// # Errors
+///
+/// Returns an error if the field is not an array.
+///
+/// Of two attributes with one key, both are kept.
 fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
     let pairs = items(object, "attributes")?.iter();
     Ok(pairs
@@ -98,6 +118,9 @@ fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> 
 /// `AnyValue`. serde_json bounds the depth of what it reads, so the recursion is bounded.
 ///
 /// Integers and doubles may be text, as the JSON mapping of Protocol Buffers writes 64-bit numbers.
+///
+/// `None` for a value that is not set, or of an unknown type. Bytes stay in base64, and a map becomes JSON text, as
+/// an attribute of a span has neither.
 fn any(value: &Value) -> Option<OwnedValue> {
     let (field, value) = value
         .as_object()?
@@ -124,6 +147,10 @@ fn any(value: &Value) -> Option<OwnedValue> {
 }
 
 /// An array of a field; an absent one is empty.
+///
+/// # Errors
+///
+/// Returns an error for another type than an array. `null` is the same as an absent field in ProtoJSON.
 fn items<'a>(object: &'a Value, field: &str) -> Result<&'a [Value], DecodeError> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(&[]),
@@ -133,6 +160,8 @@ fn items<'a>(object: &'a Value, field: &str) -> Result<&'a [Value], DecodeError>
 }
 
 /// The text of a field; an absent one is empty.
+///
+/// A field of another type is empty too: texts are for display, so they do not refuse a request.
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object
         .get(field)
@@ -141,6 +170,13 @@ fn text<'a>(object: &'a Value, field: &str) -> &'a str {
 }
 
 /// A whole number that is not negative; an absent one is 0.
+///
+/// 64-bit numbers are text in ProtoJSON; some senders write JSON numbers, which are accepted as long as they are
+/// whole.
+///
+/// # Errors
+///
+/// Returns an error for a negative number, a fraction, and a number above 64 bits.
 fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
     match object.get(field) {
         None | Some(Value::Null) => Ok(0),
@@ -152,6 +188,8 @@ fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
 }
 
 /// An id in hexadecimal, or in base64 as some exporters write it; the two differ in length.
+///
+/// The OTLP specification requires hexadecimal, in contrast to ProtoJSON, which has base64 for bytes.
 fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if text.len() == 2 * N {
@@ -177,6 +215,7 @@ fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// Value of a digit, of the standard or the URL-safe alphabet (RFC 4648, sections 4 and 5).
 fn base64_digit(digit: u8) -> Option<u8> {
     Some(match digit {
         b'A'..=b'Z' => digit - b'A',

@@ -98,6 +98,8 @@ impl Store {
     }
 
     /// Adds finished spans; `now` in nanoseconds since the Unix epoch, for the rates of services.
+    ///
+    /// Spans of one trace in sequence are one change, so a batch wakes the readers once.
     pub(crate) fn add_spans(&mut self, spans: &[SpanData], now: u64) {
         self.received.spans += spans.len() as u64;
         let mut last = None;
@@ -155,6 +157,8 @@ impl Store {
         self.evict(Some(id));
     }
 
+    /// Merges a second record of a span into the first, and corrects the bytes and errors of its trace. The second
+    /// record is not counted as a span of the store.
     fn merge(&mut self, id: TraceId, newer: StoredSpan, at: usize) {
         self.loss.merged += 1;
         let Some(entry) = self.traces.get_mut(&id) else {
@@ -211,6 +215,8 @@ impl Store {
     }
 
     /// Replaces what is known of spans that have not ended.
+    ///
+    /// A trace that has neither running nor finished spans any more is removed.
     pub(crate) fn set_open(&mut self, spans: Vec<Running>) {
         let mut by_trace: HashMap<TraceId, Vec<Running>> = HashMap::new();
         for span in spans {
@@ -240,11 +246,14 @@ impl Store {
         self.evict(None);
     }
 
+    /// `None` also for a trace that has log records alone: it has no row.
     pub(crate) fn trace(&self, id: TraceId) -> Option<&Entry> {
         self.traces.get(&id).filter(|entry| entry.is_shown())
     }
 
     /// Traces, the one that changed last first.
+    ///
+    /// Copies and sorts the ids first, at most as many as the limit for traces.
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
         let mut ids: Vec<(u64, TraceId)> = self
             .order
@@ -257,6 +266,8 @@ impl Store {
     }
 
     /// Traces that changed after this number, the first change first.
+    ///
+    /// A trace that changed several times is in it once, in its present state.
     pub(crate) fn changed_since(&self, seq: u64) -> Vec<&Entry> {
         let newer = self.order.iter().flat_map(|order| order.range(seq + 1..));
         let mut entries: Vec<&Entry> = newer.filter_map(|(_, id)| self.trace(*id)).collect();
@@ -265,6 +276,8 @@ impl Store {
     }
 
     /// Traces that were let go of after this number; `None` if that is too long ago to know.
+    ///
+    /// A trace that was evicted and has received spans since is not in it.
     pub(crate) fn gone_since(&self, seq: u64) -> Option<Vec<TraceId>> {
         if seq < self.forgotten || seq > self.seq {
             return None;
@@ -279,6 +292,8 @@ impl Store {
     }
 
     /// The number of the last change.
+    ///
+    /// It identifies a state of the store: a reader asks for the changes after it.
     pub(crate) fn seq(&self) -> u64 {
         self.seq
     }
@@ -303,10 +318,13 @@ impl Store {
         }
     }
 
+    /// Estimated bytes of the store, which its limit bounds. Three numbers that are kept up to date, so it costs no
+    /// pass.
     pub(crate) fn bytes(&self) -> usize {
         self.entry_bytes + self.texts.bytes() + self.origins.bytes()
     }
 
+    /// Reads the counters. `queue_dropped` is 0 here: the viewer fills it in, as the queue is its own.
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             bytes: self.bytes(),
@@ -323,6 +341,7 @@ impl Store {
         }
     }
 
+    /// The trace of this id, made if it is new.
     fn entry(&mut self, id: TraceId) -> &mut Entry {
         let bytes = &mut self.entry_bytes;
         self.traces.entry(id).or_insert_with(|| {
@@ -345,6 +364,8 @@ impl Store {
     }
 
     /// Lets go of traces until the bounds hold; `last` after all others of its class.
+    ///
+    /// `last` is the trace that is being added to: evicting it first would lose the span that has just arrived.
     fn evict(&mut self, last: Option<TraceId>) {
         loop {
             let reason = if self.bytes() > self.limits.bytes {
@@ -370,6 +391,7 @@ impl Store {
         }
     }
 
+    /// Removes a trace and counts its spans and log records as evicted for this reason.
     fn let_go(&mut self, id: TraceId, reason: Reason) {
         if let Some((spans, logs)) = self.remove(id) {
             self.loss.evict(reason, 1, spans as u64);
@@ -378,6 +400,8 @@ impl Store {
     }
 
     /// Removes a trace; gives the number of its spans and log records.
+    ///
+    /// Its texts and resources are released, and its id is remembered for readers that follow.
     fn remove(&mut self, id: TraceId) -> Option<(usize, usize)> {
         let entry = self.traces.remove(&id)?;
         for order in &mut self.order {

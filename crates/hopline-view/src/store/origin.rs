@@ -34,6 +34,9 @@ impl Origins {
     ///
     /// Compares pointers first: the spans of one request share their resource, so only the first of them is masked,
     /// cut and looked up.
+    ///
+    /// The key is the text of the masked attributes, in their order. Two services with the same attributes in another
+    /// order have two entries, which costs memory only.
     pub(crate) fn find(
         &mut self,
         resource: &Arc<Resource>,

@@ -47,9 +47,12 @@ struct Route {
 struct Slot {
     /// Seconds since the Unix epoch.
     second: u64,
+    /// Requests or messages that ended in this second.
     count: u32,
+    /// Failed ones of them.
     errors: u32,
-    /// Longest duration, in nanoseconds.
+    /// Longest duration, in nanoseconds. The percentiles are cut to it, as a bucket's middle may be above each of its
+    /// values.
     max: u64,
     /// Bucket and count, by bucket.
     buckets: Vec<(u16, u32)>,
@@ -62,28 +65,35 @@ pub(crate) struct Services {
     now: u64,
     /// Seconds of the window.
     window: u64,
+    /// Sorted by name; those without a request in the window are left out.
     services: Vec<ServiceRed>,
 }
 
 /// One service.
 #[derive(Debug, Serialize)]
 struct ServiceRed {
+    /// `service.name`.
     name: String,
+    /// Sorted by label.
     routes: Vec<RouteRed>,
 }
 
 /// Durations in nanoseconds, rate per second.
 #[derive(Debug, Serialize)]
 struct RouteRed {
+    /// Label of the span, such as `GET /orders/{id}`.
     route: String,
     kind: &'static str,
     count: u64,
     errors: u64,
+    /// Mean over the window, in requests per second.
     rate: f64,
     p50: u64,
     p95: u64,
     p99: u64,
+    /// Exact, in nanoseconds, unlike the percentiles.
     max: u64,
+    /// For the small chart of a row.
     spark: Spark,
 }
 
@@ -100,6 +110,7 @@ struct Spark {
 /// Steps of a sparkline.
 const STEPS: u64 = 60;
 
+/// Nanoseconds of a second.
 const NANOS: u64 = 1_000_000_000;
 
 impl Red {
@@ -173,6 +184,8 @@ impl Red {
 
 impl Route {
     /// The slot of this second; mostly the last one.
+    ///
+    /// Spans arrive in the order of their ends, except from clocks that differ.
     fn slot(&mut self, second: u64) -> &mut Slot {
         let after = self.slots.partition_point(|slot| slot.second < second);
         if self
@@ -195,6 +208,8 @@ impl Route {
     }
 
     /// `None` if nothing happened.
+    ///
+    /// The result of a route over the window. One pass for each step, over at most 900 slots.
     fn read(&self, name: &str, window: u64, now: u64) -> Option<RouteRed> {
         let first = (now + 1).saturating_sub(window);
         let step = (window / STEPS).max(1);
@@ -254,6 +269,8 @@ impl Slot {
         }
     }
 
+    /// Adds up slots. Buckets of equal number are added, which keeps percentiles of the sum as exact as those of each
+    /// slot.
     fn sum<'a>(second: u64, slots: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut buckets: BTreeMap<u16, u32> = BTreeMap::new();
         let mut sum = Self {
@@ -277,6 +294,8 @@ impl Slot {
     }
 
     /// The middle of the bucket in which this share of the durations ends; 0 of none.
+    ///
+    /// `share` is between 0 and 1. The result is within 6.25 % of the exact value.
     fn percentile(&self, share: f64) -> u64 {
         let rank = (share * f64::from(self.count)).ceil() as u32;
         let mut seen = 0;
@@ -298,14 +317,17 @@ fn bucket(nanos: u64) -> u16 {
     ((octave - LEAST.ilog2()) * 8) as u16 + eighth as u16
 }
 
+/// Nanoseconds of the first bucket, which has all shorter durations.
 const LEAST: u64 = 1024;
 
+/// The middle of a bucket, in nanoseconds: the inverse of `bucket`.
 fn middle(bucket: u16) -> u64 {
     let octave = u32::from(bucket / 8) + LEAST.ilog2();
     let width = 1u64 << (octave - 3);
     (1u64 << octave) + u64::from(bucket % 8) * width + width / 2
 }
 
+/// The name of a span kind in the API and in exports.
 pub(crate) fn kind_name(kind: SpanKind) -> &'static str {
     match kind {
         SpanKind::Internal => "internal",

@@ -25,16 +25,21 @@ pub(crate) struct StoredSpan {
     pub(crate) start: u64,
     /// Nanoseconds since the Unix epoch; not before the start.
     pub(crate) end: u64,
+    /// Two spans of one id and different kinds are distinct, as in Zipkin's model.
     pub(crate) kind: SpanKind,
+    /// Flags of the span's context.
     pub(crate) flags: TraceFlags,
     /// The parent is in another process.
     pub(crate) is_remote: bool,
+    /// The status is an error.
     pub(crate) is_error: bool,
+    /// Cut to the limit for values, as all texts are.
     pub(crate) name: Text,
     /// Description of the error status.
     pub(crate) message: Option<Text>,
     pub(crate) attributes: Attributes,
     pub(crate) events: Box<[StoredEvent]>,
+    /// Contexts only: attributes of links are not stored.
     links: Box<[SpanContext]>,
     /// Of the span's context.
     tracestate: TraceState,
@@ -73,16 +78,19 @@ pub(crate) struct StoredEvent {
 pub(crate) struct StoredResource {
     /// `service.name`, empty without one.
     pub(crate) service: Text,
+    /// Masked and cut.
     pub(crate) resource: Arc<Resource>,
 }
 
 /// A log record of a trace.
 #[derive(Debug)]
 pub(crate) struct StoredLog {
+    /// Nanoseconds since the Unix epoch.
     pub(crate) time: u64,
     /// 1 to 24, 0 if unknown.
     pub(crate) severity: u8,
     pub(crate) severity_text: Text,
+    /// As text, masked by its form: a body has no key.
     pub(crate) body: Text,
     /// `None` for a record of the trace as a whole.
     pub(crate) span: Option<SpanId>,
@@ -95,6 +103,8 @@ pub(crate) struct StoredLog {
 /// Further ones are left out and counted.
 const MAX_ITEMS: usize = 1024;
 /// Bytes of a key.
+///
+/// A longer one is cut, so two long keys may become equal.
 const MAX_KEY: usize = 1024;
 
 /// Makes stored values, and counts what it masks and cuts.
@@ -148,6 +158,7 @@ impl Storing<'_> {
         }
     }
 
+    /// Stores a log record of a trace. Its texts are masked, cut and interned as those of a span.
     pub(crate) fn log(&mut self, log: &LogData, resource: &Arc<StoredResource>) -> StoredLog {
         StoredLog {
             time: log.time_unix_nanos,
@@ -160,6 +171,7 @@ impl Storing<'_> {
         }
     }
 
+    /// Stores the first `MAX_ITEMS` attributes.
     fn attributes(&mut self, attributes: &[(String, OwnedValue)]) -> Attributes {
         self.items(attributes, |storing, (key, value)| {
             let stored = storing.value(key, value);
@@ -168,6 +180,7 @@ impl Storing<'_> {
         })
     }
 
+    /// Stores a value. An element of an array is masked by the key of the array.
     fn value(&mut self, key: &str, value: &OwnedValue) -> StoredValue {
         match value {
             OwnedValue::Bool(truth) => StoredValue::Bool(*truth),
@@ -186,6 +199,8 @@ impl Storing<'_> {
         }
     }
 
+    /// Cuts first, then masks: the cost of masking is bounded by the limit, and a secret that is cut is still found
+    /// by its key or by the form of its start.
     fn text(&mut self, key: &str, text: &str) -> Text {
         let part = cut(text, self.value_bytes);
         self.loss.cut_values += u64::from(part.len() < text.len());
@@ -195,6 +210,7 @@ impl Storing<'_> {
         self.texts.intern(&shown)
     }
 
+    /// Stores up to `MAX_ITEMS` elements in a boxed list, which has no spare capacity.
     fn items<T, S>(&mut self, items: &[T], mut store: impl FnMut(&mut Self, &T) -> S) -> Box<[S]> {
         self.loss.cut_values += items.len().saturating_sub(MAX_ITEMS) as u64;
         items
@@ -207,6 +223,8 @@ impl Storing<'_> {
 
 impl StoredSpan {
     /// Bytes that it holds elsewhere, beside interned text and the resource.
+    ///
+    /// The limit of the store is compared with the sum of these, so a field that is added has to be added here too.
     pub(crate) fn bytes(&self) -> usize {
         // the index of the trace has an entry for each span
         const INDEX: usize = 32;
@@ -225,6 +243,7 @@ impl StoredSpan {
             + self.tracestate.as_str().len()
     }
 
+    /// The value of this key. A scan, since most spans have fewer than 20 attributes.
     pub(crate) fn attribute(&self, key: &str) -> Option<&StoredValue> {
         self.attributes
             .iter()
@@ -232,6 +251,7 @@ impl StoredSpan {
             .map(|(_, value)| value)
     }
 
+    /// Copies the span with its texts, for readers outside the lock.
     pub(crate) fn to_data(&self, trace_id: TraceId) -> SpanData {
         let mut span = self.outline(trace_id);
         span.name = self.name.as_ref().to_owned();
@@ -283,6 +303,9 @@ impl StoredSpan {
     }
 
     /// Takes over what a second record of the same span has.
+    ///
+    /// The longer list wins: the first record may be of a span that had not ended, and an exporter that sends a batch
+    /// twice changes nothing.
     pub(crate) fn merge(&mut self, mut newer: Self, texts: &mut Interner) {
         self.start = self.start.min(newer.start);
         self.end = self.end.max(newer.end);
@@ -321,10 +344,12 @@ impl StoredSpan {
 }
 
 impl StoredLog {
+    /// Bytes that the record takes, beside interned text and the resource.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + attribute_bytes(&self.attributes)
     }
 
+    /// Copies the record with its texts.
     pub(crate) fn to_data(&self, trace_id: TraceId) -> LogData {
         LogData {
             time_unix_nanos: self.time,
@@ -338,6 +363,7 @@ impl StoredLog {
         }
     }
 
+    /// Gives its texts back; the caller releases the resource.
     pub(crate) fn release(self, texts: &mut Interner) {
         release(self.attributes, texts);
         texts.release(self.severity_text);
@@ -346,6 +372,7 @@ impl StoredLog {
 }
 
 impl StoredValue {
+    /// Copies the value with its texts.
     pub(crate) fn to_owned_value(&self) -> OwnedValue {
         match self {
             Self::Bool(truth) => OwnedValue::Bool(*truth),

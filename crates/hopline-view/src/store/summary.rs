@@ -14,12 +14,15 @@ use crate::store::red::kind_name;
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Summary {
+    /// 32 hexadecimal digits.
     pub(crate) id: String,
     /// Change of the store that this row shows.
     pub(crate) seq: u64,
     /// Label of the root, up to 200 characters.
     pub(crate) name: String,
+    /// Service of the root, up to 200 characters.
     pub(crate) service: String,
+    /// Kind of the root.
     kind: &'static str,
     /// HTTP or gRPC status code of the root.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +33,9 @@ pub(crate) struct Summary {
     start_ns: String,
     /// From the first start to the last end, in nanoseconds.
     pub(crate) duration: u64,
+    /// Finished spans held.
     pub(crate) spans: usize,
+    /// Failed ones of them.
     pub(crate) errors: u32,
     /// Up to 16 services.
     services: Vec<ServiceCount>,
@@ -38,9 +43,11 @@ pub(crate) struct Summary {
     incomplete: bool,
     /// Spans that have not ended.
     open: usize,
+    /// The user pinned it.
     pinned: bool,
     /// Spans that did not fit the limit of a trace.
     cut: u64,
+    /// Log records held.
     logs: usize,
     /// Up to 24 spans, for the small picture of a row.
     bars: Vec<Bar>,
@@ -67,11 +74,15 @@ const SERVICES: usize = 16;
 const NAME: usize = 200;
 /// Flags of a bar.
 const IS_ERROR: u8 = 1;
+/// The span has not ended.
 const IS_OPEN: u8 = 2;
+/// The span is on the critical path.
 const IS_CRITICAL: u8 = 4;
 
 impl Summary {
     /// Of a trace that is shown. Made again only after a change.
+    ///
+    /// The lock of the store guards the cell, so the borrow never conflicts.
     pub(crate) fn of(entry: &Entry) -> Arc<Self> {
         let mut cached = entry.summary.borrow_mut();
         match &*cached {
@@ -139,6 +150,9 @@ impl Summary {
 }
 
 /// The first spans in tree order; where there are more than fit, the longest.
+///
+/// A picture of a row has no room for more, and a list of 1,000 traces would be too large. The limit for joining
+/// bounds the time under the store's lock.
 fn bars(entry: &Entry, services: &[ServiceCount], start: u64) -> Vec<Bar> {
     /// Beyond it only the longest spans are joined to a tree.
     const JOINED: usize = 2_000;
@@ -185,6 +199,7 @@ fn bars(entry: &Entry, services: &[ServiceCount], start: u64) -> Vec<Bar> {
     order.into_iter().map(bar).collect()
 }
 
+/// The first 200 characters of a text, counted in characters and not in bytes.
 fn shortened(text: &str) -> String {
     text.chars().take(NAME).collect()
 }
