@@ -17,7 +17,7 @@ static ACTIVE_REQUESTS: Instrument =
     Instrument::up_down_counter("http.server.active_requests", "{request}")
         .description("Requests that are being served.");
 
-/// The metrics of a request. Without a meter it holds no timer, and nothing is kept.
+/// The metrics of a request whose tracer has a meter.
 #[derive(Debug, Default)]
 pub(crate) struct RequestMetrics {
     timer: Timer,
@@ -33,8 +33,7 @@ pub(crate) struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// Starts timing if there is a meter.
-    #[inline]
+    /// Takes the facts of a request that is timed.
     pub(crate) fn start(
         &mut self,
         timer: Timer,
@@ -44,12 +43,10 @@ impl RequestMetrics {
         route: Option<&str>,
     ) {
         self.timer = timer;
-        if self.timer.is_running() {
-            self.method = method.attribute();
-            self.scheme = scheme;
-            self.version = attribute::protocol_version(version);
-            self.set_route(route.unwrap_or_default());
-        }
+        self.method = method.attribute();
+        self.scheme = scheme;
+        self.version = attribute::protocol_version(version);
+        self.set_route(route.unwrap_or_default());
     }
 
     /// True if a meter gets the request.
@@ -72,9 +69,7 @@ impl RequestMetrics {
 
     /// Counts the request as active until its end.
     pub(crate) fn count_active(&mut self, tracer: Option<&Tracer>) {
-        if let Some(tracer) = tracer.cloned().or_else(|| Tracer::installed().cloned())
-            && self.is_running()
-        {
+        if let Some(tracer) = tracer.cloned().or_else(|| Tracer::installed().cloned()) {
             tracer.measure(&ACTIVE_REQUESTS, 1.0, &self.active_attributes());
             self.active = Some(tracer);
         }
@@ -97,14 +92,13 @@ impl RequestMetrics {
     }
 
     /// Empties it, but for the memory of the route.
-    #[inline]
-    pub(crate) fn recycle(self) -> Self {
-        let mut route = self.route;
+    pub(crate) fn recycle(&mut self) {
+        let mut route = std::mem::take(&mut self.route);
         route.clear();
-        Self {
+        *self = Self {
             route,
             ..Self::default()
-        }
+        };
     }
 
     fn report(&self, report: &Report<'_>, status: Option<StatusCode>, grpc: &GrpcCall) {

@@ -56,8 +56,8 @@ pub(crate) struct RequestSpan {
     pub(crate) unrouted_notice: Option<&'static str>,
     /// Options that use the response.
     pub(crate) options: Option<Arc<Options>>,
-    /// The metrics to report at the end.
-    pub(crate) metrics: RequestMetrics,
+    /// The metrics to report at the end. None without a meter; a box that was used once stays for the next request.
+    pub(crate) metrics: Option<Box<RequestMetrics>>,
 }
 
 impl RequestSpan {
@@ -158,7 +158,9 @@ impl RequestSpan {
         if let Some(span) = &self.span {
             span.fail(error_type);
         }
-        self.metrics.fail(error_type);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.fail(error_type);
+        }
         self.end();
     }
 
@@ -177,7 +179,14 @@ impl RequestSpan {
                 attr(attribute::older::STATUS_CODE, older),
             ]
         };
-        self.metrics.end(span, attrs, self.status, &self.grpc);
+        match self
+            .metrics
+            .as_deref_mut()
+            .filter(|metrics| metrics.is_running())
+        {
+            Some(metrics) => metrics.end(span, attrs, self.status, &self.grpc),
+            None => span.end_with(attrs),
+        }
     }
 
     /// Ends a span that has not ended, as cancelled, and drops everything that it holds.
@@ -187,15 +196,18 @@ impl RequestSpan {
             // a body that was never polled was replaced by a layer outside, so the client may still be there
             if self.is_polled || self.status.is_none() {
                 span.cancel();
-                self.metrics.fail("cancelled");
+                if let Some(metrics) = &mut self.metrics {
+                    metrics.fail("cancelled");
+                }
             }
             self.end();
         }
-        let metrics = std::mem::take(&mut self.metrics).recycle();
-        *self = Self {
-            metrics,
-            ..Self::default()
-        };
+        let metrics = self.metrics.take();
+        *self = Self::default();
+        self.metrics = metrics;
+        if let Some(metrics) = &mut self.metrics {
+            metrics.recycle();
+        }
     }
 
     /// Names the span by a late route, if there is one.
@@ -207,7 +219,9 @@ impl RequestSpan {
             let name = SpanName::new(self.method, Some(route));
             span.rename(Name::dynamic(name.as_str()));
             span.set(semconv::HTTP_ROUTE, route);
-            self.metrics.set_route(route);
+            if let Some(metrics) = &mut self.metrics {
+                metrics.set_route(route);
+            }
             self.unrouted_notice = None;
         }
     }

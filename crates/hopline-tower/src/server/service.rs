@@ -68,17 +68,11 @@ impl<S, F: Framework> Trace<S, F> {
         let is_observed = is_recording || timer.is_running();
         let is_grpc = is_observed && is_call(request);
         let cell = (is_observed && route.is_none()).then(RouteCell::default);
-        let scheme = match timer.is_running() {
-            true => start::scheme(settings, request, uri),
-            false => "",
-        };
         // a router that left its original URI has seen the request, and has no route for it
         let is_unrouted = cell.is_some() && std::ptr::eq(uri, request.uri());
         let slot = PooledSpan::new(|own| {
             own.span = Some(span);
             own.method = method.in_name();
-            own.metrics
-                .start(timer, method, request.version(), scheme, route);
             own.is_head_method = request.method() == Method::HEAD;
             own.is_connect_method = request.method() == Method::CONNECT;
             own.older_names = settings.older_names;
@@ -92,11 +86,13 @@ impl<S, F: Framework> Trace<S, F> {
             if is_grpc {
                 own.start_grpc(request.uri().path());
             }
-            if settings
-                .options()
-                .is_some_and(|options| options.active_requests)
-            {
-                own.metrics.count_active(settings.tracer.as_ref());
+            if timer.is_running() {
+                let scheme = start::scheme(settings, request, uri);
+                let metrics = own.metrics.get_or_insert_default();
+                metrics.start(timer, method, request.version(), scheme, route);
+                if settings.counts_active_requests() {
+                    metrics.count_active(settings.tracer.as_ref());
+                }
             }
             if is_recording {
                 own.options = settings.response_options();

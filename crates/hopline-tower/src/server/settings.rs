@@ -54,6 +54,12 @@ impl<F: Framework> Settings<F> {
         options.use_response().then(|| Arc::clone(options))
     }
 
+    /// Returns true if the requests that are being served are counted.
+    pub(crate) fn counts_active_requests(&self) -> bool {
+        self.options()
+            .is_some_and(|options| options.active_requests)
+    }
+
     /// Changes the rare options; copies them if another layer shares them.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
         change(Arc::make_mut(self.options.get_or_insert_default()));
