@@ -156,6 +156,8 @@ impl Sink for ViewSink {
 }
 
 /// The tracers of the viewer's sinks, from which running spans are copied.
+///
+/// A copy is made only while a reader follows or asks for a list, so it costs nothing otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
     /// Locked to add a tracer and to look at all; one for each sink. Held for a copy of at most `MAX` spans, and
@@ -178,7 +180,8 @@ impl Opened {
     /// Sources whose tracer was dropped are removed. Spans beyond `MAX` are left out of the copy, and appear when
     /// they end.
     pub(crate) fn spans(&self) -> Option<Vec<Running>> {
-        /// Spans of all tracers: more than a person looks at.
+        /// Spans of all tracers: more than a person looks at. The bound limits time and memory of a
+        /// copy.
         const MAX: usize = 10_000;
         let mut sources = self.sources.lock();
         if sources.is_empty() {

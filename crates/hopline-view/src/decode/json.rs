@@ -65,6 +65,7 @@ fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError>
 ///
 /// Protocol Buffers permits both forms for an enum in JSON (ProtoJSON); OTLP requires numbers of senders.
 fn severity(value: Option<&Value>) -> u8 {
+    /// The levels of `SeverityNumber`, in the order of their numbers.
     const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
     match value {
         Some(Value::Number(number)) => number.as_u64().unwrap_or(0).min(24) as u8,
@@ -190,6 +191,8 @@ fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
 /// An id in hexadecimal, or in base64 as some exporters write it; the two differ in length.
 ///
 /// The OTLP specification requires hexadecimal, in contrast to ProtoJSON, which has base64 for bytes.
+///
+/// `None` for another length or digit, and then the record has no id.
 fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     if text.len() == 2 * N {

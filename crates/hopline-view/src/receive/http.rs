@@ -105,6 +105,8 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response 
 /// The encoding by the content type, without its parameters; `None` for another one.
 ///
 /// The specification has `application/x-protobuf`; the name `application/protobuf` is accepted too.
+///
+/// Parameters such as `charset` have no meaning for either type.
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -121,6 +123,9 @@ fn encoding(headers: &HeaderMap) -> Option<Encoding> {
 
 /// An `Export…ServiceResponse` without a field: everything was accepted. Section "Full success" requires that
 /// `partial_success` is absent then. In Protocol Buffers, a message without fields has no bytes.
+///
+/// A request of which only log records outside a trace were dropped is a full success too: the sender cannot do
+/// anything about it.
 fn accepted(encoding: Encoding) -> Response {
     match encoding {
         Encoding::Protobuf => (

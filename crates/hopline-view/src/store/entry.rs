@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     /// The first span of each id.
     ///
     /// Finds the second record of a span, which is merged with the first: an exporter may send a batch twice.
+    ///
+    /// Of two spans with one id, the first is found; a trace from Zipkin has such pairs.
     index: HashMap<SpanId, u32>,
     /// In order of arrival; `to_logs` sorts.
     pub(crate) logs: Vec<StoredLog>,
@@ -32,12 +34,16 @@ pub(crate) struct Entry {
     /// Bytes of spans and logs beside shared text.
     pub(crate) bytes: usize,
     /// The number of its last change.
+    ///
+    /// Readers compare it with the number that they have seen.
     pub(crate) seq: u64,
     /// Failed spans.
     pub(crate) errors: u32,
     /// Pinned by a user: evicted after all others.
     pub(crate) is_pinned: bool,
     /// Spans that were not kept because of the limit for one trace.
+    ///
+    /// The page of the trace shows the number.
     pub(crate) cut: u64,
     /// The row of lists, as of the change whose number it has. The store's lock guards it.
     pub(crate) summary: RefCell<Option<Arc<Summary>>>,
@@ -104,6 +110,9 @@ impl Entry {
     }
 
     /// Adds a span, or gives it back with the place of the record it is to be merged into.
+    ///
+    /// Counts the bytes and the failure of a new span. Those of a merged one are counted by the store, which has the
+    /// interned texts.
     pub(crate) fn add(&mut self, span: StoredSpan) -> Added {
         if let Some(at) = self.index.get(&span.id) {
             let at = *at as usize;
@@ -182,6 +191,8 @@ impl Entry {
     }
 
     /// The span that names the trace: the earliest without a parent, or else whose parent is missing.
+    ///
+    /// A finished span, so that the name of a trace does not change with each copy of the running ones.
     pub(crate) fn first_root(&self) -> Option<&StoredSpan> {
         let is_root = |span: &&StoredSpan| {
             span.parent
@@ -199,12 +210,16 @@ impl Entry {
     }
 
     /// True if a parent or the root is missing.
+    ///
+    /// A running span counts as present: a trace is not incomplete only because its root has not ended.
     pub(crate) fn is_incomplete(&self) -> bool {
         let missing = |span: &StoredSpan| span.parent.is_some_and(|parent| !self.has(parent));
         self.cut > 0 || self.spans.iter().any(missing)
     }
 
     /// Services with their number of spans, in order of first appearance in time.
+    ///
+    /// Running spans are not counted.
     pub(crate) fn services(&self) -> Vec<(Text, u32)> {
         let mut services: Vec<(Text, u64, u32)> = Vec::new();
         for span in &self.spans {

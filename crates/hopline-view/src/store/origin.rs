@@ -16,6 +16,8 @@ use super::text::Interner;
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
     /// By the text of the attributes: services send an equal resource with each request.
+    ///
+    /// Bounded by the spans and log records held: a resource without one is removed.
     known: HashMap<Box<str>, Arc<StoredResource>>,
     /// The one of the span before: those of a request share it. Kept no longer than one insertion.
     last: Option<(Arc<Resource>, Arc<StoredResource>)>,
@@ -37,6 +39,8 @@ impl Origins {
     ///
     /// The key is the text of the masked attributes, in their order. Two services with the same attributes in another
     /// order have two entries, which costs memory only.
+    ///
+    /// `value_bytes` is the limit for a value, in bytes.
     pub(crate) fn find(
         &mut self,
         resource: &Arc<Resource>,

@@ -54,6 +54,8 @@ pub(crate) struct Summary {
 }
 
 /// A service, and the number of its spans in the trace.
+///
+/// In the order of their first span, so that the caller is mostly before the called service.
 #[derive(Clone, Debug, Serialize)]
 struct ServiceCount {
     name: String,
@@ -70,7 +72,7 @@ struct Bar(u64, u64, usize, usize, u8);
 const BARS: usize = 24;
 /// Services of a summary.
 const SERVICES: usize = 16;
-/// Characters of a name.
+/// Characters of a name. A label may contain the summary of a long statement.
 const NAME: usize = 200;
 /// Flags of a bar.
 const IS_ERROR: u8 = 1;
