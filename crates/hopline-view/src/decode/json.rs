@@ -195,7 +195,7 @@ fn number(object: &Value, field: &str) -> Result<u64, DecodeError> {
 /// `None` for another length or digit, and then the record has no id.
 fn id<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if text.len() == 2 * N {
+    if text.len() == 2 * N && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         for (index, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
         }

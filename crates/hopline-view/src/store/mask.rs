@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use hopline_core::export::{OwnedValue, SpanData, StatusData};
 use hopline_core::redact::{REDACTED, Redaction, is_secret_key, is_secret_value};
 
 /// The text to store under this key: masked if it is a secret.
@@ -27,6 +28,47 @@ pub(crate) fn masked<'a>(key: &str, text: &'a str) -> Cow<'a, str> {
         _ if is_secret_key(last) || is_secret_value(text) => Cow::Borrowed(REDACTED),
         _ => Cow::Borrowed(text),
     }
+}
+
+/// Masks and cuts the texts of a span that is not stored as records, because it still runs.
+pub(crate) fn mask_span(span: &mut SpanData, value_bytes: usize) {
+    span.name = shown("", &span.name, value_bytes);
+    mask_attributes(&mut span.attributes, value_bytes);
+    for event in &mut span.events {
+        event.name = shown("", &event.name, value_bytes);
+        mask_attributes(&mut event.attributes, value_bytes);
+    }
+    if let StatusData::Error { message } = &mut span.status {
+        *message = shown("", message, value_bytes);
+    }
+}
+
+fn mask_attributes(attributes: &mut [(String, OwnedValue)], value_bytes: usize) {
+    for (key, value) in attributes {
+        mask_value(key, value, value_bytes);
+    }
+}
+
+/// An element of an array is masked by the key of the array. An array within an array becomes text, so nothing nests.
+fn mask_value(key: &str, value: &mut OwnedValue, value_bytes: usize) {
+    match value {
+        OwnedValue::Text(text) => *text = shown(key, text, value_bytes),
+        OwnedValue::Array(values) => {
+            for value in values {
+                match value {
+                    OwnedValue::Array(_) => {
+                        *value = OwnedValue::Text(shown(key, &value.to_string(), value_bytes));
+                    }
+                    flat => mask_value(key, flat, value_bytes),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn shown(key: &str, text: &str, value_bytes: usize) -> String {
+    masked(key, cut(text, value_bytes)).into_owned()
 }
 
 /// The header that an attribute records.

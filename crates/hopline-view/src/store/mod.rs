@@ -15,9 +15,10 @@ mod tests;
 pub(crate) mod text;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
-use hopline_core::TraceId;
 use hopline_core::export::SpanData;
+use hopline_core::{Resource, TraceId};
 
 use crate::LogData;
 use crate::limits::ViewLimits;
@@ -168,7 +169,7 @@ impl Store {
             return;
         };
         let (bytes, was_error) = (known.bytes(), known.is_error);
-        let resource = std::sync::Arc::clone(&newer.resource);
+        let resource = Arc::clone(&newer.resource);
         known.merge(newer, &mut self.texts);
         entry.bytes = entry.bytes + known.bytes() - bytes;
         entry.errors += u32::from(known.is_error && !was_error);
@@ -219,8 +220,21 @@ impl Store {
     /// A trace that has neither running nor finished spans any more is removed.
     pub(crate) fn set_open(&mut self, spans: Vec<Running>) {
         let mut by_trace: HashMap<TraceId, Vec<Running>> = HashMap::new();
-        for span in spans {
-            by_trace.entry(span.span.trace_id).or_default().push(span);
+        let value_bytes = self.limits.value_bytes;
+        // the spans of a process have one resource: it is made safe once
+        let mut resource: Option<(Arc<Resource>, Arc<Resource>)> = None;
+        for mut running in spans {
+            let own = &running.span.resource;
+            let known = resource.take().filter(|(raw, _)| Arc::ptr_eq(raw, own));
+            let (raw, safe) = known
+                .unwrap_or_else(|| (Arc::clone(own), Arc::new(origin::safe(own, value_bytes))));
+            mask::mask_span(&mut running.span, value_bytes);
+            running.span.resource = Arc::clone(&safe);
+            resource = Some((raw, safe));
+            by_trace
+                .entry(running.span.trace_id)
+                .or_default()
+                .push(running);
         }
         let ended: Vec<TraceId> = self
             .traces
@@ -415,12 +429,12 @@ impl Store {
             .open_spans
             .saturating_sub(entry.open.iter().filter(|running| running.is_open).count());
         for span in entry.spans {
-            let resource = std::sync::Arc::clone(&span.resource);
+            let resource = Arc::clone(&span.resource);
             span.release(&mut self.texts);
             self.origins.release(resource, &mut self.texts);
         }
         for log in entry.logs {
-            let resource = std::sync::Arc::clone(&log.resource);
+            let resource = Arc::clone(&log.resource);
             log.release(&mut self.texts);
             self.origins.release(resource, &mut self.texts);
         }

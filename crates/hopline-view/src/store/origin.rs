@@ -114,7 +114,7 @@ fn size(key: &str) -> usize {
 /// Masks and cuts the attributes of a resource. Keys are cut to 256 bytes, values to `value_bytes`. An array becomes
 /// text, since the length of its elements has no other limit. A resource has up to 128 attributes, and further ones
 /// are left out.
-fn safe(resource: &Resource, value_bytes: usize) -> Resource {
+pub(super) fn safe(resource: &Resource, value_bytes: usize) -> Resource {
     /// More than any detector sets. `Resource::with` looks at all attributes before it, which takes quadratic time
     /// for a long list.
     const MAX: usize = 128;

@@ -222,6 +222,33 @@ fn long_values_are_cut_and_secrets_masked() {
 }
 
 #[test]
+fn running_spans_are_cut_and_masked_as_stored_ones_are() {
+    let mut store = Store::new(ViewLimits::default());
+    let mut span = span(1, 0);
+    let secret = |key: &str| (key.to_owned(), OwnedValue::Text("hunter2".into()));
+    span.attributes = vec![
+        secret("app.password"),
+        ("text".into(), OwnedValue::Text("é".repeat(20_000))),
+    ];
+    span.attributes.push((
+        "tokens.token".into(),
+        OwnedValue::Array(vec!["hunter2".into()]),
+    ));
+    span.status = StatusData::Error {
+        message: "Bearer hunter2.hunter2".into(),
+    };
+    span.resource = Arc::new(Resource::new("orders").with("db.password", "hunter2"));
+    store.set_open(vec![Running {
+        span,
+        is_open: true,
+    }]);
+    let shown = store.trace(id(1)).unwrap().to_spans();
+    assert_eq!(shown[0].text("text").unwrap().len(), 16 << 10);
+    assert_eq!(shown[0].text("app.password"), Some("REDACTED"));
+    assert!(!format!("{shown:?}").contains("hunter2"), "{shown:?}");
+}
+
+#[test]
 fn readers_that_follow_learn_of_what_is_gone() {
     let mut store = Store::new(ViewLimits::default().traces(1));
     store.add_spans(&[span(1, 0)], 0);
