@@ -28,11 +28,13 @@ pub struct InitError(#[from] Problem);
 // no source: each text includes that of its cause, and a chain of causes would print it twice
 #[derive(thiserror::Error)]
 pub(crate) enum Problem {
+    /// A process has one installed tracer, for its whole life.
     #[error(
         "telemetry was started twice: keep what the first hopline::init returned, or use builder(…).build() and \
          give layers their tracer by .tracer(…)"
     )]
     Installed,
+    /// A variable holds text that is no plan. Text in code has the parser's own error.
     #[error(
         "HOPLINE_SAMPLING is `{text}`, which is not a sampling plan: {cause}; correct it or unset it"
     )]

@@ -11,6 +11,8 @@ use hopline_core::Tracer;
 static LIVE: Mutex<Vec<(u64, Tracer)>> = Mutex::new(Vec::new());
 
 /// Adds a tracer, and returns the number by which it is removed.
+///
+/// Numbers ascend and are not used twice while a later tracer lives, so a number that was left never finds another tracer.
 pub(crate) fn enter(tracer: &Tracer) -> u64 {
     let mut live = live();
     let number = live.last().map_or(0, |(last, _)| last + 1);
@@ -19,6 +21,8 @@ pub(crate) fn enter(tracer: &Tracer) -> u64 {
 }
 
 /// Removes a tracer after its shutdown.
+///
+/// No effect if it was removed before.
 pub(crate) fn leave(number: u64) {
     let mut live = live();
     let left = live.iter().position(|(known, _)| *known == number);
@@ -29,6 +33,9 @@ pub(crate) fn leave(number: u64) {
 }
 
 /// The tracer with this number, until its shutdown is over.
+///
+/// Observers of metrics look it up at each collection: a handle of their own would keep it alive for ever, since the tracer
+/// holds the metrics that hold the observers.
 #[cfg(feature = "metrics")]
 pub(crate) fn find(number: u64) -> Option<Tracer> {
     let live = live();
@@ -37,6 +44,8 @@ pub(crate) fn find(number: u64) -> Option<Tracer> {
 }
 
 /// Shuts all of them down in parallel, each within `timeout`.
+///
+/// Called once, before the process exits after a second signal. Metrics are not exported there: only spans are.
 pub(crate) fn shut_down(timeout: Duration) {
     let tracers: Vec<Tracer> = live().iter().map(|(_, tracer)| tracer.clone()).collect();
     std::thread::scope(|threads| {

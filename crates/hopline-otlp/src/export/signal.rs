@@ -5,12 +5,15 @@
 /// A signal of OTLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
+    /// Finished spans, sent when a batch is full or its time has come.
     Traces,
+    /// Values of instruments, sent once in each interval.
     Metrics,
 }
 
 impl Signal {
-    /// The path below a base URL.
+    /// The path below a base URL: `OTEL_EXPORTER_OTLP_ENDPOINT` names the base, the variable of a signal the whole URL
+    /// (OpenTelemetry protocol exporter, "Endpoint URLs for OTLP/HTTP").
     pub(super) fn http_path(self) -> &'static str {
         match self {
             Self::Traces => "/v1/traces",
@@ -27,7 +30,7 @@ impl Signal {
         }
     }
 
-    /// The prefix of its variables.
+    /// The prefix of its variables, which have precedence over those for all signals.
     pub(super) fn variables(self) -> &'static str {
         match self {
             Self::Traces => "OTEL_EXPORTER_OTLP_TRACES_",

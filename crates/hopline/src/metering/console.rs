@@ -10,15 +10,21 @@ use std::time::Duration;
 use hopline_core::notify;
 use hopline_metrics::Metrics;
 
-/// A thread that prints the page.
+/// A thread that prints the page in the text format of Prometheus, at each `OTEL_METRIC_EXPORT_INTERVAL`.
+///
+/// The page is written to standard output, as by OpenTelemetry's console exporters; notices are written to standard error.
 #[derive(Debug)]
 pub(crate) struct Console {
-    /// Dropped to end the thread.
+    /// Dropped to end the thread, which then prints once more: values since the last interval are not lost.
+    /// Nothing is ever sent.
     stop: Sender<()>,
+    /// Signalled when the last page is printed.
     done: Done,
 }
 
 /// The end of the thread.
+///
+/// A channel rather than a join handle, which has no time limit: a full pipe on standard output would hold a shutdown.
 #[derive(Debug)]
 pub(crate) struct Done(
     // never locked: it makes the receiver, and so `Telemetry`, shareable between threads
@@ -26,7 +32,9 @@ pub(crate) struct Done(
 );
 
 impl Console {
-    /// Starts the thread; without one there is a notice.
+    /// Starts the thread. Without one there is a notice, and nothing is printed.
+    ///
+    /// The thread renders the page itself, so a collection never runs on a thread that serves requests.
     pub(crate) fn start(metrics: Metrics, interval: Duration) -> Option<Self> {
         let (stop, stopped) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
@@ -58,6 +66,8 @@ impl Console {
     }
 
     /// Asks for the last page, without waiting.
+    ///
+    /// It is printed beside the shutdown of the tracer, so that both share the time that a shutdown may take.
     pub(crate) fn close(self) -> Done {
         drop(self.stop);
         self.done
@@ -66,6 +76,8 @@ impl Console {
 
 impl Done {
     /// Waits until the last page is printed, for up to `timeout`: standard output may be full.
+    ///
+    /// After that time the thread is left to itself; it holds nothing but the metrics.
     pub(crate) fn wait(self, timeout: Duration) {
         if let Ok(ended) = self.0.into_inner() {
             let _ = ended.recv_timeout(timeout);
