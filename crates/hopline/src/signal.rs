@@ -69,6 +69,10 @@ fn watch_signals() -> Option<watch::Receiver<bool>> {
     Some(first)
 }
 
+/// Waits for the first signal and announces it on `seen`, then for a second one, and exits the process.
+///
+/// Sends on `ready` once the handlers are installed: from then on a signal no longer ends the process by its default action.
+/// Returns without that if there is no runtime or no handler; the caller then waits by itself.
 fn wait_for_signals(seen: &watch::Sender<bool>, ready: &SyncSender<()>) {
     let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else {
         return;
@@ -102,6 +106,8 @@ fn wait_for_signals(seen: &watch::Sender<bool>, ready: &SyncSender<()>) {
 }
 
 /// Shuts all telemetry of the process down, on a thread that ends with it.
+///
+/// On a thread of its own, since a flush blocks, and a third signal has to be seen meanwhile.
 async fn flushed() {
     let (done, is_done) = oneshot::channel();
     let flush = move || {
@@ -117,12 +123,19 @@ async fn flushed() {
 /// The signals that ask a process to stop.
 #[cfg(unix)]
 struct Signals {
+    /// SIGINT, which Ctrl-C sends.
     interrupt: tokio::signal::unix::Signal,
+    /// SIGTERM, which orchestrators and supervisors send.
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
+    /// Installs the handlers.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the operating system if it refuses one.
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {

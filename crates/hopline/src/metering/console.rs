@@ -22,7 +22,7 @@ pub(crate) struct Console {
     done: Done,
 }
 
-/// The end of the thread.
+/// The end of the thread, which a shutdown waits for.
 ///
 /// A channel rather than a join handle, which has no time limit: a full pipe on standard output would hold a shutdown.
 #[derive(Debug)]
@@ -65,7 +65,9 @@ impl Console {
         }
     }
 
-    /// Asks for the last page, without waiting.
+    /// Asks for the last page, without waiting; [`Done::wait`] waits.
+    ///
+    /// Dropping the console has the same effect.
     ///
     /// It is printed beside the shutdown of the tracer, so that both share the time that a shutdown may take.
     pub(crate) fn close(self) -> Done {
