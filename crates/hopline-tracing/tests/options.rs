@@ -250,16 +250,6 @@ fn filters_of_other_layers_hide_lines_and_not_spans() {
 }
 
 #[test]
-fn the_layer_enables_no_callsite_that_nothing_wants() {
-    with_default(registry().with(layer()), || {
-        assert_eq!(tracing::level_filters::LevelFilter::current(), Level::INFO);
-        assert!(tracing::enabled!(Level::INFO));
-        assert!(!tracing::enabled!(Level::DEBUG));
-        assert!(!tracing::enabled!(target: "sqlx::query", Level::ERROR));
-    });
-}
-
-#[test]
 fn muted_work_makes_no_spans() {
     let spans = inside(builder(), || {
         Context::muted().scope(|| info_span!("export").in_scope(|| info!("sent")));
