@@ -115,6 +115,9 @@ impl Collector {
         let app = Router::new().fallback(answer).with_state(state.clone());
         let address = free_address();
         let (stop, stopped) = oneshot::channel::<()>();
+        // bound here: a caller that does not retry finds it listening
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -122,8 +125,10 @@ impl Collector {
                 .unwrap();
             runtime.block_on(async {
                 let server = Server::builder().add_routes(Routes::from(app));
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let incoming = tonic::transport::server::TcpIncoming::from(listener);
                 tokio::select! {
-                    served = server.serve(address) => served.unwrap(),
+                    served = server.serve_with_incoming(incoming) => served.unwrap(),
                     _ = stopped => {}
                 }
             });

@@ -266,6 +266,9 @@ mod grpc {
             .client_ca_root(Certificate::from_pem(client.authority.pem()));
         let address = free_address();
         let (stop, stopped) = oneshot::channel::<()>();
+        // bound here: a caller that does not retry finds it listening
+        let listener = std::net::TcpListener::bind(address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -274,8 +277,10 @@ mod grpc {
             runtime.block_on(async {
                 let mut server = Server::builder().tls_config(tls).unwrap();
                 let server = server.add_service(TraceServiceServer::new(TakesAll));
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let incoming = tonic::transport::server::TcpIncoming::from(listener);
                 tokio::select! {
-                    served = server.serve(address) => served.unwrap(),
+                    served = server.serve_with_incoming(incoming) => served.unwrap(),
                     _ = stopped => {}
                 }
             });
@@ -293,7 +298,6 @@ mod grpc {
         let known = showing(to(&own)).build().unwrap();
         let tracer = Tracer::builder().sink(known.clone()).build();
         record(&tracer, "span");
-        // the server may not listen yet, which is retried
         tracer.flush(LONG).unwrap();
         assert_eq!((known.stats().sent, known.stats().lost()), (1, 0));
         let stranger = to(&own).build().unwrap();
