@@ -15,12 +15,13 @@ pub type Observe = Box<dyn FnMut(&mut Observer<'_>) -> bool + Send>;
 /// # Examples
 ///
 /// ```
+/// use hopline_core::Attr;
 /// use hopline_core::metrics::{Instrument, Observer};
 ///
 /// static FREE: Instrument = Instrument::gauge("shop.lockers.free", "{locker}");
 ///
 /// let mut values = Vec::new();
-/// let mut take = |instrument: &Instrument, value: f64, _: &[_]| values.push((instrument.name(), value));
+/// let mut take = |instrument: &Instrument, value: f64, _: &[Attr<'_>]| values.push((instrument.name(), value));
 /// Observer::new(&mut take).value(&FREE, 12.0, &[]);
 /// assert_eq!(values, [("shop.lockers.free", 12.0)]);
 /// ```
