@@ -142,7 +142,7 @@
 //! | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | bytes of a text |
 //! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | the other [limits](core::Limits); links have no attributes |
 //! | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST`, `…_CLIENT_RESPONSE` | headers that are recorded in addition to those named in code; credentials stay redacted |
-//! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | [span names](core::SpanNames) and [older attribute names](core::OlderNames) |
+//! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | [span names](core::semconv::SpanNames) and [older attribute names](core::semconv::OlderNames) |
 
 mod builder;
 #[cfg(feature = "console")]
