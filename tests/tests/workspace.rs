@@ -61,6 +61,7 @@ const CORE: Drawing = &[
     ("export", &["record", "sampling", "scope"]),
     ("engine", &["export", "meter", "semconv"]),
     ("span", &["engine"]),
+    ("metrics", &["span"]),
 ];
 
 /// All that the core may take from outside: no runtime, no HTTP, no exporter.

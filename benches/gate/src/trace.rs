@@ -39,9 +39,9 @@ impl Fate {
     /// A tracer whose traces end in this way; a sink drops the kept ones.
     pub fn tracer(self, clock: &Clock) -> Tracer {
         let plan = match self {
-            Self::Kept => SamplingPlan::always(),
-            Self::Discarded => SamplingPlan::always().others(0.0).keep_errors(),
-            Self::NotRecorded => SamplingPlan::always().others(0.0),
+            Self::Kept => SamplingPlan::new(),
+            Self::Discarded => SamplingPlan::new().others(0.0).keep_errors(),
+            Self::NotRecorded => SamplingPlan::new().others(0.0),
         };
         // ten thousand traces in flight are more than the usual bound lets in
         let limits = Limits {

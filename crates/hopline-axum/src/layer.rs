@@ -59,11 +59,11 @@ pub type HoplineLayer = TraceLayer;
 /// ```
 /// use axum::Router;
 /// use hopline_axum::{Axum, TraceLayer};
-/// use hopline_tower::server::{Framework, Trace};
+/// use hopline_tower::server::{Framework, TraceService};
 /// use tower::Layer;
 ///
 /// // the type of a router inside the layer
-/// let service: Trace<Router, Axum> = TraceLayer::new().layer(Router::new());
+/// let service: TraceService<Router, Axum> = TraceLayer::new().layer(Router::new());
 /// assert_eq!(Axum::scope().name(), "hopline-axum");
 /// ```
 // exhaustive: a marker without data

@@ -158,7 +158,7 @@
 //! | symptom | cause | remedy |
 //! |---|---|---|
 //! | E0252: `TraceLayer` is defined multiple times | tower-http's is imported too | [`HoplineLayer`], or the path |
-//! | E0277: `Trace<…>` is no `Service<Request<…>>` | axum 0.6 or older, with http 0.2 | axum 0.8 |
+//! | E0277: `TraceService<…>` is no `Service<Request<…>>` | axum 0.6 or older, with http 0.2 | axum 0.8 |
 //! | E0277: a handler with [`CurrentSpan`] or [`TraceContext`] is no `Handler` | the router is of another version of axum | one version: `cargo tree -d -i axum` |
 //! | spans are named `GET`, and a notice reports requests without a route | the layer is outside the router, or the router is of another version of axum | `Router::layer`, a [`RouteLayer`] inside, or one version of axum |
 //! | no `client.address` | the server does not keep addresses | `into_make_service_with_connect_info`, [`peer`](hopline_tower::server::ServerLayer::peer) |

@@ -103,7 +103,7 @@ fn beyond_axum(plan: &SamplingPlan, flags: Option<&str>) -> usize {
 #[test]
 fn a_sampled_request_allocates_nothing_beyond_what_axum_does() {
     for flags in [None, Some("01")] {
-        let busy = beyond_axum(&SamplingPlan::always(), flags);
+        let busy = beyond_axum(&SamplingPlan::new(), flags);
         assert!(
             busy <= 1,
             "a batch is allocated for 512 spans: {busy} of 200"
@@ -114,14 +114,14 @@ fn a_sampled_request_allocates_nothing_beyond_what_axum_does() {
 #[test]
 fn a_request_that_is_not_recorded_allocates_nothing_beyond_what_axum_does() {
     for flags in [None, Some("00")] {
-        assert_eq!(beyond_axum(&SamplingPlan::always().others(0.0), flags), 0);
+        assert_eq!(beyond_axum(&SamplingPlan::new().others(0.0), flags), 0);
     }
 }
 
 #[test]
 fn a_request_that_is_discarded_at_its_end_allocates_nothing_beyond_what_axum_does() {
     for flags in [None, Some("00")] {
-        let plan = SamplingPlan::always().others(0.0).keep_errors();
+        let plan = SamplingPlan::new().others(0.0).keep_errors();
         assert_eq!(beyond_axum(&plan, flags), 0);
     }
 }

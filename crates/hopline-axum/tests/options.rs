@@ -145,7 +145,7 @@ async fn hooks_add_to_the_span_and_their_panics_are_contained() {
 
 #[tokio::test]
 async fn hooks_are_not_run_for_unrecorded_requests() {
-    let (tracer, _all) = tracer_with(|tracer| tracer.plan(SamplingPlan::always().others(0.0)));
+    let (tracer, _all) = tracer_with(|tracer| tracer.plan(SamplingPlan::new().others(0.0)));
     let runs = Arc::new(AtomicU32::new(0));
     let (one, two) = (runs.clone(), runs.clone());
     let count = move |runs: &AtomicU32| {
@@ -197,7 +197,7 @@ async fn a_response_names_its_trace_only_with_the_option() {
 
 #[tokio::test]
 async fn the_header_of_an_unsampled_trace_is_unsampled_and_that_of_a_kept_one_sampled() {
-    let never = SamplingPlan::always().others(0.0);
+    let never = SamplingPlan::new().others(0.0);
     let (tracer, _all) = tracer_with(|tracer| tracer.plan(never.clone()));
     let headers = answer_headers(layer(&tracer).server_timing().trace_id_header(), "").await;
     let timing = headers["server-timing"].to_str().unwrap();

@@ -13,7 +13,7 @@ use axum::routing::get;
 use hopline_axum::{Axum, HoplineLayer, RouteLayer};
 use hopline_core::{Notice, semconv::OlderNames, set_notice_hook};
 use hopline_testing::tracer;
-use hopline_tower::server::{ResponseBody, Trace};
+use hopline_tower::server::{ResponseBody, TraceService};
 use support::spans;
 use tokio::net::TcpListener;
 use tower::Layer;
@@ -78,7 +78,7 @@ async fn a_layer_that_never_sees_a_route_is_reported_once_with_the_remedy() {
 }
 
 /// Serves a router with a layer around it as a whole.
-async fn serve(service: Trace<Router, Axum>) -> String {
+async fn serve(service: TraceService<Router, Axum>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let service = MapResponse::new(service, |answer: Response<ResponseBody<Body>>| {

@@ -84,6 +84,7 @@ pub mod export;
 mod kind;
 mod limits;
 mod meter;
+pub mod metrics;
 mod notice;
 pub mod propagation;
 mod record;
@@ -96,15 +97,6 @@ mod sync;
 pub mod text;
 pub mod time;
 pub mod variables;
-
-/// Metrics: instruments, the meter that a tracer reports measurements to, and timers of edges.
-///
-/// Edges report when their span ends, whether it is recorded or not. Without a meter that costs one branch.
-/// `hopline-metrics` aggregates and exports.
-pub mod metrics {
-    pub use crate::meter::{Exemplar, Instrument, InstrumentKind, Meter, Observe, Observer, label};
-    pub use crate::span::{Report, Timer, exemplar, record};
-}
 
 /// Futures in which a span or a context is current while they are polled.
 pub mod future {

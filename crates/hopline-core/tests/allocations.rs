@@ -49,7 +49,7 @@ fn allocates_nothing(work: impl Fn()) {
 #[test]
 fn a_request_that_is_not_recorded_allocates_nothing() {
     let tracer = Tracer::builder()
-        .plan(SamplingPlan::always().others(0.0))
+        .plan(SamplingPlan::new().others(0.0))
         .build();
     allocates_nothing(|| request(&tracer));
 }
@@ -57,7 +57,7 @@ fn a_request_that_is_not_recorded_allocates_nothing() {
 #[test]
 fn a_request_that_is_discarded_at_its_end_allocates_nothing() {
     let tracer = Tracer::builder()
-        .plan(SamplingPlan::always().others(0.0).keep_errors())
+        .plan(SamplingPlan::new().others(0.0).keep_errors())
         .build();
     allocates_nothing(|| request(&tracer));
 }
@@ -95,7 +95,7 @@ fn a_context_is_cloned_without_an_allocation() {
 #[test]
 fn baggage_as_attributes_allocates_nothing_for_each_span() {
     let tracer = Tracer::builder()
-        .plan(SamplingPlan::always().others(0.0).keep_errors())
+        .plan(SamplingPlan::new().others(0.0).keep_errors())
         .baggage_attributes(["tenant_id", "plan"])
         .build();
     let (baggage, _) = Baggage::parse([&b"tenant_id=acme,plan=gold"[..]]);

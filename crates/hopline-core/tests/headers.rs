@@ -39,7 +39,7 @@ fn rule() -> impl Strategy<Value = SamplingRule> {
         let mut rule = match share {
             None => SamplingRule::always(),
             Some(None) => SamplingRule::never(),
-            Some(Some(share)) => SamplingRule::share(share),
+            Some(Some(share)) => SamplingRule::new(share),
         };
         rule = kind.into_iter().fold(rule, SamplingRule::kind);
         rule = name.into_iter().fold(rule, SamplingRule::name);
@@ -72,7 +72,7 @@ fn plan() -> impl Strategy<Value = SamplingPlan> {
             ];
             let mut plan = rules
                 .into_iter()
-                .fold(SamplingPlan::always().others(others), SamplingPlan::rule);
+                .fold(SamplingPlan::new().others(others), SamplingPlan::rule);
             plan = budget.into_iter().fold(plan, SamplingPlan::budget);
             plan = errors
                 .into_iter()

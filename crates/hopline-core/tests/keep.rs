@@ -198,7 +198,7 @@ fn a_plan_is_exchanged_for_traces_that_begin_from_then_on() {
     }
     assert_eq!(names(&memory), ["before"], "by the rules it began with");
     tracer.set_plan(
-        SamplingPlan::always()
+        SamplingPlan::new()
             .rule(SamplingRule::always().name("b*"))
             .others(0.0),
     );

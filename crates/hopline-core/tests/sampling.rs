@@ -382,7 +382,7 @@ fn each_of_the_five_parent_branches_has_its_own_decision() {
         "* 0%; local unsampled parents 100%",
         "* 0%; keep forced"
     ));
-    let told = SamplingPlan::always().parents(ParentBranch::LocalUnsampled, 0.5);
+    let told = SamplingPlan::new().parents(ParentBranch::LocalUnsampled, 0.5);
     assert_eq!(told.to_string(), "* 100%; local unsampled parents 50%");
 }
 

@@ -45,7 +45,7 @@ async fn delivery(tracer: &Tracer) -> Delivery {
 #[tokio::test]
 async fn a_process_span_that_is_not_recorded_allocates_nothing() {
     let never = Tracer::builder()
-        .plan(SamplingPlan::always().others(0.0))
+        .plan(SamplingPlan::new().others(0.0))
         .build();
     let delivery = delivery(&never).await;
     let start = || drop(delivery.process_span());

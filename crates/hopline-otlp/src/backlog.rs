@@ -81,7 +81,7 @@ impl Backlog {
     }
 
     /// Adds only the spans of a batch that are dropped last.
-    pub(crate) fn push_kept_last(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
+    pub(crate) fn push_part(&mut self, batch: &Arc<Batch>, places: Vec<Range<usize>>) {
         let spans = count(&places);
         self.add(batch, Some(places), spans);
     }

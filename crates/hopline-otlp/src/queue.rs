@@ -168,7 +168,7 @@ impl Queue {
                 .backlog
                 .drop_ordinary(wanted, batch.bytes(), self.bounds, &mut cost);
             if state.backlog.fits(wanted, batch.bytes(), self.bounds) {
-                state.backlog.push_kept_last(batch, places);
+                state.backlog.push_part(batch, places);
                 taken = wanted;
             }
         }

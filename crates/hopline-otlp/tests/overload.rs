@@ -44,7 +44,7 @@ fn record_long(tracer: &Tracer, name: &'static str, took: Duration) {
 fn failed_traces_are_dropped_last_and_the_newest_first() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(4).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     record(&tracer, "on its way");
     receiver.await_requests(1);
     for name in ["old", "newer", "newest"] {
@@ -75,10 +75,10 @@ fn slow_traces_are_dropped_last() {
     let sampled = || "* 100%; keep slower 300ms".parse().unwrap();
     for (limit, plan, took, kept) in [
         (None, unsampled(), 1, true),
-        (None, SamplingPlan::always(), 1_000, true),
-        (None, SamplingPlan::always(), 999, false),
-        (Some(300), SamplingPlan::always(), 300, true),
-        (Some(300), SamplingPlan::always(), 299, false),
+        (None, SamplingPlan::new(), 1_000, true),
+        (None, SamplingPlan::new(), 999, false),
+        (Some(300), SamplingPlan::new(), 300, true),
+        (Some(300), SamplingPlan::new(), 299, false),
         (None, sampled(), 300, true),
         (None, sampled(), 299, false),
         (Some(200), sampled(), 200, true),
@@ -90,7 +90,7 @@ fn slow_traces_are_dropped_last() {
             None => builder,
         };
         let exporter = builder.queue(2).build().unwrap();
-        let sampled = traced(&exporter, SamplingPlan::always());
+        let sampled = traced(&exporter, SamplingPlan::new());
         record(&sampled, "on its way");
         receiver.await_requests(1);
         record(&sampled, "ordinary");
@@ -108,7 +108,7 @@ fn slow_traces_are_dropped_last() {
 fn an_exchanged_plan_decides_what_is_slow() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     record(&tracer, "on its way");
     receiver.await_requests(1);
     record_long(&tracer, "ordinary", Duration::from_millis(300));
@@ -125,7 +125,7 @@ fn an_exchanged_plan_decides_what_is_slow() {
 fn a_slow_trace_stays_whole_and_a_long_child_makes_none() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     record(&tracer, "on its way");
     receiver.await_requests(1);
     let start = SystemTime::now();
@@ -180,7 +180,7 @@ fn failed_traces_of_a_batch_that_does_not_fit_are_kept() {
 fn the_queue_is_bounded_in_bytes() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue_bytes(100_000).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     let text = "x".repeat(10_000);
     let large = |name: &str| {
         SpanBuilder::new(hopline_core::Name::dynamic(name))
@@ -212,7 +212,7 @@ fn reported(receiver: &Receiver) -> Vec<Option<i64>> {
 fn a_loss_is_reported_once_by_the_next_request() {
     let (receiver, builder) = stuck();
     let exporter = builder.queue(2).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     record(&tracer, "on its way");
     receiver.await_requests(1);
     record_many(&tracer, 6);
@@ -230,7 +230,7 @@ fn a_loss_is_reported_by_the_first_of_several_scopes() {
     static CLIENT: InstrumentationScope = InstrumentationScope::new("client", "1.0.0");
     let (receiver, builder) = stuck();
     let exporter = builder.queue(3).build().unwrap();
-    let tracer = traced(&exporter, SamplingPlan::always());
+    let tracer = traced(&exporter, SamplingPlan::new());
     record(&tracer, "on its way");
     receiver.await_requests(1);
     let root = SpanBuilder::new("request")

@@ -40,7 +40,7 @@ fn tracing_adds_at_most_the_box_of_the_stream() {
     });
     let _context = runtime.enter();
     let never = Tracer::builder()
-        .plan(SamplingPlan::always().others(0.0))
+        .plan(SamplingPlan::new().others(0.0))
         .build();
     let always = Tracer::builder().build();
     let unrecorded = raw.clone().traced().tracer(never);

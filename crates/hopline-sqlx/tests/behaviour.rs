@@ -208,7 +208,7 @@ on_every_engine! {
     }
 
     async fn unrecorded_statements_run(pool, users, spans) {
-        let never = Tracer::builder().plan(hopline_core::SamplingPlan::always().others(0.0)).sink(spans.sink()).build();
+        let never = Tracer::builder().plan(hopline_core::SamplingPlan::new().others(0.0)).sink(spans.sink()).build();
         let pool = pool.tracer(never);
         sqlx::query(sql("INSERT INTO users (id) VALUES (1)", &users)).execute(&pool).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();

@@ -166,7 +166,7 @@ on_every_engine! {
         drop(connection);
         assert!(spans.take().iter().all(|span| !format!("{:?}", span.attributes).contains("traceparent")));
 
-        let unsampled = Tracer::builder().plan(SamplingPlan::always().others(0.0)).sink(spans.sink()).build();
+        let unsampled = Tracer::builder().plan(SamplingPlan::new().others(0.0)).sink(spans.sink()).build();
         sqlx::query(sql("SELECT id FROM users", &users)).execute(&pool.tracer(unsampled)).await.unwrap();
     }
 

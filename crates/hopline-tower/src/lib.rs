@@ -189,7 +189,7 @@
 //! `in_current_context`.
 //!
 //! A path with `/health never` in the plan is not recorded, and calls that it makes are not sampled. With `/health 0%`,
-//! failed and slow requests are still kept if the plan has those tail rules.
+//! failed and slow requests are still kept if the plan has those keep rules.
 //!
 //! # Trust
 //!

@@ -49,7 +49,7 @@ pub fn init(service: &str) -> Result<Telemetry, InitError> {
 /// let telemetry = hopline::builder("orders")
 ///     .plan(SamplingPlan::recommended())
 ///     .baggage_attributes(["tenant_id"])
-///     .without_otlp()
+///     .without_exporter()
 ///     .build()?;
 /// assert_eq!(telemetry.tracer().unwrap().resource().service_name(), "orders");
 /// # Ok::<(), hopline::InitError>(())
@@ -77,15 +77,15 @@ const NOTICES_WAIT: Duration = Duration::from_millis(250);
 /// Settings of a service's telemetry; [`builder`] makes one.
 ///
 /// A variable that the operator sets wins over a setting here, except [`override_plan`](Builder::override_plan),
-/// `exporter` and [`without_otlp`](Builder::without_otlp).
+/// `exporter` and [`without_exporter`](Builder::without_exporter).
 ///
 /// # Examples
 ///
 /// Two services in one process, each with its own tracer; neither is installed:
 ///
 /// ```
-/// let orders = hopline::builder("orders").without_otlp().build()?;
-/// let payments = hopline::builder("payments").without_otlp().build()?;
+/// let orders = hopline::builder("orders").without_exporter().build()?;
+/// let payments = hopline::builder("payments").without_exporter().build()?;
 /// let name = |telemetry: &hopline::Telemetry| telemetry.tracer().unwrap().resource().service_name().to_owned();
 /// assert_eq!((name(&orders), name(&payments)), ("orders".to_owned(), "payments".to_owned()));
 /// # Ok::<(), hopline::InitError>(())
@@ -168,7 +168,7 @@ impl Builder {
     ///
     /// let telemetry = hopline::builder("orders")
     ///     .metrics(|metrics| metrics.limit(500).view(View::new("http.server.request.duration").buckets([0.1, 1.0])))
-    ///     .without_otlp()
+    ///     .without_exporter()
     ///     .build()?;
     /// assert_eq!(telemetry.metrics().resource().service_name(), "orders");
     /// # Ok::<(), hopline::InitError>(())
@@ -191,8 +191,10 @@ impl Builder {
         }
     }
 
-    /// Exports nothing over OTLP and prints nothing on the console, and ignores the variables for both.
-    pub fn without_otlp(self) -> Self {
+    /// Sends nothing to a collector and prints nothing on the console, and ignores the variables for both.
+    ///
+    /// Sinks that [`sink`](Builder::sink) adds still receive spans.
+    pub fn without_exporter(self) -> Self {
         Self {
             #[cfg(feature = "otlp")]
             otlp: Otlp::None,

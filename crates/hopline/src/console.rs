@@ -21,7 +21,7 @@ use hopline_otlp::FileSink;
 ///
 /// ```
 /// let console = hopline::console()?;
-/// let telemetry = hopline::builder("orders").without_otlp().sink(console.clone()).build()?;
+/// let telemetry = hopline::builder("orders").without_exporter().sink(console.clone()).build()?;
 /// assert_eq!(console.stats().lost(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

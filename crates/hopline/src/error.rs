@@ -14,7 +14,7 @@ use hopline_core::sampling::ParsePlanError;
 /// # Examples
 ///
 /// ```
-/// let first = hopline::builder("orders").without_otlp().init()?;
+/// let first = hopline::builder("orders").without_exporter().init()?;
 /// let error = hopline::init("orders").unwrap_err();
 /// assert!(error.is_already_installed());
 /// assert!(error.to_string().starts_with("telemetry was started twice: "));

@@ -60,7 +60,7 @@
 //! let telemetry = hopline::builder("orders")
 //!     .plan("/health never; * 10%; keep errors; keep slower 500ms".parse()?)
 //!     .baggage_attributes(["tenant_id"]) // becomes an attribute of every span
-//!     .without_otlp()
+//!     .without_exporter()
 //!     .sink(hopline::console()?)         // prints each trace as a tree
 //!     .build()?;
 //! assert_eq!(telemetry.tracer().unwrap().resource().service_name(), "orders");
@@ -92,7 +92,7 @@
 //!
 //! With the feature `metrics` each edge measures every request, also those that sampling drops, and buckets have the trace of
 //! an exemplar that is kept. They are sent over OTLP each minute and at the shutdown, and `telemetry.metrics()` has the
-//! page for Prometheus. A builder with `exporter` or [`without_otlp`](Builder::without_otlp) sends none.
+//! page for Prometheus. A builder with `exporter` or [`without_exporter`](Builder::without_exporter) sends none.
 //!
 //! | instrument of hopline itself | value |
 //! |---|---|

@@ -260,7 +260,7 @@ mod tests {
     use crate::builder::builder;
 
     fn built(builder: Builder, variables: &[(&str, &str)]) -> Result<Telemetry, InitError> {
-        started(builder.without_otlp(), variables).map(|(telemetry, _)| telemetry)
+        started(builder.without_exporter(), variables).map(|(telemetry, _)| telemetry)
     }
 
     fn started(
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn override_plan_wins_over_variables_and_they_win_over_plan() {
-        let never = || SamplingPlan::always().others(0.0);
+        let never = || SamplingPlan::new().others(0.0);
         let hopline = ("HOPLINE_SAMPLING", "* 0%");
         let otel = ("OTEL_TRACES_SAMPLER", "always_off");
         assert!(samples(&built(builder("a"), &[]).unwrap()));
@@ -306,7 +306,7 @@ mod tests {
         ));
         assert!(samples(
             &built(
-                builder("a").override_plan(SamplingPlan::always()),
+                builder("a").override_plan(SamplingPlan::new()),
                 &[hopline, otel]
             )
             .unwrap()
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn with_a_plan_that_does_not_parse_the_codes_plan_holds_and_strict_is_an_error() {
         let wrong = [("HOPLINE_SAMPLING", "most of it")];
-        let never = || SamplingPlan::always().others(0.0);
+        let never = || SamplingPlan::new().others(0.0);
         assert!(samples(&built(builder("a"), &wrong).unwrap()));
         assert!(!samples(
             &built(builder("a").plan(never()), &wrong).unwrap()

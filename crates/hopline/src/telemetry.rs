@@ -20,7 +20,7 @@ use crate::metering::Metering;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), hopline::InitError> {
-/// let telemetry = hopline::builder("orders").without_otlp().build()?;
+/// let telemetry = hopline::builder("orders").without_exporter().build()?;
 /// assert_eq!(telemetry.tracer().unwrap().stats().lost_spans, 0);
 /// telemetry.shutdown().await;
 /// # Ok(())
@@ -87,7 +87,7 @@ impl Telemetry {
     ///
     /// ```
     /// # fn run() -> Result<(), hopline::InitError> {
-    /// let telemetry = hopline::builder("orders").without_otlp().build()?;
+    /// let telemetry = hopline::builder("orders").without_exporter().build()?;
     /// let app: axum::Router = axum::Router::new().merge(telemetry.metrics().router()); // the page at /metrics
     /// assert!(telemetry.metrics().render().contains("hopline_tracer_spans_total"));
     /// # Ok(())
@@ -131,7 +131,7 @@ impl Telemetry {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let telemetry = hopline::builder("import").without_otlp().build()?;
+    /// let telemetry = hopline::builder("import").without_exporter().build()?;
     /// // … work …
     /// telemetry.try_shutdown().await?;
     /// # Ok(())
@@ -257,7 +257,7 @@ impl Telemetry {
     pub async fn check(&self) -> Result<(), hopline_otlp::CheckError> {
         let (Some(tracer), Some(exporter)) = (self.tracer(), &self.exporter) else {
             return Err(hopline_otlp::CheckError::new(
-                "spans are sent to no collector: by OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER or without_otlp()",
+                "spans are sent to no collector: by OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER or without_exporter()",
             ));
         };
         let (resource, exporter) = (tracer.resource().as_ref().clone(), exporter.clone());

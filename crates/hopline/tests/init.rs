@@ -10,12 +10,12 @@ use hopline_testing::Spans;
 async fn telemetry_starts_once_and_what_was_given_no_tracer_uses_it() {
     let spans = Spans::new();
     let telemetry = hopline::builder("orders")
-        .without_otlp()
+        .without_exporter()
         .sink(spans.sink())
         .init()
         .unwrap();
     let again = hopline::builder("orders")
-        .without_otlp()
+        .without_exporter()
         .init()
         .unwrap_err();
     assert!(again.is_already_installed(), "{again}");

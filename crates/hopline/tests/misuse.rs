@@ -44,7 +44,11 @@ async fn misuse_gives_one_notice_with_the_remedy() {
 
     // the fix works, also for a layer that was built before
     let spans = Spans::new();
-    let build = || hopline::builder("orders").without_otlp().sink(spans.sink());
+    let build = || {
+        hopline::builder("orders")
+            .without_exporter()
+            .sink(spans.sink())
+    };
     let telemetry = build().init().unwrap();
     assert_eq!(reqwest::get(&url).await.unwrap().status(), 200);
     spans.wait_for(1, Duration::from_secs(5));

@@ -161,7 +161,7 @@ fn telemetry(name: &str, environment: &Environment) -> Result<Telemetry> {
     // a newcomer has no collector: spans are sent only where one is named
     let named = |variable| std::env::var(variable).is_ok_and(|value| !value.is_empty());
     if !named("OTEL_EXPORTER_OTLP_ENDPOINT") && !named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
-        builder = builder.without_otlp();
+        builder = builder.without_exporter();
     }
     Ok(builder.shutdown_timeout(Duration::from_secs(5)).build()?)
 }

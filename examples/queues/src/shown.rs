@@ -27,7 +27,7 @@ impl Shown {
         let spans = Spans::new();
         let mut builder = hopline::builder(service).sink(spans.sink());
         if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
-            builder = builder.without_otlp();
+            builder = builder.without_exporter();
         }
         Ok(Self {
             telemetry: builder.build()?,

@@ -34,7 +34,7 @@ pub fn root(tracer: &Tracer, name: &'static str) -> Span {
 
 /// A plan that samples nothing.
 pub fn unsampled() -> SamplingPlan {
-    SamplingPlan::always().others(0.0)
+    SamplingPlan::new().others(0.0)
 }
 
 /// The context of a request with this `traceparent`.

@@ -20,7 +20,7 @@ use crate::notice::contained::contained;
 use crate::notice::line::notify;
 use crate::propagation::id_source::IdSource;
 use crate::record::chunk::Chunk;
-use crate::sampling::active::{Active, Means};
+use crate::sampling::active_plan::{ActivePlan, Means};
 use crate::sampling::keep::KeptPerSecond;
 use crate::sampling::sampler::Sampler;
 use crate::time::tick::{Tick, Ticker};
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     pub(crate) number: u32,
     pub(crate) resource: Arc<Resource>,
     /// Read at the start of each local trace without a lock, and rarely replaced.
-    pub(crate) plan: ArcSwap<Active>,
+    pub(crate) plan: ArcSwap<ActivePlan>,
     /// The custom sampler, which replaces the plan at the start.
     pub(crate) sampler: Option<Box<dyn Sampler>>,
     /// The failed traces kept in this second.

@@ -1,6 +1,6 @@
 //! The hook for metrics: instruments, and the meter that a tracer reports measurements to.
 //!
-//! Public as [`metrics`](crate::metrics). For the engine and the public handles. Imports `attribute` and `propagation`.
+//! The lower half of [`metrics`](crate::metrics), for the engine and the public handles. Imports `attribute` and `propagation`.
 
 pub(crate) mod instrument;
 pub(crate) mod label;

@@ -12,17 +12,17 @@
 //!
 //! For export, the engine and the public handles. Imports `propagation` and `time`.
 
-pub(crate) mod active;
+pub(crate) mod active_plan;
 pub(crate) mod keep;
 pub(crate) mod kept;
 pub(crate) mod ot_member;
 pub(crate) mod parents;
 pub(crate) mod plan;
 pub(crate) mod print;
+pub(crate) mod probability;
 pub(crate) mod rate_budget;
 pub(crate) mod rule;
 pub(crate) mod sampler;
-pub(crate) mod share;
 pub(crate) mod text;
 pub(crate) mod threshold;
 pub(crate) mod variables;

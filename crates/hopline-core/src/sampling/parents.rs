@@ -1,7 +1,7 @@
 //! Treatment of a parent's sampling decision.
 
 use crate::propagation::span_context::SpanContext;
-use crate::sampling::share::Share;
+use crate::sampling::probability::Probability;
 
 /// The sampling decision of a parent: remote or local, sampled or not.
 ///
@@ -11,7 +11,7 @@ use crate::sampling::share::Share;
 /// use hopline_core::SamplingPlan;
 /// use hopline_core::sampling::ParentBranch;
 ///
-/// let plan = SamplingPlan::always().parents(ParentBranch::RemoteSampled, 0.1);
+/// let plan = SamplingPlan::new().parents(ParentBranch::RemoteSampled, 0.1);
 /// assert_eq!(plan.to_string(), "* 100%; remote sampled parents 10%");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(crate) enum OnParent {
     /// The rules decide as for a new trace, by the randomness of the trace, so that services sample nested sets.
     Resample,
     /// Samples with this probability; of traces that were sampled before, a consistent subset.
-    Share(Share),
+    Probability(Probability),
 }
 
 /// The treatment for each [`ParentBranch`]. Defaults to following all of them.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::sampling::keep::{Keep, KeepRate, KeepSlower};
 use crate::sampling::parents::{OnParent, ParentBranch, Parents};
+use crate::sampling::probability::Probability;
 use crate::sampling::rule::SamplingRule;
-use crate::sampling::share::Share;
 
 /// A sampling plan: what is sampled at the start of a trace, and what is kept at its end.
 ///
@@ -85,7 +85,7 @@ use crate::sampling::share::Share;
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingPlan {
     pub(crate) rules: Vec<SamplingRule>,
-    pub(crate) others: Share,
+    pub(crate) others: Probability,
     pub(crate) parents: Parents,
     pub(crate) keep: Keep,
     pub(crate) budget: Option<u32>,
@@ -93,10 +93,20 @@ pub struct SamplingPlan {
 
 impl SamplingPlan {
     /// The default plan: samples every new trace, and follows every parent.
-    pub fn always() -> Self {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SamplingPlan;
+    ///
+    /// assert_eq!(SamplingPlan::new().to_string(), "* 100%");
+    /// let failed = SamplingPlan::new().others(0.0).keep_errors();
+    /// assert_eq!(failed.to_string(), "* 0%; keep errors");
+    /// ```
+    pub fn new() -> Self {
         Self {
             rules: Vec::new(),
-            others: Share::ALL,
+            others: Probability::ALL,
             parents: Parents::default(),
             keep: Keep::NOTHING,
             budget: None,
@@ -117,7 +127,7 @@ impl SamplingPlan {
     /// );
     /// ```
     pub fn recommended() -> Self {
-        Self::always()
+        Self::new()
             .others(0.1)
             .budget(100)
             .keep_errors_per_second(100)
@@ -126,8 +136,8 @@ impl SamplingPlan {
 
     /// Sets the probability of new traces that no rule matches. Values outside 0 to 1 count as the nearer of the two.
     #[must_use]
-    pub fn others(mut self, share: f64) -> Self {
-        self.others = Share::nearest(share);
+    pub fn others(mut self, probability: f64) -> Self {
+        self.others = Probability::nearest(probability);
         self
     }
 
@@ -182,7 +192,7 @@ impl SamplingPlan {
     /// use std::time::Duration;
     /// use hopline_core::SamplingPlan;
     ///
-    /// let plan = SamplingPlan::always().keep_slower_per_second(Duration::from_millis(500), 50);
+    /// let plan = SamplingPlan::new().keep_slower_per_second(Duration::from_millis(500), 50);
     /// assert_eq!(plan.to_string(), "* 100%; keep slower 500ms 50/s");
     /// ```
     #[must_use]
@@ -227,16 +237,18 @@ impl SamplingPlan {
     /// Samples traces whose parent decided so with this probability, from 0 to 1. Of traces that were sampled before it
     /// takes a consistent subset.
     #[must_use]
-    pub fn parents(mut self, branch: ParentBranch, share: f64) -> Self {
-        self.parents
-            .set(branch, OnParent::Share(Share::nearest(share)));
+    pub fn parents(mut self, branch: ParentBranch, probability: f64) -> Self {
+        self.parents.set(
+            branch,
+            OnParent::Probability(Probability::nearest(probability)),
+        );
         self
     }
 }
 
-/// The plan [`SamplingPlan::always`].
+/// The plan [`SamplingPlan::new`].
 impl Default for SamplingPlan {
     fn default() -> Self {
-        Self::always()
+        Self::new()
     }
 }

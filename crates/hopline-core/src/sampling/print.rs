@@ -7,8 +7,8 @@ use crate::kind::SpanKind;
 use crate::sampling::keep::{KeepRate, KeepSlower};
 use crate::sampling::parents::{OnParent, ParentBranch};
 use crate::sampling::plan::SamplingPlan;
+use crate::sampling::probability::Probability;
 use crate::sampling::rule::SamplingRule;
-use crate::sampling::share::Share;
 
 /// Prints the text that parses to the same plan.
 impl fmt::Display for SamplingPlan {
@@ -27,7 +27,9 @@ impl fmt::Display for SamplingPlan {
                     OnParent::Follow => {}
                     OnParent::Ignore => write!(f, "; {} parents ignore", branch.words())?,
                     OnParent::Resample => write!(f, "; {} parents resample", branch.words())?,
-                    OnParent::Share(share) => write!(f, "; {} parents {share}", branch.words())?,
+                    OnParent::Probability(probability) => {
+                        write!(f, "; {} parents {probability}", branch.words())?
+                    }
                 }
             }
         }
@@ -89,7 +91,7 @@ impl fmt::Display for SamplingRule {
             None if self.is_unconditional() => f.write_str("any ")?,
             None => {}
         }
-        self.share.fmt(f)
+        self.probability.fmt(f)
     }
 }
 
@@ -102,7 +104,7 @@ impl SamplingRule {
     }
 }
 
-impl fmt::Display for Share {
+impl fmt::Display for Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("always"),

@@ -30,7 +30,7 @@ pub(crate) struct RateBudget {
 #[derive(Debug)]
 struct GroupRate {
     /// The probability of the group without a budget.
-    share: f64,
+    probability: f64,
     /// Traces that started in this second.
     arrived: AtomicU64,
     /// Traces of the group sampled in this second.
@@ -54,17 +54,17 @@ struct Seen {
 const SECOND: Duration = Duration::from_secs(1);
 
 impl RateBudget {
-    /// `shares` has the probability of each group.
-    pub(crate) fn new(per_second: u32, shares: impl Iterator<Item = f64>) -> Self {
-        let group_rate = |share| GroupRate {
-            share,
+    /// `probabilities` has the probability of each group.
+    pub(crate) fn new(per_second: u32, probabilities: impl Iterator<Item = f64>) -> Self {
+        let group_rate = |probability| GroupRate {
+            probability,
             arrived: AtomicU64::new(0),
             sampled: AtomicU64::new(0),
             factor: AtomicU64::new(1.0_f64.to_bits()),
             halve_at: AtomicU64::new(0),
             step: AtomicU32::new(0),
         };
-        let groups: Box<[GroupRate]> = shares.map(group_rate).collect();
+        let groups: Box<[GroupRate]> = probabilities.map(group_rate).collect();
         let budget = Self {
             per_second: f64::from(per_second),
             due: AtomicI64::new(i64::MIN),
@@ -135,7 +135,8 @@ impl RateBudget {
         };
         let seconds = since.until(now).as_secs_f64().max(f64::MIN_POSITIVE);
         for (group_rate, demand) in self.groups.iter().zip(&mut seen.demand) {
-            let rate = group_rate.arrived.swap(0, Relaxed) as f64 * group_rate.share / seconds;
+            let rate =
+                group_rate.arrived.swap(0, Relaxed) as f64 * group_rate.probability / seconds;
             let weight = 0.5_f64.powf(seconds);
             *demand = rate.max(*demand * weight + rate * (1.0 - weight));
         }

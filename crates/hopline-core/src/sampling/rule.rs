@@ -1,8 +1,8 @@
 //! Rules: conditions on a new trace (method, path, name, kind, destination) and its probability.
 
 use crate::kind::SpanKind;
+use crate::sampling::probability::Probability;
 use crate::sampling::sampler::SamplingInput;
-use crate::sampling::share::Share;
 
 /// A rule of a plan: conditions on a new trace, and its probability.
 ///
@@ -14,9 +14,9 @@ use crate::sampling::share::Share;
 /// ```
 /// use hopline_core::{SamplingPlan, SpanKind, sampling::SamplingRule};
 ///
-/// let plan = SamplingPlan::always()
+/// let plan = SamplingPlan::new()
 ///     .rule(SamplingRule::always().method("POST").path("/checkout"))
-///     .rule(SamplingRule::share(0.5).kind(SpanKind::Consumer).destination("orders.*"));
+///     .rule(SamplingRule::new(0.5).kind(SpanKind::Consumer).destination("orders.*"));
 /// assert_eq!(
 ///     plan.to_string(),
 ///     "POST /checkout always; kind consumer destination orders.* 50%; * 100%"
@@ -29,7 +29,7 @@ pub struct SamplingRule {
     pub(crate) destination: Option<String>,
     pub(crate) method: Option<String>,
     pub(crate) path: Option<String>,
-    pub(crate) share: Share,
+    pub(crate) probability: Probability,
 }
 
 impl SamplingRule {
@@ -44,15 +44,15 @@ impl SamplingRule {
     /// assert_eq!(plan.to_string(), "GET /products 10%; * 100%");
     /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
     /// ```
-    pub fn share(share: f64) -> Self {
-        Self::from_share(Share::nearest(share))
+    pub fn new(probability: f64) -> Self {
+        Self::from_probability(Probability::nearest(probability))
     }
 
     /// Samples all matching traces, even if a parent decided otherwise, and outside the budget.
     ///
     /// For rare and important requests. A probability of 1 instead leaves room for parents and the budget.
     pub fn always() -> Self {
-        Self::from_share(Share::Always)
+        Self::from_probability(Probability::Always)
     }
 
     /// Excludes matching traces, such as health checks: they are not recorded, even if a parent sampled them, and not
@@ -66,23 +66,23 @@ impl SamplingRule {
     /// use hopline_core::sampling::SamplingRule;
     /// use hopline_core::{Incoming, SamplingPlan, SpanBuilder, Tracer};
     ///
-    /// let plan = SamplingPlan::always().rule(SamplingRule::never().path("/health"));
+    /// let plan = SamplingPlan::new().rule(SamplingRule::never().path("/health"));
     /// let tracer = Tracer::builder().plan(plan).build();
     /// let probe = SpanBuilder::new("GET /health").path("/health").tracer(&tracer).parent(Incoming::default());
     /// assert!(!probe.start().is_recording());
     /// ```
     pub fn never() -> Self {
-        Self::from_share(Share::Never)
+        Self::from_probability(Probability::Never)
     }
 
-    pub(crate) fn from_share(share: Share) -> Self {
+    pub(crate) fn from_probability(probability: Probability) -> Self {
         Self {
             kind: None,
             name: None,
             destination: None,
             method: None,
             path: None,
-            share,
+            probability,
         }
     }
 
@@ -192,13 +192,13 @@ mod tests {
 
     #[test]
     fn a_path_fits_by_route_or_by_pattern() {
-        let order = SamplingRule::share(1.0).method("GET").path("/orders/{id}");
+        let order = SamplingRule::new(1.0).method("GET").path("/orders/{id}");
         assert!(order.fits(&input("GET", "/orders/7", None)));
         assert!(order.fits(&input("GET", "/v1/orders/7", Some("/orders/{id}"))));
         assert!(!order.fits(&input("POST", "/orders/7", None)));
         assert!(!order.fits(&input("GET", "/orders/", None)));
         assert!(!order.fits(&input("GET", "/orders/7/lines", None)));
-        assert!(SamplingRule::share(1.0).path("/static/*").fits(&input(
+        assert!(SamplingRule::new(1.0).path("/static/*").fits(&input(
             "PUT",
             "/static/a/b.css",
             None
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn all_conditions_must_fit() {
-        let rule = SamplingRule::share(1.0)
+        let rule = SamplingRule::new(1.0)
             .kind(SpanKind::Consumer)
             .destination("orders.*")
             .name("process*");

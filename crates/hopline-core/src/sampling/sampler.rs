@@ -66,7 +66,7 @@ impl SamplingInput<'_> {
 /// ```
 /// use hopline_core::sampling::{Decision, Threshold};
 ///
-/// let tenth = Threshold::from_hex("e666").map_or(Decision::Drop, Decision::Share);
+/// let tenth = Threshold::from_hex("e666").map_or(Decision::Drop, Decision::Probability);
 /// assert_ne!(tenth, Decision::Drop);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub enum Decision {
     /// Samples if the randomness of the trace is at least this threshold. Calls send the probability (`ot=th:…` in the
     /// tracestate), so receivers can compute the number of traces that a sampled one represents, down to a probability
     /// of 2^-20: see [`Threshold`](Threshold#trust).
-    Share(Threshold),
+    Probability(Threshold),
     /// Samples for another reason. The trace has no known probability.
     Keep,
     /// Does not sample. Keep rules may still keep the trace.
@@ -101,9 +101,9 @@ pub enum Decision {
 ///         if input.parent.is_some() {
 ///             Decision::Parent
 ///         } else if input.name.starts_with("billing.") {
-///             Decision::Share(Threshold::EVERY)
+///             Decision::Probability(Threshold::EVERY)
 ///         } else {
-///             Threshold::from_probability(0.01).map_or(Decision::Drop, Decision::Share)
+///             Threshold::from_probability(0.01).map_or(Decision::Drop, Decision::Probability)
 ///         }
 ///     }
 /// }

@@ -8,15 +8,15 @@ use crate::sampling::keep::{KeepRate, KeepSlower};
 use crate::sampling::parents::{OnParent, ParentBranch};
 use crate::sampling::plan::SamplingPlan;
 use crate::sampling::print::{KINDS, TIME_UNITS, is_bare_method};
+use crate::sampling::probability::Probability;
 use crate::sampling::rule::SamplingRule;
-use crate::sampling::share::Share;
 
 impl FromStr for SamplingPlan {
     type Err = ParsePlanError;
 
     /// Parses clauses separated by semicolons. Empty ones are skipped.
     fn from_str(text: &str) -> Result<Self, ParsePlanError> {
-        let mut plan = Self::always();
+        let mut plan = Self::new();
         for clause in clauses(text)? {
             plan.clause(&clause)?;
         }
@@ -40,8 +40,8 @@ impl SamplingPlan {
                 Ok(())
             }
             Some("*") => {
-                let share = first.one(rest, "expected a percentage such as 10% behind it")?;
-                self.others = share.share()?;
+                let probability = first.one(rest, "expected a percentage such as 10% behind it")?;
+                self.others = probability.probability()?;
                 Ok(())
             }
             Some(what @ ("ignore" | "resample")) => {
@@ -92,7 +92,7 @@ impl SamplingPlan {
         Ok(())
     }
 
-    /// `[remote|local] [sampled|unsampled] parents SHARE|follow|ignore|resample`
+    /// `[remote|local] [sampled|unsampled] parents PERCENT|follow|ignore|resample`
     fn parents_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
         let mut rest = words;
         let mut next = |options: [&'static str; 2]| {
@@ -117,13 +117,13 @@ impl SamplingPlan {
             Some("follow") => OnParent::Follow,
             Some("ignore") => OnParent::Ignore,
             Some("resample") => OnParent::Resample,
-            _ => match what.share()? {
-                Share::Always | Share::Never => {
+            _ => match what.probability()? {
+                Probability::Always | Probability::Never => {
                     return Err(
                         what.error("expected a percentage, `follow`, `ignore` or `resample`")
                     );
                 }
-                share => OnParent::Share(share),
+                probability => OnParent::Probability(probability),
             },
         };
         for branch in ParentBranch::EACH {
@@ -139,7 +139,7 @@ impl SamplingPlan {
     }
 
     fn rule_clause(&mut self, words: &[Word<'_>]) -> Result<(), ParsePlanError> {
-        let mut rule = SamplingRule::from_share(Share::ALL);
+        let mut rule = SamplingRule::from_probability(Probability::ALL);
         let mut rest = words;
         let mut conditions = 0;
         while let [word, tail @ ..] = rest {
@@ -191,12 +191,12 @@ impl SamplingPlan {
         }
         match rest {
             [word, ..] if conditions == 0 => Err(word.error(CLAUSES)),
-            [share] => {
-                rule.share = share.share()?;
+            [probability] => {
+                rule.probability = probability.probability()?;
                 self.rules.push(rule);
                 Ok(())
             }
-            [share, extra, ..] => Err(match share.share() {
+            [probability, extra, ..] => Err(match probability.probability() {
                 Ok(_) => extra.error("expected `;`"),
                 Err(error) => error,
             }),
@@ -257,12 +257,12 @@ impl Word<'_> {
         })
     }
 
-    fn share(&self) -> Result<Share, ParsePlanError> {
+    fn probability(&self) -> Result<Probability, ParsePlanError> {
         const EXPECTED: &str = "expected a percentage such as 10%, `always` or `never`";
         const TOO_LITTLE: &str = "expected 0%, or a percentage from 0.0001% to 100%";
         match self.bare() {
-            Some("always") => return Ok(Share::Always),
-            Some("never" | "drop") => return Ok(Share::Never),
+            Some("always") => return Ok(Probability::Always),
+            Some("never" | "drop") => return Ok(Probability::Never),
             _ => {}
         }
         let number = self.bare().and_then(|text| text.strip_suffix('%'));
@@ -274,7 +274,7 @@ impl Word<'_> {
         });
         let number: Option<f64> = number.and_then(|number| number.parse().ok());
         let number = number.ok_or_else(|| self.error(EXPECTED))?;
-        Share::percent(number).ok_or_else(|| self.error(TOO_LITTLE))
+        Probability::percent(number).ok_or_else(|| self.error(TOO_LITTLE))
     }
 
     fn per_second(&self) -> Result<u32, ParsePlanError> {
@@ -442,14 +442,14 @@ mod tests {
 
     #[test]
     fn errors_point_at_the_word() {
-        const SHARE: &str = "expected a percentage such as 10%, `always` or `never`";
+        const PERCENT: &str = "expected a percentage such as 10%, `always` or `never`";
         const RANGE: &str = "expected 0%, or a percentage from 0.0001% to 100%";
         for (text, error) in [
             ("GET /a 101%", format!("`101%` at 7: {RANGE}")),
             ("* 0.00001%", format!("`0.00001%` at 2: {RANGE}")),
-            ("GET /a 1e1%", format!("`1e1%` at 7: {SHARE}")),
-            ("GET /a", format!("`/a` at 4: {SHARE} behind it")),
-            ("GET products 10%", format!("`products` at 4: {SHARE}")),
+            ("GET /a 1e1%", format!("`1e1%` at 7: {PERCENT}")),
+            ("GET /a", format!("`/a` at 4: {PERCENT} behind it")),
+            ("GET products 10%", format!("`products` at 4: {PERCENT}")),
             (
                 "GET GET /a 1%",
                 "`GET` at 4: expected this condition once".into(),

@@ -8,7 +8,7 @@ use crate::propagation::id::hex_word;
 const ALL: u64 = 1 << 56;
 const DIGITS: u32 = 14;
 /// The smallest probability of plans and budgets, and the smallest that is accepted from callers: 2 to the power of -20.
-pub(crate) const LEAST_SHARE: f64 = 1.0 / (1 << 20) as f64;
+pub(crate) const LEAST_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
 
 /// A sampling probability as a threshold, the `th` of OpenTelemetry's consistent probability sampling.
 ///
@@ -41,15 +41,15 @@ impl Threshold {
     /// The threshold that samples every trace (probability 1).
     pub const EVERY: Self = Self(0);
 
-    /// The threshold of a share from 2^-56 to 1, to four significant digits; `None` for any other number.
-    pub fn from_probability(share: f64) -> Option<Self> {
+    /// The threshold of a probability from 2^-56 to 1, to four significant digits; `None` for any other number.
+    pub fn from_probability(probability: f64) -> Option<Self> {
         let all = ALL as f64;
-        if !(1.0 / all..=1.0).contains(&share) {
+        if !(1.0 / all..=1.0).contains(&probability) {
             return None;
         }
-        let exact = ALL - (share * all).round() as u64;
+        let exact = ALL - (probability * all).round() as u64;
         // leading digits `f` carry no precision, so small probabilities get more digits: 1/1000 begins with two
-        let exponent = ((share.to_bits() >> 52) & 0x7ff) as i32 - 1022;
+        let exponent = ((probability.to_bits() >> 52) & 0x7ff) as i32 - 1022;
         let leading = (-exponent).max(0) as u32 / 4;
         let dropped = 4 * DIGITS.saturating_sub(4 + leading);
         let rounded = ((exact + (1 << dropped) / 2) >> dropped) << dropped;
@@ -82,7 +82,7 @@ impl Threshold {
     }
 
     /// The probability, from 2^-56 to 1.
-    pub fn share(self) -> f64 {
+    pub fn probability(self) -> f64 {
         (ALL - self.0) as f64 / ALL as f64
     }
 
@@ -93,7 +93,7 @@ impl Threshold {
 
     /// The number of traces that a sampled one represents: the inverse of the probability.
     pub fn adjusted_count(self) -> f64 {
-        1.0 / self.share()
+        1.0 / self.probability()
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn digits_are_those_of_the_specification() {
-        for (share, text) in [
+        for (probability, text) in [
             (1.0, "0"),
             (0.5, "8"),
             (1.0 / 3.0, "aaab"),
@@ -121,7 +121,7 @@ mod tests {
             (0.01, "fd70a"),
             (0.001, "ffbe77"),
         ] {
-            let threshold = Threshold::from_probability(share).unwrap();
+            let threshold = Threshold::from_probability(probability).unwrap();
             assert_eq!(threshold.to_string(), text);
             assert_eq!(Threshold::from_hex(text), Some(threshold));
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_plans_can_make_is_plausible_and_nothing_rarer() {
-        let least = Threshold::from_probability(LEAST_SHARE).unwrap();
+        let least = Threshold::from_probability(LEAST_PROBABILITY).unwrap();
         assert!(least.is_plausible() && Threshold::EVERY.is_plausible());
         assert_eq!(least.adjusted_count(), 1_048_576.0);
         assert!(!Threshold(least.0 + 1).is_plausible());
@@ -140,7 +140,7 @@ mod tests {
         let least = Threshold::from_probability(1.0 / ALL as f64).unwrap();
         assert_eq!(least.to_string(), "f".repeat(14));
         assert!(least.takes(ALL - 1) && !least.takes(ALL - 2));
-        for share in [
+        for probability in [
             0.0,
             -0.1,
             1.1,
@@ -148,7 +148,11 @@ mod tests {
             f64::INFINITY,
             1.0 / ALL as f64 / 2.0,
         ] {
-            assert_eq!(Threshold::from_probability(share), None, "{share}");
+            assert_eq!(
+                Threshold::from_probability(probability),
+                None,
+                "{probability}"
+            );
         }
         for text in ["", "E", "+1", "0x1", "fffffffffffffff"] {
             assert_eq!(Threshold::from_hex(text), None, "{text}");

@@ -42,11 +42,11 @@ impl SamplingPlan {
         let Some(name) = read("OTEL_TRACES_SAMPLER") else {
             return Ok(None);
         };
-        let share = || {
+        let probability = || {
             let given = read("OTEL_TRACES_SAMPLER_ARG")
                 .map_or(Some(1.0), |value| value.trim().parse().ok());
             given
-                .filter(|share| (0.0..=1.0).contains(share))
+                .filter(|probability| (0.0..=1.0).contains(probability))
                 .unwrap_or_else(|| {
                     notify("sampler-arg", || {
                         "OTEL_TRACES_SAMPLER_ARG is not a number from 0 to 1; 1 is used".to_owned()
@@ -54,14 +54,14 @@ impl SamplingPlan {
                     1.0
                 })
         };
-        let always = Self::always();
+        let all = Self::new();
         Ok(match name.trim().to_ascii_lowercase().as_str() {
-            "parentbased_always_on" => Some(always),
-            "parentbased_always_off" => Some(always.others(0.0)),
-            "parentbased_traceidratio" => Some(always.others(share())),
-            "always_on" => Some(always.resample_parents()),
-            "always_off" => Some(always.others(0.0).resample_parents()),
-            "traceidratio" => Some(always.others(share()).resample_parents()),
+            "parentbased_always_on" => Some(all),
+            "parentbased_always_off" => Some(all.others(0.0)),
+            "parentbased_traceidratio" => Some(all.others(probability())),
+            "always_on" => Some(all.resample_parents()),
+            "always_off" => Some(all.others(0.0).resample_parents()),
+            "traceidratio" => Some(all.others(probability()).resample_parents()),
             other => {
                 let remote = matches!(
                     other,

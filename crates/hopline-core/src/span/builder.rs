@@ -22,7 +22,7 @@ use crate::sampling::keep::Keep;
 use crate::sampling::parents::ParentBranch;
 use crate::scope::InstrumentationScope;
 use crate::span::baggage_source::BaggageSource;
-use crate::span::context::{Context, Mute, SpanIds, Standing};
+use crate::span::context::{Context, InheritedDecision, Mute, SpanIds};
 use crate::span::decision::RootDecision;
 use crate::span::facts::SpanFacts;
 use crate::span::handle::Span;
@@ -407,8 +407,8 @@ impl<'a> SpanFacts<'a> {
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
     ) -> Span {
-        let recorded = match context.standing(tracer.map(Tracer::number)) {
-            Standing::Recording => {
+        let recorded = match context.inherited_decision(tracer.map(Tracer::number)) {
+            InheritedDecision::Recording => {
                 // before the lock, because it is code of the caller
                 let attrs = closure::evaluate(attrs);
                 if attrs.is_none() {
@@ -425,7 +425,7 @@ impl<'a> SpanFacts<'a> {
                 }
                 opened.is_ok()
             }
-            Standing::Decided => {
+            InheritedDecision::Decided => {
                 // a participating service sends another parent id with each call
                 if let (SpanKind::Client | SpanKind::Producer, Some(ids)) =
                     (self.kind, &mut context.ids)
@@ -434,9 +434,9 @@ impl<'a> SpanFacts<'a> {
                 }
                 false
             }
-            Standing::Muted if context.ids.is_none() => return Span::muted(),
-            Standing::Muted => false,
-            Standing::Free => {
+            InheritedDecision::Muted if context.ids.is_none() => return Span::muted(),
+            InheritedDecision::Muted => false,
+            InheritedDecision::Free => {
                 // a copy for this case, so that the facts need not be in memory in the others
                 let facts = *self;
                 return facts.begin_elsewhere(context, tracer, attrs);

@@ -365,21 +365,21 @@ impl Context {
 
     /// The state of a new span under it, for the tracer of this number or for the tracer of this context.
     #[inline]
-    pub(crate) fn standing(&self, tracer: Option<u32>) -> Standing {
+    pub(crate) fn inherited_decision(&self, tracer: Option<u32>) -> InheritedDecision {
         let same = tracer.is_none_or(|tracer| tracer == self.tracer);
         if self.is_recording() {
             return if same {
-                Standing::Recording
+                InheritedDecision::Recording
             } else {
-                Standing::Free
+                InheritedDecision::Free
             };
         }
         if self.mute != Mute::Nothing {
-            Standing::Muted
+            InheritedDecision::Muted
         } else if self.ids.is_some() && !self.remote {
-            Standing::Decided
+            InheritedDecision::Decided
         } else {
-            Standing::Free
+            InheritedDecision::Free
         }
     }
 
@@ -438,7 +438,7 @@ impl Context {
 
 /// The recording decision that a new span inherits from its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum InheritedDecision {
     /// A child in a local trace that is recorded.
     Recording,
     /// Not recorded, as decided for an ancestor.

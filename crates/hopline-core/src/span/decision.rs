@@ -11,7 +11,7 @@ use crate::propagation::id::TraceId;
 use crate::propagation::id_source::randomness_of;
 use crate::propagation::span_context::SpanContext;
 use crate::propagation::trace_state::TraceState;
-use crate::sampling::active::{Active, Choice};
+use crate::sampling::active_plan::{ActivePlan, SamplingChoice};
 use crate::sampling::ot_member::{self, OtMember};
 use crate::sampling::sampler::{Decision, SamplingInput};
 use crate::span::baggage_source::BaggageSource;
@@ -21,7 +21,7 @@ use crate::span::facts::SpanFacts;
 pub(crate) struct RootDecision<'p> {
     pub(crate) trace_id: TraceId,
     pub(crate) flags: TraceFlags,
-    pub(crate) choice: Choice<'p>,
+    pub(crate) choice: SamplingChoice<'p>,
     /// The `ot` member of the parent's tracestate, and that of this trace.
     parent_ot: OtMember,
     own_ot: OtMember,
@@ -32,7 +32,7 @@ impl<'p> RootDecision<'p> {
     pub(crate) fn new(
         span: &SpanFacts<'_>,
         shared: &Shared,
-        plan: &'p Active,
+        plan: &'p ActivePlan,
         parent: Option<&SpanContext>,
     ) -> Self {
         let plain = plan.plain && shared.sampler.is_none() && shared.ids.is_random();
@@ -45,7 +45,7 @@ impl<'p> RootDecision<'p> {
 
     /// Fast path: a new trace under a plan of one probability.
     #[inline]
-    fn plain(trace_id: TraceId, choice: Choice<'p>) -> Self {
+    fn plain(trace_id: TraceId, choice: SamplingChoice<'p>) -> Self {
         let own_ot = OtMember {
             threshold: choice.threshold,
             ..OtMember::default()
@@ -63,7 +63,7 @@ impl<'p> RootDecision<'p> {
     fn general(
         span: &SpanFacts<'_>,
         shared: &Shared,
-        plan: &'p Active,
+        plan: &'p ActivePlan,
         parent: Option<&SpanContext>,
     ) -> Self {
         let Origin {
@@ -88,7 +88,7 @@ impl<'p> RootDecision<'p> {
             trace_id,
         };
         let choice = match custom_decision(shared, &input) {
-            Some(decision) => Choice::from_decision(decision, &input, parent_ot),
+            Some(decision) => SamplingChoice::from_decision(decision, &input, parent_ot),
             None => plan.choose(&input, parent_ot, shared.means()),
         };
         let known = choice.randomness.or(own).or(parent_ot.randomness);
@@ -174,7 +174,7 @@ impl Origin {
 
 /// The name with its prefix, if a sampler or a rule on names reads it.
 #[inline]
-fn joined_name(span: &SpanFacts<'_>, shared: &Shared, plan: &Active) -> Option<String> {
+fn joined_name(span: &SpanFacts<'_>, shared: &Shared, plan: &ActivePlan) -> Option<String> {
     let is_read = shared.sampler.is_some() || plan.by_name;
     let prefix = span.prefix.filter(|_| is_read)?;
     Some(format!("{prefix} {}", span.name.as_str()))
@@ -190,7 +190,7 @@ fn custom_decision(shared: &Shared, input: &SamplingInput<'_>) -> Option<Decisio
 
 /// The `ot` member that this trace sends. `own` is the randomness of an id that is not random.
 #[inline]
-fn own_member(choice: &Choice<'_>, parent_ot: OtMember, own: Option<u64>) -> OtMember {
+fn own_member(choice: &SamplingChoice<'_>, parent_ot: OtMember, own: Option<u64>) -> OtMember {
     OtMember {
         threshold: choice.threshold,
         // the parent's, unless the parent is ignored

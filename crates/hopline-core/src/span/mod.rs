@@ -1,6 +1,6 @@
 //! The public handles: tracer, span, context, and the builder that starts spans.
 //!
-//! The top layer: only the root of the crate imports it. `facts` and `decision` are the two steps of a start.
+//! The top layer: only `metrics` and the root of the crate import it. `facts` and `decision` are the two steps of a start.
 
 pub(crate) mod baggage_source;
 pub(crate) mod builder;
@@ -11,8 +11,6 @@ pub(crate) mod facts;
 pub(crate) mod future;
 pub(crate) mod handle;
 pub(crate) mod isolated;
-pub(crate) mod measure;
-pub(crate) mod timer;
 pub(crate) mod tracer;
 
 pub use builder::{SpanBuilder, span};
@@ -20,6 +18,4 @@ pub use context::Context;
 pub use future::{FutureExt, InContext, InSpan};
 pub use handle::Span;
 pub use isolated::{guarded, set_notice_hook};
-pub use measure::{exemplar, record};
-pub use timer::{Report, Timer};
 pub use tracer::{InstallError, Tracer, TracerBuilder};

@@ -23,7 +23,7 @@ use crate::meter::observer::Observer;
 use crate::meter::receiver::{Exemplar, Meter};
 use crate::notice::line::Notice;
 use crate::propagation::id_source::IdGenerator;
-use crate::sampling::active::Active;
+use crate::sampling::active_plan::ActivePlan;
 use crate::sampling::keep::KeptPerSecond;
 use crate::sampling::plan::SamplingPlan;
 use crate::sampling::sampler::Sampler;
@@ -133,7 +133,7 @@ impl Tracer {
     /// # Ok::<(), hopline_core::sampling::ParsePlanError>(())
     /// ```
     pub fn set_plan(&self, plan: SamplingPlan) {
-        self.0.plan.store(Arc::new(Active::new(plan)));
+        self.0.plan.store(Arc::new(ActivePlan::new(plan)));
     }
 
     /// Counts of what was recorded, kept and lost since the tracer was built.
@@ -391,7 +391,7 @@ impl TracerBuilder {
         self
     }
 
-    /// Sets the plan: what is sampled at the start, and what is kept at the end. Defaults to [`SamplingPlan::always`].
+    /// Sets the plan: what is sampled at the start, and what is kept at the end. Defaults to [`SamplingPlan::new`].
     pub fn plan(mut self, plan: SamplingPlan) -> Self {
         self.plan = plan;
         self
@@ -464,7 +464,7 @@ impl TracerBuilder {
         let tracer = Tracer(Arc::new(Shared {
             number: NEXT.fetch_add(1, Relaxed),
             resource: Arc::new(self.resource),
-            plan: ArcSwap::from_pointee(Active::new(self.plan)),
+            plan: ArcSwap::from_pointee(ActivePlan::new(self.plan)),
             sampler: self.sampler,
             errors_kept: KeptPerSecond::default(),
             slow_kept: KeptPerSecond::default(),

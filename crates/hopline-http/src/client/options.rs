@@ -94,7 +94,7 @@ macro_rules! client_options {
             ///
             /// A host announces this for a trace that was not sampled and failed there
             /// ([`announce_kept`](https://docs.rs/hopline-tower) of its layer). The announcement must name the trace of
-            /// the call. The caller's plan needs a tail rule, or its part is not recorded in the first place.
+            /// the call. The caller's plan needs a keep rule, or its part is not recorded in the first place.
             /// `*.shop.internal` means all names below, `*` all hosts.
             $(#[doc = concat!(
                 "\n# Examples\n\n```\nlet trace = ", $new, ".keep_with([\"payments.internal\"]);\n```",

@@ -161,7 +161,7 @@ impl ExporterBuilder {
     }
 
     /// Sets the duration of a local root from which its trace counts as slow. If the queue is full, slow traces are dropped
-    /// last, like failed ones, whether they were sampled or kept by a tail rule.
+    /// last, like failed ones, whether they were sampled or kept by a keep rule.
     ///
     /// Defaults to the limit of the plan's `keep slower`, also of a plan that was replaced at run time; to 1 second, the
     /// limit of [`SamplingPlan::recommended`](hopline_core::SamplingPlan::recommended), if the plan has none. It does not

@@ -35,7 +35,7 @@ use crate::stats::ExportStats;
 /// A thread with a runtime of its own encodes and sends. The application's runtime is neither needed nor blocked, so a
 /// flush works anywhere. The queue in between is bounded by spans and by bytes. If it is full, spans of ordinary traces
 /// are dropped, the newest first. Traces that failed, were slow (see
-/// [`drop_slower_last`](crate::ExporterBuilder::drop_slower_last)), or were kept by a tail rule are dropped last. Each
+/// [`drop_slower_last`](crate::ExporterBuilder::drop_slower_last)), or were kept by a keep rule are dropped last. Each
 /// loss is counted in [`stats`](Self::stats), reported by a notice at its start and at its end, and reported to the
 /// collector: the first scope of the next request that arrives has `hopline.dropped`, the number of spans lost before it.
 ///

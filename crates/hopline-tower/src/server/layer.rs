@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use super::framework::{Framework, PeerFn, RouteFn, SchemeFn, UriFn};
 use super::grpc;
 use super::options::Options;
-use super::service::Trace;
+use super::service::TraceService;
 use super::settings::Settings;
 
 /// Records each request as a local root span. See the front page of [hopline-tower](crate) for its attributes and
@@ -398,9 +398,9 @@ impl<F: Framework> Default for ServerLayer<F> {
 }
 
 impl<S, F: Framework> Layer<S> for ServerLayer<F> {
-    type Service = Trace<S, F>;
+    type Service = TraceService<S, F>;
 
-    fn layer(&self, inner: S) -> Trace<S, F> {
-        Trace::new(inner, self.settings.clone())
+    fn layer(&self, inner: S) -> TraceService<S, F> {
+        TraceService::new(inner, self.settings.clone())
     }
 }

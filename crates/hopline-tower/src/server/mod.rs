@@ -70,4 +70,4 @@ pub use framework::{Framework, PeerFn, RouteFn, SchemeFn, Tower, UriFn};
 pub use future::ResponseFuture;
 pub use layer::ServerLayer;
 pub use route_cell::RouteCell;
-pub use service::Trace;
+pub use service::TraceService;

@@ -27,7 +27,7 @@ use super::trace_headers::TraceHeaders;
 
 /// Records each request that passes through it; made by [`ServerLayer`](super::ServerLayer).
 #[derive(Clone, Debug)]
-pub struct Trace<S, F = Tower> {
+pub struct TraceService<S, F = Tower> {
     inner: S,
     settings: Settings<F>,
 }
@@ -36,7 +36,7 @@ pub struct Trace<S, F = Tower> {
 #[derive(Clone, Copy, Debug)]
 struct Recorded;
 
-impl<S, F: Framework> Trace<S, F> {
+impl<S, F: Framework> TraceService<S, F> {
     /// Wraps a service.
     pub(crate) fn new(inner: S, settings: Settings<F>) -> Self {
         Self { inner, settings }
@@ -124,7 +124,7 @@ impl<S, F: Framework> Trace<S, F> {
     }
 }
 
-impl<S, F, Q, B> Service<Request<Q>> for Trace<S, F>
+impl<S, F, Q, B> Service<Request<Q>> for TraceService<S, F>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     F: Framework,

@@ -31,7 +31,7 @@ pub(crate) struct Settings {
 const INTERVAL: Duration = Duration::from_secs(60);
 
 impl Settings {
-    /// Reads the variables. Without `push` nothing is exported or printed, as `Builder::without_otlp` asks.
+    /// Reads the variables. Without `push` nothing is exported or printed, as `Builder::without_exporter` asks.
     pub(crate) fn read(variables: &mut Variables<'_>, push: bool) -> Self {
         let Outputs {
             otlp,

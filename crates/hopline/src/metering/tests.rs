@@ -43,7 +43,7 @@ async fn a_listener_of_its_own_serves_the_page_until_the_shutdown() {
         ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"),
         ("OTEL_EXPORTER_PROMETHEUS_PORT", "0"),
     ];
-    let (telemetry, what) = started(builder("orders").without_otlp(), &set);
+    let (telemetry, what) = started(builder("orders").without_exporter(), &set);
     measure(&telemetry, 3.0);
     let (_, address) = what.split_once("metrics go to http://").unwrap();
     let address = address.strip_suffix("/metrics").unwrap();
@@ -61,7 +61,7 @@ async fn a_listener_of_its_own_serves_the_page_until_the_shutdown() {
     // another service with the same port starts without a listener
     let (_, port) = address.split_once(':').unwrap();
     let taken = [set[0], set[1], ("OTEL_EXPORTER_PROMETHEUS_PORT", port)];
-    let (second, what) = started(builder("second").without_otlp(), &taken);
+    let (second, what) = started(builder("second").without_exporter(), &taken);
     assert!(!what.contains("metrics go to"), "{what}");
     assert!(second.metrics().render().contains("hopline_tracer_spans"));
 
@@ -86,7 +86,7 @@ fn objectives_and_exemplars_are_set_by_variables() {
     let slo = ("HOPLINE_SLO", "SLO POST /checkout 99.9% < 500ms over 30d");
     let filter = ("OTEL_METRICS_EXEMPLAR_FILTER", "always_off");
     let page = |set: &[(&str, &str)]| {
-        let (telemetry, _) = started(builder("orders").without_otlp(), set);
+        let (telemetry, _) = started(builder("orders").without_exporter(), set);
         let root = SpanBuilder::new("root")
             .tracer(telemetry.tracer().unwrap())
             .parent(Incoming::default())

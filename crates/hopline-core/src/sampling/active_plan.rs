@@ -15,16 +15,16 @@ use crate::sampling::ot_member;
 use crate::sampling::ot_member::OtMember;
 use crate::sampling::parents::{OnParent, ParentBranch, Parents};
 use crate::sampling::plan::SamplingPlan;
+use crate::sampling::probability::Probability;
 use crate::sampling::rate_budget::RateBudget;
 use crate::sampling::rule::SamplingRule;
 use crate::sampling::sampler::{Decision, SamplingInput};
-use crate::sampling::share::Share;
-use crate::sampling::threshold::{LEAST_SHARE, Threshold};
+use crate::sampling::threshold::{LEAST_PROBABILITY, Threshold};
 use crate::time::tick::Ticker;
 
 /// A plan in force: its rules with their thresholds, and the state of its budget.
 #[derive(Debug)]
-pub(crate) struct Active {
+pub(crate) struct ActivePlan {
     /// The keep rules, limited by the budget.
     pub(crate) keep: Keep,
     /// The rules in order, each with its group.
@@ -48,7 +48,7 @@ pub(crate) struct Active {
 /// The traces of one probability: those of a rule, of a kind of parent, or the others.
 #[derive(Debug)]
 struct Group {
-    share: Share,
+    probability: Probability,
     threshold: Option<Threshold>,
     /// The clause of the plan, which is recorded on sampled local roots.
     text: Box<str>,
@@ -60,7 +60,7 @@ struct Group {
 
 /// The decision on a local root.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice<'a> {
+pub(crate) struct SamplingChoice<'a> {
     pub(crate) sampled: bool,
     /// The probability by which it was sampled, if that is known.
     pub(crate) threshold: Option<Threshold>,
@@ -87,7 +87,7 @@ pub(crate) struct Means<'a> {
     pub(crate) over_budget: &'a AtomicU64,
 }
 
-impl Active {
+impl ActivePlan {
     pub(crate) fn new(plan: SamplingPlan) -> Self {
         let SamplingPlan {
             rules,
@@ -96,39 +96,41 @@ impl Active {
             keep,
             budget,
         } = plan;
-        let mut shares = Vec::new();
-        let mut group = |share: Share, text: String, limited: bool| {
-            let index = (limited && !share.overrules()).then(|| {
-                shares.push(share.of_one());
-                shares.len() - 1
+        let mut probabilities = Vec::new();
+        let mut group = |probability: Probability, text: String, limited: bool| {
+            let index = (limited && !probability.overrules()).then(|| {
+                probabilities.push(probability.as_fraction());
+                probabilities.len() - 1
             });
-            Group::new(share, text, index)
+            Group::new(probability, text, index)
         };
         let branches = ParentBranch::EACH.map(|branch| match parents.on(branch) {
-            OnParent::Share(share) => {
-                group(share, format!("{} parents {share}", branch.words()), true)
-            }
+            OnParent::Probability(probability) => group(
+                probability,
+                format!("{} parents {probability}", branch.words()),
+                true,
+            ),
             // traces sampled by another tracer of this process count in the budget of that tracer
             OnParent::Follow | OnParent::Ignore | OnParent::Resample => {
                 let limited =
                     branch == ParentBranch::RemoteSampled && parents.on(branch) == OnParent::Follow;
-                group(Share::ALL, "parent".to_owned(), limited)
+                group(Probability::ALL, "parent".to_owned(), limited)
             }
         });
         let others = group(others, format!("* {others}"), true);
         let rules: Box<[_]> = rules
             .into_iter()
             .map(|rule| {
-                let group = group(rule.share, rule.to_string(), true);
+                let group = group(rule.probability, rule.to_string(), true);
                 (rule, group)
             })
             .collect();
-        let overrules = |group: &Group| group.share.overrules();
+        let overrules = |group: &Group| group.probability.overrules();
         Self {
             overrules: overrules(&others) || rules.iter().any(|(_, group)| overrules(group)),
             by_name: rules.iter().any(|(rule, _)| rule.name.is_some()),
             plain: rules.is_empty() && budget.is_none(),
-            rate_budget: budget.map(|budget| RateBudget::new(budget, shares.into_iter())),
+            rate_budget: budget.map(|budget| RateBudget::new(budget, probabilities.into_iter())),
             keep: budget.map_or(keep, |budget| keep.within(budget)),
             others,
             parents,
@@ -139,9 +141,9 @@ impl Active {
 
     /// Fast path: the decision on a new trace by a plan of one probability (`plain`).
     #[inline]
-    pub(crate) fn choose_plainly(&self, id: TraceId) -> Choice<'_> {
+    pub(crate) fn choose_plainly(&self, id: TraceId) -> SamplingChoice<'_> {
         let sampled = takes(self.others.threshold, id.randomness());
-        Choice::by(&self.others, self.others.threshold, sampled, true)
+        SamplingChoice::by(&self.others, self.others.threshold, sampled, true)
     }
 
     /// The decision in the general case. `parent_ot` is the `ot` member of the parent's tracestate.
@@ -151,13 +153,13 @@ impl Active {
         input: &SamplingInput<'_>,
         parent_ot: OtMember,
         means: Means<'_>,
-    ) -> Choice<'_> {
+    ) -> SamplingChoice<'_> {
         let Some(parent) = input.parent else {
             return self.chance(self.group(input), Draw::own(input.randomness), means);
         };
         if self.overrules {
             let group = self.group(input);
-            if group.share.overrules() {
+            if group.probability.overrules() {
                 return self.chance(group, Draw::own(input.randomness), means);
             }
         }
@@ -167,7 +169,7 @@ impl Active {
             OnParent::Ignore => {
                 let randomness = means.ids.randomness();
                 let choice = self.chance(self.group(input), Draw::own(randomness), means);
-                Choice {
+                SamplingChoice {
                     randomness: Some(randomness),
                     ready: None,
                     ..choice
@@ -177,9 +179,9 @@ impl Active {
                 self.chance(self.group(input), Draw::parents(input.randomness), means)
             }
             OnParent::Follow if self.rate_budget.is_none() || own.index.is_none() => {
-                Choice::follow(parent, input, parent_ot, &own.text)
+                SamplingChoice::follow(parent, input, parent_ot, &own.text)
             }
-            OnParent::Follow | OnParent::Share(_) => {
+            OnParent::Follow | OnParent::Probability(_) => {
                 let known = Known::of(parent, input, parent_ot);
                 let draw = Draw {
                     known,
@@ -198,7 +200,7 @@ impl Active {
 
     /// Decides by the probability of the group, at most that of an earlier decision, lowered by the budget.
     #[inline]
-    fn chance<'a>(&'a self, group: &'a Group, draw: Draw, means: Means<'_>) -> Choice<'a> {
+    fn chance<'a>(&'a self, group: &'a Group, draw: Draw, means: Means<'_>) -> SamplingChoice<'a> {
         let mut threshold = group.threshold.map(|own| own.max(draw.known.threshold));
         let asks = takes(threshold, draw.randomness);
         let (mut sampled, mut countable) = (asks, draw.known.countable);
@@ -206,7 +208,9 @@ impl Active {
             let factor = rate_budget.factor(index, means.clock.now());
             if factor < 1.0 && draw.is_own {
                 threshold = threshold.and_then(|asked| {
-                    Threshold::from_probability((asked.share() * factor).max(LEAST_SHARE))
+                    Threshold::from_probability(
+                        (asked.probability() * factor).max(LEAST_PROBABILITY),
+                    )
                 });
                 sampled = takes(threshold, draw.randomness);
             } else if factor < 1.0 {
@@ -221,7 +225,7 @@ impl Active {
                 means.over_budget.fetch_add(1, Relaxed);
             }
         }
-        Choice::by(group, threshold, sampled, countable)
+        SamplingChoice::by(group, threshold, sampled, countable)
     }
 }
 
@@ -235,8 +239,8 @@ fn unit(randomness: u64) -> f64 {
 }
 
 impl Group {
-    fn new(share: Share, text: String, index: Option<usize>) -> Self {
-        let threshold = share.threshold();
+    fn new(probability: Probability, text: String, index: Option<usize>) -> Self {
+        let threshold = probability.threshold();
         let parent_ot = OtMember {
             threshold,
             ..OtMember::default()
@@ -246,7 +250,7 @@ impl Group {
             baggage: Baggage::EMPTY,
         };
         Self {
-            share,
+            probability,
             threshold,
             text: text.into(),
             extras: extras.shared(),
@@ -310,7 +314,7 @@ impl Known {
     }
 }
 
-impl<'a> Choice<'a> {
+impl<'a> SamplingChoice<'a> {
     /// The decision by a probability. `countable` is false if something else had an influence.
     #[inline]
     fn by(group: &'a Group, threshold: Option<Threshold>, sampled: bool, countable: bool) -> Self {
@@ -321,7 +325,7 @@ impl<'a> Choice<'a> {
             by_chance: threshold != Some(Threshold::EVERY),
             follows: false,
             randomness: None,
-            never: group.share == Share::Never,
+            never: group.probability == Probability::Never,
             rule: &group.text,
             ready: group.extras.as_ref().filter(|_| told == group.threshold),
         }
@@ -347,7 +351,7 @@ impl<'a> Choice<'a> {
         match decision {
             Decision::Drop => plain(false),
             Decision::Keep => plain(true),
-            Decision::Share(threshold) => {
+            Decision::Probability(threshold) => {
                 let sampled = threshold.takes(input.randomness);
                 Self {
                     threshold: Some(threshold).filter(|_| sampled),

@@ -8,7 +8,7 @@ const LEAST_PERCENT: f64 = 0.0001;
 
 /// The probability of a rule. `Always` and `Never` are more than 100 % and 0 %: they also overrule parents and budget.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Share {
+pub(crate) enum Probability {
     /// All traces, regardless of parents and budget.
     Always,
     /// No trace, regardless of parents and keep rules: they are not recorded.
@@ -17,7 +17,7 @@ pub(crate) enum Share {
     Percent(f64),
 }
 
-impl Share {
+impl Probability {
     /// 100 %: all new traces, within the budget.
     pub(crate) const ALL: Self = Self::Percent(100.0);
 
@@ -31,9 +31,13 @@ impl Share {
     }
 
     /// The nearest probability from 0 to 1. NaN counts as 1, which loses nothing.
-    pub(crate) fn nearest(share: f64) -> Self {
-        let least = if share > 0.0 { LEAST_PERCENT } else { 0.0 };
-        let percent = (share.clamp(0.0, 1.0) * 100.0).max(least);
+    pub(crate) fn nearest(probability: f64) -> Self {
+        let least = if probability > 0.0 {
+            LEAST_PERCENT
+        } else {
+            0.0
+        };
+        let percent = (probability.clamp(0.0, 1.0) * 100.0).max(least);
         // 0.07 * 100.0 is not 7; prefers the short decimal if it is equal within rounding
         let written = (percent * 1e10).round() / 1e10;
         let meant = (written - percent).abs() <= percent * 1e-12;
@@ -46,7 +50,7 @@ impl Share {
     }
 
     /// The probability as a number from 0 to 1.
-    pub(crate) fn of_one(self) -> f64 {
+    pub(crate) fn as_fraction(self) -> f64 {
         match self {
             Self::Always => 1.0,
             Self::Never => 0.0,
@@ -56,6 +60,6 @@ impl Share {
 
     /// The threshold; `None` for 0, which no threshold expresses.
     pub(crate) fn threshold(self) -> Option<Threshold> {
-        Threshold::from_probability(self.of_one())
+        Threshold::from_probability(self.as_fraction())
     }
 }
