@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::slo::parse::{self, ParseSloError};
-
 /// A service level objective of requests, made from text such as `SLO POST /checkout 99.9% < 500ms over 30d`.
 ///
 /// A request is good if it has no server error and, where there is a limit, takes no longer than that. The method is
@@ -35,30 +33,18 @@ pub struct Slo {
 /// 100 % in the unit of [`Slo::objective`].
 pub(crate) const WHOLE: u32 = 1_000_000;
 
-impl Slo {
-    /// Parses several objectives, separated by semicolons or line ends.
-    ///
-    /// # Errors
-    ///
-    /// That of the first one that is not valid.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use hopline_metrics::slo::Slo;
-    ///
-    /// let slos = Slo::parse_all("SLO POST /checkout 99.9% < 500ms over 30d; SLO * 99% over 7d")?;
-    /// assert_eq!(slos.len(), 2);
-    /// # Ok::<(), hopline_metrics::slo::ParseSloError>(())
-    /// ```
-    pub fn parse_all(text: &str) -> Result<Vec<Self>, ParseSloError> {
-        let parts = text.split([';', '\n']).map(str::trim);
-        parts
-            .filter(|part| !part.is_empty())
-            .map(str::parse)
-            .collect()
-    }
+/// Units of durations in milliseconds, ascending.
+///
+/// Printing takes the largest one that divides the duration, so that `1000ms` prints as `1s`.
+pub(crate) const UNITS: [(&str, u128); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
 
+impl Slo {
     /// The requests it covers: `POST /checkout`, `/orders/{id}`, `*`.
     pub fn name(&self) -> String {
         let route = self.route.as_deref().unwrap_or("*");
@@ -89,14 +75,6 @@ impl Slo {
     }
 }
 
-impl std::str::FromStr for Slo {
-    type Err = ParseSloError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse::slo(text)
-    }
-}
-
 impl fmt::Display for Slo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = f64::from(self.objective) / f64::from(WHOLE / 100);
@@ -114,7 +92,7 @@ pub(crate) struct Span(pub(crate) Duration);
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
-        let unit = parse::UNITS
+        let unit = UNITS
             .iter()
             .rev()
             .find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit));

@@ -1,5 +1,5 @@
 //! The text of an objective: `SLO [METHOD] ROUTE PERCENT% [< DURATION] over DURATION`.
-//! `Slo` calls it from its `FromStr`, and prints the same text back.
+//! `Slo::from_str` and `Slo::parse_all` are here; `Slo` prints the same text back.
 //!
 //! ```text
 //! SLO POST /checkout 99.9% < 500ms over 30d
@@ -12,18 +12,7 @@
 
 use std::time::Duration;
 
-use crate::slo::objective::{Slo, WHOLE};
-
-/// Units of durations in milliseconds, ascending.
-///
-/// Printing takes the largest one that divides the duration, so that `1000ms` prints as `1s`.
-pub(crate) const UNITS: [(&str, u128); 5] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+use crate::slo::objective::{Slo, UNITS, WHOLE};
 
 /// The longest window: burn rates and rules look at no more.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
@@ -71,16 +60,40 @@ enum Problem {
     End,
 }
 
-/// Parses one objective.
-///
-/// # Errors
-///
-/// The text with its first problem.
-pub(crate) fn slo(text: &str) -> Result<Slo, ParseSloError> {
-    parse(text).map_err(|problem| ParseSloError {
-        text: text.trim().into(),
-        problem,
-    })
+impl Slo {
+    /// Parses several objectives, separated by semicolons or line ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the first one that is not valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_metrics::slo::Slo;
+    ///
+    /// let slos = Slo::parse_all("SLO POST /checkout 99.9% < 500ms over 30d; SLO * 99% over 7d")?;
+    /// assert_eq!(slos.len(), 2);
+    /// # Ok::<(), hopline_metrics::slo::ParseSloError>(())
+    /// ```
+    pub fn parse_all(text: &str) -> Result<Vec<Self>, ParseSloError> {
+        let parts = text.split([';', '\n']).map(str::trim);
+        parts
+            .filter(|part| !part.is_empty())
+            .map(str::parse)
+            .collect()
+    }
+}
+
+impl std::str::FromStr for Slo {
+    type Err = ParseSloError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSloError> {
+        parse(text).map_err(|problem| ParseSloError {
+            text: text.trim().into(),
+            problem,
+        })
+    }
 }
 
 /// Reads the words in order. Any number of blanks separates them.
@@ -173,10 +186,11 @@ mod tests {
             "SLO * 99.9999% < 2s over 1h",
             "SLO GET * 50.5% < 1m over 90m",
         ] {
-            let parsed = slo(text).unwrap_or_else(|error| panic!("{error}"));
+            let parsed: Slo = text.parse().unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(parsed.to_string(), text);
         }
-        let spaced = slo("  SLO   GET /  99.90%   <   1000ms over 24h ")
+        let spaced: Slo = "  SLO   GET /  99.90%   <   1000ms over 24h "
+            .parse()
             .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(spaced.to_string(), "SLO GET / 99.9% < 1s over 1d");
     }
@@ -202,7 +216,7 @@ mod tests {
             ("SLO / 99% over 4294967295d", Problem::Window),
             ("SLO / 99% over 1d please", Problem::End),
         ] {
-            let error = slo(text).expect_err(text);
+            let error = text.parse::<Slo>().expect_err(text);
             assert_eq!(error.problem, problem, "{text}");
         }
     }
