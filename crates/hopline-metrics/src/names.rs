@@ -14,6 +14,10 @@ use hopline_core::metrics::InstrumentKind;
 /// |---|---|---|---|
 /// | `http.server.request.duration` | `s` | `http_server_request_duration_seconds` | `seconds` |
 /// | `shop.orders` | `{order}` | `shop_orders` | none |
+/// | `db.client.connection.count`, an up-down counter | `{connection}` | `db_client_connection_count_current` | none |
+///
+/// The suffixes `_total`, `_count`, `_sum` and `_bucket` belong to the samples of counters and histograms: a gauge or up-down
+/// counter whose family would end with one of them gets `_current`, without which `promtool` refuses the page.
 ///
 /// A counter's `_total` is removed here, because the sample has it and the family of OpenMetrics does not. A unit that the
 /// name ends with is not repeated.
@@ -37,7 +41,26 @@ pub(crate) fn family(
         family.push('_');
         family.push_str(unit);
     }
+    let is_reserved = ["_total", "_count", "_sum", "_bucket"]
+        .iter()
+        .any(|suffix| family.ends_with(suffix));
+    let is_current = matches!(kind, InstrumentKind::Gauge | InstrumentKind::UpDownCounter);
+    if is_current && is_reserved {
+        family.push_str("_current");
+    }
     (family, unit)
+}
+
+/// The name of a label.
+///
+/// `le` and `quantile` are the labels of buckets and quantiles. An attribute with that key gets the prefix with which
+/// Prometheus itself resolves such conflicts: two labels of one name make it refuse the whole page.
+pub(crate) fn label(key: &str) -> String {
+    let name = valid(key);
+    match name.as_str() {
+        "le" | "quantile" => format!("exported_{name}"),
+        _ => name,
+    }
 }
 
 /// Letters, digits and `_`, none of them doubled; a name does not begin with a digit.
@@ -130,8 +153,35 @@ mod tests {
             ("done_total", "", InstrumentKind::Counter, "done"),
             ("2nd  try!", "", InstrumentKind::Gauge, "_2nd_try"),
             ("…", "", InstrumentKind::Gauge, "unnamed"),
+            (
+                "db.client.connection.count",
+                "{connection}",
+                InstrumentKind::UpDownCounter,
+                "db_client_connection_count_current",
+            ),
+            (
+                "stock.total",
+                "",
+                InstrumentKind::Gauge,
+                "stock_total_current",
+            ),
+            ("stock.sum", "By", InstrumentKind::Gauge, "stock_sum_bytes"),
+            ("items.count", "", InstrumentKind::Histogram, "items_count"),
+            ("items.count", "", InstrumentKind::Counter, "items_count"),
         ] {
             assert_eq!(family(name, unit, kind).0, expected);
+        }
+    }
+
+    #[test]
+    fn the_labels_of_buckets_and_quantiles_stay_free() {
+        for (key, expected) in [
+            ("le", "exported_le"),
+            ("quantile", "exported_quantile"),
+            ("__name__", "name"),
+            ("http.route", "http_route"),
+        ] {
+            assert_eq!(label(key), expected);
         }
     }
 }

@@ -29,7 +29,7 @@ impl Metrics {
     /// ```
     /// let metrics = hopline_metrics::Metrics::builder().build();
     /// metrics.observe_process();
-    /// assert!(metrics.render().contains("process_thread_count "));
+    /// assert!(metrics.render().contains("process_thread_count_current "));
     /// ```
     ///
     /// CPU time is in seconds, by `cpu.mode` `user` and `system`; memory is in bytes. A value that cannot be read is missing

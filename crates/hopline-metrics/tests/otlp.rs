@@ -113,3 +113,23 @@ fn differences_are_of_what_only_grows() {
         );
     }
 }
+
+#[test]
+fn an_exemplar_is_in_the_interval_of_its_measurement_alone() {
+    for (temporality, again) in [(Temporality::Delta, 0), (Temporality::Cumulative, 1)] {
+        let metrics = metrics();
+        let mut reader = metrics.otlp(temporality);
+        let exemplar = Exemplar {
+            trace_id: TraceId::from_u128(7).unwrap(),
+            span_id: SpanId::from_u64(9).unwrap(),
+        };
+        metrics.record(&REQUESTS, 0.05, &[], Some(exemplar));
+        for expected in [1, again] {
+            let read = request(&mut reader);
+            let Some(Data::Histogram(histogram)) = &read[0].data else {
+                panic!("no histogram")
+            };
+            assert_eq!(histogram.data_points[0].exemplars.len(), expected);
+        }
+    }
+}

@@ -15,6 +15,11 @@ static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}").descripti
 static OPEN: Instrument =
     Instrument::up_down_counter("shop.carts.open", "{cart}").description("Open carts.");
 static FREE: Instrument = Instrument::gauge("shop.memory.free", "By").description("Free memory.");
+static CONNECTIONS: Instrument =
+    Instrument::up_down_counter("db.client.connection.count", "{connection}")
+        .description("Connections.");
+static STOCK: Instrument = Instrument::gauge("shop.stock.total", "").description("Stock.");
+static LEADS: Instrument = Instrument::histogram("shop.lead.count", "").description("Leads.");
 
 const SLOS: &str = "SLO POST /checkout 99.9% < 500ms over 30d; SLO * 99% over 7d; SLO GET /orders/{id} 95.5% < 1s over 1d";
 
@@ -65,8 +70,27 @@ fn promtool_accepts_the_page() {
     metrics.record(&CARTS, 2.0, &[attr("shop.tier", "gold")], None);
     metrics.record(&OPEN, -1.0, &[], None);
     metrics.record(&FREE, 1.5e12, &[], None);
+    metrics.record(&CONNECTIONS, 3.0, &[attr("state", "used")], None);
+    metrics.record(&STOCK, 7.0, &[], None);
+    let own_labels = [attr("le", "an attribute"), attr("quantile", 0.5)];
+    metrics.record(&LEADS, 7.0, &own_labels, None);
+    metrics.record(&CARTS, 1.0, &own_labels, None);
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    metrics.observe_process();
     let page = metrics.render();
     accepted(&promtool(&["check", "metrics"], Path::new("."), &page));
+    #[cfg(all(feature = "process", target_os = "linux"))]
+    for name in [
+        "process_cpu_time_seconds_total{cpu_mode=\"user\"} ",
+        "process_memory_usage_bytes ",
+        "process_memory_virtual_bytes ",
+        "process_thread_count_current ",
+        "process_unix_file_descriptor_count_current ",
+    ] {
+        let line = page.lines().find_map(|line| line.strip_prefix(name));
+        let value: f64 = line.unwrap().parse().unwrap();
+        assert!(value.is_finite() && value >= 0.0, "{name}{value}");
+    }
     let broken = page.replace(
         "# TYPE shop_carts_total counter",
         "# TYPE shop_carts_total nonsense",

@@ -45,7 +45,8 @@ pub enum Temporality {
 pub struct OtlpReader {
     metrics: Metrics,
     temporality: Temporality,
-    /// Values of each series in the last request, by instrument and attributes; empty for totals.
+    /// Values of each series in the last request, by instrument and attributes; empty for totals. Bounded by the series: those
+    /// that are no longer collected are removed at each request.
     last: HashMap<String, Reading>,
     /// Time of the last request, at which the next difference begins.
     last_at: SystemTime,
@@ -80,9 +81,10 @@ impl OtlpReader {
             self.metrics.started()
         };
         let times = (unix_nanos(start), unix_nanos(now));
+        let mut before = std::mem::take(&mut self.last);
         let metrics = families
             .into_iter()
-            .map(|family| self.metric(family, times))
+            .map(|family| self.metric(family, &mut before, times))
             .collect();
         self.last_at = now;
         let request = ExportRequest {
@@ -103,7 +105,14 @@ impl OtlpReader {
     }
 
     /// Converts a family. Gauges and up-down counters are totals with either temporality.
-    fn metric(&mut self, mut family: Family, times: (u64, u64)) -> Metric {
+    ///
+    /// `before` has the values of the last request.
+    fn metric(
+        &mut self,
+        mut family: Family,
+        before: &mut HashMap<String, Reading>,
+        times: (u64, u64),
+    ) -> Metric {
         let falls = matches!(
             family.kind,
             InstrumentKind::UpDownCounter | InstrumentKind::Gauge
@@ -114,7 +123,7 @@ impl OtlpReader {
             family
                 .points
                 .iter_mut()
-                .for_each(|point| self.subtract_last(&name, point));
+                .for_each(|point| self.subtract_last(&name, before, point));
         }
         let aggregation_temporality = if delta { DELTA } else { CUMULATIVE };
         let data = match family.kind {
@@ -152,9 +161,19 @@ impl OtlpReader {
     }
 
     /// Leaves of a point what the last request did not have.
-    fn subtract_last(&mut self, name: &str, point: &mut Point) {
+    fn subtract_last(
+        &mut self,
+        name: &str,
+        before: &mut HashMap<String, Reading>,
+        point: &mut Point,
+    ) {
         let key = format!("{name} {:?}", point.attributes());
-        let last = self.last.insert(key, point.reading.clone());
+        let last = before.remove(&key);
+        self.last.insert(key, point.reading.clone());
+        if let Reading::Histogram { exemplars, .. } = &mut point.reading {
+            // an older one belongs to an interval that was sent
+            exemplars.retain(|(_, sample)| sample.at >= self.last_at);
+        }
         match (&mut point.reading, last) {
             (Reading::Sum(now), Some(Reading::Sum(last))) if *now >= last => *now -= last,
             (
@@ -282,4 +301,26 @@ fn any(value: Value) -> AnyValue {
 fn unix_nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hopline_core::attr;
+    use hopline_core::metrics::{Instrument, Meter};
+
+    use super::*;
+
+    #[test]
+    fn values_of_forgotten_series_are_not_kept() {
+        static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}");
+        let metrics = Metrics::builder().forget_after(Duration::ZERO).build();
+        let mut reader = metrics.otlp(Temporality::Delta);
+        for tenant in 0..100 {
+            metrics.record(&CARTS, 1.0, &[attr("tenant", tenant)], None);
+            reader.request();
+            assert!(reader.last.len() <= 2, "{}", reader.last.len());
+        }
+    }
 }

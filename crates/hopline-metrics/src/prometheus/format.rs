@@ -211,7 +211,7 @@ struct Labels(BTreeMap<String, String>);
 impl Labels {
     /// Adds a label, or joins its value to one with the same name.
     fn add(&mut self, key: &str, value: &str) {
-        let key = names::valid(key);
+        let key = names::label(key);
         let value = Escaped(value).to_string();
         match self.0.get_mut(&key) {
             Some(joined) => {
