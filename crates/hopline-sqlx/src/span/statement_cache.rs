@@ -1,15 +1,15 @@
 //! A cache of parsed statements for each thread.
 //!
-//! The span factory parses each recorded statement through it. Parsing a statement of 40 bytes takes about 6,000
-//! instructions, which is much compared with a query; a lookup takes about 100. Only statements with bound values are
-//! cached: they are few, and sqlx's own cache holds the same texts.
+//! The span factory parses each recorded or measured statement through it. Parsing a statement of 40 bytes takes about 6,000
+//! instructions, which is much compared with a query; a lookup takes about 100.
 //!
 //! | | |
 //! |---|---|
-//! | key | text, [`generation`](crate::settings::Settings::generation) of the settings, presence of a summary |
+//! | key | text, [`generation`](crate::settings::Settings::generation) of the settings, presence of bound values and of a summary |
 //! | value | [`ParsedText`]: all attributes of the span, ready to be copied |
+//! | admission | of statements with bound values at once: they are few, and sqlx's own cache holds the same texts. Of others at the second call in a row of its slot, so that texts with values in them, each of which runs once, are neither copied nor evict others |
 //! | bound | 64 statements of up to 1 KiB per thread |
-//! | eviction | by a statement with the same hash |
+//! | eviction | by a statement with the same slot |
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -66,10 +66,12 @@ struct CachedStatement {
     sql: String,
     /// The generation of the settings; 0 in an empty slot.
     generation: u64,
-    /// A part of the key: a statement with its own summary has other attributes.
-    has_summary: bool,
+    /// Parts of the key: presence of bound values, and of a summary of its own. Other attributes are recorded.
+    facts: (bool, bool),
     /// The attributes, copied to the span.
     parsed: ParsedText,
+    /// The hash of the last statement without bound values that was not admitted.
+    refused: u64,
 }
 
 impl ParsedStatement {
@@ -78,24 +80,27 @@ impl ParsedStatement {
         // there is no cache while the thread ends
         let cache = CACHE.try_with(Cell::take).unwrap_or_default();
         let mut cache = cache.unwrap_or_default();
-        let cacheable = raw.parameterised && raw.sql.len() <= MAX_CACHED;
-        let slot = cacheable.then(|| slot(raw, settings.generation()));
-        match slot {
-            Some(slot) => cache.fill_slot(slot, raw, settings),
-            None => {
-                let StatementCache {
-                    lists,
-                    redacted,
-                    uncached,
-                    ..
-                } = &mut *cache;
-                uncached.fill(raw, settings, redacted, lists);
-            }
+        let cacheable = raw.sql.len() <= MAX_CACHED;
+        let slot = cacheable.then(|| cache.fill_slot(raw, settings)).flatten();
+        if slot.is_none() {
+            let StatementCache {
+                lists,
+                redacted,
+                uncached,
+                ..
+            } = &mut *cache;
+            uncached.fill(raw, settings, redacted, lists);
         }
         Self {
             cache: Some(cache),
             slot,
         }
+    }
+
+    /// True if the next call of the statement parses nothing.
+    #[cfg(test)]
+    pub(super) fn is_cached(&self) -> bool {
+        self.slot.is_some()
     }
 }
 
@@ -112,21 +117,28 @@ impl Deref for ParsedStatement {
 }
 
 impl StatementCache {
-    /// Parses the statement into a slot, unless the slot has it.
-    fn fill_slot(&mut self, slot: usize, raw: &RawText<'_>, settings: &Settings) {
+    /// Finds the slot of a statement, or parses it into that slot. Returns none if the statement is not admitted.
+    fn fill_slot(&mut self, raw: &RawText<'_>, settings: &Settings) -> Option<usize> {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, CachedStatement::default());
         }
+        let hash = hash(raw, settings.generation());
+        let slot = slot(hash);
         let cached = &mut self.slots[slot];
-        let key = (settings.generation(), raw.has_summary);
-        if (cached.generation, cached.has_summary) == key && cached.sql == raw.sql {
-            return;
+        let facts = (raw.parameterised, raw.has_summary);
+        let is_same = (cached.generation, cached.facts) == (settings.generation(), facts);
+        if is_same && cached.sql == raw.sql {
+            return Some(slot);
+        }
+        if !raw.parameterised && std::mem::replace(&mut cached.refused, hash) != hash {
+            return None;
         }
         let (redacted, lists) = (&mut self.redacted, &mut self.lists);
         cached.parsed.fill(raw, settings, redacted, lists);
         cached.sql.clear();
         cached.sql.push_str(raw.sql);
-        (cached.generation, cached.has_summary) = key;
+        (cached.generation, cached.facts) = (settings.generation(), facts);
+        Some(slot)
     }
 }
 
@@ -138,20 +150,24 @@ impl Drop for ParsedStatement {
     }
 }
 
-/// The slot of a statement: a hash of its text, the settings and the presence of a summary. A collision costs the
-/// statements their slot, nothing else.
-pub(super) fn slot(raw: &RawText<'_>, generation: u64) -> usize {
+/// The slot of a hash. A collision costs the statements their slot, nothing else.
+pub(super) fn slot(hash: u64) -> usize {
+    (hash >> 58) as usize % SLOTS
+}
+
+/// The hash of a statement: its text, the settings, and the presence of bound values and of a summary.
+pub(super) fn hash(raw: &RawText<'_>, generation: u64) -> u64 {
     let mix =
         |hash: u64, eight: u64| (hash.rotate_left(5) ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let (sql, key) = (raw.sql, 2 * generation + u64::from(raw.has_summary));
+    let facts = 2 * u64::from(raw.parameterised) + u64::from(raw.has_summary);
+    let (sql, key) = (raw.sql, 4 * generation + facts);
     let (chunks, _) = sql.as_bytes().as_chunks();
     let hash = chunks.iter().fold(sql.len() as u64 ^ key, |hash, chunk| {
         mix(hash, u64::from_le_bytes(*chunk))
     });
     // the last eight bytes, which overlap the last chunk
-    let hash = match sql.as_bytes().last_chunk() {
+    match sql.as_bytes().last_chunk() {
         Some(last) => mix(hash, u64::from_le_bytes(*last)),
         None => sql.bytes().fold(hash, |hash, byte| mix(hash, byte.into())),
-    };
-    (hash >> 58) as usize % SLOTS
+    }
 }

@@ -3,7 +3,7 @@
 use hopline_core::AttrSet;
 
 use super::parsed_text::RawText;
-use super::statement_cache::{ParsedStatement, slot};
+use super::statement_cache::{ParsedStatement, hash, slot};
 use crate::database::Dialect::{self, MySql, Postgres};
 use crate::database::Endpoint;
 use crate::log::LogSettings;
@@ -116,6 +116,34 @@ fn only_statements_with_bound_values_are_recorded_verbatim() {
     }
 }
 
+#[test]
+fn a_statement_without_bound_values_is_cached_once_it_is_repeated() {
+    let settings = settings(Postgres, "one");
+    let is_cached = |sql: &str, parameterised: bool| {
+        let raw = RawText {
+            parameterised,
+            ..bound(sql)
+        };
+        ParsedStatement::new(&raw, &settings).is_cached()
+    };
+    let constant = "SELECT name FROM users";
+    assert_eq!(
+        [false, true, true],
+        [(); 3].map(|()| is_cached(constant, false))
+    );
+    assert!(is_cached("SELECT name FROM users WHERE id = $1", true));
+    // texts that run once replace nothing
+    for id in 0..1_000 {
+        assert!(!is_cached(
+            &format!("SELECT name FROM orders WHERE id = {id}"),
+            false
+        ));
+    }
+    assert!(is_cached(constant, false));
+    let long = format!("SELECT name FROM users WHERE id IN ({})", "1, ".repeat(400));
+    assert_eq!([false; 3], [(); 3].map(|()| is_cached(&long, false)));
+}
+
 /// Also beside bound values, and with `QueryText::VerbatimIfParameterised`.
 #[test]
 fn no_setting_records_a_secret() {
@@ -215,11 +243,14 @@ fn nested_statements_have_separate_caches() {
 fn statements_are_spread_over_the_slots() {
     for suffix in ["", " WHERE id = $1", " WHERE name = $1 ORDER BY id"] {
         let slots: std::collections::HashSet<usize> = (0..64)
-            .map(|i| slot(&bound(&format!("SELECT name FROM users_{i}{suffix}")), 1))
+            .map(|i| {
+                let sql = format!("SELECT name FROM users_{i}{suffix}");
+                slot(hash(&bound(&sql), 1))
+            })
             .collect();
         assert!(slots.len() > 32, "{}", slots.len());
     }
     let settings: std::collections::HashSet<usize> =
-        (0..64).map(|i| slot(&bound("SELECT 1"), i)).collect();
+        (0..64).map(|i| slot(hash(&bound("SELECT 1"), i))).collect();
     assert!(settings.len() > 32, "{}", settings.len());
 }
