@@ -1,9 +1,12 @@
 //! The layer: that of hopline-tower, adapted to axum.
 
+use std::any::Any;
 use std::net::SocketAddr;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, MatchedPath, OriginalUri};
 use hopline_core::InstrumentationScope;
+use hopline_http::body::{ByteCount, CountedBody};
 use hopline_tower::server::{Framework, ServerLayer};
 use http::{Extensions, Uri};
 
@@ -97,6 +100,16 @@ impl Framework for Axum {
         extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0)
+    }
+
+    fn count_body<B: 'static>(body: &mut B, count: &ByteCount) {
+        // around a whole router the body may be hyper's: its size is the one that the head announces
+        if let Some(body) = (body as &mut dyn Any).downcast_mut::<Body>() {
+            match body.is_end_stream() {
+                true => count.set(0),
+                false => *body = Body::new(CountedBody::new(std::mem::take(body), count)),
+            }
+        }
     }
 }
 

@@ -53,6 +53,7 @@
 //! | outcomes | [`server::record_status`], [`grpc::Status`] |
 //! | trace ids in responses | [`server_timing`] |
 //! | client spans as a whole | [`client`] |
+//! | sizes of bodies | [`body`] |
 //! | attribute names | [`attribute`] |
 //!
 //! # Configuration
@@ -76,6 +77,7 @@
 extern crate self as hopline_http;
 
 pub mod attribute;
+pub mod body;
 pub mod client;
 pub mod grpc;
 mod headers;
@@ -99,7 +101,7 @@ pub use span_name::SpanName;
 pub mod __macro {
     pub use crate::headers::HeaderCapture;
     pub use hopline_core::redact::Redaction;
-    pub use hopline_core::{Tracer, semconv::OlderNames};
+    pub use hopline_core::{Tracer, TracerBuilder, semconv::OlderNames};
     pub use http::HeaderName;
 }
 

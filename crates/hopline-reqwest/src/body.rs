@@ -1,9 +1,24 @@
-//! Responses whose span ends with their body.
+//! Bodies that are watched: of requests to count their bytes, of responses whose span ends with them.
 
+use hopline_http::body::{ByteCount, CountedBody};
 use hopline_http::client::{CallBody, CallSpan};
-use reqwest::{Body, Response, ResponseBuilderExt};
+use reqwest::{Body, Request, Response, ResponseBuilderExt};
 
 use crate::class;
+
+/// Sets the count to the size of the request's body, or counts the bytes of a stream as they are sent.
+pub(crate) fn count(request: &mut Request, count: &ByteCount) {
+    match request.body().map(Body::as_bytes) {
+        None => count.set(0),
+        Some(Some(bytes)) => count.set(bytes.len() as u64),
+        Some(None) => {
+            if let Some(body) = request.body_mut() {
+                let stream = std::mem::take(body);
+                *body = Body::wrap(CountedBody::new(stream, count));
+            }
+        }
+    }
+}
 
 /// Moves the span into the response's body.
 pub(crate) fn with_span(response: Response, span: CallSpan) -> Response {

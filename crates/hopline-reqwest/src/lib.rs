@@ -130,6 +130,8 @@
 //! | instrument | attributes |
 //! |---|---|
 //! | `http.client.request.duration` | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`, `network.protocol.version` |
+//! | `http.client.active_requests`, with [`active_requests`](TraceMiddleware::active_requests) | `http.request.method`, `server.address`, `server.port` |
+//! | `http.client.request.body.size`, `http.client.response.body.size`, with [`body_sizes`](TraceMiddleware::body_sizes) | as the duration |
 //!
 //! # Headers
 //!

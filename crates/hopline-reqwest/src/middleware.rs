@@ -133,6 +133,9 @@ impl Middleware for TraceMiddleware {
             extensions,
         };
         let mut span = self.spans.start(&call, || Cow::Borrowed(url.as_str()));
+        if let Some(count) = span.request_bytes() {
+            body::count(&mut request, count);
+        }
         // a middleware outside may send the request again with the same extensions
         let sent = extensions.get().map_or(0, |ResendCount(before)| *before);
         extensions.insert(ResendCount(sent.saturating_add(1)));

@@ -120,8 +120,11 @@
 //! |---|---|---|
 //! | `http.server.request.duration` | a request | `http.request.method` (`_OTHER` if it is not a known one), `url.scheme`, `http.route` if there is one, `http.response.status_code`, `error.type`, `network.protocol.version` |
 //! | `http.server.active_requests` | a request, with [`TraceLayer::active_requests`] | `http.request.method`, `url.scheme` |
+//! | `http.server.request.body.size`, `http.server.response.body.size` | a request, with [`TraceLayer::body_sizes`] | as the duration |
 //! | `rpc.server.call.duration` | a gRPC call, instead of a request | `rpc.system.name`, `rpc.method` (`_OTHER` unless the server has it), `rpc.response.status_code`, `error.type` |
 //! | `http.client.request.duration` | a call of [`ClientLayer`] | `http.request.method`, `server.address`, `server.port`, `http.response.status_code`, `error.type`, `network.protocol.version` |
+//! | `http.client.active_requests` | a call, with [`ClientLayer::active_requests`] | `http.request.method`, `server.address`, `server.port` |
+//! | `http.client.request.body.size`, `http.client.response.body.size` | a call, with [`ClientLayer::body_sizes`] | as the duration |
 //! | `rpc.client.call.duration` | a gRPC call of [`ClientLayer`] | `rpc.system.name`, `rpc.method`, `rpc.response.status_code`, `error.type`, `server.address`, `server.port` |
 //!
 //! # Outcomes

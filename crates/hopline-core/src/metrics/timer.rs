@@ -81,6 +81,13 @@ impl Timer {
         self.0.is_some()
     }
 
+    /// The tracer whose meter takes the values; none if it does not run. For values that are known earlier or later than the end
+    /// of the span, such as the size of a body.
+    #[inline]
+    pub fn tracer(&self) -> Option<&Tracer> {
+        self.0.as_ref().map(|running| &running.tracer)
+    }
+
     /// Ends the span, and then calls `report` if the timer runs.
     ///
     /// The duration is that of the span if it is recorded, and that of the timer otherwise.

@@ -1,4 +1,4 @@
-//! The body of a response to a call, which may hold the call's span.
+//! The body of a response to a call, which may hold the call's span, and counts its bytes.
 //!
 //! Clients use it for each response, so that its type does not depend on the options. Without a span it only passes frames
 //! on.
@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::CallSpan;
+use crate::body::data_bytes;
 use crate::grpc::Status;
 
 pin_project! {
@@ -24,7 +25,7 @@ pin_project! {
     pub struct CallBody<B: Body> {
         #[pin]
         inner: B,
-        // none if the span ended with the head, and after the end of the body
+        // none if nothing is recorded of the body, and after its end. The span may have ended with the head.
         span: Option<CallSpan>,
         error_type: fn(&B::Error) -> &'static str,
     }
@@ -75,6 +76,7 @@ impl<B: Body> Body for CallBody<B> {
         };
         let over = match &frame {
             Some(Ok(frame)) => {
+                span.count_response(data_bytes(frame));
                 let trailers = frame.trailers_ref();
                 if let Some(trailers) = trailers {
                     record_grpc_status(span, trailers);

@@ -152,7 +152,7 @@ impl ClientSpans {
         if span.is_recording() {
             self.record_options(&span, call, full.get());
         }
-        CallSpan::new(span, tracer, call, grpc.method())
+        CallSpan::new(span, &self.options, call, grpc.method())
     }
 
     /// Records what only some services ask for: older attribute names, and headers.
@@ -209,6 +209,10 @@ impl ClientSpans {
         if sent.is_some_and(|sent| is_kept(response.headers, sent.trace_id())) {
             span.context_ref().keep_downstream();
         }
+        // the size of the response becomes known later, and must not change the span
+        if span.counts_response() && !self.ends_span_with_body(span, response) {
+            span.end();
+        }
     }
 
     fn record_head(&self, span: &Span, response: &ResponseInfo<'_>) {
@@ -240,10 +244,15 @@ impl ClientSpans {
         self.options.keep_with.contains(host)
     }
 
-    /// Returns true if the span ends with the response's body, so that the body must be a [`CallBody`] with the span.
+    /// Returns true if the response's body must be a [`CallBody`] with the span.
     ///
-    /// That is the case with the option `until_body_end`, and for gRPC, whose status follows the body.
+    /// That is the case with the options `until_body_end` and `body_sizes`, and for gRPC, whose status follows the body.
     pub fn ends_with_body(&self, span: &CallSpan, response: &ResponseInfo<'_>) -> bool {
+        self.ends_span_with_body(span, response) || span.counts_response()
+    }
+
+    /// Returns true if the span ends with the response's body.
+    fn ends_span_with_body(&self, span: &CallSpan, response: &ResponseInfo<'_>) -> bool {
         self.options.until_body_end
             || span.is_observed() && is_grpc(response.version, response.headers)
     }

@@ -27,6 +27,10 @@ pub struct ClientOptions {
     pub response_headers: HeaderCapture,
     /// True if spans end with the body.
     pub until_body_end: bool,
+    /// True if calls that await their response are counted.
+    pub active_requests: bool,
+    /// True if the sizes of bodies are measured.
+    pub body_sizes: bool,
 }
 
 impl ClientOptions {
@@ -42,6 +46,8 @@ impl ClientOptions {
             request_headers: HeaderCapture::from_client_requests([]),
             response_headers: HeaderCapture::from_client_responses([]),
             until_body_end: false,
+            active_requests: false,
+            body_sizes: false,
         }
     }
 }
@@ -51,7 +57,8 @@ impl ClientOptions {
 /// Client layers and middleware share these options. The macro is their one definition and their one documentation. It
 /// takes the type, the field that holds the `ClientSpans`, and an expression for the examples.
 ///
-/// Methods: `tracer`, `older_names`, `keep_with`, `redaction`, `request_headers`, `response_headers`, `until_body_end`.
+/// Methods: `tracer`, `older_names`, `keep_with`, `redaction`, `request_headers`, `response_headers`, `until_body_end`,
+/// `active_requests`, `body_sizes`.
 /// A client that decides about headers for each hop adds [`client_host_options!`](crate::client_host_options).
 ///
 /// # Examples
@@ -151,6 +158,27 @@ macro_rules! client_options {
             #[must_use]
             pub fn until_body_end(mut self) -> Self {
                 self$(.$spans)?.options_mut().until_body_end = true;
+                self
+            }
+
+            /// Also counts the calls that await the end of their span: `http.client.active_requests`, if the tracer has a
+            /// [meter](hopline_http::__macro::TracerBuilder::meter). Not of gRPC.
+            #[must_use]
+            pub fn active_requests(mut self) -> Self {
+                self$(.$spans)?.options_mut().active_requests = true;
+                self
+            }
+
+            /// Also measures the bytes of bodies, if the tracer has a
+            /// [meter](hopline_http::__macro::TracerBuilder::meter): `http.client.request.body.size` and
+            /// `http.client.response.body.size`. Not of gRPC.
+            ///
+            /// Bytes are counted as they pass, before compression of the request and after decompression of the response
+            /// inside the client. Both sizes are reported when the response's body ends or is dropped, or when the call
+            /// fails. A client that does not see the body of a request reports its `content-length`, if it has one.
+            #[must_use]
+            pub fn body_sizes(mut self) -> Self {
+                self$(.$spans)?.options_mut().body_sizes = true;
                 self
             }
         }

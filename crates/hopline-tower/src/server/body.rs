@@ -97,6 +97,7 @@ impl<B: Body> Body for ResponseBody<B> {
                 return Poll::Ready(frame);
             }
         };
+        span.sent(sent);
         if let Some(trailers) = sent.trailers_ref() {
             // trailers are the last frame, and servers do not poll after them
             span.trailers(trailers);

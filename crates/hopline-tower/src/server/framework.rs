@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use hopline_core::InstrumentationScope;
+use hopline_http::body::ByteCount;
 use http::uri::Scheme;
 use http::{Extensions, Uri};
 
@@ -51,6 +52,15 @@ pub trait Framework: Copy + fmt::Debug + 'static {
     /// Returns the address of the peer, as a [`PeerFn`]. Defaults to a [`SocketAddr`] in the extensions.
     fn peer(extensions: &Extensions) -> Option<SocketAddr> {
         extensions.get().copied()
+    }
+
+    /// Wraps the body of a request, so that its bytes are counted as they pass. Called only with
+    /// [`body_sizes`](super::ServerLayer::body_sizes). Defaults to no change: the size is then the one that the head announces.
+    ///
+    /// The type stays, so a framework can wrap the body types that may hold another body. A body without bytes needs no wrapper:
+    /// set the count to 0.
+    fn count_body<B: 'static>(body: &mut B, count: &ByteCount) {
+        let _ = (body, count);
     }
 }
 

@@ -345,6 +345,23 @@ impl<F: Framework> ServerLayer<F> {
         self.with(|options| options.active_requests = true)
     }
 
+    /// Also measures the bytes of bodies, if the tracer has a [meter](hopline_core::TracerBuilder::meter):
+    /// `http.server.request.body.size` and `http.server.response.body.size`. Not of gRPC.
+    ///
+    /// Bytes are counted as they pass the layer, also those of streams: what the service has read of the request, and what
+    /// was sent of the response. A layer that compresses outside of this one sends fewer. Without axum, the size of a request
+    /// is its `content-length`, and it is not reported for a stream.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let layer = hopline_tower::TraceLayer::new().body_sizes();
+    /// ```
+    #[must_use]
+    pub fn body_sizes(self) -> Self {
+        self.with(|options| options.body_sizes = true)
+    }
+
     /// Calls `hook` when a recorded request starts, to add to its span. A panic in the hook is reported by a notice and
     /// does not affect the request.
     ///

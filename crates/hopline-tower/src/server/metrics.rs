@@ -1,7 +1,8 @@
 //! Metrics of requests: the duration of each, recorded or not, reported when its span ends.
 
 use hopline_core::metrics::{Instrument, Report, Timer};
-use hopline_core::{Literal, Span, Tracer, attr, semconv};
+use hopline_core::{Attr, Literal, Span, Tracer, attr, semconv};
+use hopline_http::body::{ByteCount, SIZE_BOUNDS};
 use hopline_http::{RequestMethod, attribute};
 use http::{StatusCode, Version};
 
@@ -17,6 +18,14 @@ static ACTIVE_REQUESTS: Instrument =
     Instrument::up_down_counter("http.server.active_requests", "{request}")
         .description("Requests that are being served.");
 
+static REQUEST_SIZE: Instrument = Instrument::histogram("http.server.request.body.size", "By")
+    .description("Size of the bodies of HTTP server requests.")
+    .buckets(SIZE_BOUNDS);
+
+static RESPONSE_SIZE: Instrument = Instrument::histogram("http.server.response.body.size", "By")
+    .description("Size of the bodies of HTTP server responses.")
+    .buckets(SIZE_BOUNDS);
+
 /// The metrics of a request whose tracer has a meter.
 #[derive(Debug, Default)]
 pub(crate) struct RequestMetrics {
@@ -30,6 +39,17 @@ pub(crate) struct RequestMetrics {
     error_type: Option<&'static str>,
     /// The request is counted as active.
     active: Option<Tracer>,
+    /// The sizes of the bodies, if they are measured.
+    sizes: Option<Sizes>,
+}
+
+/// The sizes of the bodies of a request.
+#[derive(Debug)]
+struct Sizes {
+    /// Bytes of the request, which its body may still count.
+    request: ByteCount,
+    /// Bytes of the response so far. None if another response is sent in its place.
+    response: Option<u64>,
 }
 
 impl RequestMetrics {
@@ -68,16 +88,43 @@ impl RequestMetrics {
     }
 
     /// Counts the request as active until its end.
-    pub(crate) fn count_active(&mut self, tracer: Option<&Tracer>) {
-        if let Some(tracer) = tracer.cloned().or_else(|| Tracer::installed().cloned()) {
+    pub(crate) fn count_active(&mut self) {
+        if let Some(tracer) = self.timer.tracer().cloned() {
             tracer.measure(&ACTIVE_REQUESTS, 1.0, &self.active_attributes());
             self.active = Some(tracer);
         }
     }
 
+    /// Measures the sizes of the bodies. The request's body has the count.
+    pub(crate) fn measure_sizes(&mut self, request: ByteCount) {
+        self.sizes = Some(Sizes {
+            request,
+            response: Some(0),
+        });
+    }
+
+    /// Counts bytes of the response.
+    #[inline]
+    pub(crate) fn count_response(&mut self, bytes: impl FnOnce() -> u64) {
+        if let Some(response) = self
+            .sizes
+            .as_mut()
+            .and_then(|sizes| sizes.response.as_mut())
+        {
+            *response += bytes();
+        }
+    }
+
+    /// Reports no size of the response: a layer outside has replaced it.
+    pub(crate) fn forget_response(&mut self) {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.response = None;
+        }
+    }
+
     /// Ends the span with its last attributes, and reports the request.
     #[inline]
-    pub(crate) fn end<'v, A: AsRef<[hopline_core::Attr<'v>]>>(
+    pub(crate) fn end<'v, A: AsRef<[Attr<'v>]>>(
         &mut self,
         span: Span,
         attrs: impl FnOnce() -> A,
@@ -134,12 +181,27 @@ impl RequestMetrics {
             attr(attribute::PROTOCOL_VERSION, self.version.map(Literal)),
         ];
         report.value(&REQUEST_DURATION, report.seconds(), &attributes);
+        if let Some(sizes) = &self.sizes {
+            sizes.report(report, status, &attributes);
+        }
     }
 
-    fn active_attributes(&self) -> [hopline_core::Attr<'static>; 2] {
+    fn active_attributes(&self) -> [Attr<'static>; 2] {
         [
             attr(semconv::HTTP_REQUEST_METHOD, Literal(self.method)),
             attr(attribute::URL_SCHEME, Literal(self.scheme)),
         ]
+    }
+}
+
+impl Sizes {
+    fn report(&self, report: &Report<'_>, status: Option<StatusCode>, attributes: &[Attr<'_>]) {
+        if let Some(bytes) = self.request.get() {
+            report.value(&REQUEST_SIZE, bytes as f64, attributes);
+        }
+        // without a status there was no response
+        if let Some(bytes) = self.response.filter(|_| status.is_some()) {
+            report.value(&RESPONSE_SIZE, bytes as f64, attributes);
+        }
     }
 }

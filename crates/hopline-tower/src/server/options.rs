@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) response_headers: HeaderCapture,
     /// Counts the requests that are being served.
     pub(crate) active_requests: bool,
+    /// Measures the sizes of bodies.
+    pub(crate) body_sizes: bool,
     /// Hook for the head of the request.
     pub(crate) on_request: Option<Arc<OnRequest>>,
     /// Hook for the head of the response.
@@ -84,6 +86,7 @@ impl fmt::Debug for Options {
             .field("request_headers", &self.request_headers)
             .field("response_headers", &self.response_headers)
             .field("active_requests", &self.active_requests)
+            .field("body_sizes", &self.body_sizes)
             .field("on_request", &self.on_request.is_some())
             .field("on_response", &self.on_response.is_some());
         options.finish()

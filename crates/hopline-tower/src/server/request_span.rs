@@ -12,12 +12,14 @@
 
 use std::sync::{Arc, Once};
 
+use bytes::Buf;
 use hopline_core::{Context, Literal, Name, Span, attr, contained, notify, semconv};
+use hopline_http::body::data_bytes;
 use hopline_http::server::record_status;
 use hopline_http::{SpanName, attribute};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Response, StatusCode};
-use http_body::Body;
+use http_body::{Body, Frame};
 
 use super::grpc::GrpcCall;
 use super::metrics::RequestMetrics;
@@ -142,6 +144,14 @@ impl RequestSpan {
         }
     }
 
+    /// Counts a frame of the response that was sent.
+    #[inline]
+    pub(crate) fn sent<D: Buf>(&mut self, frame: &Frame<D>) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.count_response(|| data_bytes(frame));
+        }
+    }
+
     /// Reads data for the gRPC call.
     pub(crate) fn grpc_data(&mut self, bytes: &[u8]) {
         self.grpc.read_data(recording(&self.span), bytes);
@@ -199,6 +209,8 @@ impl RequestSpan {
                 if let Some(metrics) = &mut self.metrics {
                     metrics.fail("cancelled");
                 }
+            } else if let Some(metrics) = &mut self.metrics {
+                metrics.forget_response();
             }
             self.end();
         }

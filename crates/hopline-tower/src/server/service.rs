@@ -8,6 +8,7 @@ use std::task::{Context as Cx, Poll};
 use hopline_core::metrics::Timer;
 use hopline_core::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 use hopline_core::{Incoming, Inject, Span, Trust};
+use hopline_http::body::{ByteCount, announced_size};
 use hopline_http::{HeaderExtractor, HeaderInjector, RequestMethod};
 use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
@@ -43,7 +44,7 @@ impl<S, F: Framework> TraceService<S, F> {
     }
 
     /// Starts the request's span. Returns none if a layer outside has done so.
-    fn start<Q>(&self, request: &mut Request<Q>) -> PooledSpan {
+    fn start<Q: 'static>(&self, request: &mut Request<Q>) -> PooledSpan {
         let settings = &self.settings;
         let extensions = request.extensions();
         let uri = settings.original_uri(request.uri(), extensions);
@@ -70,7 +71,7 @@ impl<S, F: Framework> TraceService<S, F> {
         let cell = (is_observed && route.is_none()).then(RouteCell::default);
         // a router that left its original URI has seen the request, and has no route for it
         let is_unrouted = cell.is_some() && std::ptr::eq(uri, request.uri());
-        let slot = PooledSpan::new(|own| {
+        let mut slot = PooledSpan::new(|own| {
             own.span = Some(span);
             own.method = method.in_name();
             own.is_head_method = request.method() == Method::HEAD;
@@ -91,13 +92,16 @@ impl<S, F: Framework> TraceService<S, F> {
                 let metrics = own.metrics.get_or_insert_default();
                 metrics.start(timer, method, request.version(), scheme, route);
                 if settings.counts_active_requests() {
-                    metrics.count_active(settings.tracer.as_ref());
+                    metrics.count_active();
                 }
             }
             if is_recording {
                 own.options = settings.response_options();
             }
         });
+        if settings.measures_body_sizes() {
+            measure_sizes::<F, Q>(&mut slot, request);
+        }
         if trust != Trust::Continue {
             remove_trace_headers(request.headers_mut());
         }
@@ -128,6 +132,8 @@ impl<S, F, Q, B> Service<Request<Q>> for TraceService<S, F>
 where
     S: Service<Request<Q>, Response = Response<B>>,
     F: Framework,
+    // static, so that the framework can recognise its own type of body
+    Q: 'static,
     B: Body,
 {
     type Response = Response<ResponseBody<B>>;
@@ -151,6 +157,23 @@ where
         let inner = span.in_scope(|| self.inner.call(request));
         ResponseFuture::new(inner, pooled)
     }
+}
+
+/// Counts the bytes of the request's body for its metrics, if it has any: as they pass, else as the head announces them.
+#[cold]
+fn measure_sizes<F: Framework, Q: 'static>(slot: &mut PooledSpan, request: &mut Request<Q>) {
+    let metrics = slot.get().and_then(|span| span.metrics.as_mut());
+    let Some(metrics) = metrics.filter(|metrics| metrics.is_running()) else {
+        return;
+    };
+    let count = ByteCount::new();
+    F::count_body(request.body_mut(), &count);
+    if count.get().is_none()
+        && let Some(bytes) = announced_size(request.version(), request.headers())
+    {
+        count.set(bytes);
+    }
+    metrics.measure_sizes(count);
 }
 
 /// Removes the headers of a caller that is not continued, so that a proxy that copies headers passes none of them on.

@@ -60,6 +60,11 @@ impl<F: Framework> Settings<F> {
             .is_some_and(|options| options.active_requests)
     }
 
+    /// Returns true if the sizes of bodies are measured.
+    pub(crate) fn measures_body_sizes(&self) -> bool {
+        self.options().is_some_and(|options| options.body_sizes)
+    }
+
     /// Changes the rare options; copies them if another layer shares them.
     pub(crate) fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
         change(Arc::make_mut(self.options.get_or_insert_default()));
