@@ -79,7 +79,7 @@
 //! | `sqlx-events` | | spans from sqlx's own events, where types cannot change |
 //! | `lapin` | `hopline::lapin` | `channel.traced()`: spans from publish to acknowledgement |
 //! | `tracing` | `hopline::tracing` | spans and events of the `tracing` crate, trace ids in log lines |
-//! | `metrics` | `hopline::metrics` | metrics of each edge: `.merge(telemetry.metrics().router())` serves them at `/metrics`; export over OTLP; `metrics-process` adds CPU and memory, `metrics-recorder` the `metrics` crate |
+//! | `metrics` | `hopline::metrics` | metrics of each edge: `telemetry.metrics().router().merge(app)` serves them at `/metrics`; export over OTLP; `metrics-process` adds CPU and memory, `metrics-recorder` the `metrics` crate |
 //! | `otlp` (default) | `hopline::otlp` | export to any OTLP collector over HTTP; `otlp-tls` adds https, `otlp-grpc` gRPC |
 //! | `otlp-spool` | `hopline::otlp` | keeps spans on disk while the collector is away |
 //! | `view` | `hopline::view` | `builder(…).sink(view::sink())` and `.merge(view::router())`: the page at `/_trace` shows the traces of this process, running ones too |

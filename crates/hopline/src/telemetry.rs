@@ -88,7 +88,8 @@ impl Telemetry {
     /// ```
     /// # fn run() -> Result<(), hopline::InitError> {
     /// let telemetry = hopline::builder("orders").without_exporter().build()?;
-    /// let app: axum::Router = axum::Router::new().merge(telemetry.metrics().router()); // the page at /metrics
+    /// let app = axum::Router::new(); // with its routes and layers
+    /// let app: axum::Router = telemetry.metrics().router().merge(app); // the page at /metrics
     /// assert!(telemetry.metrics().render().contains("hopline_tracer_spans_total"));
     /// # Ok(())
     /// # }

@@ -53,16 +53,17 @@ impl Service {
             .tracer()
             .ok_or("OTEL_SDK_DISABLED is set: there would be nothing to see")?
             .clone();
-        // outside the trace layers: scrapes of /metrics are neither traced nor measured
+        // outside the trace layers: scrapes of /metrics are neither traced nor measured. The service is merged into it, and not
+        // the other way round, as axum keeps the fallback of the merged router: that of the service is traced
         let metrics: Router = telemetry.metrics().router();
         let urls = environment.urls.clone();
         let mut queue = None;
         let work = match name {
             // the page is outside the gateway's layers: looking at traces makes no traces
             "gateway" => serve(
-                gateway::router(&tracer, urls)?
+                metrics
                     .merge(environment.view.router())
-                    .merge(metrics),
+                    .merge(gateway::router(&tracer, urls)?),
                 listener,
                 stop,
             ),
@@ -73,7 +74,7 @@ impl Service {
                     .channel(&tracer)
                     .await?;
                 serve(
-                    orders::router(&tracer, database, channel, urls)?.merge(metrics),
+                    metrics.merge(orders::router(&tracer, database, channel, urls)?),
                     listener,
                     stop,
                 )
@@ -81,12 +82,12 @@ impl Service {
             "inventory" => {
                 let database = Database::connect(&environment.database).await?;
                 serve(
-                    inventory::router(&tracer, database).merge(metrics),
+                    metrics.merge(inventory::router(&tracer, database)),
                     listener,
                     stop,
                 )
             }
-            "payments" => serve(payments::router(&tracer).merge(metrics), listener, stop),
+            "payments" => serve(metrics.merge(payments::router(&tracer)), listener, stop),
             _ => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue

@@ -35,6 +35,8 @@ pub struct Settings {
 pub struct System {
     environment: Environment,
     services: Vec<Service>,
+    /// The port of each, in the order of [`NAMES`].
+    ports: Vec<u16>,
     stop: watch::Sender<bool>,
     // dropped last, in this order: nothing needs them when the services have stopped
     _broker: Option<Broker>,
@@ -52,8 +54,11 @@ impl System {
         for offset in 0..NAMES.len() as u16 {
             listeners.push(listen(settings.base_port.map(|base| base + offset)).await?);
         }
-        let port = |at: usize| listeners[at].local_addr().map(|address| address.port());
-        let urls = Urls::on_ports(port(0)?, port(1)?, port(2)?, port(3)?);
+        let mut ports = Vec::new();
+        for listener in &listeners {
+            ports.push(listener.local_addr()?.port());
+        }
+        let urls = Urls::on_ports(ports[0], ports[1], ports[2], ports[3]);
 
         let file = settings.database.is_none().then(DatabaseFile::new);
         let broker = if settings.broker.is_none() {
@@ -89,6 +94,7 @@ impl System {
         Ok(Self {
             environment,
             services,
+            ports,
             stop,
             _broker: broker,
             _file: file,
@@ -98,6 +104,11 @@ impl System {
     /// The addresses of the services.
     pub fn urls(&self) -> &Urls {
         &self.environment.urls
+    }
+
+    /// The name and port of each service, which serves its metrics there at `/metrics`.
+    pub fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        NAMES.into_iter().zip(self.ports.iter().copied())
     }
 
     /// The spans of all of them.

@@ -16,15 +16,17 @@ use crate::metrics::Metrics;
 impl Metrics {
     /// Serves the page at `/metrics`, compressed if the scraper accepts gzip.
     ///
-    /// Merge it outside the trace layer, so that scrapes are neither traced nor measured.
+    /// Merge the application, with its trace layer, into this router: scrapes are then neither traced nor measured. The other
+    /// way round, requests without a route would not be either, as axum keeps the fallback of the router that is merged last.
     ///
     /// # Examples
     ///
     /// ```
-    /// use axum::Router;
+    /// use axum::{Router, routing::get};
     ///
     /// let metrics = hopline_metrics::Metrics::builder().service("orders").build();
-    /// let app: Router = Router::new().merge(metrics.router());
+    /// let app = Router::new().route("/orders", get(|| async { "orders" })); // with its layers
+    /// let app: Router = metrics.router().merge(app);
     /// # let _ = app;
     /// ```
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
