@@ -19,6 +19,7 @@ Five services, a database and a queue in one trace.
 
   --plan TEXT    a sampling plan such as '* 10%; keep errors' (default: every trace is kept)
   --spans DIR    writes each service's spans to DIR/NAME.jsonl, as OTLP JSON lines
+  --by-name      listens on all addresses and calls the others by their names (gateway, orders, …), as containers do
 
 DATABASE_URL (postgres:// or sqlite:) and AMQP_URL name real servers; without them a SQLite file and a
 broker in the process do. OTEL_EXPORTER_OTLP_ENDPOINT sends the spans to a collector as well.";
@@ -51,6 +52,8 @@ pub struct Args {
     pub spans: Option<PathBuf>,
     /// The sampling plan.
     pub plan: Option<SamplingPlan>,
+    /// True if each service has a host of its own, which has its name.
+    pub by_name: bool,
 }
 
 impl Args {
@@ -65,6 +68,7 @@ impl Args {
             base_port: None,
             spans: None,
             plan: None,
+            by_name: false,
         };
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
@@ -89,9 +93,13 @@ impl Args {
                             .map_err(|error| format!("--plan: {error}"))?,
                     )
                 }
+                "--by-name" => args.by_name = true,
                 "--help" | "-h" => args.command = Command::Help,
                 other => return Err(format!("`{other}` is not understood; see --help").into()),
             }
+        }
+        if args.by_name && !matches!(args.command, Command::Service(_) | Command::Drive) {
+            return Err("--by-name is for --service and drive".into());
         }
         Ok(args)
     }
@@ -128,6 +136,10 @@ mod tests {
         assert_eq!(
             parsed("--plan budget").unwrap_err(),
             "--plan: `budget` at 0: expected a rate such as 200/s behind it"
+        );
+        assert_eq!(
+            parsed("--once --by-name").unwrap_err(),
+            "--by-name is for --service and drive"
         );
         assert_eq!(
             parsed("--base-port 99999").unwrap_err(),

@@ -51,6 +51,23 @@ impl Urls {
         }
     }
 
+    /// The services on hosts that have their names, as in a container network.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let urls = checkout::Urls::by_name(4000);
+    /// assert_eq!(urls.orders, "http://orders:4001");
+    /// ```
+    pub fn by_name(base: u16) -> Self {
+        Self {
+            gateway: format!("http://gateway:{base}"),
+            orders: format!("http://orders:{}", base + 1),
+            inventory: format!("http://inventory:{}", base + 2),
+            payments: format!("http://payments:{}", base + 3),
+        }
+    }
+
     /// Payments, with the password that it asks for.
     pub fn payments_with_password(&self) -> String {
         self.payments

@@ -39,7 +39,7 @@ async fn run() -> Result<bool> {
         Command::Once => once(settings(args, None)).await,
         Command::Service(name) => service(&name, args).await,
         Command::Drive => {
-            let urls = urls(args.base_port.unwrap_or(4000));
+            let urls = urls(&args);
             drive::until_up(&urls).await?;
             drive::once(&urls).await?;
             Ok(true)
@@ -65,8 +65,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn urls(base: u16) -> Urls {
-    Urls::on_ports(base, base + 1, base + 2, base + 3)
+fn urls(args: &Args) -> Urls {
+    let base = args.base_port.unwrap_or(4000);
+    match args.by_name {
+        true => Urls::by_name(base),
+        false => Urls::on_ports(base, base + 1, base + 2, base + 3),
+    }
 }
 
 async fn once(settings: Settings) -> Result<bool> {
@@ -153,7 +157,7 @@ async fn service(name: &str, args: Args) -> Result<bool> {
     let environment = Environment {
         database: variable("DATABASE_URL").unwrap_or_else(|| sqlite_in(&folder)),
         broker: variable("AMQP_URL").unwrap_or(own_broker),
-        urls: urls(base),
+        urls: urls(&args),
         plan: args.plan,
         spans: args.spans,
         collected: Collected::default(),
@@ -165,11 +169,15 @@ async fn service(name: &str, args: Args) -> Result<bool> {
             .create_tables()
             .await?;
     }
+    let address = match args.by_name {
+        true => Ipv4Addr::UNSPECIFIED,
+        false => Ipv4Addr::LOCALHOST,
+    };
     let (stop, stopped) = watch::channel(false);
     let service = Service::start(
         name,
         &environment,
-        listen(Some(base + offset)).await?,
+        listen(address, Some(base + offset)).await?,
         stopped,
     )
     .await?;

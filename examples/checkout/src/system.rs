@@ -52,7 +52,8 @@ impl System {
     pub async fn start(settings: Settings) -> Result<Self> {
         let mut listeners = Vec::new();
         for offset in 0..NAMES.len() as u16 {
-            listeners.push(listen(settings.base_port.map(|base| base + offset)).await?);
+            let port = settings.base_port.map(|base| base + offset);
+            listeners.push(listen(Ipv4Addr::LOCALHOST, port).await?);
         }
         let mut ports = Vec::new();
         for listener in &listeners {
@@ -137,13 +138,13 @@ impl System {
     }
 }
 
-/// Listens on loopback; on any free port, if none is named.
+/// Listens on this address; on any free port, if none is named.
 ///
 /// # Errors
 ///
 /// The port is taken.
-pub async fn listen(port: Option<u16>) -> Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port.unwrap_or(0))).await;
+pub async fn listen(address: Ipv4Addr, port: Option<u16>) -> Result<TcpListener> {
+    let listener = TcpListener::bind((address, port.unwrap_or(0))).await;
     Ok(listener.map_err(|error| format!("port {} cannot be used: {error}", port.unwrap_or(0)))?)
 }
 
