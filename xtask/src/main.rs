@@ -26,6 +26,7 @@ mod page;
 mod parity;
 mod postgres;
 mod process;
+mod python;
 mod rabbitmq;
 mod receivers;
 mod server;
