@@ -14,6 +14,7 @@ mod apt;
 mod audit;
 mod bench;
 mod chaos;
+mod deploy;
 mod fuzz;
 mod hostile;
 mod interrupt;
@@ -42,8 +43,8 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example, and in short chaos, hostile
-                        and the page, against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
+  test [--keep]         format, clippy, all tests, docs, features alone, the gate, the example, and in short chaos, hostile,
+                        deploy and the page, against a private Postgres, MariaDB and RabbitMQ; --keep leaves those running
   services              start them, print their URLs as `export` lines, stop them on Ctrl-C
   services --detach     start them and leave them running (noted in target/services.env)
   services stop         stop what --detach or --keep left running
@@ -64,6 +65,9 @@ cargo xtask COMMAND
   neighbours            one trace through services of Python, Node and hopline; installs those two in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
+  deploy [--short]      what of deploy/ can run here: Prometheus with its configuration and rules, two collectors (rotel)
+                        behind a router by trace id, the queries of deploy/clickhouse in ClickHouse's engine; --short
+                        without the last, as `test` does
   outside               README's program with README's dependencies in an empty folder, and the programs of
                         tests/refused, which the compiler must refuse with a message that names the remedy
   page [--short]        the page of `hopline view` in headless Chromium, under the load of the example and over files;
@@ -104,6 +108,8 @@ fn main() -> ExitCode {
         ["api"] => api::run(false),
         ["api", "--write"] => api::run(true),
         ["server", kind] => lent::serve(kind),
+        ["deploy"] => deploy::run(false),
+        ["deploy", "--short"] => deploy::run(true),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),
         ["arrows"] => print_arrows(),

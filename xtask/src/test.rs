@@ -6,7 +6,8 @@ use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
 use crate::{
-    Result, api, apt, bench, cargo, chaos, hostile, outside, page, parity, postgres, rabbitmq,
+    Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres,
+    rabbitmq,
 };
 
 /// Crates that are built with single features too: a feature must not need another.
@@ -156,5 +157,6 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
     // With a broker of its own, since it kills it.
     steps.run("chaos, in short", &mut chaos::short())?;
     steps.run("hostile, in short", &mut hostile::short())?;
+    deploy::steps_of(steps, true)?;
     page::steps_of(steps, true)
 }
