@@ -1,1 +1,5 @@
 //! Stories that cross crates.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

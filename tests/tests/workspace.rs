@@ -165,16 +165,20 @@ fn opentelemetry_outside_its_crate_is_named() {
 }
 
 #[test]
-fn a_version_on_a_member_in_tests_is_named() {
-    let mut metadata = workspace();
-    add(&mut metadata, "hopline-tower", |added| {
-        added.name = "hopline-testing".to_owned();
-        added.kind = DependencyKind::Development;
-        added.req = "^0.1.0".parse().unwrap();
-    });
-    let expected =
-        "hopline-tower ─► hopline-testing (tests): path only, without the version ^0.1.0";
-    assert_eq!(violations(&metadata), [expected]);
+fn a_version_on_a_member_in_tests_is_named_where_it_closes_a_circle() {
+    let with = |package: &str| {
+        let mut metadata = workspace();
+        add(&mut metadata, package, |added| {
+            added.name = "hopline-testing".to_owned();
+            added.kind = DependencyKind::Development;
+            added.req = "^0.1.0".parse().unwrap();
+        });
+        violations(&metadata)
+    };
+    let expected = "hopline-core ─► hopline-testing (tests): path only, without the version ^0.1.0: \
+                    hopline-testing would be published before hopline-core, which it needs";
+    assert_eq!(with("hopline-core"), [expected]);
+    assert_eq!(with("hopline-otlp"), [""; 0]);
 }
 
 #[test]
@@ -289,7 +293,9 @@ fn violations(metadata: &Metadata) -> Vec<String> {
             let to_member = names.contains(dependency.name.as_str())
                 || arrows(ARROWS, &dependency.name).is_some();
             let complaint = match dependency.kind {
-                DependencyKind::Development if to_member => versioned(dependency),
+                DependencyKind::Development if to_member => {
+                    closes_a_circle(metadata, &package.name, dependency)
+                }
                 DependencyKind::Development => None,
                 _ if to_member => undrawn(&package.name, dependency, is_free),
                 _ => stranger(&package.name, dependency, is_free),
@@ -339,10 +345,36 @@ fn stranger(package: &str, dependency: &Dependency, is_free: bool) -> Option<Str
     misplaced.then(|| " is OpenTelemetry's SDK, which no crate may name".to_owned())
 }
 
-/// A version would have to be published before the crate whose tests need it, in a circle.
-fn versioned(dependency: &Dependency) -> Option<String> {
-    let version = dependency.req.to_string();
-    (version != "*").then(|| format!(": path only, without the version {version}"))
+/// A dependency with a version is published before the crate whose tests and examples need it.
+fn closes_a_circle(metadata: &Metadata, package: &str, dependency: &Dependency) -> Option<String> {
+    let name = &dependency.name;
+    let circle = is_versioned(dependency) && is_published_before(metadata, package, name);
+    circle.then(|| {
+        format!(
+            ": path only, without the version {}: {name} would be published before {package}, which it needs",
+            dependency.req
+        )
+    })
+}
+
+/// True if `later` needs `first`, directly or not, in what is published of it.
+fn is_published_before(metadata: &Metadata, first: &str, later: &str) -> bool {
+    let member = metadata
+        .packages
+        .iter()
+        .find(|package| package.name == later);
+    let needs = member
+        .into_iter()
+        .flat_map(|package| &package.dependencies)
+        .filter(|needed| is_versioned(needed) && needed.path.is_some());
+    needs
+        .into_iter()
+        .any(|needed| needed.name == first || is_published_before(metadata, first, &needed.name))
+}
+
+/// Cargo leaves path-only dev-dependencies out of what it publishes.
+fn is_versioned(dependency: &Dependency) -> bool {
+    dependency.kind != DependencyKind::Development || dependency.req.to_string() != "*"
 }
 
 fn wrong_rust_version(package: &Package, is_free: bool) -> Option<String> {

@@ -83,6 +83,8 @@
 //! It stores nothing, draws no colours and corrects no clocks: times are shown as they were recorded. Text of spans is
 //! escaped and cut by [`shown`](hopline_core::text::shown) when it is printed, so no span can forge a line.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod check;
 mod critical_path;
 pub mod describe;

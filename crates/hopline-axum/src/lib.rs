@@ -169,6 +169,8 @@
 //! Those of [`hopline_tower`]. A span ends with the response or the upgrade, so the traffic of a WebSocket is not part of
 //! the request.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod caused_by;
 mod extract;
 mod layer;

@@ -76,6 +76,8 @@
 //! It has no guards that could be held across an `.await`, and sets no status "ok". It reads environment variables only
 //! in functions whose documentation names them.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod attribute;
 mod conventions;
 pub mod engine;

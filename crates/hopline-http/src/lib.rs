@@ -70,6 +70,8 @@
 //!
 //! [OpenTelemetry semantic conventions for HTTP spans]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[allow(
     unused_extern_crates,
     reason = "documentation in `client_options!` links to `hopline_http::…`, in this crate too"

@@ -257,6 +257,8 @@
 //! * A broker that has not noticed the loss of a connection refuses its exclusive queues to the next one, and lapin's
 //!   recovery then closes the channel: give [`Requests`] a channel of their own.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod channel;
 mod consume;
 mod content;

@@ -86,6 +86,8 @@
 //! | `process` | [`Metrics::observe_process`]: CPU, memory, open files and threads, on Linux |
 //! | `recorder` | [`Metrics::recorder`]: libraries that use the `metrics` crate report to the same page |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod app;
 mod attributes;
 mod hosts;

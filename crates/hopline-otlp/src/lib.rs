@@ -170,6 +170,8 @@
 //! - It does not record spans on its own threads, which would cause more spans to send, for ever.
 //! - It does not continue in a child process after `fork`: threads do not. Build the exporter in the child, and see
 //!   [`reseed_after_fork`](hopline_core::propagation::reseed_after_fork).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // the front page links to the exporter also in builds without it
 #![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))]
 

@@ -211,6 +211,8 @@
 //! No bodies, no credentials, and no headers that are not listed are recorded. Name lookups, connects and TLS
 //! handshakes are part of the call's span.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod body;
 mod build_error;
 mod class;

@@ -234,6 +234,8 @@
 //! [`redact`] redacts statements for other purposes. [`database`] contains what implementers of [`TracedDatabase`] need. [`traced`]
 //! contains the types that an application seldom names. A module for each database has the names that sqlx has for it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "any")]
 pub mod any;
 pub mod database;

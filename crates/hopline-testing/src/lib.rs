@@ -78,6 +78,8 @@
 //! spans.one("reserve").child_of("POST /reserve").attribute("quantity", 2);
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "amqp")]
 pub mod amqp;
 mod span_assert;

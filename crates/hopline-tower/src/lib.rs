@@ -215,6 +215,8 @@
 //! peers that are not trusted. The traffic of a connection after its upgrade is not part of the request: start a span with a
 //! [link](hopline_core::SpanBuilder::links) for it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod client;
 mod context_layer;
 mod scope;

@@ -68,6 +68,8 @@
 //!   as it does for every subscriber of `tracing`. Within a request it ends with each poll.
 //! * It installs no propagator and exports nothing: hopline's own crates do.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod class;
 mod error;

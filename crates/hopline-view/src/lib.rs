@@ -48,6 +48,8 @@
 //! same span is merged into the first. Clock differences never change what is stored; the page can shift a server's span
 //! into its caller's, and marks it.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod api;
 mod assets;
 pub mod decode;

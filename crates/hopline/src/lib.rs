@@ -144,6 +144,8 @@
 //! | `OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST`, `…_SERVER_RESPONSE`, `…_CLIENT_REQUEST`, `…_CLIENT_RESPONSE` | headers that are recorded in addition to those named in code; credentials stay redacted |
 //! | `HOPLINE_SPAN_NAMES`, `OTEL_SEMCONV_STABILITY_OPT_IN` | [span names](core::semconv::SpanNames) and [older attribute names](core::semconv::OlderNames) |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 #[cfg(feature = "console")]
 mod console;
@@ -258,14 +260,3 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CrateReadme;
-
-// the program of README.md uses these edges
-#[cfg(all(
-    doctest,
-    feature = "axum",
-    feature = "reqwest",
-    feature = "sqlx-postgres",
-    feature = "tracing"
-))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

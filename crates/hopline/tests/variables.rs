@@ -18,7 +18,7 @@ fn main() {
     if std::env::var_os(CHILD).is_some() {
         return child();
     }
-    let tests: [(&str, fn()); 5] = [
+    let tests: &[(&str, fn())] = &[
         (
             "wrong_values_are_reported_at_the_start_and_never_later",
             wrong_values,
@@ -27,6 +27,11 @@ fn main() {
         ("several_exporters_at_once", several_exporters),
         ("disabled_records_nothing_and_passes_headers_on", disabled),
         ("propagators_are_chosen", propagators),
+        #[cfg(feature = "metrics")]
+        (
+            "the_last_values_arrive_over_otlp_at_the_shutdown",
+            last_values,
+        ),
     ];
     println!("\nrunning {} tests", tests.len());
     for (name, test) in tests {
@@ -66,8 +71,22 @@ fn child() {
     names.sort();
     eprintln!("passed on: {names:?}");
     span.end();
+    #[cfg(feature = "metrics")]
+    if let Some(tracer) = telemetry.tracer() {
+        use hopline::core::metrics::Instrument;
+
+        static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}");
+        tracer.measure(&CARTS, 2.0, &[]);
+        tracer.measure(&CARTS, 3.0, &[]);
+    }
+    #[cfg(feature = "metrics")]
+    let metrics = telemetry.metrics_exporter().cloned();
     let result = runtime.block_on(telemetry.try_shutdown());
     eprintln!("shutdown: {result:?}");
+    #[cfg(feature = "metrics")]
+    if let Some(stats) = metrics.map(|exporter| exporter.stats()) {
+        eprintln!("metrics: {} sent, {} lost", stats.sent, stats.lost());
+    }
 }
 
 fn start(variables: &[(&str, &str)]) -> (Output, String, String) {
@@ -212,6 +231,46 @@ fn propagators() {
         assert!(
             after.contains(&format!("passed on: {expected}")),
             "{list}: {after}"
+        );
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn last_values() {
+    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+    use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point::Value};
+    use prost::Message as _;
+
+    for (preference, temporality) in [("cumulative", 2), ("delta", 1)] {
+        let receiver = Receiver::start([]);
+        let (_, before, after) = start(&[
+            ("OTEL_METRICS_EXPORTER", "otlp"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
+            (
+                "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                preference,
+            ),
+        ]);
+        assert!(
+            before.contains("; metrics go to http://")
+                && before.contains("/v1/metrics (http/protobuf)"),
+            "{before}"
+        );
+        assert!(after.contains("metrics: 1 sent, 0 lost"), "{after}");
+        let received = receiver.received();
+        let body = received.iter().find(|one| one.uri.path() == "/v1/metrics");
+        let request = ExportMetricsServiceRequest::decode(body.unwrap().body.clone()).unwrap();
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let carts = metrics.iter().find(|metric| metric.name == "shop.carts");
+        let Some(Data::Sum(sum)) = &carts.unwrap().data else {
+            panic!("{carts:?}")
+        };
+        assert_eq!(sum.data_points[0].value, Some(Value::AsDouble(5.0)));
+        assert_eq!(sum.aggregation_temporality, temporality);
+        assert!(
+            metrics
+                .iter()
+                .any(|metric| metric.name == "otel.sdk.exporter.span.exported")
         );
     }
 }
