@@ -1,7 +1,10 @@
 //! Redacts statements from standard input, one JSON object in each line.
 //!
+//! ```sh
+//! echo '{"sql":"SELECT 1 FROM t","dialect":"postgresql"}' | cargo run -p hopline-sqlx --example redact
+//! ```
+//!
 //! ```text
-//! $ echo '{"sql":"SELECT 1 FROM t","dialect":"postgresql"}' | cargo run -q -p hopline-sqlx --example redact
 //! {"summary":"SELECT t","text":"SELECT ? FROM t"}
 //! ```
 
