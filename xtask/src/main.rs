@@ -27,6 +27,7 @@ mod page;
 mod parity;
 mod postgres;
 mod process;
+mod publish;
 mod python;
 mod rabbitmq;
 mod receivers;
@@ -73,6 +74,9 @@ cargo xtask COMMAND
   page [--short]        the page of `hopline view` in headless Chromium, under the load of the example and over files;
                         pictures of each view are in target/page; --short without those and without 10,000 traces, as
                         `test` does; installs Chromium and Node
+  publish --dry-run [--short]
+                        each crate as its package has it: unpacked into an empty folder, built and tested with all
+                        features, the default ones and none; --short only packages, unpacks and reads, as `test` does
   parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
                         each public method
   api [--write]         the number of public names of each crate, within their limits, and their items against the
@@ -104,6 +108,8 @@ fn main() -> ExitCode {
         ["outside"] => outside::run(),
         ["page"] => page::run(false),
         ["page", "--short"] => page::run(true),
+        ["publish", "--dry-run"] => publish::run(false),
+        ["publish", "--dry-run", "--short"] => publish::run(true),
         ["parity"] => parity::run(),
         ["api"] => api::run(false),
         ["api", "--write"] => api::run(true),

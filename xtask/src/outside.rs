@@ -4,13 +4,14 @@
 //! - The programs of `tests/refused`, none of which may compile. Each begins with comments `//! error: …`, and all
 //!   their texts have to be in what the compiler prints: they name the remedy.
 //!
-//! Both use the versions of `Cargo.lock` and no network.
+//! Both get hopline from its packages, as cargo would publish them, and use the versions of `Cargo.lock` and no network.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::interrupt::Interrupt;
+use crate::publish::{self, Unpacked};
 use crate::step::Steps;
 use crate::{Result, cargo, root, target};
 
@@ -27,23 +28,24 @@ tokio = "1"
 /// Builds all of it.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new(Interrupt::listen()?);
-    let outcome = steps_of(&mut steps);
+    let outcome =
+        publish::steps_of(&mut steps).and_then(|packages| steps_of(&mut steps, &packages));
     print!("\n{}", steps.table());
     outcome
 }
 
 /// The same as a part of another command.
-pub(crate) fn steps_of(steps: &mut Steps) -> Result<()> {
+pub(crate) fn steps_of(steps: &mut Steps, packages: &Unpacked) -> Result<()> {
     let readme = fs::read_to_string(root().join("README.md"))?;
     let program = block(&readme, "rust").ok_or("README.md has no program")?;
     let dependencies = block(&readme, "toml").ok_or("README.md has no dependencies")?;
     let folder = target().join("outside/readme");
-    package(&folder, dependencies)?;
+    package(&folder, dependencies, packages)?;
     fs::write(folder.join("src/main.rs"), program)?;
     steps.run("README's program", &mut check(&folder, "main"))?;
 
     let folder = target().join("outside/refused");
-    package(&folder, DEPENDENCIES)?;
+    package(&folder, DEPENDENCIES, packages)?;
     fs::write(folder.join("src/main.rs"), "fn main() {}")?;
     steps.run("what refused programs use", &mut check(&folder, "main"))?;
     for path in sources()? {
@@ -72,8 +74,8 @@ fn block<'a>(text: &'a str, language: &str) -> Option<&'a str> {
     })
 }
 
-/// An empty package with these dependencies; hopline is that of this workspace.
-fn package(folder: &Path, dependencies: &str) -> Result<()> {
+/// An empty package with these dependencies; hopline comes from its packages.
+fn package(folder: &Path, dependencies: &str, packages: &Unpacked) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => fs::create_dir_all(folder.join("src"))?,
@@ -82,10 +84,10 @@ fn package(folder: &Path, dependencies: &str) -> Result<()> {
         true => dependencies.to_owned(),
         false => format!("[dependencies]\n{dependencies}"),
     };
-    let hopline = root().join("crates/hopline");
     let manifest = format!(
         "[package]\nname = \"main\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n{dependencies}\n\
-         [patch.crates-io]\nhopline = {{ path = {hopline:?} }}\n\n[workspace]\n"
+         {}\n[workspace]\n",
+        packages.patch()
     );
     fs::write(folder.join("Cargo.toml"), manifest)?;
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock"))?;

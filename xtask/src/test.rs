@@ -6,7 +6,7 @@ use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
 use crate::{
-    Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres,
+    Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres, publish,
     rabbitmq,
 };
 
@@ -128,7 +128,8 @@ fn all(steps: &mut Steps, urls: &BTreeMap<&str, String>) -> Result<()> {
 
     steps.time("tables of methods", |_| parity::run())?;
     steps.time("public items", |_| api::run(false))?;
-    outside::steps_of(steps)?;
+    let packages = publish::steps_of(steps)?;
+    outside::steps_of(steps, &packages)?;
 
     for (package, features) in ALONE {
         let name = format!("{package} {}", features.join(" "));
