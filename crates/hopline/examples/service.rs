@@ -52,7 +52,7 @@ async fn listener() -> std::io::Result<tokio::net::TcpListener> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // services write `hopline::init("orders")?`, and set OTEL_TRACES_EXPORTER=console to see traces
     let telemetry = hopline::builder("orders")
-        .without_otlp()
+        .without_exporter()
         .sink(hopline::console()?)
         .init()?;
     let db = sqlx::SqlitePool::connect("sqlite::memory:").await?;
