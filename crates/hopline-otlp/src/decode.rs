@@ -20,7 +20,7 @@ use crate::encode::{HAS_IS_REMOTE, IS_REMOTE, STATUS_ERROR};
 ///
 /// It reads more than [`encode_json`](crate::encode_json) writes: ids in hexadecimal of either case or in base64, 64-bit
 /// integers as text or numbers, enumerations as numbers or names. Unknown fields are skipped. Values that a [`SpanData`]
-/// cannot hold are converted: a map or bytes become text, a status OK becomes unset, an invalid tracestate is left out, and
+/// cannot hold are converted: a map becomes JSON text, bytes stay base64 text, a status OK becomes unset, an invalid tracestate is left out, and
 /// the last of several attributes with one key is kept. Of a scope, name and version are kept. A resource keeps its first
 /// 1024 attributes.
 ///
@@ -287,12 +287,42 @@ fn one_of(field: &str, value: &Value) -> Result<Option<OwnedValue>, DecodeError>
             .as_f64()
             .or_else(|| value.as_str()?.parse().ok())
             .map(OwnedValue::F64),
-        "kvlistValue" => Some(OwnedValue::Text(value.to_string())),
+        "kvlistValue" => Some(OwnedValue::Text(plain_map(value).to_string())),
         "arrayValue" => Some(OwnedValue::Array(array(as_object(value)?)?)),
         _ => return Ok(None),
     };
     read.map(Some)
         .ok_or_else(|| DecodeError::new("not of its type"))
+}
+
+/// A map as a JSON object, without the names of types that OTLP writes around each value. serde_json bounds the depth.
+fn plain_map(map: &Value) -> Value {
+    let entries = map.get("values").and_then(Value::as_array);
+    let entry = |entry: &Value| {
+        let key = entry.get("key").and_then(Value::as_str).unwrap_or_default();
+        (
+            key.to_owned(),
+            entry.get("value").map_or(Value::Null, plain),
+        )
+    };
+    entries.into_iter().flatten().map(entry).collect()
+}
+
+/// The JSON of an `AnyValue` within a map. An integer in text becomes a number.
+fn plain(any: &Value) -> Value {
+    let set = any.as_object().into_iter().flatten();
+    let Some((field, value)) = set.into_iter().find(|(_, value)| !value.is_null()) else {
+        return Value::Null;
+    };
+    match field.as_str() {
+        "kvlistValue" => plain_map(value),
+        "arrayValue" => {
+            let values = value.get("values").and_then(Value::as_array);
+            values.into_iter().flatten().map(plain).collect()
+        }
+        "intValue" => integer(value).map_or(Value::Null, Value::from),
+        _ => value.clone(),
+    }
 }
 
 fn array(object: &Object) -> Result<Vec<OwnedValue>, DecodeError> {

@@ -72,7 +72,9 @@ fn values_of_every_type_are_fitted_in() {
         r#""attributes":[
             {"key":"i","value":{"intValue":"-7"}}, {"key":"j","value":{"intValue":8}},
             {"key":"d","value":{"doubleValue":2}}, {"key":"b","value":{"bytesValue":"AAE="}},
-            {"key":"m","value":{"kvlistValue":{"values":[]}}}, {"key":"none","value":{}}, {"key":"null"},
+            {"key":"m","value":{"kvlistValue":{"values":[{"key":"k","value":{"arrayValue":{"values":[{"intValue":"5"}]}}},
+                {"key":"l","value":{"kvlistValue":{"values":[{"key":"x","value":{"boolValue":true}}]}}}]}}},
+            {"key":"none","value":{}}, {"key":"null"},
             {"key":"new","value":{"fancyValue":1}}, {"key":"i","value":{"intValue":9}},
             {"key":"a","value":{"arrayValue":{"values":[{"stringValue":"x"},{}]}}}, {"key":"e","value":{"arrayValue":{}}}]"#,
     )
@@ -82,7 +84,7 @@ fn values_of_every_type_are_fitted_in() {
         ("j", OwnedValue::I64(8)),
         ("d", OwnedValue::F64(2.0)),
         ("b", OwnedValue::from("AAE=")),
-        ("m", OwnedValue::from(r#"{"values":[]}"#)),
+        ("m", OwnedValue::from(r#"{"k":[5],"l":{"x":true}}"#)),
         ("a", OwnedValue::Array(vec!["x".into()])),
         ("e", OwnedValue::Array(Vec::new())),
     ];
