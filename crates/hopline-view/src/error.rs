@@ -53,6 +53,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", what)
     }
 
+    /// 404: the trace is not held. The text has both reasons, as the viewer remembers only some of the ids that it evicted.
+    pub(crate) fn no_trace() -> Self {
+        Self::not_found(
+            "no such trace: it never arrived, or it was evicted to stay within the bounds",
+        )
+    }
+
     /// 400: the path has no valid id.
     ///
     /// A trace id has 32 digits, a span id 16.

@@ -47,9 +47,7 @@ impl std::fmt::Debug for Token {
 /// Any other header would do as well; its value is not read.
 pub(crate) const OWN_HEADER: &str = "x-hopline-view";
 
-/// Name of the cookie with the token, for a browser that opened a link with the token.
-///
-/// One name for all viewers of a host: a browser sends cookies to each port.
+/// Start of the name of the cookie with the token, for a browser that opened a link with the token.
 const COOKIE: &str = "hopline_view";
 
 impl Guard {
@@ -113,11 +111,12 @@ impl Guard {
         !needs_loopback || address.to_canonical().is_loopback()
     }
 
-    /// Looks for the token in the header `authorization`, the cookie, and the query, in this order.
+    /// Looks for the token in the header `authorization`, the cookie and the query. One of them has to be right: a browser
+    /// may have the cookie of an earlier run when it opens a link with the new token.
     ///
     /// # Errors
     ///
-    /// 401 if there is no token in these places, or if the first one found is wrong.
+    /// 401 if the token is in none of these places.
     fn check_token(&self, request: &Request) -> Result<(), ApiError> {
         let Some(token) = &self.rules.token else {
             return Ok(());
@@ -125,10 +124,10 @@ impl Guard {
         let headers = request.headers();
         let bearer = text(headers, header::AUTHORIZATION.as_str())
             .and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer
-            .or_else(|| cookie(headers))
-            .or_else(|| token_of_query(request));
-        if given.is_some_and(|given| is_same(given, &token.0)) {
+        let mut given = [bearer, cookie(request), token_of_query(request)]
+            .into_iter()
+            .flatten();
+        if given.any(|given| is_same(given, &token.0)) {
             Ok(())
         } else {
             Err(ApiError::unauthorized())
@@ -141,8 +140,9 @@ impl Guard {
     fn cookie_for(&self, request: &Request) -> Option<HeaderValue> {
         let token = self.rules.token.as_ref()?;
         token_of_query(request).filter(|given| is_same(given, &token.0))?;
+        let name = cookie_name(host(request)?);
         HeaderValue::from_str(&format!(
-            "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/",
+            "{name}={}; HttpOnly; SameSite=Strict; Path=/",
             token.0
         ))
         .ok()
@@ -310,15 +310,24 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Token of the cookie. Other cookies of the host are skipped.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = text(headers, header::COOKIE.as_str())?;
+/// Token of the cookie. Other cookies of the host are skipped, those of viewers on other ports too.
+fn cookie(request: &Request) -> Option<&str> {
+    let cookies = text(request.headers(), header::COOKIE.as_str())?;
+    let own = cookie_name(host(request)?);
     let mut pairs = cookies
         .split(';')
         .filter_map(|pair| pair.trim().split_once('='));
-    pairs
-        .find(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
+    pairs.find(|(name, _)| *name == own).map(|(_, value)| value)
+}
+
+/// Name of the cookie of a viewer at this host and port. A browser sends the cookies of a host to each of its ports (RFC 6265,
+/// section 8.5), so viewers on two ports need two names.
+fn cookie_name(authority: &str) -> String {
+    let port = authority
+        .parse::<Authority>()
+        .ok()
+        .and_then(|authority| authority.port_u16());
+    port.map_or_else(|| COOKIE.to_owned(), |port| format!("{COOKIE}_{port}"))
 }
 
 /// Token of the query, as it is written: a token needs no percent-encoding.

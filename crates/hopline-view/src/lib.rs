@@ -59,6 +59,7 @@ mod guard;
 mod limits;
 mod log;
 mod mount;
+mod opened;
 #[cfg(feature = "server")]
 mod receive;
 pub mod search;

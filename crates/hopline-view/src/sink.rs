@@ -2,16 +2,13 @@
 //! A tracer calls `accept` at the end of each local trace, on the thread of the request. A thread of the viewer fills the
 //! store, so that a request never waits for it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use hopline_core::export::{FlushError, Source};
 use hopline_core::{Batch, Sink, notify};
-use parking_lot::Mutex;
 
-use crate::store::entry::Running;
 use crate::view::{Shared, View};
 
 /// Puts finished spans into a [`View`]; made by [`View::sink`] and [`sink`](crate::sink).
@@ -48,6 +45,16 @@ enum Job {
 ///
 /// The room absorbs a burst while a reader holds the store's lock.
 const WAITING: usize = 1024;
+
+impl View {
+    /// Creates a sink that puts a tracer's spans into this viewer: `Tracer::builder().sink(view.sink())`.
+    ///
+    /// It never delays the thread that ends a span: batches wait in a bounded queue for the viewer's own thread, and what
+    /// does not fit is dropped and counted.
+    pub fn sink(&self) -> ViewSink {
+        ViewSink::new(self)
+    }
+}
 
 impl ViewSink {
     /// Starts the thread that fills the store. It ends when the sink is dropped, and does not keep the viewer alive.
@@ -107,7 +114,7 @@ impl Sink for ViewSink {
         else {
             return;
         };
-        view.opened.dropped.fetch_add(batch.len() as u64, Relaxed);
+        view.opened.count_dropped(batch.len() as u64);
         if matches!(error, TrySendError::Full(_)) {
             notify("view", || {
                 format!(
@@ -121,7 +128,7 @@ impl Sink for ViewSink {
     /// Keeps the source of running spans. It is a weak reference, and is removed when its tracer is gone.
     fn start(&self, source: Source) {
         if let Some(view) = self.0.as_ref().and_then(|filling| filling.view.upgrade()) {
-            view.opened.sources.lock().push(source);
+            view.opened.add(source);
         }
     }
 
@@ -152,53 +159,5 @@ impl Sink for ViewSink {
             Err(RecvTimeoutError::Disconnected) => Err(FlushError::failed()),
             Err(RecvTimeoutError::Timeout) => Err(FlushError::timed_out()),
         }
-    }
-}
-
-/// The tracers of the viewer's sinks, from which running spans are copied.
-///
-/// A copy is made only while a reader follows or asks for a list, so it costs nothing otherwise.
-#[derive(Debug, Default)]
-pub(crate) struct Opened {
-    /// Locked to add a tracer and to look at all; one for each sink. Held for a copy of at most `MAX` spans, and
-    /// never while the store is locked.
-    sources: Mutex<Vec<Source>>,
-    /// Relaxed: a counter that orders nothing else.
-    dropped: AtomicU64,
-}
-
-impl Opened {
-    /// Spans that were dropped because the queue was full.
-    ///
-    /// The API shows the number as `queueDropped`.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
-
-    /// Looks at what runs; `None` if there is no tracer.
-    ///
-    /// Sources whose tracer was dropped are removed. Spans beyond `MAX` are left out of the copy, and appear when
-    /// they end.
-    pub(crate) fn spans(&self) -> Option<Vec<Running>> {
-        /// Spans of all tracers: more than a person looks at. The bound limits time and memory of a
-        /// copy.
-        const MAX: usize = 10_000;
-        let mut sources = self.sources.lock();
-        if sources.is_empty() {
-            return None;
-        }
-        let mut spans = Vec::new();
-        sources.retain(|source| {
-            let running = source.running(MAX.saturating_sub(spans.len()));
-            let is_alive = running.is_some();
-            if let Some(batch) = running {
-                spans.extend(batch.spans().map(|span| Running {
-                    span: span.to_data(),
-                    is_open: span.is_open(),
-                }));
-            }
-            is_alive
-        });
-        Some(spans)
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::decode::Decoded;
 use crate::limits::ViewLimits;
-use crate::sink::{Opened, ViewSink};
+use crate::opened::Opened;
 use crate::store::Store;
 use crate::store::counts::Counts;
 
@@ -66,14 +66,6 @@ impl View {
         Self {
             shared: Arc::new(shared),
         }
-    }
-
-    /// Creates a sink that puts a tracer's spans into this viewer: `Tracer::builder().sink(view.sink())`.
-    ///
-    /// It never delays the thread that ends a span: batches wait in a bounded queue for the viewer's own thread, and what
-    /// does not fit is dropped and counted.
-    pub fn sink(&self) -> ViewSink {
-        ViewSink::new(self)
     }
 
     /// Adds spans and log records.

@@ -3,8 +3,12 @@
 use hopline_core::SpanKind;
 use hopline_core::export::{OwnedValue, SpanData};
 use hopline_view::decode::{Signal, json, protobuf};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, KeyValue, KeyValueList, any_value,
+};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span};
 use proptest::prelude::*;
 use prost::Message as _;
@@ -15,24 +19,30 @@ fn any_value() -> impl Strategy<Value = AnyValue> {
         any::<bool>().prop_map(any_value::Value::BoolValue),
         any::<i64>().prop_map(any_value::Value::IntValue),
         (-1e9..1e9f64).prop_map(any_value::Value::DoubleValue),
+        prop::collection::vec(any::<u8>(), 0..6).prop_map(any_value::Value::BytesValue),
     ]
     .prop_map(|value| AnyValue { value: Some(value) });
     flat.prop_recursive(2, 8, 4, |inner| {
-        prop::collection::vec(inner, 0..4).prop_map(|values| AnyValue {
-            value: Some(any_value::Value::ArrayValue(ArrayValue { values })),
-        })
+        let array = prop::collection::vec(inner.clone(), 0..4)
+            .prop_map(|values| any_value::Value::ArrayValue(ArrayValue { values }));
+        let map = pairs_of(inner)
+            .prop_map(|values| any_value::Value::KvlistValue(KeyValueList { values }));
+        prop_oneof![array, map].prop_map(|value| AnyValue { value: Some(value) })
     })
 }
 
+fn pairs_of(value: impl Strategy<Value = AnyValue>) -> impl Strategy<Value = Vec<KeyValue>> {
+    // few keys, so that some are in a list twice
+    let pair = ("[a-d.]{1,2}", value).prop_map(|(key, value)| KeyValue {
+        key,
+        value: Some(value),
+        ..KeyValue::default()
+    });
+    prop::collection::vec(pair, 0..5)
+}
+
 fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
-    prop::collection::btree_map("[a-z.]{1,8}", any_value(), 0..5).prop_map(|pairs| {
-        let pair = |(key, value)| KeyValue {
-            key,
-            value: Some(value),
-            ..KeyValue::default()
-        };
-        pairs.into_iter().map(pair).collect()
-    })
+    pairs_of(any_value())
 }
 
 fn spans() -> impl Strategy<Value = Span> {
@@ -101,15 +111,47 @@ fn value(value: &AnyValue) -> OwnedValue {
         any_value::Value::ArrayValue(array) => {
             OwnedValue::Array(array.values.iter().map(self::value).collect())
         }
+        // base64 is compared with that of the JSON of the generated types
+        any_value::Value::BytesValue(_) | any_value::Value::KvlistValue(_) => {
+            let text = serde_json::to_value(value).unwrap();
+            OwnedValue::Text(match text.get("bytesValue") {
+                Some(bytes) => bytes.as_str().unwrap().to_owned(),
+                None => plain(value).to_string(),
+            })
+        }
         _ => unreachable!("not generated"),
     }
 }
 
+/// A value as the JSON that a reader expects of it.
+fn plain(value: &AnyValue) -> serde_json::Value {
+    match value.value.as_ref().unwrap() {
+        any_value::Value::KvlistValue(map) => {
+            let pair = |pair: &KeyValue| (pair.key.clone(), plain(pair.value.as_ref().unwrap()));
+            map.values.iter().map(pair).collect()
+        }
+        any_value::Value::ArrayValue(array) => array.values.iter().map(plain).collect(),
+        _ => match self::value(value) {
+            OwnedValue::Text(text) => text.into(),
+            OwnedValue::Bool(truth) => truth.into(),
+            OwnedValue::I64(number) => number.into(),
+            OwnedValue::F64(number) => number.into(),
+            other => unreachable!("{other:?}"),
+        },
+    }
+}
+
+/// The last of several attributes with one key, in the place of the first.
 fn pairs(attributes: &[KeyValue]) -> Vec<(String, OwnedValue)> {
-    attributes
-        .iter()
-        .map(|pair| (pair.key.clone(), value(pair.value.as_ref().unwrap())))
-        .collect()
+    let mut pairs: Vec<(String, OwnedValue)> = Vec::new();
+    for pair in attributes {
+        let value = value(pair.value.as_ref().unwrap());
+        match pairs.iter_mut().find(|(key, _)| *key == pair.key) {
+            Some((_, old)) => *old = value,
+            None => pairs.push((pair.key.clone(), value)),
+        }
+    }
+    pairs
 }
 
 fn compare(sent: &Span, read: &SpanData) {
@@ -162,6 +204,30 @@ proptest! {
     }
 
     #[test]
+    fn log_records_of_json_and_protobuf_are_the_same(attributes in attributes(), body in any_value(), severity in 0..30i32, trace in any::<u8>()) {
+        let record = LogRecord {
+            attributes,
+            body: Some(body),
+            severity_number: severity,
+            observed_time_unix_nano: 7,
+            trace_id: vec![trace; 16],
+            ..LogRecord::default()
+        };
+        let request = ExportLogsServiceRequest {
+            resource_logs: vec![ResourceLogs {
+                scope_logs: vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }],
+                ..ResourceLogs::default()
+            }],
+        };
+        let of_json = json(&serde_json::to_string(&request).unwrap()).unwrap();
+        let of_protobuf = protobuf(Signal::Logs, &request.encode_to_vec()).unwrap();
+        prop_assert_eq!(&of_json.logs, &of_protobuf.logs);
+        let sent = &request.resource_logs[0].scope_logs[0].log_records[0];
+        prop_assert_eq!(&of_json.logs[0].attributes, &pairs(&sent.attributes));
+        prop_assert_eq!(&of_json.logs[0].body, &value(sent.body.as_ref().unwrap()).to_string());
+    }
+
+    #[test]
     fn a_cut_request_is_refused_or_read_and_never_panics(sent in spans(), at in any::<prop::sample::Index>(), flip in any::<u8>()) {
         let mut body = request(vec![sent]).encode_to_vec();
         let at = at.index(body.len());
@@ -208,4 +274,18 @@ fn values_that_nest_too_deep_are_refused() {
         protobuf(Signal::Traces, &body).unwrap_err().to_string(),
         "a value nests too deep"
     );
+}
+
+#[test]
+fn a_value_of_a_wrong_type_in_a_log_record_is_refused() {
+    for value in [
+        r#"{"intValue":"x"}"#,
+        r#"{"boolValue":1}"#,
+        r#"{"arrayValue":{"values":7}}"#,
+        r#"{"kvlistValue":{"values":[{"key":"k","value":"bare"}]}}"#,
+    ] {
+        let record = format!(r#"{{"attributes":[{{"key":"k","value":{value}}}]}}"#);
+        let text = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
+        assert!(json(&text).is_err(), "{value}");
+    }
 }

@@ -187,6 +187,12 @@ async fn post(
         .unwrap()
 }
 
+/// Posts a request that the server has to take.
+async fn accepted(server: &Server, path: &'static str, headers: &'static str, body: Vec<u8>) {
+    let (status, answer) = post(server, path, headers, body).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
 const PROTOBUF: &str = "content-type: application/x-protobuf\r\n";
 const JSON: &str = "content-type: application/json; charset=utf-8\r\n";
 const GZIP: &str = "content-type: application/x-protobuf\r\ncontent-encoding: gzip\r\n";
@@ -195,19 +201,15 @@ const GZIP: &str = "content-type: application/x-protobuf\r\ncontent-encoding: gz
 async fn traces_arrive_in_each_encoding() {
     let (view, server) = start().await;
     let body = request(1).encode_to_vec();
-    assert_eq!(post(&server, "/v1/traces", PROTOBUF, body).await.0, 200);
+    accepted(&server, "/v1/traces", PROTOBUF, body).await;
     check(&view, 1);
-    assert_eq!(
-        post(
-            &server,
-            "/v1/traces",
-            GZIP,
-            gzip(&request(4).encode_to_vec())
-        )
-        .await
-        .0,
-        200
-    );
+    accepted(
+        &server,
+        "/v1/traces",
+        GZIP,
+        gzip(&request(4).encode_to_vec()),
+    )
+    .await;
     check(&view, 4);
     let json = serde_json::to_vec(&request(5)).unwrap();
     let (status, answer) = post(&server, "/v1/traces", JSON, json).await;
@@ -263,51 +265,24 @@ async fn logs_join_their_trace_and_metrics_are_counted() {
             ..ResourceMetrics::default()
         }],
     };
-    assert_eq!(
-        post(&server, "/v1/logs", PROTOBUF, logs.encode_to_vec())
-            .await
-            .0,
-        200
+    let (logs_json, metrics_json) = (
+        serde_json::to_vec(&logs).unwrap(),
+        serde_json::to_vec(&metrics).unwrap(),
     );
-    assert_eq!(
-        post(
-            &server,
-            "/v1/logs",
-            JSON,
-            serde_json::to_vec(&logs).unwrap()
-        )
-        .await
-        .0,
-        200
-    );
-    assert_eq!(
-        post(&server, "/v1/metrics", PROTOBUF, metrics.encode_to_vec())
-            .await
-            .0,
-        200
-    );
-    assert_eq!(
-        post(
-            &server,
-            "/v1/metrics",
-            JSON,
-            serde_json::to_vec(&metrics).unwrap()
-        )
-        .await
-        .0,
-        200
-    );
+    for (path, headers, body) in [
+        ("/v1/logs", PROTOBUF, logs.encode_to_vec()),
+        ("/v1/logs", JSON, logs_json),
+        ("/v1/metrics", PROTOBUF, metrics.encode_to_vec()),
+        ("/v1/metrics", JSON, metrics_json),
+    ] {
+        accepted(&server, path, headers, body).await;
+    }
     assert_eq!(
         view.find(&hopline_view::Search::default()).len(),
         0,
         "a log record alone is no trace"
     );
-    assert_eq!(
-        post(&server, "/v1/traces", PROTOBUF, request(1).encode_to_vec())
-            .await
-            .0,
-        200
-    );
+    accepted(&server, "/v1/traces", PROTOBUF, request(1).encode_to_vec()).await;
     assert_eq!(view.find(&"broke".parse().unwrap()).len(), 1);
     let counts = view.counts();
     assert_eq!(
@@ -404,7 +379,7 @@ async fn a_token_is_required_beyond_loopback() {
         401
     );
     let right = "content-type: application/x-protobuf\r\nauthorization: Bearer s3cret\r\n";
-    assert_eq!(post(&server, "/v1/traces", right, body).await.0, 200);
+    accepted(&server, "/v1/traces", right, body).await;
     assert_eq!(view.counts().spans, 1);
 }
 
@@ -466,12 +441,7 @@ async fn what_is_not_otlp_is_refused_and_counted() {
         .unwrap();
     let status = client.export(no_ids).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
-    assert_eq!(
-        post(&server, "/v1/traces", PROTOBUF, request(1).encode_to_vec())
-            .await
-            .0,
-        200
-    );
+    accepted(&server, "/v1/traces", PROTOBUF, request(1).encode_to_vec()).await;
     check(&view, 1);
 }
 
@@ -530,6 +500,6 @@ async fn a_flood_of_malformed_requests_leaves_memory_flat() {
         "{grown} bytes more after 50,000 further requests"
     );
     assert_eq!(view.counts().received.rejected as usize, REQUESTS);
-    assert_eq!(post(&server, "/v1/traces", PROTOBUF, whole).await.0, 200);
+    accepted(&server, "/v1/traces", PROTOBUF, whole).await;
     check(&view, 1);
 }

@@ -9,12 +9,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::Api;
 use super::params::Params;
+use super::state::Api;
 use crate::error::ApiError;
 use crate::limits::ViewLimits;
 use crate::store::counts::Counts;
 use crate::store::red::{Services, WINDOW};
+use crate::store::summarise::summary_of;
 use crate::store::summary::Summary;
 use crate::view::now_nanos;
 
@@ -33,8 +34,6 @@ pub(super) struct Info {
     limits: ViewLimits,
     /// Counts at the moment of the answer.
     counts: Counts,
-    /// Empty: the page reads the licences from `vendor/licences.json`.
-    licences: [(); 0],
 }
 
 /// Version, limits and counters of the viewer.
@@ -48,7 +47,6 @@ pub(super) async fn info(State(api): State<Api>) -> Json<Info> {
         receivers: api.about.receivers.clone(),
         limits: api.view.shared.limits,
         counts: api.view.counts(),
-        licences: [],
     })
 }
 
@@ -106,7 +104,7 @@ pub(super) async fn traces(State(api): State<Api>, params: Params) -> Result<Jso
             .into_iter()
             .skip(offset)
             .take(limit)
-            .map(Summary::of)
+            .map(summary_of)
             .collect(),
     }))
 }
@@ -135,7 +133,7 @@ pub(super) async fn scatter(
         .filter(|entry| search.matches(entry))
         .take(limit);
     let points = found.map(|entry| {
-        let summary = Summary::of(entry);
+        let summary = summary_of(entry);
         (
             summary.start_ms,
             summary.duration,

@@ -15,11 +15,12 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Serialize;
 
-use super::Api;
 use super::params::Params;
+use super::state::Api;
 use crate::Search;
 use crate::error::ApiError;
 use crate::store::counts::Counts;
+use crate::store::summarise::summary_of;
 use crate::store::summary::Summary;
 use crate::view::{Shared, View};
 
@@ -185,7 +186,7 @@ impl Follower {
                 .changed_since(self.seq)
                 .into_iter()
                 .filter(|entry| self.search.matches(entry));
-            let changed: Vec<Arc<Summary>> = changed.map(Summary::of).collect();
+            let changed: Vec<Arc<Summary>> = changed.map(summary_of).collect();
             (changed, store.gone_since(self.seq), store.seq())
         };
         match gone {

@@ -1,93 +1,26 @@
-//! The JSON API and the page, as a router.
-//! `server` and `mount` each make one for their listener; `guard` checks a request before any route does.
+//! The JSON API and the page.
+//! `server` and `mount` each make a router for their listener; `guard` checks a request before any route does.
 //!
-//! `lists` answers for all traces, `traces` for one, `whole` compares traces, `live` streams changes, `page` serves files.
+//! `lists` answers for all traces, `traces` for one; `map`, `diff` and `why` compare traces, `import` adds some, `live`
+//! streams changes, `page` serves files.
 
-pub(crate) mod detail;
+mod copied;
+mod detail;
+mod diff;
+mod find;
+mod import;
 mod lists;
 mod live;
+mod logs;
+mod map;
 mod page;
 mod params;
+mod router;
+mod rows;
+mod span;
+mod state;
 mod traces;
-mod whole;
+mod why;
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-
-use crate::assets::Document;
-use crate::guard::{Guard, guard};
-use crate::view::View;
-
-/// Bytes of an imported file.
-///
-/// 64 MiB: an import is held in memory and decoded at once. A larger request is refused with 413 before it is read to
-/// its end.
-const MAX_IMPORT: usize = 64 << 20;
-
-/// All that a route needs.
-///
-/// Cloned for each request, which counts references.
-#[derive(Clone, Debug)]
-pub(crate) struct Api {
-    /// The store.
-    pub(crate) view: View,
-    /// The page's document for this base.
-    pub(crate) document: Arc<Document>,
-    /// Facts of the listener.
-    pub(crate) about: Arc<About>,
-}
-
-/// The facts of a listener or mount that the page shows.
-#[derive(Debug)]
-pub(crate) struct About {
-    /// `server` for a port of its own, `app` within an application.
-    pub(crate) mode: &'static str,
-    /// Path prefix of page and API, with a slash at its end.
-    pub(crate) base: &'static str,
-    /// Addresses to send OTLP to, as text.
-    pub(crate) receivers: Vec<String>,
-}
-
-/// The routes below `about.base`, each behind the guard.
-///
-/// The paths are the interface of the page and of scripts; the front page of the crate describes their answers.
-/// Routes that change something take another method than `GET`, for which the guard requires its own header.
-///
-/// The layers run from the last to the first: the guard refuses a request before the body is read.
-pub(crate) fn router(view: &View, guard_rules: Guard, about: About) -> Router {
-    let api = Api {
-        view: view.clone(),
-        document: Arc::new(Document::new(about.base)),
-        about: Arc::new(about),
-    };
-    Router::new()
-        .route("/", get(page::document))
-        .route("/{*path}", get(page::asset))
-        .route("/t/{trace}", get(page::document))
-        .route("/api/info", get(lists::info))
-        .route("/api/traces", get(lists::traces).delete(lists::clear))
-        .route("/api/scatter", get(lists::scatter))
-        .route("/api/traces/{id}", get(traces::detail))
-        .route("/api/traces/{id}/search", get(traces::search))
-        .route("/api/traces/{id}/spans/{span}", get(traces::span))
-        .route("/api/traces/{id}/logs", get(traces::logs))
-        .route("/api/traces/{id}/map", get(traces::map))
-        .route("/api/traces/{id}/otlp.json", get(traces::otlp))
-        .route("/api/traces/{id}/perfetto.json", get(traces::perfetto))
-        .route(
-            "/api/traces/{id}/pin",
-            post(traces::pin).delete(traces::unpin),
-        )
-        .route("/api/services", get(lists::services))
-        .route("/api/map", get(whole::map))
-        .route("/api/diff", get(whole::diff))
-        .route("/api/why", get(whole::why))
-        .route("/api/live", get(live::live))
-        .route("/api/import", post(whole::import))
-        .layer(DefaultBodyLimit::max(MAX_IMPORT))
-        .layer(axum::middleware::from_fn_with_state(guard_rules, guard))
-        .with_state(api)
-}
+pub(crate) use router::router;
+pub(crate) use state::About;

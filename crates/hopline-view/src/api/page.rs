@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::Api;
+use super::state::Api;
 use crate::assets::{self, INDEX};
 use crate::error::ApiError;
 

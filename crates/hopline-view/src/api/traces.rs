@@ -8,10 +8,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Api;
-use super::detail::{Copied, Detail, Log, SpanDetail, all_logs, rows_with};
+use super::copied::Copied;
+use super::detail::Detail;
+use super::find::rows_with;
+use super::logs::{Log, all_logs};
+use super::map::{Map, map_of};
 use super::params::{Params, span_id, trace_id};
-use super::whole::{Map, map_of};
+use super::span::SpanDetail;
+use super::state::Api;
 use crate::error::ApiError;
 use crate::export::{otlp_json, perfetto_json};
 
@@ -22,15 +26,7 @@ use crate::export::{otlp_json, perfetto_json};
 /// 400 if the id is not valid, 404 if the trace is not held. The routes below have the same errors.
 fn copied(api: &Api, id: &str) -> Result<Copied, ApiError> {
     let id = trace_id(id)?;
-    Copied::of(&api.view, id).ok_or_else(no_trace)
-}
-
-///
-/// 404 with both reasons, as the viewer cannot know which: it remembers only some of the ids that it has let go of.
-pub(super) fn no_trace() -> ApiError {
-    ApiError::not_found(
-        "no such trace: it never arrived, or it was let go of to stay within the bounds",
-    )
+    Copied::of(&api.view, id).ok_or_else(ApiError::no_trace)
 }
 
 /// The rows of a trace, for its waterfall. Running spans are copied first, so that they are in it.
@@ -45,7 +41,7 @@ pub(super) async fn detail(
     api.view.refresh_open();
     Detail::new(&copied(&api, &id)?)
         .map(Json)
-        .ok_or_else(no_trace)
+        .ok_or_else(ApiError::no_trace)
 }
 
 /// Rows with the text, by their index in the detail. The page marks them and moves from one to the next.
@@ -187,7 +183,7 @@ fn set_pinned(api: &Api, id: &str, is_pinned: bool) -> Result<StatusCode, ApiErr
     let id = trace_id(id)?;
     let mut store = api.view.lock();
     if !store.pin(id, is_pinned) {
-        return Err(no_trace());
+        return Err(ApiError::no_trace());
     }
     api.view.announce(store);
     Ok(StatusCode::NO_CONTENT)

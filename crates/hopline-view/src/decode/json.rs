@@ -8,13 +8,10 @@ use hopline_core::export::OwnedValue;
 use hopline_core::{Resource, SpanId, TraceId};
 use serde_json::Value;
 
-use super::{DecodeError, Decoded};
+use super::any::{Any, MAX_RESOURCE_ATTRIBUTES, put};
+use super::decoded::Decoded;
+use super::error::DecodeError;
 use crate::LogData;
-
-/// Attributes of a resource: adding one looks at all before it.
-///
-/// Further ones are left out.
-const MAX_RESOURCE_ATTRIBUTES: usize = 128;
 
 /// Reads log records, and counts metrics.
 ///
@@ -46,7 +43,7 @@ pub(super) fn others(text: &str, decoded: &mut Decoded) -> Result<(), DecodeErro
 fn log(record: &Value, resource: &Arc<Resource>) -> Result<LogData, DecodeError> {
     let observed = number(record, "observedTimeUnixNano")?;
     let time = number(record, "timeUnixNano")?;
-    let body = record.get("body").and_then(any);
+    let body = any(record.get("body"))?.map(Any::into_value);
     Ok(LogData {
         time_unix_nanos: if time == 0 { observed } else { time },
         severity: severity(record.get("severityNumber")),
@@ -102,49 +99,73 @@ fn resource(group: &Value) -> Result<Resource, DecodeError> {
     )
 }
 
-/// Reads attributes. One whose value is not valid is left out.
+/// Reads attributes. One without a value is left out.
 ///
 /// # Errors
 ///
-/// Returns an error if the field is not an array.
-///
-/// Of two attributes with one key, both are kept.
+/// Returns an error if the field is not an array, or a value is not of its type.
 fn attributes(object: &Value) -> Result<Vec<(String, OwnedValue)>, DecodeError> {
-    let pairs = items(object, "attributes")?.iter();
-    Ok(pairs
-        .filter_map(|pair| Some((text(pair, "key").to_owned(), any(pair.get("value")?)?)))
-        .collect())
+    let mut attributes = Vec::new();
+    for pair in items(object, "attributes")? {
+        if let Some(value) = any(pair.get("value"))? {
+            put(
+                &mut attributes,
+                text(pair, "key").to_owned(),
+                value.into_value(),
+            );
+        }
+    }
+    Ok(attributes)
 }
 
-/// `AnyValue`. serde_json bounds the depth of what it reads, so the recursion is bounded.
+/// Reads an `AnyValue`. serde_json bounds the depth of what it reads, so the recursion is bounded.
 ///
-/// Integers and doubles may be text, as the JSON mapping of Protocol Buffers writes 64-bit numbers.
+/// Integers and doubles may be text, as ProtoJSON writes 64-bit numbers. Bytes stay in base64.
 ///
-/// `None` for a value that is not set, or of an unknown type. Bytes stay in base64, and a map becomes JSON text, as
-/// an attribute of a span has neither.
-fn any(value: &Value) -> Option<OwnedValue> {
-    let (field, value) = value
-        .as_object()?
-        .iter()
-        .find(|(_, value)| !value.is_null())?;
-    match field.as_str() {
-        "stringValue" | "bytesValue" => value.as_str().map(OwnedValue::from),
-        "boolValue" => value.as_bool().map(OwnedValue::Bool),
-        "intValue" => value
-            .as_i64()
-            .or_else(|| value.as_str()?.parse().ok())
-            .map(OwnedValue::I64),
-        "doubleValue" => value
-            .as_f64()
-            .or_else(|| value.as_str()?.parse().ok())
-            .map(OwnedValue::F64),
-        "arrayValue" => {
-            let values = value.get("values").and_then(Value::as_array)?;
-            Some(OwnedValue::Array(values.iter().filter_map(any).collect()))
+/// Returns `None` for a value that is not set, or of an unknown type.
+///
+/// # Errors
+///
+/// Returns an error for a value that is not of its type.
+fn any(value: Option<&Value>) -> Result<Option<Any>, DecodeError> {
+    let object = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(object)) => object,
+        Some(_) => return Err(DecodeError::new("value: not an object")),
+    };
+    let Some((field, value)) = object.iter().find(|(_, value)| !value.is_null()) else {
+        return Ok(None);
+    };
+    let read = match field.as_str() {
+        "stringValue" | "bytesValue" => value.as_str().map(|text| Any::Text(text.to_owned())),
+        "boolValue" => value.as_bool().map(Any::Bool),
+        "intValue" => {
+            let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+            number.map(Any::I64)
         }
-        "kvlistValue" => Some(OwnedValue::Text(value.to_string())),
-        _ => None,
-    }
+        "doubleValue" => {
+            let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+            number.map(Any::F64)
+        }
+        "arrayValue" => {
+            let mut values = Vec::new();
+            for value in items(value, "values")? {
+                values.extend(any(Some(value))?);
+            }
+            Some(Any::Array(values))
+        }
+        "kvlistValue" => {
+            let mut entries = Vec::new();
+            for entry in items(value, "values")? {
+                let value = any(entry.get("value"))?;
+                entries.extend(value.map(|value| (text(entry, "key").to_owned(), value)));
+            }
+            Some(Any::Map(entries))
+        }
+        _ => return Ok(None),
+    };
+    read.map(Some)
+        .ok_or_else(|| DecodeError::new(&format!("{field}: not of its type")))
 }
 
 /// An array of a field; an absent one is empty.

@@ -1,85 +1,19 @@
 //! OTLP in all its forms as spans and log records. Called by the receivers, the import route and the command line.
 
+mod any;
+mod decoded;
+mod error;
 mod json;
 mod protobuf;
 mod wire;
 
-use std::fmt;
-
-use hopline_core::export::SpanData;
-
-use crate::LogData;
-
-/// Spans and log records of a request or a file.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Decoded {
-    /// Spans, in the order in which they were written.
-    pub spans: Vec<SpanData>,
-    /// Log records, in the order in which they were written.
-    pub logs: Vec<LogData>,
-    /// The number of metrics, which are counted only.
-    pub metrics: u64,
-}
-
-/// The content of an OTLP request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Signal {
-    /// `ExportTraceServiceRequest`.
-    Traces,
-    /// `ExportLogsServiceRequest`.
-    Logs,
-    /// `ExportMetricsServiceRequest`.
-    Metrics,
-}
-
-/// The body is not OTLP, or has an invalid field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DecodeError {
-    problem: String,
-    is_too_large: bool,
-}
-
-impl DecodeError {
-    /// True if the body is larger than allowed once it is decompressed.
-    pub fn is_too_large(&self) -> bool {
-        self.is_too_large
-    }
-
-    fn new(problem: &str) -> Self {
-        Self {
-            problem: problem.to_owned(),
-            is_too_large: false,
-        }
-    }
-
-    fn at_line(self, line: usize) -> Self {
-        Self {
-            problem: format!("line {line}: {}", self.problem),
-            ..self
-        }
-    }
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem)
-    }
-}
-
-impl std::error::Error for DecodeError {}
-
-impl From<hopline_otlp::DecodeError> for DecodeError {
-    fn from(error: hopline_otlp::DecodeError) -> Self {
-        Self::new(&error.to_string())
-    }
-}
+pub use decoded::{Decoded, Signal};
+pub use error::DecodeError;
 
 /// Decodes an OTLP request in Protocol Buffers.
 ///
-/// Unknown fields are skipped. Of two attributes with one key, the later one is kept; a map or bytes become text; a
-/// status OK becomes unset.
+/// Unknown fields are skipped. Of two attributes with one key, the later one is kept; a map becomes JSON text, bytes become
+/// base64, a status OK becomes unset. [`json`] gives the same for the same request.
 ///
 /// # Errors
 ///
@@ -189,10 +123,7 @@ pub(crate) fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, DecodeError> {
         .read_to_end(&mut out)
         .map_err(|_| DecodeError::new("the body is not gzip, or ends early"))?;
     if out.len() > max {
-        return Err(DecodeError {
-            problem: format!("the body is larger than {max} bytes once decompressed"),
-            is_too_large: true,
-        });
+        return Err(DecodeError::too_large(max));
     }
     Ok(out)
 }

@@ -6,7 +6,8 @@ use hopline_core::export::{EventData, LinkData, OwnedValue, ScopeData, SpanData,
 use hopline_core::propagation::TraceState;
 use hopline_core::{Resource, SpanContext, SpanId, SpanKind, TraceFlags, TraceId};
 
-use super::DecodeError;
+use super::any::{Any, MAX_RESOURCE_ATTRIBUTES, put};
+use super::error::DecodeError;
 use super::wire::{Field, Fields};
 use crate::LogData;
 
@@ -17,8 +18,6 @@ type Result<T> = std::result::Result<T, DecodeError>;
 /// Levels of values within values. A deeper value is refused, since decoding is recursive and a sender must not
 /// exhaust the stack.
 const MAX_DEPTH: usize = 16;
-/// Attributes of a resource: adding one looks at all before it. Further ones are left out.
-const MAX_RESOURCE_ATTRIBUTES: usize = 128;
 /// Bits of `Span.flags`: the second is meaningful if the first is set.
 const HAS_IS_REMOTE: u32 = 0x100;
 /// `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK` of `trace.proto`.
@@ -114,10 +113,10 @@ fn resource(message: Fields<'_>) -> Result<Resource> {
     let mut resource = Resource::empty();
     let mut left = MAX_RESOURCE_ATTRIBUTES;
     each(message, 1, |pair| {
-        if let Some((key, value)) = key_value(pair)?.filter(|_| left > 0) {
+        if let ((key, Some(value)), 1..) = (key_value(pair, 0)?, left) {
             left -= 1;
             let known = std::mem::replace(&mut resource, Resource::empty());
-            resource = known.with(key, value);
+            resource = known.with(key.to_owned(), value.into_value());
         }
         Ok(())
     })?;
@@ -159,7 +158,7 @@ fn span(mut message: Fields<'_>, resource: &Arc<Resource>, scope: &ScopeData) ->
             6 => span.kind = kind(field.number()?),
             7 => span.start_unix_nanos = field.number()?,
             8 => span.end_unix_nanos = field.number()?,
-            9 => put(&mut span.attributes, key_value(field.message()?)?),
+            9 => add(&mut span.attributes, field.message()?)?,
             10 => span.dropped_attributes = field.number()? as u32,
             11 => span.events.push(event(field.message()?)?),
             12 => span.dropped_events = field.number()? as u32,
@@ -190,7 +189,7 @@ fn event(mut message: Fields<'_>) -> Result<EventData> {
         match number {
             1 => event.time_unix_nanos = field.number()?,
             2 => field.text()?.clone_into(&mut event.name),
-            3 => put(&mut event.attributes, key_value(field.message()?)?),
+            3 => add(&mut event.attributes, field.message()?)?,
             _ => {}
         }
     }
@@ -255,10 +254,10 @@ fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
             2 => log.severity = field.number()?.min(24) as u8,
             3 => field.text()?.clone_into(&mut log.severity_text),
             5 => {
-                log.body =
-                    any(field.message()?, 0)?.map_or_else(String::new, |value| value.to_string())
+                let body = any(field.message()?, 0)?.map(Any::into_value);
+                log.body = body.map_or_else(String::new, |body| body.to_string());
             }
-            6 => put(&mut log.attributes, key_value(field.message()?)?),
+            6 => add(&mut log.attributes, field.message()?)?,
             // a record outside a trace has ids of no bytes or of zeros
             9 => log.trace_id = field.bytes()?.try_into().ok().and_then(TraceId::from_bytes),
             10 => log.span_id = field.bytes()?.try_into().ok().and_then(SpanId::from_bytes),
@@ -272,41 +271,46 @@ fn log(mut message: Fields<'_>, resource: &Arc<Resource>) -> Result<LogData> {
     Ok(log)
 }
 
-/// `None` for a value that is not set.
-///
-/// Reads a `KeyValue`. An attribute without a value has nothing to show, so the caller leaves it out.
-fn key_value(mut message: Fields<'_>) -> Result<Option<(String, OwnedValue)>> {
+/// Reads a `KeyValue` and adds it. An attribute without a value has nothing to show, so it is left out.
+fn add(attributes: &mut Vec<(String, OwnedValue)>, pair: Fields<'_>) -> Result<()> {
+    if let (key, Some(value)) = key_value(pair, 0)? {
+        put(attributes, key.to_owned(), value.into_value());
+    }
+    Ok(())
+}
+
+/// Reads a `KeyValue`, of an attribute or of a map. `None` for a value that is not set.
+fn key_value(mut message: Fields<'_>, depth: usize) -> Result<(&str, Option<Any>)> {
     let (mut key, mut value) = ("", None);
     while let Some((number, field)) = message.next()? {
         match number {
             1 => key = field.text()?,
-            2 => value = any(field.message()?, 0)?,
+            2 => value = any(field.message()?, depth)?,
             _ => {}
         }
     }
-    Ok(value.map(|value| (key.to_owned(), value)))
+    Ok((key, value))
 }
 
-/// Reads an `AnyValue`: the last field that is set, or `None`. A map becomes text, and bytes become hexadecimal
-/// digits, as an attribute of a span has neither.
+/// Reads an `AnyValue`: the last field that is set, or `None`.
 ///
 /// # Errors
 ///
 /// Returns an error for a value that nests deeper than `MAX_DEPTH`.
-fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<OwnedValue>> {
+fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<Any>> {
     if depth > MAX_DEPTH {
         return Err(DecodeError::new("a value nests too deep"));
     }
     let mut value = None;
     while let Some((number, field)) = message.next()? {
         value = Some(match number {
-            1 => OwnedValue::Text(field.text()?.to_owned()),
-            2 => OwnedValue::Bool(field.number()? != 0),
-            3 => OwnedValue::I64(field.number()?.cast_signed()),
-            4 => OwnedValue::F64(f64::from_bits(field.number()?)),
-            5 => OwnedValue::Array(array(field.message()?, depth + 1)?),
-            6 => OwnedValue::Text(map(field.message()?, depth + 1)?),
-            7 => OwnedValue::Text(hex(field.bytes()?)),
+            1 => Any::Text(field.text()?.to_owned()),
+            2 => Any::Bool(field.number()? != 0),
+            3 => Any::I64(field.number()?.cast_signed()),
+            4 => Any::F64(f64::from_bits(field.number()?)),
+            5 => Any::Array(array(field.message()?, depth + 1)?),
+            6 => Any::Map(map(field.message()?, depth + 1)?),
+            7 => Any::from_bytes(field.bytes()?),
             _ => continue,
         });
     }
@@ -314,7 +318,7 @@ fn any(mut message: Fields<'_>, depth: usize) -> Result<Option<OwnedValue>> {
 }
 
 /// Reads an array; `depth` bounds the recursion.
-fn array(message: Fields<'_>, depth: usize) -> Result<Vec<OwnedValue>> {
+fn array(message: Fields<'_>, depth: usize) -> Result<Vec<Any>> {
     let mut values = Vec::new();
     each(message, 1, |value| {
         values.extend(any(value, depth)?);
@@ -323,44 +327,15 @@ fn array(message: Fields<'_>, depth: usize) -> Result<Vec<OwnedValue>> {
     Ok(values)
 }
 
-/// A map as text, as a span's attribute has no maps. The text has the form `{key: value, key: value}`, for reading
-/// only.
-fn map(message: Fields<'_>, depth: usize) -> Result<String> {
-    let mut text = String::from("{");
-    each(message, 1, |mut pair| {
-        let (mut key, mut value) = ("", None);
-        while let Some((number, field)) = pair.next()? {
-            match number {
-                1 => key = field.text()?,
-                2 => value = any(field.message()?, depth)?,
-                _ => {}
-            }
-        }
-        if text.len() > 1 {
-            text.push_str(", ");
-        }
-        text.push_str(key);
-        text.push_str(": ");
-        text.push_str(&value.map_or_else(String::new, |value| value.to_string()));
+/// Reads a map; an entry without a value is left out.
+fn map(message: Fields<'_>, depth: usize) -> Result<Vec<(String, Any)>> {
+    let mut entries = Vec::new();
+    each(message, 1, |pair| {
+        let (key, value) = key_value(pair, depth)?;
+        entries.extend(value.map(|value| (key.to_owned(), value)));
         Ok(())
     })?;
-    text.push('}');
-    Ok(text)
-}
-
-/// Of two attributes of one key the last one stays. Lists are short, and long ones are cut when they are stored.
-fn put(attributes: &mut Vec<(String, OwnedValue)>, pair: Option<(String, OwnedValue)>) {
-    /// Beyond it, keys are not compared, or a long list would take quadratic time.
-    const COMPARED: usize = 256;
-    let Some((key, value)) = pair else { return };
-    match attributes
-        .iter_mut()
-        .take(COMPARED)
-        .find(|(known, _)| *known == key)
-    {
-        Some((_, old)) => *old = value,
-        None => attributes.push((key, value)),
-    }
+    Ok(entries)
 }
 
 /// Reads a trace id.
@@ -428,11 +403,6 @@ fn w3c_flags(flags: u32) -> TraceFlags {
 /// True if the parent is known to be in another process. An older sender sets neither bit, which is read as false.
 fn is_remote(flags: u32) -> bool {
     flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
-}
-
-/// Bytes in hexadecimal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The error of a missing or invalid id. It does not repeat the bytes, which may be anything.

@@ -6,7 +6,7 @@
 //! `protobuf` calls it for each message. The encoding is described at <https://protobuf.dev/programming-guides/encoding/>.
 //! Every length is checked before it is used, so malformed input ends in an error.
 
-use super::DecodeError;
+use super::error::DecodeError;
 
 /// The fields of a message.
 ///

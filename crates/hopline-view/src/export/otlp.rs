@@ -2,7 +2,7 @@
 //! The API and applications call it. The format is the JSON mapping of OTLP: ids in hexadecimal, 64-bit numbers as text.
 
 use hopline_core::export::{OwnedValue, SpanData, StatusData};
-use hopline_core::{Resource, SpanKind};
+use hopline_core::{Resource, SpanKind, TraceFlags};
 use serde_json::{Value, json};
 
 use crate::LogData;
@@ -69,12 +69,7 @@ fn groups<T>(items: &[T], same: impl Fn(&T, &T) -> bool) -> Vec<Vec<&T>> {
 }
 
 /// A `Span` of `trace.proto`. Absent ids and states are empty texts, which Protocol Buffers reads as not set.
-///
-/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE` is always set; a parent whose place is unknown is written as not remote.
 fn span(span: &SpanData) -> Value {
-    // bits 8 and 9 of `Span.flags` in `trace.proto`
-    const HAS_IS_REMOTE: u32 = 0x100;
-    const IS_REMOTE: u32 = 0x200;
     let kind = match span.kind {
         SpanKind::Internal => 1,
         SpanKind::Server => 2,
@@ -82,7 +77,6 @@ fn span(span: &SpanData) -> Value {
         SpanKind::Producer => 4,
         SpanKind::Consumer => 5,
     };
-    let remote = if span.parent_is_remote { IS_REMOTE } else { 0 };
     let events = span.events.iter().map(|event| {
         json!({
             "timeUnixNano": event.time_unix_nanos.to_string(),
@@ -95,6 +89,7 @@ fn span(span: &SpanData) -> Value {
             "traceId": link.span_context.trace_id().to_string(),
             "spanId": link.span_context.span_id().to_string(),
             "traceState": link.span_context.tracestate().as_str(),
+            "flags": flags(link.span_context.flags(), link.span_context.is_remote()),
         })
     });
     let status = match &span.status {
@@ -106,7 +101,7 @@ fn span(span: &SpanData) -> Value {
         "spanId": span.span_id.to_string(),
         "parentSpanId": span.parent.map(|id| id.to_string()).unwrap_or_default(),
         "traceState": span.tracestate.as_str(),
-        "flags": u32::from(span.flags.bits()) | HAS_IS_REMOTE | remote,
+        "flags": flags(span.flags, span.parent_is_remote),
         "name": span.name,
         "kind": kind,
         "startTimeUnixNano": span.start_unix_nanos.to_string(),
@@ -119,6 +114,15 @@ fn span(span: &SpanData) -> Value {
         "droppedLinksCount": span.dropped_links,
         "status": status,
     })
+}
+
+/// `Span.flags` or `Link.flags` of `trace.proto`: the flags of W3C Trace Context, and bits 8 and 9 for the place of the parent.
+///
+/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE` is always set; a parent whose place is unknown is written as not remote.
+fn flags(flags: TraceFlags, is_remote: bool) -> u32 {
+    const HAS_IS_REMOTE: u32 = 0x100;
+    const IS_REMOTE: u32 = 0x200;
+    u32::from(flags.bits()) | HAS_IS_REMOTE | if is_remote { IS_REMOTE } else { 0 }
 }
 
 /// A `LogRecord` of `logs.proto`. The observed time is left out: the viewer keeps one time.
@@ -157,7 +161,9 @@ fn any(value: &OwnedValue) -> Value {
         OwnedValue::Bool(truth) => json!({"boolValue": truth}),
         OwnedValue::I64(number) => json!({"intValue": number.to_string()}),
         OwnedValue::F64(number) if number.is_finite() => json!({"doubleValue": number}),
-        OwnedValue::F64(number) => json!({"doubleValue": number.to_string()}),
+        OwnedValue::F64(number) if number.is_nan() => json!({"doubleValue": "NaN"}),
+        OwnedValue::F64(number) if *number > 0.0 => json!({"doubleValue": "Infinity"}),
+        OwnedValue::F64(_) => json!({"doubleValue": "-Infinity"}),
         OwnedValue::Text(text) => json!({"stringValue": text}),
         OwnedValue::Array(values) => {
             json!({"arrayValue": {"values": values.iter().map(any).collect::<Vec<_>>()}})

@@ -16,7 +16,7 @@ use axum::routing::post;
 use http_body::Frame;
 use http_body_util::StreamBody;
 
-use super::{BodyError, Encoding, Receiver};
+use super::receiver::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
 /// Status codes of gRPC.
@@ -85,8 +85,7 @@ async fn metrics(State(receiver): State<Receiver>, request: Request) -> Response
 /// be too large again.
 async fn take(receiver: Receiver, signal: Signal, request: Request) -> Result<(), (Code, String)> {
     let (parts, body) = request.into_parts();
-    // never closed, so it does not fail
-    let _permit = receiver.permits.acquire().await;
+    let _permit = receiver.permit().await;
     let body = receiver.read(body).await.map_err(|error| {
         let code = match error {
             BodyError::TooLarge => Code::ResourceExhausted,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use super::{BodyError, Encoding, Receiver};
+use super::receiver::{BodyError, Encoding, Receiver};
 use crate::decode::Signal;
 
 /// The paths that each OTLP exporter uses by default. The specification lists them in section "OTLP/HTTP request":
@@ -77,8 +77,7 @@ async fn take(receiver: Receiver, signal: Signal, request: Request) -> Response 
             );
         }
     };
-    // never closed, so it does not fail
-    let _permit = receiver.permits.acquire().await;
+    let _permit = receiver.permit().await;
     let body = match receiver.read(body).await {
         Ok(body) => body,
         Err(error) => {

@@ -9,9 +9,9 @@ use hopline_core::export::SpanData;
 use hopline_core::{SpanId, TraceId};
 
 use super::stored::{StoredLog, StoredSpan};
+use super::summary::Summary;
 use super::text::Text;
 use crate::LogData;
-use crate::store::summary::Summary;
 
 /// The spans and log records of one trace.
 #[derive(Debug)]

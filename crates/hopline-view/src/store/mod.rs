@@ -9,6 +9,7 @@ mod mask;
 mod origin;
 pub(crate) mod red;
 pub(crate) mod stored;
+pub(crate) mod summarise;
 pub(crate) mod summary;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,7 @@
 //! A trace as one row of a list.
-//! `lists` and `live` send it. It is made once for each change of a trace and kept in the entry, since a list reads it often.
+//! `summarise` makes it; `lists` and `live` send it.
 
-use std::sync::Arc;
-
-use hopline_analysis::{describe, traces};
-use hopline_core::export::SpanData;
 use serde::Serialize;
-
-use crate::store::entry::Entry;
-use crate::store::red::kind_name;
 
 /// A trace as lists and the live stream show it; see the front page of the crate for the fields.
 #[derive(Clone, Debug, Serialize)]
@@ -23,14 +16,14 @@ pub(crate) struct Summary {
     /// Service of the root, up to 200 characters.
     pub(crate) service: String,
     /// Kind of the root.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// HTTP or gRPC status code of the root.
     #[serde(skip_serializing_if = "Option::is_none")]
-    http_status: Option<i64>,
+    pub(super) http_status: Option<i64>,
     /// Start, in milliseconds since 1970; exact to a microsecond or so.
     pub(crate) start_ms: f64,
     /// Start in nanoseconds, as text: JavaScript cannot hold it exactly.
-    start_ns: String,
+    pub(super) start_ns: String,
     /// From the first start to the last end, in nanoseconds.
     pub(crate) duration: u64,
     /// Finished spans held.
@@ -38,170 +31,38 @@ pub(crate) struct Summary {
     /// Failed ones of them.
     pub(crate) errors: u32,
     /// Up to 16 services.
-    services: Vec<ServiceCount>,
+    pub(super) services: Vec<ServiceCount>,
     /// True if a parent of a span is missing.
-    incomplete: bool,
+    pub(super) incomplete: bool,
     /// Spans that have not ended.
-    open: usize,
+    pub(super) open: usize,
     /// The user pinned it.
-    pinned: bool,
+    pub(super) pinned: bool,
     /// Spans that did not fit the limit of a trace.
-    cut: u64,
+    pub(super) cut: u64,
     /// Log records held.
-    logs: usize,
+    pub(super) logs: usize,
     /// Up to 24 spans, for the small picture of a row.
-    bars: Vec<Bar>,
+    pub(super) bars: Vec<Bar>,
 }
 
 /// A service, and the number of its spans in the trace.
 ///
 /// In the order of their first span, so that the caller is mostly before the called service.
 #[derive(Clone, Debug, Serialize)]
-struct ServiceCount {
-    name: String,
-    spans: u32,
+pub(super) struct ServiceCount {
+    pub(super) name: String,
+    pub(super) spans: u32,
 }
 
 /// Start, duration, index of the service, depth, flags.
 ///
 /// An array in JSON: a list of 1,000 traces has up to 24,000.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Bar(u64, u64, usize, usize, u8);
-
-/// Bars of a summary.
-const BARS: usize = 24;
-/// Services of a summary.
-const SERVICES: usize = 16;
-/// Characters of a name. A label may contain the summary of a long statement.
-const NAME: usize = 200;
-/// Flags of a bar.
-const IS_ERROR: u8 = 1;
-/// The span has not ended.
-const IS_OPEN: u8 = 2;
-/// The span is on the critical path.
-const IS_CRITICAL: u8 = 4;
-
-impl Summary {
-    /// Of a trace that is shown. Made again only after a change.
-    ///
-    /// The lock of the store guards the cell, so the borrow never conflicts.
-    pub(crate) fn of(entry: &Entry) -> Arc<Self> {
-        let mut cached = entry.summary.borrow_mut();
-        match &*cached {
-            Some(summary) if summary.seq == entry.seq => Arc::clone(summary),
-            _ => {
-                let summary = Arc::new(Self::new(entry));
-                *cached = Some(Arc::clone(&summary));
-                summary
-            }
-        }
-    }
-
-    /// Reads the trace. Without a root, the running span that started first names it.
-    fn new(entry: &Entry) -> Self {
-        let root = entry.first_root().map(|root| root.to_data(entry.id));
-        let root = root.or_else(|| {
-            entry
-                .running()
-                .min_by_key(|span| span.start_unix_nanos)
-                .cloned()
-        });
-        let name = root.as_ref().map(describe::label).unwrap_or_default();
-        let (start, end) = entry.extent();
-        let mut services: Vec<ServiceCount> = entry
-            .services()
-            .into_iter()
-            .map(|(name, spans)| ServiceCount {
-                name: shortened(&name),
-                spans,
-            })
-            .collect();
-        if services.is_empty() {
-            services.extend(root.as_ref().map(|root| ServiceCount {
-                name: shortened(root.service()),
-                spans: 0,
-            }));
-        }
-        services.truncate(SERVICES);
-        Self {
-            id: entry.id.to_string(),
-            seq: entry.seq,
-            name: shortened(&name),
-            service: root
-                .as_ref()
-                .map(|root| shortened(root.service()))
-                .unwrap_or_default(),
-            kind: root
-                .as_ref()
-                .map_or("internal", |root| kind_name(root.kind)),
-            http_status: root.as_ref().and_then(describe::status_code),
-            start_ms: start as f64 / 1e6,
-            start_ns: start.to_string(),
-            duration: end - start,
-            spans: entry.spans.len(),
-            errors: entry.errors,
-            bars: bars(entry, &services, start),
-            services,
-            incomplete: entry.is_incomplete(),
-            open: entry.open_ids().len(),
-            pinned: entry.is_pinned,
-            cut: entry.cut,
-            logs: entry.logs.len(),
-        }
-    }
-}
-
-/// The first spans in tree order; where there are more than fit, the longest.
-///
-/// A picture of a row has no room for more, and a list of 1,000 traces would be too large. The limit for joining
-/// bounds the time under the store's lock.
-fn bars(entry: &Entry, services: &[ServiceCount], start: u64) -> Vec<Bar> {
-    /// Beyond it only the longest spans are joined to a tree.
-    const JOINED: usize = 2_000;
-    let mut spans = entry.outlines();
-    if spans.len() > JOINED {
-        spans.sort_by_key(|span| std::cmp::Reverse(span.duration_nanos()));
-        spans.truncate(JOINED);
-    }
-    let joined = traces(&spans);
-    let Some(trace) = joined.first() else {
-        return Vec::new();
-    };
-    let critical = trace.critical_nanos();
-    let mut order = trace.in_tree_order();
-    if order.len() > BARS {
-        let mut durations: Vec<u64> = trace
-            .spans()
-            .iter()
-            .map(|span| span.duration_nanos())
-            .collect();
-        durations.sort_unstable_by_key(|nanos| std::cmp::Reverse(*nanos));
-        let least = durations.get(BARS - 1).copied().unwrap_or(0);
-        order.retain(|(index, _)| trace.spans()[*index].duration_nanos() >= least);
-        order.truncate(BARS);
-    }
-    let open = entry.open_ids();
-    let bar = |(index, depth): (usize, usize)| {
-        let span: &SpanData = trace.spans()[index];
-        let service = services
-            .iter()
-            .position(|service| service.name == span.service());
-        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        let flags = flag(span.is_error(), IS_ERROR)
-            | flag(open.contains(&span.span_id), IS_OPEN)
-            | flag(critical[index] > 0, IS_CRITICAL);
-        Bar(
-            span.start_unix_nanos - start,
-            span.duration_nanos(),
-            service.unwrap_or(0),
-            depth,
-            flags,
-        )
-    };
-    order.into_iter().map(bar).collect()
-}
-
-/// The first 200 characters of a text, counted in characters and not in bytes.
-fn shortened(text: &str) -> String {
-    text.chars().take(NAME).collect()
-}
+pub(super) struct Bar(
+    pub(super) u64,
+    pub(super) u64,
+    pub(super) usize,
+    pub(super) usize,
+    pub(super) u8,
+);
