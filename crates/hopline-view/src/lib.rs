@@ -60,6 +60,7 @@ mod limits;
 mod log;
 mod mount;
 mod opened;
+mod printer;
 #[cfg(feature = "server")]
 mod receive;
 pub mod search;
@@ -67,6 +68,7 @@ pub mod search;
 mod server;
 mod sink;
 mod store;
+mod terminal;
 mod value;
 mod view;
 
@@ -78,6 +80,7 @@ pub use search::{Search, SearchError};
 pub use server::{Server, ServerOptions};
 pub use sink::ViewSink;
 pub use store::counts::{Counts, Evicted, Received};
+pub use terminal::Terminal;
 pub use view::View;
 
 #[cfg(doctest)]

@@ -12,7 +12,7 @@ use crate::sink::ViewSink;
 use crate::view::View;
 
 /// The path of the page.
-const MOUNT: &str = "/_trace";
+pub(crate) const MOUNT: &str = "/_trace";
 
 /// The viewer of this process, which [`sink`] fills and [`router`] serves.
 ///

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use hopline_core::export::{FlushError, Source};
 use hopline_core::{Batch, Sink, notify};
 
+use crate::printer::Printer;
 use crate::view::{Shared, View};
 
-/// Puts finished spans into a [`View`]; made by [`View::sink`] and [`sink`](crate::sink).
+/// Puts finished spans into a [`View`]; made by [`View::sink`], [`Terminal::sink`](crate::Terminal::sink) and
+/// [`sink`](crate::sink).
 ///
 /// It has one queue and one thread of its own.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ impl View {
     /// It never delays the thread that ends a span: batches wait in a bounded queue for the viewer's own thread, and what
     /// does not fit is dropped and counted.
     pub fn sink(&self) -> ViewSink {
-        ViewSink::new(self)
+        ViewSink::new(self, None)
     }
 }
 
@@ -61,13 +63,13 @@ impl ViewSink {
     ///
     /// Without a thread, for which the system may have no room, batches are dropped and counted, and a notice reports
     /// it.
-    pub(crate) fn new(view: &View) -> Self {
+    pub(crate) fn new(view: &View, printer: Option<Printer>) -> Self {
         let (queue, jobs) = sync_channel(WAITING);
         let shared = Arc::downgrade(&view.shared);
         let of_thread = Weak::clone(&shared);
         let started = std::thread::Builder::new()
             .name("hopline-view".to_owned())
-            .spawn(move || fill(&jobs, &of_thread));
+            .spawn(move || fill(&jobs, &of_thread, printer));
         if started.is_err() {
             notify("view", || {
                 "no thread could be started for the viewer; it shows nothing of this process"
@@ -86,19 +88,43 @@ impl ViewSink {
     }
 }
 
-/// Fills the store. Ends when the sink or the viewer is dropped.
+/// Fills the store, and prints if there is a printer. Ends when the sink or the viewer is dropped.
 ///
 /// The viewer is upgraded for each job and not held between jobs, so that dropping the last `View` frees its memory
 /// at once.
-fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>) {
-    for job in jobs {
-        match (job, view.upgrade()) {
-            (Job::Add(batch), Some(shared)) => View { shared }.add(&batch.to_spans(), &[]),
-            (Job::Add(_), None) => return,
-            (Job::Flush(done), _) => {
+fn fill(jobs: &Receiver<Job>, view: &Weak<Shared>, mut printer: Option<Printer>) {
+    loop {
+        let job = match printer.as_ref().and_then(Printer::wait) {
+            Some(wait) => jobs.recv_timeout(wait),
+            None => jobs.recv().map_err(RecvTimeoutError::from),
+        };
+        let view = view.upgrade().map(|shared| View { shared });
+        match (job, &view) {
+            (Ok(Job::Add(batch)), Some(view)) => {
+                let spans = batch.to_spans();
+                view.add(&spans, &[]);
+                if let (Some(printer), Some(span)) = (&mut printer, spans.first()) {
+                    printer.changed(span.trace_id);
+                }
+            }
+            (Ok(Job::Add(_)), None) => return,
+            (Ok(Job::Flush(done)), _) => {
+                if let (Some(printer), Some(view)) = (&mut printer, &view) {
+                    printer.print_all(view);
+                }
                 // a send fails if the flush timed out meanwhile
                 let _ = done.send(());
             }
+            (Err(RecvTimeoutError::Timeout), _) => {}
+            (Err(RecvTimeoutError::Disconnected), _) => {
+                if let (Some(printer), Some(view)) = (&mut printer, &view) {
+                    printer.print_all(view);
+                }
+                return;
+            }
+        }
+        if let (Some(printer), Some(view)) = (&mut printer, &view) {
+            printer.print_due(view);
         }
     }
 }
