@@ -63,7 +63,8 @@ cargo xtask COMMAND
                         memory, counts that balance, nothing secret exported
   server KIND           a postgres, mariadb or rabbitmq that the calling program may kill, stop and start again, by
                         words on stdin
-  neighbours            one trace through services of Python, Node and hopline; installs those two in target/
+  neighbours            exporters of Python and Node into the viewer, and one trace through their services and hopline's;
+                        installs both in target/
   receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
                         each compared with what was recorded; installs both into a virtual environment
   deploy [--short]      what of deploy/ can run here: Prometheus with its configuration and rules, two collectors (rotel)

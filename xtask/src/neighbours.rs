@@ -1,4 +1,5 @@
-//! `cargo xtask neighbours`: one trace through services of Python, Node and hopline.
+//! `cargo xtask neighbours`: exporters of Python and Node into the viewer, and one trace through services of Python, Node and
+//! hopline.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -31,7 +32,7 @@ fn all(steps: &mut Steps) -> Result<()> {
         .args(["run", "--package", "hopline-neighbours"])
         .env("NEIGHBOUR_PYTHON", python)
         .env("NODE_PATH", modules);
-    steps.run("one trace through all", &mut test)
+    steps.run("spans of all", &mut test)
 }
 
 fn install() -> Result<()> {

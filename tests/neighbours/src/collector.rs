@@ -13,8 +13,11 @@ use crate::chain::Seen;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Collector {
+    /// OTLP over HTTP.
     pub(crate) url: String,
-    view: View,
+    /// OTLP over gRPC.
+    pub(crate) grpc_url: String,
+    pub(crate) view: View,
     _server: Arc<Server>,
 }
 
@@ -23,9 +26,11 @@ impl Collector {
         let view = View::new();
         let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
         let options = ServerOptions::default().page(any).otlp_http(any);
-        let server = options.without_grpc().start(&view).await?;
+        let server = options.otlp_grpc(any).start(&view).await?;
+        let grpc = server.otlp_grpc().ok_or("the viewer has no gRPC")?;
         Ok(Self {
             url: format!("http://{}", server.otlp_http()),
+            grpc_url: format!("http://{grpc}"),
             view,
             _server: Arc::new(server),
         })

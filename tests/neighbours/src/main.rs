@@ -1,5 +1,5 @@
-//! One trace through services of other makes: a Python FastAPI service and a Node Express service, both with
-//! OpenTelemetry, before and behind services of hopline.
+//! OpenTelemetry of Python and Node beside hopline: their exporters send to the viewer, and a FastAPI and an Express service are
+//! before and behind services of hopline in one trace.
 //!
 //! `cargo xtask neighbours` installs what they need and runs this with `NEIGHBOUR_PYTHON` (an interpreter) and
 //! `NODE_PATH` (the modules) set.
@@ -10,6 +10,7 @@ mod chain;
 mod collector;
 mod neighbour;
 mod ours;
+mod sender;
 
 use chain::{Chain, Hop};
 use collector::Collector;
@@ -20,6 +21,7 @@ type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    sender::check().await?;
     let collector = Collector::start().await?;
     let python = Neighbour::python(&collector).await?;
     let node = Neighbour::node(&collector).await?;

@@ -19,27 +19,11 @@ pub(crate) struct Neighbour {
 
 impl Neighbour {
     pub(crate) async fn python(collector: &Collector) -> Result<Self> {
-        let python = std::env::var("NEIGHBOUR_PYTHON");
-        let python =
-            python.map_err(|_| "NEIGHBOUR_PYTHON is not set: run `cargo xtask neighbours`")?;
-        Self::start(
-            "python",
-            Command::new(python).arg(file("service.py")),
-            collector,
-        )
-        .await
+        Self::start("python", &mut python("service.py")?, collector).await
     }
 
     pub(crate) async fn node(collector: &Collector) -> Result<Self> {
-        if std::env::var_os("NODE_PATH").is_none() {
-            return Err("NODE_PATH is not set: run `cargo xtask neighbours`".into());
-        }
-        Self::start(
-            "node",
-            Command::new("node").arg(file("service.cjs")),
-            collector,
-        )
-        .await
+        Self::start("node", &mut node("service.cjs")?, collector).await
     }
 
     async fn start(
@@ -78,6 +62,31 @@ impl Neighbour {
     }
 }
 
-fn file(name: &str) -> impl AsRef<std::ffi::OsStr> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+/// The Python interpreter with a program of this folder.
+///
+/// # Errors
+///
+/// The variable `NEIGHBOUR_PYTHON` is not set.
+pub(crate) fn python(file: &str) -> Result<Command> {
+    let python = std::env::var("NEIGHBOUR_PYTHON");
+    let python = python.map_err(|_| "NEIGHBOUR_PYTHON is not set: run `cargo xtask neighbours`")?;
+    Ok(program(&python, file))
+}
+
+/// Node with a program of this folder.
+///
+/// # Errors
+///
+/// The variable `NODE_PATH` is not set.
+pub(crate) fn node(file: &str) -> Result<Command> {
+    if std::env::var_os("NODE_PATH").is_none() {
+        return Err("NODE_PATH is not set: run `cargo xtask neighbours`".into());
+    }
+    Ok(program("node", file))
+}
+
+fn program(interpreter: &str, file: &str) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    command
 }
