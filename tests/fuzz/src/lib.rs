@@ -21,7 +21,7 @@ mod tracestate;
 
 pub use baggage::baggage;
 pub use hopline_test_support::sql::redact_any as sqlx_redact;
-pub use otlp::otlp;
+pub use otlp::{otlp, otlp_json};
 pub use plan::plan;
 pub use redact::redact;
 pub use server_timing::server_timing;
@@ -35,6 +35,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("baggage", baggage),
     ("otlp", otlp),
+    ("otlp_json", otlp_json),
     ("plan", plan),
     ("redact", redact),
     ("server_timing", server_timing),
