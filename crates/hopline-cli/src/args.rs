@@ -13,6 +13,7 @@ use hopline_view::Search;
     version,
     about,
     after_help = "Files are OTLP JSON or JSON lines; `-` is standard input.\n\
+                  `hopline COMMAND --help` has examples.\n\
                   Exit status: 0 nothing found, 1 something found (a failed assertion, a finding, a difference), \
                   2 wrong usage or unreadable input."
 )]
@@ -40,6 +41,11 @@ pub(crate) enum Command {
     /// Checks and explains service level objectives; prints Prometheus rules or a Grafana dashboard
     Slo(SloOptions),
     /// Checks and explains the text of a sampling plan
+    #[command(after_help = "Example:\n\
+        \x20 hopline plan 'GET /products 10%; * 5%; keep errors'\n\
+        \n\
+        The text is that of the variable HOPLINE_SAMPLING.\n\
+        Exit status: 0 valid, 1 not valid.")]
     Plan {
         /// Clauses separated by semicolons, such as '* 5%; keep errors'
         plan: String,
@@ -47,6 +53,11 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline view                      receives OTLP on 4318 (HTTP) and 4317 (gRPC), page on http://localhost:4319\n\
+        \x20 hopline view traces.jsonl         opens a file\n\
+        \x20 OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 my-service\n\
+        \x20                                   sends the traces of a service to it")]
 pub(crate) struct ViewOptions {
     /// OTLP JSON or JSON-lines files to open
     pub(crate) files: Vec<PathBuf>,
@@ -96,6 +107,10 @@ pub(crate) struct Drawing {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline print traces.jsonl\n\
+        \x20 hopline print traces.jsonl -q 'status:error >200ms'\n\
+        \x20 hopline print traces.jsonl --json | jq -r .traceId")]
 pub(crate) struct PrintOptions {
     /// Files
     #[arg(required = true)]
@@ -108,6 +123,11 @@ pub(crate) struct PrintOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline tail                                     follows `hopline view` on this machine\n\
+        \x20 hopline tail -q 'service:orders status:error'\n\
+        \x20 hopline tail --url http://localhost:3000/_trace  follows the page of an application\n\
+        \x20 hopline tail -n 1 --json                         waits for one trace")]
 pub(crate) struct TailOptions {
     /// URL of the page
     #[arg(long, default_value = "http://localhost:4319")]
@@ -126,6 +146,11 @@ pub(crate) struct TailOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline check traces.jsonl\n\
+        \x20 hopline check gateway.jsonl orders.jsonl --traces 3 --attribute tenant_id\n\
+        \n\
+        Exit status: 0 no finding, 1 a finding or no trace at all, 2 an unreadable file.")]
 pub(crate) struct CheckOptions {
     /// Files
     #[arg(required = true)]
@@ -145,6 +170,13 @@ pub(crate) struct CheckOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline assert traces.jsonl 'POST /checkout has db.query' 'POST /checkout duration < 200ms'\n\
+        \x20 hopline assert traces.jsonl 'GET /orders/*@orders count db.query <= 3'\n\
+        \x20 hopline assert traces.jsonl 'POST /charge status 402' '* attribute tenant_id'\n\
+        \n\
+        Each span that matches must satisfy the claim, and at least one must match.\n\
+        Exit status: 0 all hold, 1 one does not, 2 wrong usage or an unreadable file.")]
 pub(crate) struct AssertOptions {
     /// File
     pub(crate) file: PathBuf,
@@ -156,6 +188,12 @@ pub(crate) struct AssertOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline diff before.jsonl after.jsonl\n\
+        \x20 hopline diff traces.jsonl traces.jsonl --trace-a 4bf9 --trace-b 5bf9\n\
+        \n\
+        Each line has a sign: + in the second trace only, - in the first only, > slower and < faster in the second.\n\
+        Exit status: 0 no difference, 1 a difference, 2 an unreadable file or no such trace.")]
 pub(crate) struct DiffOptions {
     /// File of the first trace
     pub(crate) a: PathBuf,
@@ -173,6 +211,9 @@ pub(crate) struct DiffOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline why traces.jsonl\n\
+        \x20 hopline why traces.jsonl -q 'service:gateway' -n 5")]
 pub(crate) struct WhyOptions {
     /// Files
     #[arg(required = true)]
@@ -186,6 +227,11 @@ pub(crate) struct WhyOptions {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n\
+        \x20 hopline slo 'SLO POST /checkout 99.9% < 500ms over 30d'\n\
+        \x20 hopline slo 'SLO POST /checkout 99.9% < 500ms over 30d' --rules > rules.yml\n\
+        \n\
+        Exit status: 0 valid, 1 not valid, 2 no objective in the text.")]
 pub(crate) struct SloOptions {
     /// Objectives separated by semicolons, such as 'SLO POST /checkout 99.9% < 500ms over 30d'
     pub(crate) objectives: String,

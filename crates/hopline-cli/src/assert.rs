@@ -1,7 +1,10 @@
 //! `hopline assert`: assertions on the traces of a file.
 //! `main` calls it; `assertion` has the language. A pipeline of continuous integration reads the exit status.
 
-use hopline_analysis::{TreeOptions, traces};
+use std::collections::BTreeSet;
+
+use hopline_analysis::describe::label;
+use hopline_analysis::{Trace, TreeOptions, traces};
 use hopline_core::text::shown;
 
 use crate::args::AssertOptions;
@@ -14,7 +17,6 @@ use crate::{Result, input};
 /// A reason quotes attribute values of the file, which may be long.
 const REASON: usize = 500;
 
-/// False if an assertion does not hold.
 /// Prints `ok` or `fail` for each assertion, and after a failure the reason and the tree of the trace.
 ///
 /// An assertion that matches no span fails: else a misspelt name would pass for ever. All assertions are checked, so that one
@@ -30,15 +32,18 @@ pub(crate) fn run(options: &AssertOptions) -> Result<bool> {
     for assertion in &options.assertions {
         match assertion.check(&traces) {
             Outcome::Holds(count) => {
-                draw::line(Mark::Good, &format!("ok    {assertion} ({count} spans)"))?
+                let spans = if count == 1 { "span" } else { "spans" };
+                draw::line(Mark::Good, &format!("ok    {assertion} ({count} {spans})"))?
             }
             Outcome::NoSubject => {
                 all_hold = false;
                 draw::line(Mark::Bad, &format!("fail  {assertion}"))?;
-                draw::line(
-                    Mark::Plain,
-                    &format!("      no span matches, in {} traces", traces.len()),
-                )?;
+                let there_are = match roots(&traces) {
+                    roots if roots.is_empty() => "the file has no traces".to_owned(),
+                    roots => format!("the traces begin with: {}", roots.join(", ")),
+                };
+                let text = format!("      no span matches; {there_are}");
+                draw::line(Mark::Plain, &text)?;
             }
             Outcome::Fails(at, reason) => {
                 all_hold = false;
@@ -51,4 +56,17 @@ pub(crate) fn run(options: &AssertOptions) -> Result<bool> {
         }
     }
     Ok(all_hold)
+}
+
+/// The roots that there are, for a reader who has misspelt one: up to ten, each once, in alphabetical order.
+fn roots(traces: &[Trace<'_>]) -> Vec<String> {
+    const SHOWN: usize = 10;
+    let roots = traces.iter().flat_map(Trace::roots);
+    let names: BTreeSet<String> = roots
+        .map(|root| {
+            let (name, service) = (label(root), root.service());
+            format!("{}@{}", shown(name, REASON), shown(service, REASON))
+        })
+        .collect();
+    names.into_iter().take(SHOWN).collect()
 }

@@ -1,6 +1,8 @@
 //! `hopline diff`: two traces side by side.
 //! `main` calls it. `hopline_analysis::diff` pairs the spans; this file chooses the two traces and prints the rows.
 
+use std::path::Path;
+
 use hopline_analysis::describe::label;
 use hopline_analysis::diff::{Change, DiffRow, diff};
 use hopline_analysis::{Trace, traces};
@@ -10,7 +12,6 @@ use crate::args::DiffOptions;
 use crate::draw::{self, Mark};
 use crate::{Result, input};
 
-/// False if there is a difference.
 /// Compares two traces and prints a row for each span that differs, then the counts. `--all` prints equal spans too.
 ///
 /// Without an id, the first trace of file A is compared with the trace of file B that has the same root. Returns false if
@@ -25,7 +26,8 @@ pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
         input::decoded(&options.b)?.spans,
     );
     let (a, b) = (traces(&a), traces(&b));
-    let first = by_id(&a, options.trace_a.as_deref()).ok_or("the first file has no such trace")?;
+    let first = by_id(&a, options.trace_a.as_deref())
+        .ok_or_else(|| absent(&options.a, options.trace_a.as_deref()))?;
     // two runs of one program have other ids, so traces are paired by service and label of the root
     let same_root = || {
         b.iter()
@@ -40,7 +42,12 @@ pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
             .find(|trace| root(trace) == root(first) && trace.trace_id() != first.trace_id()),
         None => same_root(),
     };
-    let second = second.ok_or("the second file has no such trace")?;
+    let second = second.ok_or_else(|| match &options.trace_b {
+        None if options.a == options.b => {
+            "the file has no second trace with the same root; name one with --trace-b".to_owned()
+        }
+        id => absent(&options.b, id.as_deref()),
+    })?;
     let changes = diff(first, second);
     for (sign, trace) in [("-", first), ("+", second)] {
         let id = trace
@@ -65,6 +72,15 @@ pub(crate) fn run(options: &DiffOptions) -> Result<bool> {
     );
     draw::line(Mark::Plain, &summary)?;
     Ok(count(Change::Same) == changes.rows.len())
+}
+
+/// The problem of a file without the trace.
+fn absent(file: &Path, id: Option<&str>) -> String {
+    let file = file.display();
+    match id {
+        Some(id) => format!("{file}: no trace whose id starts with `{id}`"),
+        None => format!("{file}: no trace"),
+    }
 }
 
 /// Finds the first trace whose id begins with `start`; without one, the first trace.

@@ -49,6 +49,7 @@ pub(crate) fn line(mark: Mark, text: &str) -> io::Result<()> {
 }
 
 /// Writes a line to standard error, in red.
+///
 /// # Errors
 ///
 /// Returns an error if standard error cannot be written.
@@ -56,25 +57,39 @@ pub(crate) fn error_line(text: &str) -> io::Result<()> {
     writeln!(anstream::stderr(), "{RED}{text}{RED:#}")
 }
 
+/// Writes a remark to standard error, so that standard output has results only.
+///
+/// # Errors
+///
+/// Returns an error if standard error cannot be written.
+pub(crate) fn note_line(text: &str) -> io::Result<()> {
+    writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}")
+}
+
 /// Writes each trace of these spans, in one call, so that other output does not come between.
 ///
-/// With `--json` it writes one line of OTLP JSON for each trace, which `hopline` reads again.
+/// With `--json` it writes one JSON object and line for each trace. `page` is the URL of the viewer that has the traces: a
+/// tree has a link in place of the trace id.
 ///
 /// # Errors
 ///
 /// Returns an error if standard output cannot be written, such as a closed pipe.
-pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing) -> io::Result<()> {
+pub(crate) fn trees(spans: &[SpanData], drawing: &Drawing, page: Option<&str>) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     for trace in traces(spans) {
         if drawing.json {
             writeln!(out, "{}", json_line(&trace))?;
         } else {
-            let text: String = trace
-                .tree(&options(drawing))
-                .lines()
-                .map(coloured)
-                .collect();
-            writeln!(out, "{text}")?;
+            let tree = trace.tree(&options(drawing));
+            let link = page.zip(trace.trace_id());
+            let (heading, rows) = match (link, tree.split_once('\n')) {
+                (Some((page, id)), Some((_, rows))) => {
+                    (format!("{DIM}{page}t/{id}{DIM:#}\n"), rows)
+                }
+                _ => (String::new(), tree.as_str()),
+            };
+            let rows: String = rows.lines().map(coloured).collect();
+            writeln!(out, "{heading}{rows}")?;
         }
     }
     out.flush()

@@ -25,10 +25,12 @@ pub(crate) fn decoded(path: &Path) -> Result<Decoded> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
     read.map_err(|error| format!("{}: {error}", path.display()))?;
-    decode::file(&text).map_err(|error| format!("{}: {error}", path.display()).into())
+    decode::file(&text).map_err(|error| {
+        let path = path.display();
+        format!("{path}: {error}; a file has OTLP JSON, or one such document on each line").into()
+    })
 }
 
-/// The spans of all files.
 /// The spans of all files, in the order of the files.
 ///
 /// # Errors

@@ -6,7 +6,6 @@ use hopline_core::SamplingPlan;
 use crate::Result;
 use crate::draw::{self, Mark};
 
-/// False if the text is not a plan.
 /// Prints each clause of the plan in its canonical form, with its meaning beside it.
 ///
 /// # Errors
@@ -39,8 +38,7 @@ pub(crate) fn run(text: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// The clauses of a printed plan; a semicolon within quotes does not end one.
-/// Splits a printed plan, which has no escape within quotes.
+/// Splits a printed plan into its clauses. A semicolon within quotes does not end one; quotes have no escapes.
 fn clauses(plan: &str) -> Vec<&str> {
     let mut clauses = Vec::new();
     let (mut start, mut is_quoted) = (0, false);

@@ -13,13 +13,18 @@ use crate::{Result, input};
 ///
 /// Returns an error if a file cannot be read or standard output cannot be written.
 pub(crate) fn run(options: &PrintOptions) -> Result<bool> {
-    for spans in input::matching(&options.files, &options.query)? {
-        draw::trees(&spans, &options.drawing)?;
+    let found = input::matching(&options.files, &options.query)?;
+    if found.is_empty() {
+        draw::note_line("no trace matches")?;
+    }
+    for spans in found {
+        draw::trees(&spans, &options.drawing, None)?;
     }
     Ok(true)
 }
 
-/// Prints the findings of the self-check over all files together. Returns false if there is one.
+/// Prints the findings of the self-check over all files together. Returns false if there is one, or if there is no span: a
+/// pipeline whose services exported nothing must not pass.
 ///
 /// Files are read as one set, because a trace may be spread over the files of several services.
 ///
@@ -36,7 +41,13 @@ pub(crate) fn check(options: &CheckOptions) -> Result<bool> {
     for key in &options.attributes {
         expected = expected.attribute(key);
     }
-    let report = self_check(&input::spans(&options.files)?, &expected);
+    let spans = input::spans(&options.files)?;
+    if spans.is_empty() && options.traces != Some(0) {
+        let text = "no span in these files: nothing was exported, or it was exported elsewhere";
+        draw::line(Mark::Bad, text)?;
+        return Ok(false);
+    }
+    let report = self_check(&spans, &expected);
     for line in report.to_string().lines() {
         draw::line(Mark::Plain, line)?;
     }

@@ -7,7 +7,6 @@ use crate::Result;
 use crate::args::SloOptions;
 use crate::draw::{self, Mark};
 
-/// False if the text is not a list of objectives.
 /// Prints the meaning of each objective; `--rules` and `--dashboard` print the file for Prometheus or Grafana alone, so that
 /// it can be redirected.
 ///

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use hopline_view::decode;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use crate::args::TailOptions;
@@ -59,12 +59,7 @@ async fn follow(options: &TailOptions) -> Result<bool> {
         .await
         .map_err(|error| unreachable(options, &error))?;
     if !response.status().is_success() {
-        return Err(format!(
-            "the viewer answered {}: {}",
-            response.status(),
-            response.text().await?
-        )
-        .into());
+        return Err(refused(options, response).await.into());
     }
     let mut events = Events::default();
     let mut waiting: HashMap<String, Instant> = HashMap::new();
@@ -100,10 +95,33 @@ async fn follow(options: &TailOptions) -> Result<bool> {
     }
 }
 
-/// Error text with its remedy: the usual cause is that there is no viewer.
+/// Error text for a status other than 200. The answer of a viewer has a message; other servers have none.
+async fn refused(options: &TailOptions, response: Response) -> String {
+    let status = response.status();
+    let answer = response.text().await.unwrap_or_default();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap_or_default();
+    let (url, message) = (&options.url, answer["error"]["message"].as_str());
+    match (status, message) {
+        (StatusCode::UNAUTHORIZED, _) => {
+            format!(
+                "{url}: the token is missing or wrong; give it with --token or HOPLINE_VIEW_TOKEN"
+            )
+        }
+        (_, Some(message)) => format!("{url}: {message}"),
+        (_, None) => format!(
+            "{url}: status {status}, so it is not a viewer; give the URL of its page with --url"
+        ),
+    }
+}
+
+/// Error text with its cause and its remedy: mostly there is no viewer.
 fn unreachable(options: &TailOptions, error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
     format!(
-        "{}: {error}; start one with `hopline view`, or give its URL with --url",
+        "no viewer answers at {}: {cause}; start one with `hopline view`, or give its URL with --url",
         options.url
     )
 }
@@ -165,7 +183,7 @@ impl Viewer {
             .await?;
         if response.status().is_success() {
             let decoded = decode::file(&response.text().await?)?;
-            draw::trees(&decoded.spans, &options.drawing)?;
+            draw::trees(&decoded.spans, &options.drawing, Some(self.base.as_str()))?;
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! `hopline view`: receivers and page on ports of their own.
 //! `main` calls it. Limits, receivers and page are `hopline_view`'s; this file maps the options of the command to them.
 
+use std::io;
+
 use hopline_view::{ServerOptions, View, ViewLimits};
 
 use crate::args::ViewOptions;
@@ -60,10 +62,22 @@ async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
     let variable = std::env::var("HOPLINE_VIEW_TOKEN")
         .ok()
         .filter(|token| !token.is_empty());
-    if let Some(token) = options.token.or(variable) {
+    let token = options.token.or(variable);
+    let has_token = token.is_some();
+    if !has_token && !options.bind.is_loopback() {
+        let text = format!(
+            "{} is beyond loopback, and the page shows what requests contain: give a token with --token or HOPLINE_VIEW_TOKEN",
+            options.bind
+        );
+        return Err(text.into());
+    }
+    if let Some(token) = token {
         server = server.token(token);
     }
-    let server = server.start(view).await?;
+    let server = server
+        .start(view)
+        .await
+        .map_err(|error| with_remedy(&error))?;
     draw::line(Mark::Plain, &format!("page       {}", server.page_url()))?;
     draw::line(
         Mark::Plain,
@@ -72,6 +86,27 @@ async fn serve(view: &View, options: ViewOptions) -> Result<bool> {
     if let Some(address) = server.otlp_grpc() {
         draw::line(Mark::Plain, &format!("OTLP/gRPC  http://{address}"))?;
     }
+    if has_token {
+        let text = "open the page once with `?token=` and the token; send spans with OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer …'";
+        draw::note_line(text)?;
+    } else if options.files.is_empty() {
+        let text = format!(
+            "for each service: OTEL_EXPORTER_OTLP_ENDPOINT=http://{}",
+            server.otlp_http()
+        );
+        draw::note_line(&text)?;
+    }
     tokio::signal::ctrl_c().await?;
     Ok(true)
+}
+
+/// Error text of the start, with the option that helps.
+fn with_remedy(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another viewer or a collector has this port: end it, or choose others with --port, --http-port and --grpc-port"
+        }
+        _ => "",
+    };
+    format!("{error}{remedy}")
 }

@@ -2,6 +2,7 @@
 //! `main` calls it. `hopline_analysis::why` compares the operations; this file selects the traces and prints the result.
 
 use hopline_analysis::why::by_root;
+use hopline_core::text::shown;
 
 use crate::args::WhyOptions;
 use crate::draw::{self, Mark};
@@ -11,6 +12,9 @@ use crate::{Result, input};
 ///
 /// With fewer, there is nothing typical to compare a slow trace with.
 const ENOUGH: usize = 4;
+
+/// Characters of a name.
+const NAME: usize = 200;
 
 /// Compares, for each root operation, its slow traces with its typical ones, and prints the operations that make the
 /// difference: the first `--count` of each root.
@@ -33,10 +37,16 @@ pub(crate) fn run(options: &WhyOptions) -> Result<bool> {
         }
         draw::line(Mark::Plain, "")?;
     }
-    if !few.is_empty() {
+    if spans.is_empty() {
+        draw::note_line("no trace matches")?;
+    }
+    for why in few {
+        let (service, name) = &why.root;
         let text = format!(
-            "{} root operations with fewer than {ENOUGH} traces are left out",
-            few.len()
+            "{} ▸ {}: {} of the {ENOUGH} traces that a comparison needs",
+            shown(name, NAME),
+            shown(service, NAME),
+            why.traces
         );
         draw::line(Mark::Note, &text)?;
     }

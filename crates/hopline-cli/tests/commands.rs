@@ -145,7 +145,10 @@ fn assertions_hold_or_fail_with_the_tree() {
         ("POST /checkout has db.query", "has no such span below it"),
         ("POST /orders has not db.query", "has 1 such spans below it"),
         ("POST /checkout duration < 1ms", "took 84.000 ms"),
-        ("GET /nothing has x", "no span matches, in 3 traces"),
+        (
+            "GET /nothing has x",
+            "no span matches; the traces begin with: POST /checkout@gateway",
+        ),
         ("POST /orders attribute tenant", "has no attribute tenant"),
     ] {
         let (text, status) = done(&["assert", "checkout.jsonl", assertion]);
@@ -219,7 +222,7 @@ fn reasons_are_named_by_operation() {
     assert_eq!(
         (text.as_str(), status),
         (
-            "1 root operations with fewer than 4 traces are left out\n",
+            "POST /checkout ▸ gateway: 3 of the 4 traces that a comparison needs\n",
             0
         )
     );
@@ -278,6 +281,66 @@ fn an_unreadable_file_is_an_error_with_its_place() {
     }
 }
 
+#[test]
+fn a_file_without_traces_is_reported_by_each_command() {
+    let empty = std::env::temp_dir().join(format!("hopline-empty-{}.json", std::process::id()));
+    std::fs::write(&empty, r#"{"resourceSpans":[]}"#).unwrap();
+    let file = empty.to_str().unwrap();
+    for (arguments, status, words) in [
+        (&["print", file][..], 0, "no trace matches"),
+        (&["why", file], 0, "no trace matches"),
+        (&["check", file], 1, "no span in these files"),
+        (&["assert", file, "a has b"], 1, "the file has no traces"),
+        (&["diff", file, file], 2, "no trace"),
+        (
+            &[
+                "diff",
+                "checkout.jsonl",
+                "checkout.jsonl",
+                "--trace-b",
+                "fff",
+            ],
+            2,
+            "no trace whose id starts with `fff`",
+        ),
+        (&["print", "../commands.rs"], 2, "a file has OTLP JSON"),
+        (
+            &["view", "--bind", "0.0.0.0"],
+            2,
+            "give a token with --token",
+        ),
+    ] {
+        let output = run(arguments);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    }
+    std::fs::remove_file(empty).unwrap();
+}
+
+#[test]
+fn each_command_has_help_with_an_example() {
+    let (help, _) = done(&["--help"]);
+    let commands = help.split_once("Commands:\n").unwrap().1;
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names: Vec<&str> = commands
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert_eq!(names.len(), 9, "{names:?}");
+    for name in names {
+        let (help, status) = done(&[name, "--help"]);
+        assert_eq!(status, 0);
+        let (_, examples) = help.split_once("Example").expect(name);
+        let own = |line: &&str| line.starts_with(&format!("  hopline {name} "));
+        assert!(
+            examples.lines().any(|line| own(&line)),
+            "{name}: {examples}"
+        );
+    }
+}
+
 /// Ends the viewer with the test.
 struct Running(Child);
 
@@ -308,43 +371,47 @@ fn tail_prints_what_a_viewer_receives() {
             .to_owned()
     };
     let (page, otlp) = (address(), address());
-    let tail = hopline(&[
-        "tail",
-        "--url",
-        &page,
-        "-q",
-        "status:error",
-        "-n",
-        "1",
-        "--json",
-    ])
-    .stdout(Stdio::piped())
-    .spawn()
-    .unwrap();
-    // the stream is open when the viewer counts it; until then the spans are sent again, and merged
+    let follow = |more: &[&str]| {
+        let all = ["tail", "--url", &page, "-q", "status:error", "-n", "1"];
+        let mut command = hopline(&[&all[..], more].concat());
+        let mut tail = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut tail.0.stdout.take().unwrap(), &mut text).unwrap();
+            (text, tail.0.wait().unwrap().code())
+        })
+    };
+    let (json, tree) = (follow(&["--json"]), follow(&[]));
+    // a stream is open when the viewer counts it; until then the spans are sent again, and merged
     let file = std::fs::read_to_string(here("fixtures/checkout.jsonl")).unwrap();
     let last = file.lines().last().unwrap().to_owned();
-    let mut tail = Running(tail);
-    let output = std::thread::spawn(move || {
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut tail.0.stdout.take().unwrap(), &mut text).unwrap();
-        (text, tail.0.wait().unwrap().code())
-    });
-    while !output.is_finished() {
+    while !(json.is_finished() && tree.is_finished()) {
         send(otlp.trim_start_matches("http://"), &last);
         // longer than a trace has to be idle before it is printed
         std::thread::sleep(std::time::Duration::from_millis(900));
     }
-    let (text, status) = output.join().unwrap();
-    assert_eq!(status, Some(0));
-    let trace: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    let ((json, of_json), (tree, of_tree)) = (json.join().unwrap(), tree.join().unwrap());
+    assert_eq!((of_json, of_tree), (Some(0), Some(0)));
+    let trace: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
     assert_eq!(
         (&trace["status"], trace["spans"].as_array().unwrap().len()),
         (&"error".into(), 2)
     );
-    let unreachable = run(&["tail", "--url", "http://127.0.0.1:1"]);
-    assert_eq!(unreachable.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("start one with `hopline view`"));
+    let id = trace["traceId"].as_str().unwrap();
+    let link = format!("{page}/t/{id}\nPOST /checkout ▸ gateway");
+    assert!(tree.starts_with(&link), "{tree}");
+    for (url, words) in [
+        (
+            "http://127.0.0.1:1",
+            "no viewer answers at http://127.0.0.1:1: ",
+        ),
+        (otlp.as_str(), "so it is not a viewer"),
+    ] {
+        let output = run(&["tail", "--url", url]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 fn send(address: &str, body: &str) {
