@@ -16,9 +16,9 @@ pub(super) enum Any {
     Bool(bool),
     I64(i64),
     F64(f64),
-    Array(Vec<Any>),
+    Array(Vec<Self>),
     /// Keys in the order of the sender.
-    Map(Vec<(String, Any)>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Any {
