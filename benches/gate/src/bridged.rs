@@ -1,11 +1,16 @@
 //! Spans and log lines of the `tracing` crate: with hopline's bridge, over what they cost without.
 
-use std::io;
+use std::hint::black_box;
+use std::{fmt, io};
 
 use hopline_core::Tracer;
+use tracing::Subscriber;
 use tracing::dispatcher::{Dispatch, with_default};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{fmt, registry};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry;
 
 use crate::case::{Case, Work};
 use crate::trace::{Fate, Values, root};
@@ -43,10 +48,54 @@ fn bare(children: u64, fate: Fate) -> impl Fn(&hopline_core::Clock) -> Work {
     move |clock| subscribed(registry().into(), traces(fate.tracer(clock), children))
 }
 
+/// A layer that does nothing but read the fields of a span.
+#[derive(Clone, Copy, Debug)]
+struct Reader;
+
+impl<S: Subscriber> Layer<S> for Reader {
+    fn on_new_span(&self, attrs: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        attrs.record(&mut black_box(Seen));
+    }
+}
+
+struct Seen;
+
+impl Visit for Seen {
+    fn record_i64(&mut self, _: &Field, value: i64) {
+        black_box(value);
+    }
+
+    fn record_str(&mut self, _: &Field, value: &str) {
+        black_box(value);
+    }
+
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        black_box(value);
+    }
+}
+
+/// The least that a layer with a filter of its own costs: it enables no callsite that nothing wants, and takes a look-up
+/// in the registry for each enter, exit and close.
+pub fn filtered() -> impl Subscriber + Send + Sync {
+    registry().with(Reader.with_filter(LevelFilter::INFO))
+}
+
+fn least(children: u64) -> impl Fn(&hopline_core::Clock) -> Work {
+    move |clock| {
+        subscribed(
+            filtered().into(),
+            traces(Fate::Kept.tracer(clock), children),
+        )
+    }
+}
+
 /// A JSON line within a span, with and without its ids.
 fn lines(with_ids: bool) -> impl Fn(&hopline_core::Clock) -> Work {
     move |clock| {
-        let layer = fmt::layer().json().without_time().with_writer(io::sink);
+        let layer = tracing_subscriber::fmt::layer()
+            .json()
+            .without_time()
+            .with_writer(io::sink);
         let dispatch: Dispatch = if with_ids {
             let layer = layer.map_event_format(hopline_tracing::with_ids);
             registry().with(layer).into()
@@ -77,13 +126,16 @@ fn subscribed(dispatch: Dispatch, mut work: Work) -> Work {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for children in [1, 5] {
-        let below = match children {
-            1 => "tracing/registry alone/1",
-            _ => "tracing/registry alone/5",
-        };
-        cases.push(Case::new(below, bare(children, Fate::Kept)));
-        let name = format!("tracing/bridged, kept/{children}");
-        cases.push(Case::new(name, bridged(children, Fate::Kept)));
+        let name = |what| format!("tracing/{what}/{children}");
+        cases.push(Case::new(
+            name("registry alone"),
+            bare(children, Fate::Kept),
+        ));
+        cases.push(Case::new(name("filtered reader"), least(children)));
+        cases.push(Case::new(
+            name("bridged, kept"),
+            bridged(children, Fate::Kept),
+        ));
     }
     cases.push(Case::new(
         "tracing/bridged, not recorded/5",

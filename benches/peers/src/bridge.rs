@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::grid;
 use crate::names::{
-    BRIDGE, BRIDGE_AXUM, CHILDREN, HOPLINE_BRIDGE, LINE, LINE_IDS, LINE_PLAIN, REGISTRY, kept, name,
+    BRIDGE, BRIDGE_AXUM, CHILDREN, FILTERED, HOPLINE_BRIDGE, LINE, LINE_IDS, LINE_PLAIN, REGISTRY, kept, name,
 };
 use crate::sdk::current::{flushed, provider};
 use crate::threads::{Helper, on_workers};
@@ -27,6 +27,8 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(Case::new(name(kept(children), HOPLINE_BRIDGE), bridged).times(times));
         let bare = move |clock: &_| alone(children, clock);
         cases.push(Case::new(name(kept(children), REGISTRY), bare).times(times));
+        let least = move |clock: &_| filtered(children, clock);
+        cases.push(Case::new(name(kept(children), FILTERED), least).times(times));
     }
     cases.push(Case::new(name(LINE, LINE_IDS), |clock| line(true, clock)).times(1000));
     cases.push(Case::new(name(LINE, LINE_PLAIN), |clock| line(false, clock)).times(1000));
@@ -46,6 +48,12 @@ fn ours(children: u64, clock: &Clock) -> Work {
 /// The same without a bridge: what `tracing` and the registry cost, and the root.
 fn alone(children: u64, clock: &Clock) -> Work {
     tracing_subscriber::registry().init();
+    bridged::traces(Fate::Kept.tracer(clock), children)
+}
+
+/// The same with the least that a layer with its own filter costs.
+fn filtered(children: u64, clock: &Clock) -> Work {
+    bridged::filtered().init();
     bridged::traces(Fate::Kept.tracer(clock), children)
 }
 

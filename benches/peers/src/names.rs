@@ -7,6 +7,7 @@ pub(crate) const HOPLINE_STD: &str = "hopline, std clock";
 /// Spans of `tracing` in hopline's traces, and with nothing but a registry below.
 pub(crate) const HOPLINE_BRIDGE: &str = "hopline, bridge from tracing";
 pub(crate) const REGISTRY: &str = "tracing, registry alone";
+pub(crate) const FILTERED: &str = "tracing, a filtered layer that reads fields";
 pub(crate) const OTEL: &str = "opentelemetry_sdk";
 pub(crate) const BRIDGE: &str = "tracing-opentelemetry";
 pub(crate) const FAST_LOCAL: &str = "fastrace LocalSpan";

@@ -108,8 +108,11 @@ pub mod future {
 /// For bridges from other tracing libraries; not for applications.
 #[doc(hidden)]
 pub mod bridge {
-    pub use crate::span::context::{records_error_messages, set_kind};
-    pub use crate::span::current::{IdsText, current_ids, current_ids_text, enter, exit, exit_all};
+    pub use crate::attribute::field_set::FieldSet;
+    pub use crate::redact::token::begins_token;
+    pub use crate::span::context::{InheritedDecision, records_error_messages, set_kind};
+    pub use crate::span::current::{IdsText, current_ids, enter, exit, exit_all, inherited_here};
+    pub use crate::span::tracer::tracer_records_error_messages;
 }
 
 pub use attribute::{Attr, AttrSet, Literal, Name, Resource, Value, attr};

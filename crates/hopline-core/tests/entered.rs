@@ -32,9 +32,9 @@ fn current() -> u64 {
 
 #[test]
 fn what_is_entered_is_current_until_its_exit() {
-    enter(1, context(1));
+    enter(1, &context(1));
     assert_eq!(current(), 1);
-    enter(2, context(2));
+    enter(2, &context(2));
     assert_eq!(current(), 2);
     exit(2);
     assert_eq!(current(), 1);
@@ -45,7 +45,7 @@ fn what_is_entered_is_current_until_its_exit() {
 #[test]
 fn exits_in_another_order_take_effect_when_the_newer_ones_are_exited() {
     for n in 1..=4 {
-        enter(n, context(n));
+        enter(n, &context(n));
     }
     exit(2);
     exit(3);
@@ -58,9 +58,9 @@ fn exits_in_another_order_take_effect_when_the_newer_ones_are_exited() {
 
 #[test]
 fn a_span_entered_again_is_exited_as_often() {
-    enter(1, context(1));
-    enter(2, context(2));
-    enter(1, context(1));
+    enter(1, &context(1));
+    enter(2, &context(2));
+    enter(1, &context(1));
     exit(1);
     assert_eq!(current(), 2);
     exit(2);
@@ -72,9 +72,9 @@ fn a_span_entered_again_is_exited_as_often() {
 
 #[test]
 fn the_end_of_a_span_exits_all_its_entries() {
-    enter(1, context(1));
-    enter(2, context(2));
-    enter(1, context(1));
+    enter(1, &context(1));
+    enter(2, &context(2));
+    enter(1, &context(1));
     exit_all(1);
     assert_eq!(current(), 2);
     exit(2);
@@ -84,10 +84,10 @@ fn the_end_of_a_span_exits_all_its_entries() {
 #[test]
 fn a_scope_exits_what_was_entered_in_it_and_restores_what_was_there() {
     let request = context(10);
-    enter(1, context(1));
+    enter(1, &context(1));
     request.scope(|| {
         assert_eq!(current(), 10);
-        enter(2, context(2));
+        enter(2, &context(2));
         assert_eq!(current(), 2);
     });
     assert_eq!(current(), 1);
@@ -101,8 +101,8 @@ fn a_scope_exits_what_was_entered_in_it_and_restores_what_was_there() {
 
 #[test]
 fn an_exit_within_a_scope_takes_effect_at_the_scopes_end() {
-    enter(1, context(1));
-    enter(2, context(2));
+    enter(1, &context(1));
+    enter(2, &context(2));
     context(10).scope(|| {
         exit(2);
         exit(1);
@@ -117,7 +117,7 @@ fn an_exit_within_a_scope_takes_effect_at_the_scopes_end() {
 fn a_scope_that_panics_restores_what_was_there() {
     let panicked = std::panic::catch_unwind(|| {
         context(10).scope(|| {
-            enter(1, context(1));
+            enter(1, &context(1));
             panic!("with a context entered");
         })
     });
@@ -128,7 +128,7 @@ fn a_scope_that_panics_restores_what_was_there() {
 #[tokio::test]
 async fn a_guard_held_across_an_await_reaches_no_other_task() {
     let first = async {
-        enter(1, context(1));
+        enter(1, &context(1));
         tokio::task::yield_now().await;
         assert_eq!(
             current(),
@@ -149,7 +149,7 @@ async fn a_guard_held_across_an_await_reaches_no_other_task() {
 #[test]
 fn leaked_guards_do_not_grow_the_stack_without_end() {
     for n in 0..3_000 {
-        enter(n, context(n + 1));
+        enter(n, &context(n + 1));
     }
     assert_eq!(current(), 1024);
     for n in 0..3_000 {

@@ -8,6 +8,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::filter::BridgeFilter;
 use crate::layer::Bridge;
+use crate::options::Options;
 
 /// The type of the finished layer: a [`Bridge`] with the filter that is built in.
 pub type Layer<S> = Filtered<Bridge, BridgeFilter, S>;
@@ -63,36 +64,6 @@ pub fn builder() -> Builder {
 pub struct Builder {
     wanted: BridgeFilter,
     options: Options,
-}
-
-/// Data that the layer records besides names and fields.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) tracer: Option<Tracer>,
-    pub(crate) roots: LevelFilter,
-    pub(crate) events: bool,
-    pub(crate) errors_fail: bool,
-    pub(crate) location: bool,
-    pub(crate) threads: bool,
-    pub(crate) timings: bool,
-    pub(crate) target: bool,
-    pub(crate) level: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            tracer: None,
-            roots: LevelFilter::OFF,
-            events: true,
-            errors_fail: true,
-            location: false,
-            threads: false,
-            timings: false,
-            target: false,
-            level: false,
-        }
-    }
 }
 
 impl Builder {

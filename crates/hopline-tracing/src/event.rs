@@ -3,31 +3,49 @@
 //! The layer calls [`record`] for each event inside a trace. The event's name is its message, since that is what readers
 //! of a trace look for; an event with an error and no message is named `exception`, any other by its target.
 
+use hopline_core::bridge::records_error_messages;
 use hopline_core::{Attr, Context, Literal, Name, attr};
 use tracing::{Event, Level, Metadata};
+use tracing_log::NormalizeEvent as _;
 
-use crate::builder::Options;
 use crate::fields::{Fields, collect};
-
-/// The number of attributes up to which an event needs no allocation: level, target and 30 fields.
-const USUAL: usize = 32;
+use crate::filter::BridgeFilter;
+use crate::marks::Marks;
+use crate::options::Options;
 
 /// Records an event on the span of `context`, and marks that failed if the event is an error.
-pub(crate) fn record(context: &Context, event: &Event<'_>, meta: &Metadata<'_>, options: &Options) {
-    let visit = |fields: &mut Fields| event.record(fields);
-    collect(visit, |fields| {
-        fields.ask_for_messages(context);
+pub(crate) fn record(
+    context: &Context,
+    event: &Event<'_>,
+    options: &Options,
+    wanted: &BridgeFilter,
+) {
+    let messages = || records_error_messages(context);
+    let own = event.metadata();
+    let of_log = event.normalized_metadata();
+    let meta: &Metadata<'_> = of_log.as_ref().unwrap_or(own);
+    // a record of the `log` crate passed the filter under the target `log`
+    if of_log.is_some() && !wanted.wants(meta.target(), meta.level()) {
+        return;
+    }
+    let visit = |visit: &mut dyn tracing::field::Visit| event.record(visit);
+    collect(Marks::of(own), &messages, visit, |fields| {
         if options.events {
-            add(context, fields, meta);
+            let target = match of_log {
+                Some(_) => attr("target", meta.target()),
+                None => attr("target", Literal(own.target())),
+            };
+            add(context, fields, meta, target);
         }
         if options.errors_fail && *meta.level() == Level::ERROR {
-            context.fail_with("_OTHER", fields.failure());
+            let message = if messages() { fields.failure() } else { "" };
+            context.fail_with("_OTHER", message);
         }
     });
 }
 
 /// Adds the event to the span: level and target first, then the fields.
-fn add(context: &Context, fields: &Fields, meta: &Metadata<'_>) {
+fn add(context: &Context, fields: &Fields, meta: &Metadata<'_>, target: Attr<'_>) {
     let name = fields.message().unwrap_or_else(|| {
         if fields.has_error() {
             "exception"
@@ -35,22 +53,8 @@ fn add(context: &Context, fields: &Fields, meta: &Metadata<'_>) {
             meta.target()
         }
     });
-    let (mut few, mut many);
-    let count = fields.len() + 2;
-    let attrs: &mut [Attr<'_>] = if count <= USUAL {
-        few = [attr("", None::<bool>); USUAL];
-        &mut few[..count]
-    } else {
-        many = vec![attr("", None::<bool>); count];
-        &mut many
-    };
-    attrs[0] = attr("level", Literal(meta.level().as_str()));
-    attrs[1] = attr("target", meta.target());
-    let mut at = 2;
-    fields.each_chunk(|chunk| {
-        attrs[at..at + chunk.len()].copy_from_slice(chunk);
-        at += chunk.len();
+    let level = attr("level", Literal(meta.level().as_str()));
+    context.event(Name::dynamic(name), || {
+        [level, target, fields.set.as_attr()]
     });
-    let attrs: &[Attr<'_>] = attrs;
-    context.event(Name::dynamic(name), || attrs);
 }

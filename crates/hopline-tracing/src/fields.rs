@@ -1,43 +1,48 @@
 //! Collects the fields of a `tracing` span or event, before any lock is taken.
+//!
+//! Plain fields become attributes in the form in which a span records them; fields with a meaning of their own are kept
+//! apart, as text.
 
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hopline_core::bridge::records_error_messages;
+use hopline_core::Attr;
+use hopline_core::bridge::FieldSet;
 use hopline_core::redact::REDACTED;
 use hopline_core::text::truncated;
-use hopline_core::{Attr, Context, Literal, attr};
 use tracing::field::{Field, Visit};
 
 use crate::class::Class;
+use crate::marks::Marks;
 use crate::secret;
 
-/// Bytes of text that one value takes. A `Debug` that prints more is stopped there.
-const VALUE_BYTES: usize = 16 * 1024;
+/// Bytes of text that one value takes: a little more than the usual limit of a value, so that the core sees, cuts and
+/// counts what is longer. A `Debug` that prints more is stopped there.
+const VALUE_BYTES: usize = 16 * 1024 + 4;
 /// Text beyond which a thread does not keep its buffer.
 const KEPT_BYTES: usize = 64 * 1024;
-/// Attributes handed to the core at once.
-const CHUNK: usize = 8;
 
-/// The fields of one span or event: typed values, with all text in one buffer.
-#[derive(Debug, Default)]
+/// The fields of one span or event.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Fields {
-    text: String,
-    fields: Vec<(&'static str, Collected)>,
-    /// The text of the field `message`.
-    message: Option<Range>,
-    pub(crate) special: Special,
-    /// True if the text of errors is recorded; read from the tracer once there is one.
-    error_messages: bool,
-    /// The message of the first error.
-    error: Option<Range>,
+    /// The attributes.
+    pub(crate) set: FieldSet,
+    special: Special,
 }
 
 /// Fields with a meaning of their own, as tracing-opentelemetry reads them.
-#[derive(Debug, Default)]
-pub(crate) struct Special {
+#[derive(Clone, Debug, Default)]
+struct Special {
+    /// False if all else is unset, as for nearly all spans.
+    any: bool,
+    /// The text of the fields below.
+    text: String,
+    message: Option<Range>,
+    has_error: bool,
+    /// The message of the first error, if messages are recorded.
+    error: Option<Range>,
     name: Option<Range>,
     kind: Option<Range>,
     failed: Option<bool>,
@@ -46,31 +51,29 @@ pub(crate) struct Special {
 
 type Range = (usize, usize);
 
-#[derive(Clone, Copy, Debug)]
-enum Collected {
-    Bool(bool),
-    I64(i64),
-    F64(f64),
-    Text(Range),
-    /// The text of an error, recorded only by tracers that record error messages.
-    Error(Range),
-    Redacted,
-}
-
 thread_local! {
     /// The buffer of the thread, taken out while it is filled: a `Debug` that logs finds none and gets a new one.
     static SPARE: Cell<Option<Box<Fields>>> = const { Cell::new(None) };
 }
 
 /// Runs `work` with what `visit` records, in a buffer that the thread reuses.
+///
+/// The text of errors is recorded if `messages` returns true; it runs only if there is one.
 pub(crate) fn collect<R>(
-    visit: impl FnOnce(&mut Fields),
+    marks: Marks,
+    messages: &dyn Fn() -> bool,
+    visit: impl FnOnce(&mut dyn Visit),
     work: impl FnOnce(&mut Fields) -> R,
 ) -> R {
     let spare = SPARE.try_with(Cell::take).ok().flatten();
     let mut fields = spare.unwrap_or_default();
+    let mut collector = Collector {
+        fields: &mut fields,
+        marks,
+        messages,
+    };
     // `Debug` and `Display` of the application run in here; a panic of theirs must not end the request
-    let _ = catch_unwind(AssertUnwindSafe(|| visit(&mut fields)));
+    let _ = catch_unwind(AssertUnwindSafe(|| visit(&mut collector)));
     let result = work(&mut fields);
     fields.clear();
     let _ = SPARE.try_with(|spare| spare.set(Some(fields)));
@@ -78,239 +81,247 @@ pub(crate) fn collect<R>(
 }
 
 impl Fields {
+    #[inline]
     fn clear(&mut self) {
-        self.text.clear();
-        self.text.shrink_to(KEPT_BYTES);
-        self.fields.clear();
-        self.message = None;
-        self.special = Special::default();
-        self.error = None;
-        self.error_messages = false;
-    }
-
-    /// A copy that lasts.
-    pub(crate) fn keep(&self) -> Self {
-        Self {
-            text: self.text.clone(),
-            fields: self.fields.clone(),
-            message: self.message,
-            special: Special {
-                name: self.special.name,
-                kind: self.special.kind,
-                failed: self.special.failed,
-                status_message: self.special.status_message,
-            },
-            error_messages: self.error_messages,
-            error: self.error,
+        self.set.clear(KEPT_BYTES);
+        if self.special.any {
+            self.special.clear();
         }
     }
 
     /// Adds what was collected later.
     pub(crate) fn extend(&mut self, later: &Self) {
-        let shift = self.text.len();
-        let moved = |(from, to): Range| (from + shift, to + shift);
-        self.text.push_str(&later.text);
-        self.fields
-            .extend(later.fields.iter().map(|(key, value)| match value {
-                Collected::Text(range) => (*key, Collected::Text(moved(*range))),
-                Collected::Error(range) => (*key, Collected::Error(moved(*range))),
-                other => (*key, *other),
-            }));
-        let special = &later.special;
-        self.special.name = special.name.map(moved).or(self.special.name);
-        self.special.kind = special.kind.map(moved).or(self.special.kind);
-        self.special.failed = special.failed.or(self.special.failed);
-        self.special.status_message = special
-            .status_message
-            .map(moved)
-            .or(self.special.status_message);
-    }
-
-    pub(crate) fn message(&self) -> Option<&str> {
-        self.message.map(|range| self.of(range))
-    }
-
-    /// Asks the tracer of `context` whether it records the text of errors, if there is any.
-    pub(crate) fn ask_for_messages(&mut self, context: &Context) {
-        if self.error.is_some() || self.failed() || self.message.is_some() {
-            self.error_messages = records_error_messages(context);
+        self.set.append(&later.set);
+        if later.special.any {
+            self.special.extend(&later.special);
         }
     }
 
+    /// All attributes, for a span or an event to take.
+    #[inline]
+    pub(crate) fn attrs<R>(&self, with: impl FnOnce(&[Attr<'_>]) -> R) -> R {
+        let all = [self.set.as_attr()];
+        with(if self.set.is_empty() { &[] } else { &all })
+    }
+
+    /// True if a field has a meaning of its own.
+    #[inline]
+    pub(crate) fn has_special(&self) -> bool {
+        self.special.any
+    }
+
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.special.of(self.special.message)
+    }
+
     pub(crate) fn has_error(&self) -> bool {
-        self.error.is_some()
+        self.special.has_error
     }
 
-    /// The message of a failure: the error's, else that of the event. Empty unless error messages are recorded.
+    /// The message of a failure: the error's, else that of the event.
     pub(crate) fn failure(&self) -> &str {
-        self.error
-            .or(self.message)
-            .filter(|_| self.error_messages)
-            .map_or("", |range| self.of(range))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.fields.len()
+        let special = &self.special;
+        special
+            .of(special.error.or(special.message))
+            .unwrap_or_default()
     }
 
     /// `otel.name`.
+    #[inline]
     pub(crate) fn name(&self) -> Option<&str> {
-        self.special.name.map(|range| self.of(range))
+        self.special.of(self.special.name)
     }
 
     /// `otel.kind`.
+    #[inline]
     pub(crate) fn kind(&self) -> Option<&str> {
-        self.special.kind.map(|range| self.of(range))
+        self.special.of(self.special.kind)
     }
 
     /// True if `otel.status_code` is an error.
+    #[inline]
     pub(crate) fn failed(&self) -> bool {
         self.special.failed == Some(true)
     }
 
     /// `otel.status_description`, or the older `otel.status_message`.
     pub(crate) fn status_message(&self) -> &str {
-        self.special
-            .status_message
-            .map_or("", |range| self.of(range))
+        let special = &self.special;
+        special.of(special.status_message).unwrap_or_default()
+    }
+}
+
+impl Special {
+    fn clear(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        text.shrink_to(KEPT_BYTES);
+        *self = Self {
+            text,
+            ..Self::default()
+        };
     }
 
-    /// Calls `with` with the attributes, in pieces of up to 8; once with none if there are none.
-    pub(crate) fn each_chunk<'s>(&'s self, mut with: impl FnMut(&[Attr<'s>])) {
-        if self.fields.is_empty() {
-            return with(&[]);
-        }
-        for fields in self.fields.chunks(CHUNK) {
-            let mut chunk = [attr("", None::<bool>); CHUNK];
-            for (slot, (key, value)) in chunk.iter_mut().zip(fields) {
-                *slot = match *value {
-                    Collected::Bool(value) => attr(*key, value),
-                    Collected::I64(value) => attr(*key, value),
-                    Collected::F64(value) => attr(*key, value),
-                    Collected::Text(range) => attr(*key, self.of(range)),
-                    Collected::Error(range) if self.error_messages => attr(*key, self.of(range)),
-                    Collected::Error(_) | Collected::Redacted => attr(*key, Literal(REDACTED)),
-                };
+    fn extend(&mut self, later: &Self) {
+        let shift = self.text.len();
+        let moved = |range: Option<Range>| range.map(|(from, to)| (from + shift, to + shift));
+        self.text.push_str(&later.text);
+        self.any = true;
+        self.name = moved(later.name).or(self.name);
+        self.kind = moved(later.kind).or(self.kind);
+        self.failed = later.failed.or(self.failed);
+        self.status_message = moved(later.status_message).or(self.status_message);
+    }
+
+    #[inline]
+    fn of(&self, range: Option<Range>) -> Option<&str> {
+        let (from, to) = range?;
+        self.text.get(from..to)
+    }
+}
+
+/// The visitor of one span or event.
+struct Collector<'a> {
+    fields: &'a mut Fields,
+    marks: Marks,
+    messages: &'a dyn Fn() -> bool,
+}
+
+impl Collector<'_> {
+    /// Records text that `write` adds.
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>)) {
+        let class = if self.marks.has(field) {
+            Class::of(field.name())
+        } else {
+            Class::Plain
+        };
+        let mut unused = None;
+        let Fields { set, special } = &mut *self.fields;
+        let slot = match class {
+            Class::Plain | Class::Url => {
+                let from = written(set.text(), class, write);
+                return set.text_since(from, field.name());
             }
-            with(&chunk[..fields.len()]);
+            Class::Secret => return set.literal(field.name(), REDACTED),
+            Class::OfLog => return,
+            Class::Error => return self.error(field, write),
+            Class::Message => &mut special.message,
+            Class::Name => &mut special.name,
+            Class::Kind => &mut special.kind,
+            Class::StatusMessage => &mut special.status_message,
+            Class::StatusCode => &mut unused,
+        };
+        special.any = true;
+        let from = written(&mut special.text, class, write);
+        *slot = Some((from, special.text.len()));
+        if class == Class::StatusCode {
+            special.failed = Some(special.text[from..].eq_ignore_ascii_case("error"));
         }
     }
 
-    fn of(&self, (from, to): Range) -> &str {
-        self.text.get(from..to).unwrap_or_default()
+    /// Records the text of an error, if messages of errors are recorded.
+    fn error(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>)) {
+        let is_secret = self.marks.has(field) && Class::of(field.name()) == Class::Secret;
+        let Fields { set, special } = &mut *self.fields;
+        special.any = true;
+        special.has_error = true;
+        if is_secret || !(self.messages)() {
+            return set.literal(field.name(), REDACTED);
+        }
+        let from = written(set.text(), Class::Error, write);
+        if special.error.is_none() {
+            let text = &set.text()[from..];
+            special.error = Some((special.text.len(), special.text.len() + text.len()));
+            special.text.push_str(text);
+        }
+        set.text_since(from, field.name());
     }
 
-    fn number(&mut self, field: &Field, value: impl TryInto<i64> + fmt::Display + Copy) {
+    /// Records a number or a boolean by `add`.
+    #[inline]
+    fn scalar(&mut self, field: &Field, add: impl FnOnce(&mut FieldSet, &'static str)) {
+        let set = &mut self.fields.set;
+        if !self.marks.has(field) {
+            return add(set, field.name());
+        }
+        match Class::of(field.name()) {
+            // a number may be a secret as well
+            Class::Secret => set.literal(field.name(), REDACTED),
+            Class::OfLog => {}
+            _ => add(set, field.name()),
+        }
+    }
+
+    fn integer(&mut self, field: &Field, value: impl TryInto<i64> + fmt::Display + Copy) {
         match value.try_into() {
-            Ok(value) => self.add(field, Collected::I64(value)),
+            Ok(value) => self.scalar(field, |set, key| set.i64(key, value)),
             // OpenTelemetry's mapping: integers beyond 64 signed bits are decimal text
             Err(_) => self.text(field, |text| _ = write!(text, "{value}")),
         }
     }
-
-    /// Records text that `write` adds.
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Capped<'_>)) {
-        let class = Class::of(field.name());
-        match class {
-            Class::Secret => return self.fields.push((field.name(), Collected::Redacted)),
-            Class::OfLog => return,
-            _ => {}
-        }
-        let from = self.text.len();
-        write(&mut self.capped());
-        if let Some(redacted) = secret::redacted(&self.text[from..], class == Class::Url) {
-            self.text.truncate(from);
-            self.text.push_str(&redacted);
-        }
-        let range = (from, self.text.len());
-        let special = &mut self.special;
-        match class {
-            Class::Message => self.message = Some(range),
-            Class::Name => special.name = Some(range),
-            Class::Kind => special.kind = Some(range),
-            Class::StatusMessage => special.status_message = Some(range),
-            Class::StatusCode => {
-                special.failed = Some(self.text[from..].eq_ignore_ascii_case("error"));
-            }
-            Class::Error => self.error(field, range),
-            Class::Plain | Class::Url | Class::Secret | Class::OfLog => {
-                self.fields.push((field.name(), Collected::Text(range)));
-            }
-        }
-    }
-
-    fn capped(&mut self) -> Capped<'_> {
-        Capped {
-            text: &mut self.text,
-            left: VALUE_BYTES,
-        }
-    }
-
-    fn error(&mut self, field: &Field, text: Range) {
-        self.error.get_or_insert(text);
-        self.add(field, Collected::Error(text));
-    }
-
-    fn add(&mut self, field: &Field, value: Collected) {
-        // a number may be a secret as well
-        let is_secret = Class::of(field.name()) == Class::Secret;
-        let value = if is_secret {
-            Collected::Redacted
-        } else {
-            value
-        };
-        self.fields.push((field.name(), value));
-    }
 }
 
-impl Visit for Fields {
+impl Visit for Collector<'_> {
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, Collected::Bool(value));
+        self.scalar(field, |set, key| set.bool(key, value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, Collected::I64(value));
+        self.scalar(field, |set, key| set.i64(key, value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        if Class::of(field.name()) != Class::OfLog {
-            self.number(field, value);
-        }
+        self.integer(field, value);
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.number(field, value);
+        self.integer(field, value);
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.number(field, value);
+        self.integer(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.add(field, Collected::F64(value));
+        self.scalar(field, |set, key| set.f64(key, value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        if !self.marks.has(field) && value.len() <= VALUE_BYTES && secret::is_harmless(value) {
+            return self.fields.set.str(field.name(), value);
+        }
         // an error is the cap, and what is before it is kept
         self.text(field, |text| _ = text.write_str(value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let from = self.text.len();
-        let mut text = self.capped();
-        let mut written = write!(text, "{value}");
-        let mut source = value.source();
-        while let (Ok(()), Some(cause)) = (written, source) {
-            written = write!(text, ": {cause}");
-            source = cause.source();
-        }
-        let range = (from, self.text.len());
-        self.error(field, range);
+        self.error(field, |text| {
+            let mut written = write!(text, "{value}");
+            let mut source = value.source();
+            while let (Ok(()), Some(cause)) = (written, source) {
+                written = write!(text, ": {cause}");
+                source = cause.source();
+            }
+        });
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field, |text| _ = write!(text, "{value:?}"));
     }
+}
+
+/// Appends what `write` adds, redacted. Returns where it begins.
+fn written(text: &mut String, class: Class, write: impl FnOnce(&mut Capped<'_>)) -> usize {
+    let from = text.len();
+    write(&mut Capped {
+        text: &mut *text,
+        left: VALUE_BYTES,
+    });
+    if let Some(redacted) = secret::redacted(&text[from..], class == Class::Url) {
+        text.truncate(from);
+        text.push_str(&redacted);
+    }
+    from
 }
 
 /// Takes up to `left` bytes of text, then refuses.

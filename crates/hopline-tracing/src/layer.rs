@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use hopline_core::bridge::{enter, exit, exit_all, set_kind};
+use hopline_core::bridge::{
+    InheritedDecision, exit, exit_all, inherited_here, records_error_messages, set_kind,
+    tracer_records_error_messages,
+};
 use hopline_core::{
     Attr, Context, InstrumentationScope, Literal, Name, Span, SpanBuilder, SpanKind, attr,
 };
+use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::layer::Context as LayerContext;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::builder::Options;
 use crate::event;
 use crate::fields::{Fields, collect};
 use crate::filter::BridgeFilter;
+use crate::marks::Marks;
+use crate::options::Options;
 use crate::store::{Bridged, Outside, State, Store, Timings};
 
 pub(crate) static SCOPE: InstrumentationScope =
@@ -82,20 +86,12 @@ impl Bridge {
             ..
         } = outside;
         let tracer = self.options.tracer.as_ref();
-        let builder = builder(meta.name(), &fields).start_time(since);
-        let span = started(&fields, |attrs| match incoming {
-            Some(incoming) => builder
-                .tracer(tracer)
-                .parent(incoming)
-                .attributes(|| attrs)
-                .start(),
-            None => builder
-                .child_of(&around)
-                .tracer(tracer)
-                .attributes(|| attrs)
-                .start(),
+        let builder = builder(meta, &fields).start_time(since).tracer(tracer);
+        let span = fields.attrs(|attrs| match incoming {
+            Some(incoming) => builder.parent(incoming).attributes(|| attrs).start(),
+            None => builder.child_of(&around).attributes(|| attrs).start(),
         });
-        self.describe(&span, meta);
+        self.complete(&span, &fields, meta);
         span
     }
 
@@ -113,7 +109,19 @@ impl Bridge {
         })
     }
 
+    /// Records what a span has besides name, kind and attributes.
+    #[inline]
+    fn complete(&self, span: &Span, fields: &Fields, meta: &'static Metadata<'static>) {
+        if fields.has_special() {
+            fail_if_asked(span.context_ref(), fields);
+        }
+        if self.options.describe() {
+            self.describe(span, meta);
+        }
+    }
+
     /// Records the parts of a span's metadata that the options select.
+    #[cold]
     fn describe(&self, span: &Span, meta: &Metadata<'static>) {
         let options = &self.options;
         if options.location {
@@ -138,23 +146,26 @@ impl Bridge {
     }
 }
 
-/// Starts a span with all of its fields.
-fn started(fields: &Fields, start: impl FnOnce(&[Attr<'_>]) -> Span) -> Span {
-    let (mut start, mut span) = (Some(start), Span::none());
-    fields.each_chunk(|attrs| match start.take() {
-        Some(start) => span = start(attrs),
-        None => span.set_all(|| attrs),
-    });
-    fail_if_asked(span.context_ref(), fields);
-    span
+/// A builder with the name and kind that the fields ask for.
+#[inline]
+fn builder<'a>(meta: &'static Metadata<'static>, fields: &'a Fields) -> SpanBuilder<'a> {
+    let builder = SpanBuilder::new(meta.name()).scope(&SCOPE);
+    if fields.has_special() {
+        described(builder, fields)
+    } else {
+        builder
+    }
 }
 
-/// A builder with the name and kind that the fields ask for.
-fn builder<'a>(name: &'static str, fields: &'a Fields) -> SpanBuilder<'a> {
-    let name = fields.name().map_or(Name::from(name), Name::dynamic);
-    SpanBuilder::new(name)
-        .kind(fields.kind().and_then(kind).unwrap_or_default())
-        .scope(&SCOPE)
+#[cold]
+fn described<'a>(builder: SpanBuilder<'a>, fields: &'a Fields) -> SpanBuilder<'a> {
+    let kind = fields.kind().and_then(kind).unwrap_or_default();
+    match fields.name() {
+        Some(name) => SpanBuilder::new(Name::dynamic(name))
+            .scope(&SCOPE)
+            .kind(kind),
+        None => builder.kind(kind),
+    }
 }
 
 /// The kind named by `otel.kind`.
@@ -171,9 +182,10 @@ fn kind(text: &str) -> Option<SpanKind> {
 }
 
 /// Records fields that are known late.
-fn update(context: &Context, fields: &mut Fields) {
-    fields.ask_for_messages(context);
-    fields.each_chunk(|attrs| context.set_all(|| attrs));
+fn update(context: &Context, fields: &Fields) {
+    if !fields.set.is_empty() {
+        context.set_all(|| [fields.set.as_attr()]);
+    }
     if let Some(name) = fields.name() {
         context.rename(Name::dynamic(name));
     }
@@ -194,47 +206,40 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, _: LayerContext<'_, S>) {
-        let around = self.around(attrs.parent());
-        if around.is_muted() {
-            return;
-        }
-        let meta = attrs.metadata();
-        if !around.is_recording() {
-            // not recorded, as was decided above it; else outside any trace of this process
-            if around.span_context().is_none_or(|span| span.is_remote()) {
-                let visit = |fields: &mut Fields| attrs.record(fields);
-                collect(visit, |fields| {
-                    let outside = Outside {
-                        meta,
-                        fields: fields.keep(),
-                        since: SystemTime::now(),
-                        around,
-                        incoming: None,
-                        may_start: self.is_root_wanted(meta),
-                    };
-                    self.insert(id, State::Outside(Box::new(outside)));
+        let explicit = attrs.parent();
+        match explicit.and_then(|id| self.context_of(id.into_u64())) {
+            // by reference to the current context: a clone would count references
+            None => match inherited_here() {
+                InheritedDecision::Recording => {
+                    let messages = || records_error_messages(&Context::current());
+                    self.child(id, attrs, &messages, |builder, attrs| {
+                        builder.attributes(|| attrs).start()
+                    });
+                }
+                InheritedDecision::Free => self.wait(attrs, id, Context::current()),
+                // not recorded, as was decided above it
+                InheritedDecision::Decided | InheritedDecision::Muted => {}
+            },
+            Some(parent) if parent.is_recording() => {
+                let messages = || records_error_messages(&parent);
+                self.child(id, attrs, &messages, |builder, attrs| {
+                    builder.child_of(&parent).attributes(|| attrs).start()
                 });
             }
-            return;
+            Some(_) => {}
         }
-        let visit = |fields: &mut Fields| attrs.record(fields);
-        let span = collect(visit, |fields| {
-            fields.ask_for_messages(&around);
-            let builder = builder(meta.name(), fields);
-            started(fields, |attrs| {
-                builder.child_of(&around).attributes(|| attrs).start()
-            })
-        });
-        self.describe(&span, meta);
-        self.insert(id, State::Started(span));
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, _: LayerContext<'_, S>) {
         let id = id.into_u64();
-        let visit = |fields: &mut Fields| values.record(fields);
         let context = self.store.context(id);
-        collect(visit, |fields| match context {
-            Some(context) => update(&context, fields),
+        let messages = || match &context {
+            Some(context) => records_error_messages(context),
+            None => self.roots_record_messages(),
+        };
+        let visit = |visit: &mut dyn Visit| values.record(visit);
+        collect(Marks::ALL, &messages, visit, |fields| match &context {
+            Some(context) => update(context, fields),
             None => {
                 self.store.with(id, |bridged| {
                     if let State::Outside(outside) = &mut bridged.state {
@@ -262,33 +267,28 @@ where
         if !context.is_recording() || context.is_muted() {
             return;
         }
-        let normal = event.normalized_metadata();
-        let meta = normal.as_ref().unwrap_or_else(|| event.metadata());
-        // a record of the `log` crate passed the filter under the target `log`
-        if normal.is_some() && !self.wanted.wants(meta.target(), meta.level()) {
-            return;
-        }
-        event::record(&context, event, meta, &self.options);
+        event::record(&context, event, &self.options, &self.wanted);
     }
 
     fn on_enter(&self, id: &Id, _: LayerContext<'_, S>) {
-        let key = id.into_u64();
-        if let Some(context) = self.context_of(key) {
-            enter(key, context);
+        let id = id.into_u64();
+        if self.store.enter(id) == Some(false) {
+            self.start_outside(id);
+            self.store.enter(id);
         }
-        self.timed(key, |timings, spent| timings.idle += spent);
+        self.timed(id, |timings, spent| timings.idle += spent);
     }
 
     fn on_exit(&self, id: &Id, _: LayerContext<'_, S>) {
-        let key = id.into_u64();
-        exit(key);
-        self.timed(key, |timings, spent| timings.busy += spent);
+        let id = id.into_u64();
+        exit(self.store.key(id));
+        self.timed(id, |timings, spent| timings.busy += spent);
     }
 
     fn on_close(&self, id: Id, _: LayerContext<'_, S>) {
-        let key = id.into_u64();
-        exit_all(key);
-        let Some(bridged) = self.store.remove(key) else {
+        let id = id.into_u64();
+        exit_all(self.store.key(id));
+        let Some(bridged) = self.store.remove(id) else {
             return;
         };
         if let State::Started(span) = bridged.state {
@@ -307,6 +307,47 @@ where
 }
 
 impl Bridge {
+    /// Starts a span with its fields, by `start`.
+    #[inline]
+    fn child(
+        &self,
+        id: &Id,
+        attrs: &Attributes<'_>,
+        messages: &dyn Fn() -> bool,
+        start: impl FnOnce(SpanBuilder<'_>, &[Attr<'_>]) -> Span,
+    ) {
+        let meta = attrs.metadata();
+        let visit = |visit: &mut dyn Visit| attrs.record(visit);
+        collect(Marks::of(meta), messages, visit, |fields| {
+            let span = fields.attrs(|attrs| start(builder(meta, fields), attrs));
+            self.complete(&span, fields, meta);
+            self.insert(id, State::Started(span));
+        });
+    }
+
+    /// Keeps what is known of a span outside any trace, until it may start one.
+    fn wait(&self, attrs: &Attributes<'_>, id: &Id, around: Context) {
+        let meta = attrs.metadata();
+        let visit = |visit: &mut dyn Visit| attrs.record(visit);
+        let messages = || self.roots_record_messages();
+        let fields = collect(Marks::of(meta), &messages, visit, |fields| fields.clone());
+        let outside = Outside {
+            meta,
+            fields,
+            since: SystemTime::now(),
+            around,
+            incoming: None,
+            may_start: self.is_root_wanted(meta),
+        };
+        self.insert(id, State::Outside(Box::new(outside)));
+    }
+
+    /// True if the tracer of traces that spans start records messages of errors.
+    fn roots_record_messages(&self) -> bool {
+        tracer_records_error_messages(self.options.tracer.as_ref())
+    }
+
+    #[inline]
     fn insert(&self, id: &Id, state: State) {
         let bridged = Bridged {
             state,

@@ -64,6 +64,10 @@
 //!
 //! * `follows_from` a span that has closed makes no link: tracing-subscriber does not pass it to a filtered layer. Keep
 //!   [`SpanExt::context`] and use [`SpanExt::link`].
+//! * `parent: None` means the current span within a trace: `parent: &span` of a span that a filter hides looks the same,
+//!   and must not break the trace. Outside any trace it changes nothing.
+//! * Fields of metrics layers (`monotonic_counter.…`, `histogram.…`) are attributes. Metrics are those of
+//!   `hopline-metrics`. Bytes are hexadecimal text; values of the `valuable` crate are the text of their `Debug`.
 //! * A guard of `Span::enter` that is held across an `.await` outside any hopline context stays current on its thread,
 //!   as it does for every subscriber of `tracing`. Within a request it ends with each poll.
 //! * It installs no propagator and exports nothing: hopline's own crates do.
@@ -79,6 +83,8 @@ mod filter;
 mod ids;
 mod init;
 mod layer;
+mod marks;
+mod options;
 mod secret;
 mod span_ext;
 mod store;

@@ -2,11 +2,20 @@
 //!
 //! The layer adds a span at its creation and removes it at its close. In between it finds the hopline span here, to
 //! enter it, to record fields, and to start it late.
+//!
+//! | state | enter | late field | close |
+//! |---|---|---|---|
+//! | `Outside` | starts a root, if it may | joins the fields that wait | forgets it |
+//! | `Starting` | does nothing: another thread starts it | is dropped | forgets it; the thread that starts it ends it |
+//! | `Started` | makes it current | is recorded | ends it |
+//! | not here | does nothing: its trace is not sampled, or muted | is dropped | does nothing |
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
+use hopline_core::bridge::enter;
 use hopline_core::{Context, Incoming, Span};
 use parking_lot::{Mutex, MutexGuard};
 use tracing::Metadata;
@@ -14,17 +23,30 @@ use tracing::Metadata;
 use crate::fields::Fields;
 
 /// The number of locks that ids are spread over, so that two threads rarely use the same.
-const SHARDS: usize = 32;
+const SHARDS: usize = 64;
 
 /// All open spans of one layer.
 ///
 /// Not the registry's extensions: those allocate a box for each span. Each lock is held for one look-up, an insertion or
 /// a removal, and no code of the application runs under it. Bounded by the registry, which holds the same spans.
 #[derive(Debug)]
-pub(crate) struct Store([Mutex<Shard>; SHARDS]);
+pub(crate) struct Store {
+    /// A part of the key of a span, since the registries of two layers use the same ids.
+    number: u64,
+    /// A mutex for each part, so that two threads rarely wait for each other. Held for one look-up.
+    shards: Box<[Mutex<Shard>]>,
+}
+
+/// The number of the next store.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Spans whose ids fall to one lock.
-type Shard = HashMap<u64, Bridged, BuildHasherDefault<IdHasher>>;
+#[derive(Debug, Default)]
+struct Shard {
+    /// The place of nearly every span: the ids of the spans that a thread has open fall to different locks.
+    first: Option<(u64, Bridged)>,
+    more: HashMap<u64, Bridged, BuildHasherDefault<IdHasher>>,
+}
 
 /// An open `tracing` span.
 #[derive(Debug)]
@@ -72,25 +94,64 @@ pub(crate) struct Timings {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
+        Self {
+            number: NEXT.fetch_add(1, Relaxed),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
     }
 
+    /// The key of a span on the stack of its thread; no two layers have the same.
+    #[inline]
+    pub(crate) fn key(&self, id: u64) -> u64 {
+        // the upper half of the registry's ids is a generation, and of the numbers it is zero for a long time
+        id ^ self.number.rotate_left(40)
+    }
+
+    /// Adds a span.
+    #[inline]
     pub(crate) fn insert(&self, id: u64, bridged: Bridged) {
-        let before = self.shard(id).insert(id, bridged);
+        let mut guard = self.shard(id);
+        let Shard { first, more } = &mut *guard;
+        let before = match first {
+            None => {
+                *first = Some((id, bridged));
+                if more.is_empty() {
+                    return;
+                }
+                more.remove(&id)
+            }
+            Some((own, before)) if *own == id => Some(std::mem::replace(before, bridged)),
+            Some(_) => more.insert(id, bridged),
+        };
+        drop(guard);
         // outside the lock; there is none, unless a registry used an id twice
         drop(before);
     }
 
+    /// Takes a span out.
+    #[inline]
     pub(crate) fn remove(&self, id: u64) -> Option<Bridged> {
-        self.shard(id).remove(&id)
+        let Shard { first, more } = &mut *self.shard(id);
+        match first.take_if(|(first, _)| *first == id) {
+            Some((_, bridged)) => Some(bridged),
+            None if more.is_empty() => None,
+            None => more.remove(&id),
+        }
     }
 
     /// Runs code of ours with a span under the lock of its shard.
+    #[inline]
     pub(crate) fn with<R>(&self, id: u64, work: impl FnOnce(&mut Bridged) -> R) -> Option<R> {
-        self.shard(id).get_mut(&id).map(work)
+        let Shard { first, more } = &mut *self.shard(id);
+        match first {
+            Some((first, bridged)) if *first == id => Some(work(bridged)),
+            _ if more.is_empty() => None,
+            _ => more.get_mut(&id).map(work),
+        }
     }
 
     /// The context of a span that is recorded.
+    #[inline]
     pub(crate) fn context(&self, id: u64) -> Option<Context> {
         self.with(id, |bridged| match &bridged.state {
             State::Started(span) => Some(span.context()),
@@ -98,9 +159,23 @@ impl Store {
         })?
     }
 
+    /// Makes a span current on this thread, if it has started. `None` for a span that is not here.
+    #[inline]
+    pub(crate) fn enter(&self, id: u64) -> Option<bool> {
+        // under the lock, so that the context is copied once, to where it belongs; no other code runs in it
+        self.with(id, |bridged| match &bridged.state {
+            State::Started(span) => {
+                enter(self.key(id), span.context_ref());
+                true
+            }
+            State::Outside(_) | State::Starting => false,
+        })
+    }
+
+    #[inline]
     fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
         // the low bits, in which ids of one thread differ
-        self.0[id as usize % SHARDS].lock()
+        self.shards[id as usize % SHARDS].lock()
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Barrier;
 use hopline_core::{Context, FutureExt as _, span};
 use support::request;
 use tracing::info_span;
+use tracing::subscriber::with_default;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 #[test]
 fn a_span_entered_again_is_left_as_often() {
@@ -85,6 +87,29 @@ fn a_span_closed_while_entered_is_current_no_longer() {
     });
     root.end();
     spans.one("after").child_of("GET /");
+    spans.one("later").child_of("GET /");
+}
+
+#[test]
+fn the_close_of_a_span_ends_no_span_of_another_subscriber_with_the_same_id() {
+    let (mut root, spans) = request();
+    let subscriber = || tracing_subscriber::registry().with(hopline_tracing::layer());
+    root.in_scope(|| {
+        with_default(subscriber(), || {
+            let outer = info_span!("outer").entered();
+            let id = outer.id();
+            with_default(subscriber(), || {
+                let twin = info_span!("twin");
+                assert_eq!(twin.id(), id, "each registry counts for itself");
+                twin.in_scope(|| span("in twin").end());
+            });
+            span("in outer").end();
+        });
+        span("later").end();
+    });
+    root.end();
+    spans.one("in twin").child_of("twin");
+    spans.one("in outer").child_of("outer");
     spans.one("later").child_of("GET /");
 }
 

@@ -159,6 +159,24 @@ fn chosen_levels_start_traces_of_their_own() {
 }
 
 #[test]
+fn errors_of_a_root_are_recorded_as_its_tracer_records_them() {
+    for (messages, expected) in [(false, "REDACTED"), (true, "out of range")] {
+        let (tracer, spans) =
+            hopline_testing::tracer_with(|t| if messages { t.error_messages() } else { t });
+        let layer = builder().roots(Level::INFO).tracer(tracer).layer();
+        with_default(registry().with(layer), || {
+            let error = std::io::Error::other("out of range");
+            let error: &(dyn std::error::Error + 'static) = &error;
+            let job = info_span!("job", cause = error, late = tracing::field::Empty);
+            job.record("late", error);
+            job.in_scope(|| {});
+        });
+        let job = spans.one("job").attribute("cause", expected);
+        job.attribute("late", expected);
+    }
+}
+
+#[test]
 fn a_parent_makes_a_span_outside_any_trace_part_of_that_trace() {
     let (tracer, spans) = hopline_testing::tracer("worker");
     with_default(registry().with(builder().tracer(tracer).layer()), || {

@@ -8,6 +8,7 @@ use std::fmt;
 use hopline_core::export::{OwnedValue, StatusData};
 use hopline_core::{FutureExt as _, SpanKind, span};
 use hopline_testing::{Spans, assert_tree};
+use hopline_tracing::SpanExt as _;
 use support::request;
 use tracing::{Instrument as _, Span, field, info_span};
 
@@ -185,11 +186,13 @@ fn a_long_value_is_cut_and_a_debug_that_panics_costs_its_fields_only() {
             }
         }
     }
+    let long = "x".repeat(16 * 1024 + 1);
     let spans = inside(|| {
         info_span!("endless", value = ?Endless).in_scope(|| {});
         info_span!("broken", value = ?Broken).in_scope(|| {});
-        info_span!("after").in_scope(|| {});
+        info_span!("after", value = long).in_scope(|| {});
     });
+    spans.one("after").attribute("value", &long[1..]);
     let endless = &spans.named("endless")[0];
     let value = endless.attribute("value").unwrap().to_string();
     assert!((1..=16 * 1024).contains(&value.len()), "{}", value.len());
@@ -278,6 +281,52 @@ fn follows_from_becomes_a_link() {
             spans.named("other")[0].span_id
         ]
     );
+}
+
+#[test]
+fn follows_from_a_span_that_has_closed_makes_no_link_but_its_context_can_be_linked() {
+    let spans = inside(|| {
+        let cause = info_span!("cause");
+        let (id, context) = (cause.id(), cause.context());
+        drop(cause);
+        let effect = info_span!("effect");
+        effect.follows_from(id);
+        let linked = info_span!("linked");
+        linked.link(&context.span_context().unwrap()).unwrap();
+    });
+    assert!(spans.named("effect")[0].links.is_empty());
+    let links = &spans.named("linked")[0].links;
+    assert_eq!(
+        links[0].span_context.span_id(),
+        spans.named("cause")[0].span_id
+    );
+}
+
+#[test]
+fn a_span_without_a_parent_belongs_to_the_current_one_within_a_trace() {
+    let spans = inside(|| {
+        info_span!("outer").in_scope(|| {
+            info_span!(parent: None, "inner").in_scope(|| {});
+        });
+    });
+    spans.one("inner").child_of("outer");
+}
+
+#[test]
+fn fields_for_a_metrics_layer_and_bytes_are_ordinary_attributes() {
+    let spans = inside(|| {
+        info_span!(
+            "paid",
+            monotonic_counter.payments = 1_u64,
+            histogram.amount = 12.5,
+            receipt = &b"\x01\xff"[..]
+        )
+        .in_scope(|| {});
+    });
+    let paid = spans.one("paid");
+    let paid = paid.attribute("monotonic_counter.payments", 1);
+    let paid = paid.attribute("histogram.amount", 12.5);
+    paid.attribute("receipt", "[01 ff]");
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 
 pub(crate) mod closure;
 pub(crate) mod collected;
+pub(crate) mod field_set;
 pub(crate) mod owned;
 pub(crate) mod read;
 pub(crate) mod record;

@@ -24,7 +24,7 @@ mod pairs;
 mod path;
 mod percent;
 mod rules;
-mod token;
+pub(crate) mod token;
 mod url;
 mod value;
 mod words;

@@ -82,9 +82,10 @@ pub(super) fn is_token(word: &str) -> bool {
     word.len() >= SHORTEST && begins_token(word.as_bytes()) && is_known(word)
 }
 
-/// True if the first two characters are those of a form below, as of nearly no word.
+/// True if the first two characters are those of a form below, as of nearly no word. For bridges, which ask before they
+/// look at the whole word.
 #[inline]
-pub(super) fn begins_token(word: &[u8]) -> bool {
+pub fn begins_token(word: &[u8]) -> bool {
     matches!(
         word,
         [b'e', b'y', ..]

@@ -438,7 +438,7 @@ impl Context {
 
 /// The recording decision that a new span inherits from its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InheritedDecision {
+pub enum InheritedDecision {
     /// A child in a local trace that is recorded.
     Recording,
     /// Not recorded, as decided for an ancestor.

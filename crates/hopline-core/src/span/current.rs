@@ -6,7 +6,7 @@ use std::mem;
 use crate::propagation::flags::TraceFlags;
 use crate::propagation::id::{SpanId, TraceId};
 use crate::propagation::span_context::TraceParentText;
-use crate::span::context::Context;
+use crate::span::context::{Context, InheritedDecision};
 
 /// The most entries of a thread. Bounds the stack when guards are leaked in a loop.
 const MAX_ENTERED: usize = 1024;
@@ -113,6 +113,14 @@ pub(crate) fn is_muted() -> bool {
         .unwrap_or(false)
 }
 
+/// The recording decision that a child of the current context inherits. For bridges, which ask before they collect.
+#[inline]
+pub fn inherited_here() -> InheritedDecision {
+    CURRENT
+        .try_with(|current| current.context.borrow().inherited_decision(None))
+        .unwrap_or(InheritedDecision::Free)
+}
+
 /// The ids of the current span, for log lines. `None` without a span.
 #[inline]
 pub fn current_ids() -> Option<(TraceId, SpanId)> {
@@ -120,18 +128,16 @@ pub fn current_ids() -> Option<(TraceId, SpanId)> {
     ids.ok()?.map(|ids| (ids.trace_id, ids.span_id))
 }
 
-/// The ids of the current span as text. For log lines, which need both: one pass of formatting.
-pub fn current_ids_text() -> Option<IdsText> {
-    let (trace_id, span_id) = current_ids()?;
-    let text = TraceParentText::new(trace_id, span_id, TraceFlags::NONE);
-    Some(IdsText(text))
-}
-
 /// The digits of a trace id and a span id.
 #[derive(Debug)]
 pub struct IdsText(TraceParentText);
 
 impl IdsText {
+    /// Formats both ids, in one pass.
+    pub fn of((trace_id, span_id): (TraceId, SpanId)) -> Self {
+        Self(TraceParentText::new(trace_id, span_id, TraceFlags::NONE))
+    }
+
     /// The trace id and the span id.
     pub fn as_strs(&self) -> (&str, &str) {
         let text = self.0.as_str();
@@ -185,13 +191,14 @@ pub(crate) fn scope<R>(context: &mut Context, f: impl FnOnce() -> R) -> R {
 /// * Inside a scope or a future of [`FutureExt`](crate::FutureExt), what is left entered is exited when the scope or
 ///   the poll ends.
 /// * A thread takes up to 1,024 entries; beyond that, entering does nothing.
-pub fn enter(key: u64, context: Context) {
+#[inline]
+pub fn enter(key: u64, context: &Context) {
     let _ = CURRENT.try_with(|current| {
         let mut entered = current.entered.borrow_mut();
         if entered.len() < MAX_ENTERED {
             entered.push(Entered {
                 key,
-                before: current.context.replace(context),
+                before: current.context.replace(context.clone()),
                 exited: false,
             });
             current.depth.set(entered.len());
@@ -202,7 +209,7 @@ pub fn enter(key: u64, context: Context) {
 /// Ends the newest [`enter`] of this key on this thread. Does nothing without one.
 pub fn exit(key: u64) {
     let _ = CURRENT.try_with(|current| {
-        if current.mark(key) {
+        if !current.pop(key) && current.mark(key) {
             current.settle();
         }
     });
@@ -223,6 +230,27 @@ impl Current {
     fn swap(&self, context: &mut Context) {
         // cannot panic: only a swap, a replacement and a clone run while it is borrowed
         mem::swap(&mut *self.context.borrow_mut(), context);
+    }
+
+    /// Removes the newest entry of all if it has this key and belongs to this scope, as nearly every exit does. False if
+    /// not, without a change.
+    #[inline]
+    fn pop(&self, key: u64) -> bool {
+        let mut entered = self.entered.borrow_mut();
+        let above = entered.len() > self.base.get();
+        let Some(top) = entered.pop_if(|top| above && top.key == key && !top.exited) else {
+            return false;
+        };
+        let ended = self.context.replace(top.before);
+        self.depth.set(entered.len());
+        let more = entered.last().is_some_and(|below| below.exited);
+        // dropped without a borrow: it may be the last handle of its trace
+        drop(entered);
+        drop(ended);
+        if more {
+            self.settle();
+        }
+        true
     }
 
     /// Marks the newest entry of this key as exited. False if there is none.

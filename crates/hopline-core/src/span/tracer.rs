@@ -510,3 +510,12 @@ impl fmt::Debug for TracerBuilder {
             .finish_non_exhaustive()
     }
 }
+
+/// True if this tracer, else the installed one, records messages of errors. For bridges.
+pub fn tracer_records_error_messages(tracer: Option<&Tracer>) -> bool {
+    let records = |tracer: &Tracer| tracer.shared().error_messages;
+    match tracer {
+        Some(tracer) => records(tracer),
+        None => Tracer::installed().is_some_and(records),
+    }
+}
