@@ -8,6 +8,7 @@
 //! | [`notices`] | waiting for notices | |
 //! | [`folder`] | temporary folders | |
 //! | [`page`] | values of a Prometheus page | |
+//! | [`pages`] | the Markdown pages of the repository: blocks, headings, links | |
 //! | `http` | expectations for HTTP spans | `http` |
 //! | `otlp` | a collector on a socket, traces to send to it, comparison field by field | `otlp` |
 //! | `sql` | statements: hostile, generated, any bytes | `sql` |
@@ -24,6 +25,7 @@ pub mod notices;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod page;
+pub mod pages;
 pub mod sinks;
 #[cfg(feature = "sql")]
 pub mod sql;
