@@ -13,6 +13,7 @@ mod api;
 mod apt;
 mod audit;
 mod bench;
+mod book;
 mod chaos;
 mod deploy;
 mod fuzz;
@@ -70,6 +71,7 @@ cargo xtask COMMAND
   deploy [--short]      what of deploy/ can run here: Prometheus with its configuration and rules, two collectors (rotel)
                         behind a router by trace id, the queries of deploy/clickhouse in ClickHouse's engine; --short
                         without the last, as `test` does
+  docs                  the guide as a book in target/book, by mdBook, which is built in target/tools where it is missing
   outside               README's program with README's dependencies in an empty folder, and the programs of
                         tests/refused, which the compiler must refuse with a message that names the remedy
   page [--short]        the page of `hopline view` in headless Chromium, under the load of the example and over files;
@@ -106,6 +108,7 @@ fn main() -> ExitCode {
         ["services", "--detach"] => services::detach(),
         ["services", "stop"] => services::stop(),
         ["neighbours"] => neighbours::run(),
+        ["docs"] => book::run(),
         ["outside"] => outside::run(),
         ["page"] => page::run(false),
         ["page", "--short"] => page::run(true),

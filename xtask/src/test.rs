@@ -6,8 +6,8 @@ use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
 use crate::step::Steps;
 use crate::{
-    Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres, publish,
-    rabbitmq,
+    Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres,
+    publish, rabbitmq,
 };
 
 /// Crates that are built with single features too: a feature must not need another.
