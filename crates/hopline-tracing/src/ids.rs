@@ -121,9 +121,10 @@ where
         let Buffers { ids, line } = &mut *buffers;
         ids.show(current, self.keys);
         let result = if self.is_coloured(&writer) {
-            writer.write_str(&ids.text[1..])?;
-            writer.write_str(" ")?;
-            self.format.format_event(ctx, writer, event)
+            let written = writer
+                .write_str(&ids.text[1..])
+                .and_then(|()| writer.write_str(" "));
+            written.and_then(|()| self.format.format_event(ctx, writer, event))
         } else {
             let format = &self.format;
             let written = format.format_event(ctx, Writer::new(line), event);

@@ -1,4 +1,4 @@
-//! IdGenerator in log lines, for every format and under every filter.
+//! Ids in log lines, for every format and under every filter.
 
 use std::fmt::Write as _;
 use std::io;
