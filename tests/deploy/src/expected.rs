@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hopline_core::SpanKind;
 use hopline_core::export::{SpanData, StatusData};
-use hopline_core::sampling::Threshold;
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -62,7 +61,7 @@ pub(crate) fn slowest_routes(spans: &[SpanData]) -> Vec<Value> {
 pub(crate) fn error_rate(spans: &[SpanData]) -> Vec<Value> {
     let mut routes: BTreeMap<Route<'_>, (f64, f64)> = BTreeMap::new();
     for span in spans {
-        let (Some(route), Some(count)) = (route(span), adjusted(span)) else {
+        let (Some(route), Some(count)) = (route(span), counted(span)) else {
             continue;
         };
         let (requests, errors) = routes.entry(route).or_default();
@@ -108,7 +107,7 @@ pub(crate) fn counts(spans: &[SpanData]) -> Vec<Value> {
     for root in spans.iter().filter(|span| span.parent.is_none()) {
         let (kept, uncounted, traces, variance) = services.entry(service(root)).or_default();
         *kept += 1;
-        match adjusted(root) {
+        match counted(root) {
             Some(count) => {
                 *traces += count;
                 *variance += count * (count - 1.0);
@@ -125,13 +124,9 @@ pub(crate) fn counts(spans: &[SpanData]) -> Vec<Value> {
         .collect()
 }
 
-/// The number of spans that this one represents, by the threshold in its tracestate.
-fn adjusted(span: &SpanData) -> Option<f64> {
-    let member = span.tracestate.get("ot")?;
-    let threshold = member
-        .split(';')
-        .find_map(|part| part.strip_prefix("th:"))?;
-    Some(Threshold::from_hex(threshold)?.adjusted_count())
+/// The number of spans that this one represents; `None` if it was kept for another reason than its probability.
+fn counted(span: &SpanData) -> Option<f64> {
+    span.adjusted_count().filter(|count| *count > 0.0)
 }
 
 fn route(span: &SpanData) -> Option<Route<'_>> {

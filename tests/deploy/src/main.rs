@@ -80,7 +80,7 @@ async fn run() -> Result<()> {
     done("Prometheus counts every request that was sent");
     let ratio = prometheus.await_errors().await?;
     done(&format!(
-        "its rule gives an error ratio of {ratio:.3}, near 1 of 4 checkouts"
+        "its rule gives an error ratio of {ratio:.3}; of 4 checkouts one fails"
     ));
     let exemplars = prometheus.exemplars().await?;
     drop(prometheus);

@@ -103,13 +103,21 @@ impl Prometheus {
         Ok(())
     }
 
-    /// Waits until the rule of the objective gives a ratio near that of the requests, 1 of 4, and returns it.
+    /// Waits until the rule of the objective gives about the part of bad requests that the counters give, and returns it.
     ///
     /// Not exactly that: Prometheus extrapolates each series by itself to the ends of the window.
     pub(crate) async fn await_errors(&self) -> Result<f64> {
+        let of = "job=\"gateway\",http_request_method=\"POST\",http_route=\"/checkout\"";
+        let family = "http_server_request_duration_seconds";
+        let good = format!("sum({family}_bucket{{{of},error_type=\"\",le=\"0.5\"}})");
+        let bad = self
+            .until(
+                &format!("1 - {good} / sum({family}_count{{{of}}})"),
+                |value| value >= 0.25,
+            )
+            .await?;
         let query = "hopline:slo_errors:ratio_rate5m{job=\"gateway\",slo=\"POST /checkout\"}";
-        self.until(query, |value| (0.15..0.35).contains(&value))
-            .await
+        self.until(query, |value| (value - bad).abs() < 0.1).await
     }
 
     /// The trace ids of all exemplars of the gateway.
