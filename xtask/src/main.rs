@@ -34,6 +34,7 @@ mod rabbitmq;
 mod receivers;
 mod server;
 mod services;
+mod size;
 mod soak;
 mod step;
 mod test;
@@ -72,6 +73,10 @@ cargo xtask COMMAND
                         behind a router by trace id, the queries of deploy/clickhouse in ClickHouse's engine; --short
                         without the last, as `test` does
   docs                  the guide as a book in target/book, by mdBook, which is built in target/tools where it is missing
+  size --rps N --spans N --plan TEXT
+                        spans kept, bytes on the wire, memory of queues, instances of collectors; `size --help` its
+                        options; `size --table` prints the table of deploy/SIZING.md, `size --simulate` the counts of
+                        1,000 services under one plan with a budget
   outside               README's program with README's dependencies in an empty folder, and the programs of
                         tests/refused, which the compiler must refuse with a message that names the remedy
   page [--short]        the page of `hopline view` in headless Chromium, under the load of the example and over files;
@@ -120,6 +125,7 @@ fn main() -> ExitCode {
         ["server", kind] => lent::serve(kind),
         ["deploy"] => deploy::run(false),
         ["deploy", "--short"] => deploy::run(true),
+        ["size", ref arguments @ ..] => size::run(arguments),
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),
         ["arrows"] => print_arrows(),
