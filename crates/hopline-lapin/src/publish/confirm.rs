@@ -1,14 +1,14 @@
 //! Publishing in lapin's form: one future until the frames are written, and one until the broker's answer.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Confirmation, ErrorKind};
 
-use super::message::{Carry, Message, start};
+use super::message::{Carry, Outgoing, start};
 use crate::channel::Channel;
 use crate::content::republish;
 use crate::error::{PublishError, error_type};
@@ -99,62 +99,65 @@ impl Channel {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn basic_publish(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an `async fn` keeps its arguments twice, and each move of it copies them"
+    )]
+    pub fn basic_publish(
         &self,
         exchange: ShortString,
         routing_key: ShortString,
         options: BasicPublishOptions,
         payload: &[u8],
         properties: BasicProperties,
-    ) -> lapin::Result<PublisherConfirm> {
-        let without_headers = properties.headers().is_none();
-        let message = Message {
-            exchange,
-            key: routing_key,
-            body: payload,
-            options,
-            properties,
-            carry: Carry::New,
-        };
-        let (span, added) = start(&self.settings, &message);
-        let added = match added {
-            Ok(added) => added,
-            Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
-        };
-        let Message {
-            exchange,
-            key,
-            properties,
-            ..
-        } = message;
-        let properties = added.to(properties);
-        let written = if self.inner.status().confirm() {
-            let guard = self
-                .returns
-                .publish(exchange, key, options, payload, properties);
-            let written = self.recovery.over(guard.written()).await;
-            written.map(|written| written.map(|()| Some(guard)))
-        } else {
-            let publish = self
-                .inner
-                .basic_publish(exchange, key, options, payload, properties);
-            let written = self.recovery.over(publish).await;
-            written.map(|written| written.map(|_| None))
-        };
-        let state = match written.and_then(|written| Ok(written?)) {
-            Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
-            Ok(None) => {
-                span.done();
-                State::NotRequested
-            }
-            Ok(Some(guard)) => State::Waiting(Waiting {
-                guard,
-                waiter: Waiter::new(self.recovery.clone()),
-                span,
-                without_headers,
-            }),
-        };
-        Ok(PublisherConfirm(Some(state)))
+    ) -> impl Future<Output = lapin::Result<PublisherConfirm>> + Send {
+        async move {
+            let without_headers = properties.headers().is_none();
+            let message = Outgoing {
+                exchange: &exchange,
+                key: &routing_key,
+                body: payload,
+                properties: &properties,
+                carry: &Carry::New,
+            };
+            let (span, added) = start(&self.settings, message);
+            let properties = match added {
+                Ok(added) => added.to(properties),
+                Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
+            };
+            let written = if self.inner.status().confirm() {
+                let guard =
+                    self.returns
+                        .publish(exchange, routing_key, options, payload, properties);
+                let written = self.recovery.over(pin!(guard.written())).await;
+                written.map(|written| written.map(|()| Some(guard)))
+            } else {
+                // pinned here: lapin's future is large, and each move copies it
+                let publish = pin!(self.inner.basic_publish(
+                    exchange,
+                    routing_key,
+                    options,
+                    payload,
+                    properties
+                ));
+                let written = self.recovery.over(publish).await;
+                written.map(|written| written.map(|_| None))
+            };
+            let state = match written.and_then(|written| Ok(written?)) {
+                Err(error) => return Ok(span.ended(Err(error), PublishError::error_type)?),
+                Ok(None) => {
+                    span.done();
+                    State::NotRequested
+                }
+                Ok(Some(guard)) => State::Waiting(Waiting {
+                    guard,
+                    waiter: Waiter::new(self.recovery.clone()),
+                    span,
+                    without_headers,
+                }),
+            };
+            Ok(PublisherConfirm(Some(state)))
+        }
     }
 }
 

@@ -25,6 +25,30 @@ pub(crate) struct Message<'a> {
     pub(crate) carry: Carry,
 }
 
+/// The parts of a message that its span and its headers need. Borrowed, so that the future of a publish keeps none of them
+/// besides lapin's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) exchange: &'a ShortString,
+    pub(crate) key: &'a ShortString,
+    pub(crate) body: &'a [u8],
+    pub(crate) properties: &'a BasicProperties,
+    pub(crate) carry: &'a Carry,
+}
+
+impl Message<'_> {
+    /// Borrows what its span and its headers need.
+    pub(crate) fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing {
+            exchange: &self.exchange,
+            key: &self.key,
+            body: self.body,
+            properties: &self.properties,
+            carry: &self.carry,
+        }
+    }
+}
+
 /// The additions of this crate to a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Carry {
@@ -59,10 +83,10 @@ impl Added {
 /// Starts the publish span of a message.
 pub(crate) fn start(
     settings: &Arc<Settings>,
-    message: &Message<'_>,
+    message: Outgoing<'_>,
 ) -> (InFlight, Result<Added, PublishError>) {
     let given = message.properties.headers().as_ref();
-    let own = match (&message.carry, given) {
+    let own = match (message.carry, given) {
         (Carry::DeadLetter(first), _) => first.clone(),
         (_, Some(headers)) => {
             let incoming = Incoming::extract(&TableExtractor(headers));
@@ -76,17 +100,17 @@ pub(crate) fn start(
         key: message.key.as_str(),
         queue: None,
         links: own.as_slice(),
-        content: Some((&message.properties, message.body)),
+        content: Some((message.properties, message.body)),
     };
     let measured = Measured::start(&subject, SpanKind::Producer, settings);
     let span = &measured.span;
     let headers = match given {
-        None if message.carry != Carry::Copy => Ok(context_of(span)),
+        None if *message.carry != Carry::Copy => Ok(context_of(span)),
         None => Ok(None),
-        Some(given) => headers_of(span, given, &message.carry, own.is_some()).map(Some),
+        Some(given) => headers_of(span, given, message.carry, own.is_some()).map(Some),
     };
     let unstamped = settings.timestamps
-        && message.carry == Carry::New
+        && *message.carry == Carry::New
         && message.properties.timestamp().is_none();
     let timestamp = unstamped.then(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -1,5 +1,7 @@
 //! The publish that awaits the broker's answer, through recoveries if wanted.
 
+use std::pin::pin;
+
 use lapin::{BasicProperties, Confirmation};
 
 use super::message::{Message, start};
@@ -26,7 +28,7 @@ pub(crate) async fn publish(
     mut message: Message<'_>,
     resend: bool,
 ) -> Result<Confirmation, PublishError> {
-    let (in_flight, added) = start(&channel.settings, &message);
+    let (in_flight, added) = start(&channel.settings, message.outgoing());
     match added {
         Ok(added) => message.properties = added.to(message.properties),
         Err(error) => return in_flight.ended(Err(error), PublishError::error_type),
@@ -35,7 +37,8 @@ pub(crate) async fn publish(
     let result = loop {
         // a message that is published once needs no copy
         let copy = (resend && resent < MAX_RESENDS).then(|| message.copy());
-        let answered = channel.recovery.over(answer(channel, message)).await;
+        let answer = pin!(answer(channel, message));
+        let answered = channel.recovery.over(answer).await;
         let error = match answered.and_then(|answer| answer) {
             Err(PublishError::Lapin(error)) => error,
             other => break other,
