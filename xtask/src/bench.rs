@@ -11,6 +11,10 @@ use crate::{Result, apt, postgres, target};
 const GATE: [&str; 4] = ["--profile", "gate", "--package", "hopline-gate"];
 /// The folder in which the processes of Postgres under callgrind write their counts.
 const COUNTED_DIR: &str = "HOPLINE_BENCH_COUNTED_POSTGRES_DIR";
+/// Long enough that most of the time the viewer's memory is at its bound.
+const VIEW_SECONDS: &str = "20";
+/// Spans a second that a viewer has to receive on two processors, with the sender on the same ones.
+const VIEW_AT_LEAST: &str = "100000";
 /// The comparison, a workspace of its own, from the root.
 pub(crate) const PEERS: &str = "benches/peers/Cargo.toml";
 
@@ -21,6 +25,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         ["--gate"] => gate(&mut steps, &[]),
         ["--gate", "--write"] => gate(&mut steps, &["--write"]),
         ["--soak", seconds] => soak(&mut steps, seconds),
+        ["--view"] => view(&mut steps, VIEW_SECONDS),
+        ["--view", seconds] => view(&mut steps, seconds),
         others => compare(&mut steps, others),
     }
 }
@@ -43,6 +49,16 @@ pub(crate) fn gate(steps: &mut Steps, arguments: &[&str]) -> Result<()> {
 
 fn soak(steps: &mut Steps, seconds: &str) -> Result<()> {
     steps.run("soak", &mut in_gate(&["--soak", seconds]))
+}
+
+/// Spans sent to a viewer whose memory is at its bound.
+fn view(steps: &mut Steps, seconds: &str) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["run", "--release", "--package", "hopline-view"])
+        .args(["--features", "server", "--example", "throughput", "--"])
+        .args([seconds, VIEW_AT_LEAST]);
+    steps.run("viewer", &mut command)
 }
 
 fn in_gate(arguments: &[&str]) -> Command {

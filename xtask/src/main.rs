@@ -55,6 +55,8 @@ cargo xtask COMMAND
   bench --gate          count instructions and allocations and compare them with the committed numbers;
                         --write after it writes those
   bench --soak SECONDS  full load: memory must stay flat, and the counts must add up
+  bench --view [SECONDS]
+                        spans a second that a viewer receives with its memory at its bound: at least 100,000
   soak [--minutes N]    a mixed load over the example on private servers under a rotating plan of faults, for an
                         hour by default; the report is target/soak.md
   chaos [--short]       publishers and consumers whose RabbitMQ is killed in five places: 50,000 messages, no loss;

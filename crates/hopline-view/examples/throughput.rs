@@ -1,6 +1,7 @@
 //! Measures the spans per second that a viewer receives over OTLP/HTTP, with its memory at the bound.
 //!
-//! `cargo run --release -p hopline-view --features server --example throughput`, with the number of seconds as argument.
+//! `cargo xtask bench --view` runs it. Its arguments are the number of seconds, and the spans a second without which it
+//! fails; default to 10 seconds and none.
 //! Sender and viewer share the machine's cores; the requests are encoded before the clock starts, and a few hundred of
 //! them, each with other trace ids, are sent again and again from two connections.
 
@@ -25,6 +26,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::args()
         .nth(1)
         .map_or(Ok(10), |seconds| seconds.parse())?;
+    let at_least: f64 = std::env::args()
+        .nth(2)
+        .map_or(Ok(0.0), |spans| spans.parse())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -61,9 +65,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let elapsed = begun.elapsed().as_secs_f64();
     let counts = view.counts();
+    let speed = sent as f64 / elapsed;
     println!(
-        "{:.0} spans/s ({sent} spans in {elapsed:.1} s, {SPANS} in a request of {bytes} bytes, 8 attributes each)",
-        sent as f64 / elapsed
+        "{speed:.0} spans/s ({sent} spans in {elapsed:.1} s, {SPANS} in a request of {bytes} bytes, 8 attributes each)"
     );
     println!(
         "received {} held {} in {} traces, {:.1} MiB of 64 MiB; resident {:.0} MiB",
@@ -82,6 +86,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "let go of by {}: {} traces, {} spans",
             lost.reason, lost.traces, lost.spans
         );
+    }
+    if speed < at_least {
+        return Err(format!("{speed:.0} spans a second are less than {at_least:.0}").into());
     }
     Ok(())
 }
