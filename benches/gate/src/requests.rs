@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use hopline_axum::TraceLayer;
 use hopline_core::Clock;
+use hopline_metrics::Metrics;
 use http::{HeaderValue, Request};
 use http_body_util::BodyExt;
 use tokio::runtime::{Builder, Runtime};
@@ -39,6 +40,12 @@ pub fn in_empty_layer() -> Router {
 /// The same in hopline's layer.
 pub fn traced(fate: Fate, clock: &Clock) -> Router {
     routes().layer(TraceLayer::new().tracer(fate.tracer(clock)))
+}
+
+/// The same, with metrics of each request.
+pub fn metered(fate: Fate, clock: &Clock) -> Router {
+    let tracer = fate.builder(clock).meter(Metrics::builder().build());
+    routes().layer(TraceLayer::new().tracer(tracer.build()))
 }
 
 /// Requests to this router, from a caller that sends this `traceparent` or none.
@@ -103,6 +110,9 @@ pub(crate) fn cases() -> Vec<Case> {
         let name = format!("axum/{}", fate.name());
         cases.push(Case::new(name.clone(), without).over("axum/bare"));
         cases.push(Case::new(name + ", traceparent", with).over("axum/bare, traceparent"));
+        let with_metrics = move |clock: &Clock| requests(metered(fate, clock), None);
+        let name = format!("axum/{}, metrics", fate.name());
+        cases.push(Case::new(name, with_metrics).over("axum/bare"));
     }
     cases
 }

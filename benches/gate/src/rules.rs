@@ -46,7 +46,9 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
         rules.push(allocates_nothing(fate, numbers));
     }
     for fate in Fate::ALL {
-        rules.push(layer_allocates_nothing(fate, cases, numbers));
+        for with in ["", ", metrics"] {
+            rules.push(layer_allocates_nothing(fate, with, cases, numbers));
+        }
     }
     for attack in attacks() {
         let of = SIZES.map(|size| format!("headers/{attack}/{size}"));
@@ -126,8 +128,8 @@ fn allocates_nothing(fate: Fate, numbers: &Numbers) -> Rule {
 }
 
 /// A batch that is handed over is allocated; no request is.
-fn layer_allocates_nothing(fate: Fate, cases: &[Case], numbers: &Numbers) -> Rule {
-    let name = format!("axum/{}", fate.name());
+fn layer_allocates_nothing(fate: Fate, with: &str, cases: &[Case], numbers: &Numbers) -> Rule {
+    let name = format!("axum/{}{with}", fate.name());
     let own = numbers.of(&name).allocations - numbers.of("axum/empty layer").allocations;
     let requests = cases
         .iter()
@@ -136,7 +138,7 @@ fn layer_allocates_nothing(fate: Fate, cases: &[Case], numbers: &Numbers) -> Rul
     let batches = if fate == Fate::Kept { 4 } else { 0 };
     Rule {
         says: format!(
-            "a request that is {} allocates what axum does for any layer",
+            "a request that is {}{with} allocates what axum does for any layer",
             fate.name()
         ),
         is: format!("{own} more in {requests} requests"),

@@ -6,7 +6,7 @@ use std::task::{Context as Cx, Waker};
 
 use hopline_core::{
     Attr, Clock, FutureExt, Incoming, Limits, Literal, SamplingPlan, Span, SpanBuilder, SpanKind,
-    Tracer, attr,
+    Tracer, TracerBuilder, attr,
 };
 
 use crate::case::{Case, Work};
@@ -38,6 +38,11 @@ impl Fate {
 
     /// A tracer whose traces end in this way; a sink drops the kept ones.
     pub fn tracer(self, clock: &Clock) -> Tracer {
+        self.builder(clock).build()
+    }
+
+    /// The same, for further settings.
+    pub fn builder(self, clock: &Clock) -> TracerBuilder {
         let plan = match self {
             Self::Kept => SamplingPlan::new(),
             Self::Discarded => SamplingPlan::new().others(0.0).keep_errors(),
@@ -54,7 +59,6 @@ impl Fate {
             .limits(limits)
             .clock(clock.clone())
             .sink(Discard)
-            .build()
     }
 }
 

@@ -11,6 +11,7 @@ mod fast;
 mod grid;
 mod late;
 mod memory;
+mod metrics;
 mod names;
 mod options;
 mod otel;
@@ -43,6 +44,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(otel::cases());
     cases.extend(bridge::cases());
     cases.extend(fast::cases());
+    cases.extend(metrics::cases());
     cases.extend(clients::cases());
     cases.extend(databases::cases());
     cases.extend(postgres::cases());

@@ -3,6 +3,9 @@
 use crate::Results;
 use crate::brokers::{PIPELINED, PIPELINED_BARE, UNCONFIRMED, UNCONFIRMED_BARE};
 use crate::encoding::PROST;
+use crate::metrics::{
+    ADDED, ADDED_OFF, ONE_SERIES, OWN_ATOMICS, PROMETHEUS, SHARED_ATOMICS, TWO_SERIES,
+};
 use crate::names::*;
 use crate::postgres;
 use crate::results::{Metric, median};
@@ -53,6 +56,7 @@ fn targets(results: &Results) -> Vec<Target> {
     let mut targets = of_clock(HOPLINE, &TSC, results);
     targets.extend(of_clock(HOPLINE_STD, &STD, results));
     targets.extend(of_any_clock(results));
+    targets.extend(of_metrics(results));
     targets.extend(of_bridge(results));
     targets
 }
@@ -100,6 +104,44 @@ fn of_clock(who: &str, limits: &Limits, results: &Results) -> Vec<Target> {
             ratio(discarded, results.value(&name(kept(5), FAST_LOCAL), thread)),
         ),
     ]
+}
+
+/// The addition of metrics to a request, and two threads that measure at once.
+fn of_metrics(results: &Results) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (metric, unit) in [
+        (Metric::Instructions, "instructions"),
+        (Metric::Thread, "thread CPU"),
+    ] {
+        for theirs in [OTEL_TOWER, PROMETHEUS] {
+            let added = |who| results.value(&name(ADDED, who), metric);
+            targets.push(Target::new(
+                format!("metrics of a sampled request, {unit}, share of {theirs}'s"),
+                0.25,
+                ratio(added(HOPLINE), added(theirs)),
+            ));
+        }
+    }
+    for group in [ADDED, ADDED_OFF] {
+        targets.push(Target::new(
+            format!("{group}: allocations"),
+            0.0,
+            results.value(&name(group, HOPLINE), Metric::Allocations),
+        ));
+    }
+    let lost = |shared, own| {
+        let shared = results.value(shared, Metric::Thread)?;
+        Some(shared - results.value(own, Metric::Thread)?)
+    };
+    targets.push(Target::new(
+        "two threads on one series instead of two, thread CPU lost, share of what two atomics lose",
+        1.0,
+        ratio(
+            lost(ONE_SERIES, TWO_SERIES),
+            lost(SHARED_ATOMICS, OWN_ATOMICS),
+        ),
+    ));
+    targets
 }
 
 /// An entered span of `tracing` with six fields, and a log line with ids.
