@@ -15,7 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::grid;
 use crate::names::{
-    BRIDGE, BRIDGE_AXUM, CHILDREN, FILTERED, HOPLINE_BRIDGE, LINE, LINE_IDS, LINE_PLAIN, REGISTRY, kept, name,
+    BRIDGE, BRIDGE_AXUM, CHILDREN, FILTERED, HOPLINE_BRIDGE, LINE, LINE_IDS, LINE_PLAIN, REGISTRY,
+    kept, name,
 };
 use crate::sdk::current::{flushed, provider};
 use crate::threads::{Helper, on_workers};

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::task::{Context as Cx, Waker};
 
 use allocation_counter::measure;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::routing::get;
 use hopline_axum::TraceLayer;
 use hopline_core::{Context, SamplingPlan, Tracer};
@@ -100,6 +102,26 @@ async fn each_request_is_counted_once_under_every_plan() {
                 .all(|line| line.ends_with(" 0")),
             "{page}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_scheme_is_that_of_the_span_behind_a_proxy_too() {
+    for (peer, scheme) in [([10, 0, 0, 1], "https"), ([192, 0, 2, 1], "http")] {
+        let (metrics, tracer, spans) = metered("* 100%");
+        let layer = TraceLayer::new()
+            .tracer(tracer)
+            .trusted_proxies(|address| address.to_string().starts_with("10."));
+        let app = Router::new().route("/", get(|| async {})).layer(layer);
+        let request = Request::get("/")
+            .header("forwarded", "for=192.0.2.60;proto=https")
+            .extension(ConnectInfo(SocketAddr::from((peer, 4000))));
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await;
+        to_bytes(response.unwrap().into_body(), 0).await.unwrap();
+        assert_eq!(spans.all()[0].text("url.scheme"), Some(scheme));
+        let page = metrics.render();
+        let counted = format!("url_scheme=\"{scheme}\"}} 1");
+        assert!(lines(&page, COUNT)[0].ends_with(&counted), "{page}");
     }
 }
 

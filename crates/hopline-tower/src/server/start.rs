@@ -98,8 +98,13 @@ pub(crate) fn scheme<F: Framework, Q>(
 ) -> &'static str {
     let (extensions, options) = (request.extensions(), settings.options());
     let scheme = options.and_then(|options| options.scheme?(extensions));
-    let peer = settings.peer(extensions);
-    Endpoints::new(uri, request.headers(), peer, scheme.as_ref(), options).scheme
+    // without proxies no header decides, and none is read: a host costs as much as the rest of a request's metrics
+    let behind_proxies = options.filter(|options| options.proxies.is_some());
+    let sent = behind_proxies.and_then(|options| {
+        let peer = settings.peer(extensions)?.ip().to_canonical();
+        forwarded(request.headers(), Some(peer), Some(options)).scheme
+    });
+    sent.unwrap_or_else(|| scheme_text(scheme.as_ref().or(uri.scheme())))
 }
 
 #[cold]
@@ -145,11 +150,7 @@ impl<'a> Endpoints<'a> {
         options: Option<&Options>,
     ) -> Self {
         let address = peer.map(|peer| peer.ip().to_canonical());
-        let trusted = options.and_then(|options| options.proxies.as_deref());
-        let forwarded = match (trusted, address) {
-            (Some(trusted), Some(address)) if trusted(address) => Forwarded::read(headers, trusted),
-            _ => Forwarded::default(),
-        };
+        let forwarded = forwarded(headers, address, options);
         Self {
             client: forwarded.client.or(address),
             host: forwarded.host.or_else(|| host(uri, headers)),
@@ -157,6 +158,19 @@ impl<'a> Endpoints<'a> {
                 .scheme
                 .unwrap_or_else(|| scheme_text(scheme.or(uri.scheme()))),
         }
+    }
+}
+
+/// Reads the headers of trusted proxies. Empty if the peer is not one.
+fn forwarded<'a>(
+    headers: &'a HeaderMap,
+    peer: Option<IpAddr>,
+    options: Option<&Options>,
+) -> Forwarded<'a> {
+    let trusted = options.and_then(|options| options.proxies.as_deref());
+    match (trusted, peer) {
+        (Some(trusted), Some(peer)) if trusted(peer) => Forwarded::read(headers, trusted),
+        _ => Forwarded::default(),
     }
 }
 
