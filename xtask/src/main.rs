@@ -69,8 +69,9 @@ cargo xtask COMMAND
                         words on stdin
   neighbours            exporters of Python and Node into the viewer, and one trace through their services and hopline's;
                         installs both in target/
-  receivers             spans sent over every wire to receivers of others (Python's opentelemetry-proto, rotel),
-                        each compared with what was recorded; installs both into a virtual environment
+  receivers             spans and metrics sent over every wire to receivers of others (Python's
+                        opentelemetry-proto, rotel), each compared with what was recorded; installs both into a
+                        virtual environment
   deploy [--short]      what of deploy/ can run here: Prometheus with its configuration and rules, two collectors (rotel)
                         behind a router by trace id, the queries of deploy/clickhouse in ClickHouse's engine; --short
                         without the last, as `test` does

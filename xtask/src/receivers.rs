@@ -1,4 +1,4 @@
-//! `cargo xtask receivers`: what others' receivers make of the spans that are sent to them.
+//! `cargo xtask receivers`: sends spans and metrics to receivers of other projects, and compares what arrives.
 
 use crate::interrupt::Interrupt;
 use crate::step::Steps;

@@ -1,6 +1,7 @@
-"""An OTLP receiver of a few lines: what it took over HTTP or gRPC it appends to a file, as OTLP JSON lines.
+"""An OTLP receiver of a few lines, over HTTP and gRPC. It appends each request that it has decoded to a file: spans as OTLP JSON
+lines, metrics as lines of Protocol Buffers in hexadecimal.
 
-receiver.py FILE HTTP_PORT GRPC_PORT
+receiver.py SPANS METRICS HTTP_PORT GRPC_PORT
 """
 
 import base64
@@ -13,11 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as metrics_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as service
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as service_grpc
 
 IDS = ("traceId", "spanId", "parentSpanId")
 out = open(sys.argv[1], "w", encoding="utf-8")
+metrics_out = open(sys.argv[2], "w", encoding="utf-8")
 lock = threading.Lock()
 
 
@@ -43,6 +47,12 @@ def write(request):
         out.flush()
 
 
+def write_metrics(request):
+    with lock:
+        metrics_out.write(request.SerializeToString().hex() + "\n")
+        metrics_out.flush()
+
+
 class Http(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -51,6 +61,11 @@ class Http(BaseHTTPRequestHandler):
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         kind = self.headers["content-type"]
+        if self.path == "/v1/metrics":
+            request = metrics.ExportMetricsServiceRequest()
+            request.ParseFromString(body)
+            write_metrics(request)
+            return self.answer(kind, metrics.ExportMetricsServiceResponse().SerializeToString())
         request, answer = service.ExportTraceServiceRequest(), service.ExportTraceServiceResponse()
         if kind == "application/json":
             fields = with_ids(json.loads(body), lambda text: base64.b64encode(bytes.fromhex(text)).decode())
@@ -60,6 +75,9 @@ class Http(BaseHTTPRequestHandler):
             request.ParseFromString(body)
             data = answer.SerializeToString()
         write(request)
+        self.answer(kind, data)
+
+    def answer(self, kind, data):
         self.send_response(200)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
@@ -76,8 +94,15 @@ class Grpc(service_grpc.TraceServiceServicer):
         return service.ExportTraceServiceResponse()
 
 
+class GrpcMetrics(metrics_grpc.MetricsServiceServicer):
+    def Export(self, request, context):
+        write_metrics(request)
+        return metrics.ExportMetricsServiceResponse()
+
+
 server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
 service_grpc.add_TraceServiceServicer_to_server(Grpc(), server)
-server.add_insecure_port(f"127.0.0.1:{sys.argv[3]}")
+metrics_grpc.add_MetricsServiceServicer_to_server(GrpcMetrics(), server)
+server.add_insecure_port(f"127.0.0.1:{sys.argv[4]}")
 server.start()
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Http).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3])), Http).serve_forever()
