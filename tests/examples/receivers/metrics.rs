@@ -97,7 +97,7 @@ fn run(name: &str, exporter: ExporterBuilder, temporality: Temporality, file: &P
 
 /// One measurement of each instrument, some with an exemplar.
 fn measure(metrics: &Metrics, value: f64, number: u32) {
-    let exemplar = (number % 7 == 0).then(|| Exemplar {
+    let exemplar = number.is_multiple_of(7).then(|| Exemplar {
         trace_id: TraceId::from_u128(u128::from(number) + 1).unwrap(),
         span_id: SpanId::from_u64(u64::from(number) + 1).unwrap(),
     });
@@ -105,14 +105,14 @@ fn measure(metrics: &Metrics, value: f64, number: u32) {
     let attributes = [
         attr("http.route", &*route),
         attr("http.response.status_code", 200 + i64::from(number % 2)),
-        attr("shop.gold", number % 2 == 0),
+        attr("shop.gold", number.is_multiple_of(2)),
         attr("shop.rate", 0.1),
     ];
     metrics.record(&WAITS, value / 97.0, &attributes, exemplar);
     metrics.record(&CARTS, f64::from(number % 1_000 % 3), &attributes, None);
     metrics.record(
         &OPEN,
-        if number % 2 == 0 { 1.5 } else { -2.0 },
+        if number.is_multiple_of(2) { 1.5 } else { -2.0 },
         &attributes[..1],
         None,
     );
