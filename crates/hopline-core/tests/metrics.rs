@@ -110,6 +110,20 @@ fn exemplars_are_of_traces_that_are_certain_to_be_kept() {
         .collect();
     assert_eq!(certain, [false, true, true]);
 
+    let clock = ManualClock::new(std::time::UNIX_EPOCH);
+    let recorder = Recorder::default();
+    let tracer = Tracer::builder()
+        .plan("* 0%; keep slower 500ms".parse().unwrap())
+        .clock(Clock::Manual(clock.clone()))
+        .meter(recorder.clone())
+        .build();
+    for millis in [499, 500] {
+        serve(&tracer, || clock.advance(Duration::from_millis(millis)));
+    }
+    let certain = recorder.values();
+    let certain = certain.iter().map(|value| value.3.is_some());
+    assert_eq!(certain.collect::<Vec<_>>(), [false, true]);
+
     let (tracer, recorder, _) = metered("* 100%");
     let mut ids = None;
     serve(&tracer, || ids = Context::current().span_context());

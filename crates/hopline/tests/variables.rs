@@ -25,6 +25,8 @@ fn main() {
         ),
         ("impossible_settings_disable_the_export", what_cannot_work),
         ("several_exporters_at_once", several_exporters),
+        #[cfg(feature = "metrics")]
+        ("metrics_are_printed_on_the_console", metrics_on_the_console),
         ("disabled_records_nothing_and_passes_headers_on", disabled),
         ("propagators_are_chosen", propagators),
         #[cfg(feature = "metrics")]
@@ -198,6 +200,21 @@ fn several_exporters() {
         "{before}"
     );
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[cfg(feature = "metrics")]
+fn metrics_on_the_console() {
+    let none = ("OTEL_TRACES_EXPORTER", "none");
+    let (output, _, after) = start(&[none, ("OTEL_METRICS_EXPORTER", "console")]);
+    assert!(after.contains("shutdown: Ok"), "{after}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.contains("# TYPE hopline_tracer_spans_total counter"),
+        "{printed}"
+    );
+
+    let (output, _, _) = start(&[none, ("OTEL_METRICS_EXPORTER", "none")]);
+    assert!(output.stdout.is_empty(), "{output:?}");
 }
 
 fn disabled() {

@@ -220,4 +220,24 @@ mod tests {
             assert_eq!(error.problem, problem, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_objective_prints_back_and_no_text_panics(
+            method in "([A-Z]{1,8} )?",
+            route in "/[a-z{}/:_-]{0,20}|\\*",
+            objective in 1_u32..1_000_000,
+            limit in proptest::option::of(1_u32..100_000),
+            minutes in 1_u32..527_000,
+            other in ".{0,40}",
+        ) {
+            let percent = format!("{}.{:04}%", objective / 10_000, objective % 10_000);
+            let limit = limit.map(|limit| format!(" < {limit}ms")).unwrap_or_default();
+            let text = format!("SLO {method}{route} {percent}{limit} over {minutes}m");
+            let parsed: Slo = text.parse().unwrap_or_else(|error| panic!("{error}"));
+            proptest::prop_assert_eq!(parsed.to_string().parse::<Slo>(), Ok(parsed));
+            drop(other.parse::<Slo>());
+            drop(format!("{text} {other}").parse::<Slo>());
+        }
+    }
 }

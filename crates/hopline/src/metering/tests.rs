@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use hopline_core::metrics::Instrument;
 use hopline_core::{Incoming, SpanBuilder, attr};
@@ -69,6 +71,81 @@ async fn a_listener_of_its_own_serves_the_page_until_the_shutdown() {
     while TcpListener::bind(&bound).is_err() {
         assert!(std::time::Instant::now() < end, "the port is still in use");
         std::thread::yield_now();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrapes_during_the_shutdown_are_whole_or_refused() {
+    static WAIT: Instrument = Instrument::histogram("shop.wait", "s");
+    for _ in 0..5 {
+        let set = [
+            ("OTEL_METRICS_EXPORTER", "prometheus"),
+            ("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1"),
+            ("OTEL_EXPORTER_PROMETHEUS_PORT", "0"),
+        ];
+        let (telemetry, what) = started(builder("orders").without_exporter(), &set);
+        let (_, address) = what.split_once("metrics go to http://").unwrap();
+        let address = address.strip_suffix("/metrics").unwrap().to_owned();
+        let tracer = telemetry.tracer().unwrap().clone();
+        let measuring = std::thread::spawn(move || {
+            for at in 0..20_000 {
+                tracer.measure(
+                    &WAIT,
+                    f64::from(at % 100) / 50.0,
+                    &[attr("at", i64::from(at % 7))],
+                );
+            }
+        });
+        let pages: [Arc<AtomicUsize>; 4] = Default::default();
+        let scrapers = pages.each_ref().map(|pages| {
+            let (address, pages) = (address.clone(), pages.clone());
+            std::thread::spawn(move || scrape_until_the_end(&address, &pages))
+        });
+        while pages.iter().any(|pages| pages.load(Relaxed) == 0) {
+            std::thread::yield_now();
+        }
+        let metrics = telemetry.metrics().clone();
+        telemetry.shutdown().await;
+        measuring.join().unwrap();
+        for scraper in scrapers {
+            scraper.join().unwrap();
+        }
+        // what is measured after the shutdown is on the page of the application
+        let total =
+            hopline_test_support::page::total(&metrics.render(), "shop_wait_seconds_count", &[]);
+        assert_eq!(total, 20_000.0);
+    }
+}
+
+/// Scrapes until the connection is refused, and counts the whole pages: on each, a histogram's count is its last bucket.
+fn scrape_until_the_end(address: &str, pages: &AtomicUsize) {
+    while let Ok(mut stream) = TcpStream::connect(address) {
+        let request = "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        let mut answer = String::new();
+        if stream.write_all(request.as_bytes()).is_err()
+            || stream.read_to_string(&mut answer).is_err()
+        {
+            continue;
+        }
+        let Some((head, page)) = answer.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if length.unwrap().parse() != Ok(page.len()) {
+            continue; // cut off by the end
+        }
+        pages.fetch_add(1, Relaxed);
+        let mut last_bucket = "";
+        for line in page.lines() {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            if series.starts_with("shop_wait_seconds_bucket") {
+                last_bucket = value;
+            } else if series.starts_with("shop_wait_seconds_count") {
+                assert_eq!(value, last_bucket, "{page}");
+            }
+        }
     }
 }
 
