@@ -1,4 +1,4 @@
-//! What the exported spans give for the queries of the test, counted without a line of hopline's metrics.
+//! Results of the queries as the exported spans give them, counted without a line of hopline's metrics.
 
 use hopline_core::SpanKind;
 use hopline_core::export::{SpanData, StatusData};

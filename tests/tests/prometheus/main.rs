@@ -15,7 +15,10 @@ use checkout::system::Settings;
 use expected::{buckets, calls, counts, failed, quantiles, servers, statements};
 use hopline_core::SpanKind;
 use hopline_core::export::SpanData;
+use hopline_core::metrics::{Instrument, Meter};
+use hopline_metrics::Metrics;
 use server::{Prometheus, Values};
+use tokio::net::TcpListener;
 
 const COUNT: &str = "http_server_request_duration_seconds_count";
 const BUCKETS: &str = "http_server_request_duration_seconds_bucket";
@@ -55,7 +58,7 @@ fn sum(values: &Values) -> f64 {
     values.values().sum()
 }
 
-/// Differs by no more than the rounding of a few additions.
+/// Compares values that differ by no more than the rounding of a few additions.
 #[track_caller]
 fn assert_close(values: &Values, expected: &Values) {
     assert_eq!(
@@ -233,4 +236,40 @@ async fn promtool_accepts_the_page_of_each_service() {
         assert!(output.status.success(), "{complaint}\n{page}");
     }
     system.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_a_service_is_a_reset_of_its_totals() {
+    static WAITS: Instrument = Instrument::histogram("shop.wait", "s");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let prometheus = Prometheus::scraping([("shop", port)].into_iter());
+    let mut listener = Some(listener);
+    for waits in [10, 3] {
+        let metrics = Metrics::builder().service("shop").build();
+        for wait in 0..waits {
+            metrics.record(&WAITS, f64::from(wait), &[], None);
+        }
+        let listener = match listener.take() {
+            Some(listener) => listener,
+            None => TcpListener::bind(("127.0.0.1", port)).await.unwrap(),
+        };
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stopped = async { drop(stopped.await) };
+        let server = axum::serve(listener, metrics.router::<()>());
+        let server = tokio::spawn(server.with_graceful_shutdown(stopped).into_future());
+        let expected = Values::from([(vec!["shop".to_owned()], f64::from(waits))]);
+        for series in [
+            "shop_wait_seconds_count",
+            "shop_wait_seconds_bucket{le=\"+Inf\"}",
+        ] {
+            prometheus.until(series, &["job"], &expected).await;
+        }
+        drop(stop);
+        server.await.unwrap().unwrap();
+    }
+    let resets = prometheus
+        .values("resets(shop_wait_seconds_count[5m])", &["job"])
+        .await;
+    assert_eq!(resets, Values::from([(vec!["shop".to_owned()], 1.0)]));
 }
