@@ -6,6 +6,7 @@
 //! # From the environment
 //!
 //! ```no_run
+//! # #[cfg(feature = "http")] {
 //! use std::time::Duration;
 //! use hopline_core::Tracer;
 //! use hopline_otlp::{Exporter, resource_from_env};
@@ -17,6 +18,7 @@
 //! let tracer = tracer.build();
 //! // … serve …
 //! tracer.shutdown(Duration::from_secs(5))?;
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -55,6 +57,7 @@
 //! # With settings, and a check at the start
 //!
 //! ```
+//! # #[cfg(feature = "http")] {
 //! use std::time::Duration;
 //! use hopline_core::Resource;
 //! use hopline_otlp::Exporter;
@@ -68,7 +71,8 @@
 //!     .build()?;
 //! let error = exporter.check(Resource::new("orders")).unwrap_err();
 //! assert!(error.to_string().contains("does a collector listen there?"));
-//! # Ok::<(), hopline_otlp::ConfigError>(())
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! ```text

@@ -57,6 +57,7 @@
 //! [`builder`] sets what [`init`] leaves at its defaults. The operator's variables win over the plan in the code.
 //!
 //! ```
+//! # #[cfg(feature = "console")] {
 //! let telemetry = hopline::builder("orders")
 //!     .plan("/health never; * 10%; keep errors; keep slower 500ms".parse()?)
 //!     .baggage_attributes(["tenant_id"]) // becomes an attribute of every span
@@ -64,6 +65,7 @@
 //!     .sink(hopline::console()?)         // prints each trace as a tree
 //!     .build()?;
 //! assert_eq!(telemetry.tracer().unwrap().resource().service_name(), "orders");
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
