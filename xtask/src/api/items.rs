@@ -5,6 +5,7 @@ use std::fmt;
 
 use syn::{Attribute, Fields, ImplItem, Item, ItemImpl, TraitItem, Type};
 
+use super::external::paths;
 use super::print;
 use super::source::{Import, ModulePath, Source, Target, declared, imports, is_public, name_of};
 
@@ -15,6 +16,8 @@ pub(super) struct Listing {
     pub(super) root: usize,
     /// The number of names in public modules.
     pub(super) modules: usize,
+    /// Paths in signatures that lead out of the crate, as far as the sources write them out.
+    pub(super) outside: BTreeSet<Vec<String>>,
     /// Each name with its lines: its signature, then what belongs to it.
     names: BTreeMap<String, Vec<String>>,
 }
@@ -23,13 +26,14 @@ impl Listing {
     /// Lists a crate of this name.
     pub(super) fn of(name: &str, source: &Source) -> Self {
         let root = name.replace('-', "_");
-        let mut names = BTreeMap::new();
         let mut collector = Collector {
             source,
-            names: &mut names,
+            names: BTreeMap::new(),
+            outside: BTreeSet::new(),
             seen: BTreeSet::new(),
         };
         collector.module(&Vec::new(), &root);
+        let Collector { names, outside, .. } = collector;
         let is_module =
             |lines: &[String]| lines.first().is_some_and(|line| line.starts_with("mod "));
         let named = names.iter().filter(|(_, lines)| !is_module(lines));
@@ -39,6 +43,7 @@ impl Listing {
         Self {
             root: at_root.len(),
             modules: in_modules.len(),
+            outside,
             names,
         }
     }
@@ -61,7 +66,8 @@ impl fmt::Display for Listing {
 
 struct Collector<'a> {
     source: &'a Source,
-    names: &'a mut BTreeMap<String, Vec<String>>,
+    names: BTreeMap<String, Vec<String>>,
+    outside: BTreeSet<Vec<String>>,
     /// The modules on the way to the current one, under their public paths: a glob may lead back to one.
     seen: BTreeSet<(ModulePath, String)>,
 }
@@ -117,6 +123,7 @@ impl Collector<'_> {
                     "_" => (format!("{of} as _"), format!("use {path}::{{{of} as _}}")),
                     name => (name.to_owned(), format!("use {path}::{name} = {of}")),
                 };
+                self.note(module, &import.path.join("::"));
                 self.names.insert(format!("{path}::{bound}"), vec![line]);
             }
         }
@@ -132,19 +139,40 @@ impl Collector<'_> {
             item => lines.extend(print::head(item, &path)),
         }
         let mut inside = members(item, name);
+        for line in lines.iter().chain(&inside) {
+            self.note(module, line);
+        }
         if matches!(
             item,
             Item::Struct(_) | Item::Enum(_) | Item::Union(_) | Item::Trait(_)
         ) {
-            inside.extend(self.implementations(module, item, name));
+            for (at, lines) in self.implementations(module, item, name) {
+                lines.iter().for_each(|line| self.note(&at, line));
+                inside.extend(lines);
+            }
+            inside.extend(derived(item).map(|derived| format!("derive {derived}")));
         }
         inside.sort();
         lines.extend(inside);
         self.names.insert(path, lines);
     }
 
-    /// The methods and trait implementations of a type, and the implementations of a trait.
-    fn implementations(&self, module: &ModulePath, item: &Item, name: &str) -> Vec<String> {
+    /// Keeps the paths in a line that lead out of the crate.
+    fn note(&mut self, module: &ModulePath, line: &str) {
+        let paths = paths(line);
+        let outside = paths
+            .iter()
+            .filter_map(|path| self.source.outside(module, path));
+        self.outside.extend(outside);
+    }
+
+    /// The methods and trait implementations of a type, and the implementations of a trait, by the module that has them.
+    fn implementations(
+        &self,
+        module: &ModulePath,
+        item: &Item,
+        name: &str,
+    ) -> Vec<(ModulePath, Vec<String>)> {
         let defined = (module.clone(), name_of(item));
         let is_defined = |at: &ModulePath, path: &syn::Path| {
             let segments: Vec<String> = path
@@ -161,16 +189,14 @@ impl Collector<'_> {
         for (at, item) in self.source.modules() {
             let Item::Impl(item) = item else { continue };
             let of_type = matches!(&*item.self_ty, Type::Path(of) if is_defined(at, &of.path));
-            match &item.trait_ {
-                None if of_type => found.extend(methods(item, name)),
-                Some(_) if of_type => found.push(print::implementation(item)),
-                Some((_, path, _)) if is_defined(at, path) => {
-                    found.push(print::implementation(item))
-                }
-                _ => {}
-            }
+            let lines = match &item.trait_ {
+                None if of_type => methods(item, name),
+                Some(_) if of_type => vec![print::implementation(item)],
+                Some((_, path, _)) if is_defined(at, path) => vec![print::implementation(item)],
+                _ => continue,
+            };
+            found.push((at.clone(), lines));
         }
-        found.extend(derived(item).map(|derived| format!("derive {derived}")));
         found
     }
 }

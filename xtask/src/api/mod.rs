@@ -2,16 +2,19 @@
 //!
 //! The text is read from the sources, so it is the same with every compiler and needs none. It has one line for each
 //! item, field, variant, method and trait implementation; implementations that macros write are not in it. A change of
-//! the API is a change of these files, which `cargo xtask api --write` makes and a review sees.
+//! the API is a change of these files, which `cargo xtask api --write` makes and a review sees. `external.txt` has the
+//! types of other crates that are in it.
 
+mod external;
 mod items;
 mod print;
 mod source;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Result, root};
+use external::External;
 use items::Listing;
 use source::Source;
 
@@ -28,6 +31,7 @@ pub(crate) fn run(write: bool) -> Result<()> {
         fs::create_dir_all(&folder)?;
     }
     let mut wrong = Vec::new();
+    let mut external = External::default();
     println!("{:18} {:>4} {:>10}", "crate", "root", "in modules");
     for (name, path) in crates()? {
         let listing = Listing::of(&name, &Source::read(&path)?);
@@ -40,20 +44,32 @@ pub(crate) fn run(write: bool) -> Result<()> {
                 "{name} has {at_root} names at its root, more than {limit}: move some into public modules"
             ));
         }
-        let file = folder.join(format!("{name}.txt"));
-        let text = listing.to_string();
-        if write {
-            fs::write(&file, text)?;
-        } else if let Some(change) = change(&fs::read_to_string(&file).unwrap_or_default(), &text) {
-            wrong.push(format!(
-                "docs/api/{name}.txt is not the API: {change}; if the change is meant, run `cargo xtask api --write`"
-            ));
-        }
+        external.add(&name, &listing.outside)?;
+        let file = format!("{name}.txt");
+        wrong.extend(keep(&folder.join(file), &listing.to_string(), write)?);
     }
+    wrong.extend(external.faults());
+    let file = folder.join("external.txt");
+    wrong.extend(keep(&file, &external.to_string(), write)?);
     match wrong.is_empty() {
         true => Ok(()),
         false => Err(wrong.join("\n").into()),
     }
+}
+
+/// Writes a list, or compares it with what is written: the difference, if there is one.
+fn keep(file: &Path, text: &str, write: bool) -> Result<Option<String>> {
+    if write {
+        fs::write(file, text)?;
+        return Ok(None);
+    }
+    let written = fs::read_to_string(file).unwrap_or_default();
+    let name = file.file_name().unwrap_or_default().display();
+    Ok(change(&written, text).map(|change| {
+        format!(
+            "docs/api/{name} is not the API: {change}; if the change is meant, run `cargo xtask api --write`"
+        )
+    }))
 }
 
 /// The first line that was removed or added.

@@ -111,6 +111,53 @@ impl Source {
         Target::Other
     }
 
+    /// The path of another crate to which a path that is written in a module leads, as far as names are written out.
+    pub(super) fn outside(&self, module: &ModulePath, path: &[String]) -> Option<Vec<String>> {
+        self.leave(module, path, 0)
+    }
+
+    fn leave(&self, module: &ModulePath, path: &[String], depth: usize) -> Option<Vec<String>> {
+        // imports may refer to each other in a circle
+        if depth > 32 {
+            return None;
+        }
+        let mut at = module.clone();
+        for (index, segment) in path.iter().enumerate() {
+            match segment.as_str() {
+                "crate" => at.clear(),
+                "self" => {}
+                "super" => drop(at.pop()),
+                name => {
+                    let child = [at.as_slice(), &[name.to_owned()]].concat();
+                    if self.0.contains_key(&child) {
+                        at = child;
+                        continue;
+                    }
+                    let named = |item: &Item| name_of(item).is_some_and(|known| known == name);
+                    if self.items(&at).iter().any(named) {
+                        return None;
+                    }
+                    let uses = self.items(&at).iter().filter_map(|item| match item {
+                        Item::Use(import) => Some(imports(&import.tree)),
+                        _ => None,
+                    });
+                    let bound = |import: &Import| {
+                        import.name == name && import.path.first().is_some_and(|one| one != name)
+                    };
+                    return match uses.flatten().find(bound) {
+                        Some(Import { path: mut of, .. }) => {
+                            of.extend_from_slice(&path[index + 1..]);
+                            self.leave(&at, &of, depth + 1)
+                        }
+                        // as it is written it begins with the name of a crate
+                        None => (index == 0).then(|| path.to_vec()),
+                    };
+                }
+            }
+        }
+        None
+    }
+
     fn add(&mut self, path: ModulePath, items: Vec<Item>, folder: &Path) -> Result<()> {
         let mut kept = Vec::new();
         for item in items {
