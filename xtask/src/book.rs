@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::interrupt::Interrupt;
 use crate::step::Steps;
-use crate::{Result, apt, root, target};
+use crate::{Result, apt, root, tool};
 
 /// Pinned, so that the same pages give the same book.
 const VERSION: &str = "mdbook@0.5.4";
@@ -21,34 +21,14 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn build(steps: &mut Steps) -> Result<()> {
-    let tools = target().join("tools");
-    let built = tools.join("bin/mdbook");
-    let on_path = apt::on_path("mdbook");
-    if !on_path && !built.is_file() {
-        let mut install = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // without its server and its watch, which need half of its dependencies
-        install
-            .args([
-                "install",
-                VERSION,
-                "--locked",
-                "--no-default-features",
-                "--features",
-                "search",
-                "--root",
-            ])
-            .arg(&tools);
-        // Out of the workspace, whose settings are not this tool's.
-        install
-            .current_dir(std::env::temp_dir())
-            .env("CARGO_TARGET_DIR", tools.join("build"));
-        steps.run("build mdBook", &mut install)?;
-        // Some hundreds of megabytes that only building needs.
-        std::fs::remove_dir_all(tools.join("build"))?;
-    }
-    let mut mdbook = match on_path {
+    let mut mdbook = match apt::on_path("mdbook") {
         true => Command::new("mdbook"),
-        false => Command::new(built),
+        // without its server and its watch, which need half of its dependencies
+        false => Command::new(tool::installed(
+            steps,
+            VERSION,
+            &["--no-default-features", "--features", "search"],
+        )?),
     };
     steps.run("book", mdbook.current_dir(root()).args(["build", "docs"]))
 }

@@ -21,6 +21,7 @@ mod hostile;
 mod interrupt;
 mod lent;
 mod mariadb;
+mod msrv;
 mod neighbours;
 mod npm;
 mod outside;
@@ -32,12 +33,14 @@ mod publish;
 mod python;
 mod rabbitmq;
 mod receivers;
+mod semver;
 mod server;
 mod services;
 mod size;
 mod soak;
 mod step;
 mod test;
+mod tool;
 mod w3c;
 
 /// The result of a command; the error is one line for the terminal.
@@ -90,13 +93,17 @@ cargo xtask COMMAND
                         features, the default ones and none; --short only packages, unpacks and reads, as `test` does
   parity                the tables in docs/parity against the wrapped types of the versions in Cargo.lock: one row for
                         each public method
-  api [--write]         the number of public names of each crate, within their limits, and their items against the
-                        text in docs/api; --write writes it
+  api [--write]         the number of public names of each crate, within their limits, and their items and the types
+                        of other crates in them against the text in docs/api; --write writes it
   w3c --suite DIR       examples/w3c-service under the test suite in a checkout of w3c/trace-context
   fuzz [--seconds N] [TARGET]
                         one fuzz target or all of them, each for N seconds (60), by libFuzzer; no nightly needed
   arrows                for each crate: what its folders and files import, and the circles among them
-  audit                 licences, bans and sources of every dependency, by cargo-deny
+  audit [--advisories]  licences, bans and sources of every dependency, by cargo-deny; with --advisories known
+                        vulnerabilities, too, whose list is fetched
+  msrv                  each crate with the Rust version that it declares, and all with the oldest dependencies
+  semver --baseline REVISION
+                        changes since a release (`v0.1.0`) that break users, by cargo-semver-checks
   help                  this text
 
 What is missing is installed with apt-get (as root or through sudo). Where HOPLINE_TEST_POSTGRES_URL,
@@ -132,7 +139,10 @@ fn main() -> ExitCode {
         ["chaos"] => chaos::run(false),
         ["chaos", "--short"] => chaos::run(true),
         ["arrows"] => print_arrows(),
-        ["audit"] => audit::run(),
+        ["audit"] => audit::run(false),
+        ["audit", "--advisories"] => audit::run(true),
+        ["msrv"] => msrv::run(),
+        ["semver", "--baseline", revision] => semver::run(revision),
         ["fuzz"] => fuzz::run(FUZZ, None),
         ["fuzz", "--seconds", time] => fuzz::seconds(time).and_then(|time| fuzz::run(time, None)),
         ["fuzz", "--seconds", time, target] => {

@@ -17,9 +17,6 @@ use crate::{Result, cargo, root, target};
 use package::Package;
 pub(crate) use unpacked::Unpacked;
 
-/// The sets of features with which a package is built. The empty one is the default.
-const FEATURES: &[&[&str]] = &[&["--all-features"], &[], &["--no-default-features"]];
-
 /// Packages, unpacks and reads all crates; in full builds and tests each, too.
 pub(crate) fn run(short: bool) -> Result<()> {
     let mut steps = Steps::new(Interrupt::listen()?);
@@ -68,8 +65,13 @@ pub(crate) fn steps_of(steps: &mut Steps) -> Result<Unpacked> {
 
 /// Builds each package as a dependency is built, and runs its tests and the examples of its documentation.
 fn build(steps: &mut Steps, packages: &Unpacked) -> Result<()> {
+    let metadata = workspace()?;
     for name in packages.names() {
-        for features in FEATURES {
+        let package = metadata
+            .packages
+            .iter()
+            .find(|package| *package.name == *name);
+        for features in package.map(sets_of_features).unwrap_or_default() {
             let step = format!("{name} {}", features.join(" "));
             // Apart from the tests, whose dependencies turn features on that the crate may lack.
             let mut build = in_packages(packages.root(), "build", name, features);
@@ -78,7 +80,33 @@ fn build(steps: &mut Steps, packages: &Unpacked) -> Result<()> {
             steps.run(&format!("test {step}"), test.arg("--quiet"))?;
         }
     }
-    Ok(())
+    // a nightly toolchain and these flags are what docs.rs documents a crate with
+    let mut docs = cargo();
+    docs.current_dir(packages.root())
+        .args([
+            "doc",
+            "--offline",
+            "--workspace",
+            "--no-deps",
+            "--all-features",
+        ])
+        .env("CARGO_TARGET_DIR", target())
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
+    steps.run("documentation as on docs.rs", &mut docs)
+}
+
+/// The sets of features with which a package is built: all, the default ones and none, as far as they differ.
+fn sets_of_features(package: &cargo_metadata::Package) -> Vec<&'static [&'static str]> {
+    let mut sets: Vec<&[&str]> = vec![&["--all-features"]];
+    let defaults = package.features.get("default");
+    if package.features.len() > usize::from(defaults.is_some()) {
+        sets.push(&["--no-default-features"]);
+    }
+    if defaults.is_some_and(|defaults| !defaults.is_empty()) {
+        sets.insert(1, &[]);
+    }
+    sets
 }
 
 fn in_packages(
@@ -99,11 +127,13 @@ fn in_packages(
 
 /// The crates that are published, each after those that it needs.
 fn crates() -> Result<Vec<String>> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()?;
-    in_order(&metadata)
+    in_order(&workspace()?)
+}
+
+fn workspace() -> Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root().join("Cargo.toml")).no_deps();
+    Ok(command.exec()?)
 }
 
 fn in_order(metadata: &Metadata) -> Result<Vec<String>> {
@@ -136,6 +166,26 @@ fn in_order(metadata: &Metadata) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_of_features_that_are_the_same_are_built_once() {
+        let metadata = workspace().unwrap();
+        let sets = |name: &str| {
+            let mut packages = metadata.packages.iter();
+            let package = packages.find(|package| *package.name == name).unwrap();
+            sets_of_features(package).concat()
+        };
+        assert_eq!(sets("hopline-axum"), ["--all-features"]);
+        assert_eq!(
+            sets("hopline-sqlx"),
+            ["--all-features", "--no-default-features"]
+        );
+        let package = metadata
+            .packages
+            .iter()
+            .find(|package| *package.name == "hopline-otlp");
+        assert_eq!(sets_of_features(package.unwrap()).len(), 3);
+    }
 
     #[test]
     fn each_crate_follows_those_that_it_needs() {

@@ -60,7 +60,7 @@ impl Unpacked {
     }
 
     /// The folder of the workspace.
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
