@@ -53,7 +53,9 @@ fn commands_of(text: &str) -> Vec<String> {
         .filter_map(|line| line.trim().strip_prefix("command: ["));
     let listed = matrix.flat_map(|list| list.split('"').skip(1).step_by(2));
     let word = |command: &str| {
-        let word = command.split(|c: char| !c.is_ascii_lowercase()).next();
+        let word = command
+            .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit())
+            .next();
         word.filter(|word| !word.is_empty()).map(str::to_owned)
     };
     written.chain(listed).filter_map(word).collect()
