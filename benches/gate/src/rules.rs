@@ -15,6 +15,8 @@ const FLAT: f64 = 1.20;
 const FULL: f64 = 1.20;
 /// The most by which a trace may cost more if each is a batch that evicts another.
 const BEHIND: f64 = 1.30;
+/// The most that the ids of a trace add to a line of JSON, as a multiple.
+const LINE: f64 = 1.05;
 /// The most cost of twice the input, as a multiple.
 const LINEAR: f64 = 2.2;
 /// The most memory of parsing a header of any length.
@@ -50,6 +52,9 @@ pub fn rules(cases: &[Case], allocations: &[Allocations], numbers: &Numbers) -> 
             rules.push(layer_allocates_nothing(fate, with, cases, numbers));
         }
     }
+    rules.push(bridge_allocates_nothing(numbers));
+    rules.push(line(numbers));
+    rules.push(disabled(numbers));
     for attack in attacks() {
         let of = SIZES.map(|size| format!("headers/{attack}/{size}"));
         rules.push(linear(&format!("the bytes of {attack}"), of, numbers));
@@ -143,6 +148,36 @@ fn layer_allocates_nothing(fate: Fate, with: &str, cases: &[Case], numbers: &Num
         ),
         is: format!("{own} more in {requests} requests"),
         holds: own <= batches && requests > 0,
+    }
+}
+
+/// A batch that is handed over is allocated; no span is.
+fn bridge_allocates_nothing(numbers: &Numbers) -> Rule {
+    let [bridged, bare] = ["bridged, kept", "registry alone"]
+        .map(|what| numbers.of(&format!("tracing/{what}/5")).allocations);
+    Rule {
+        says: "a bridged span allocates nothing beyond the registry's own".to_owned(),
+        is: format!("{bridged} and {bare} allocations in 500 traces of 5 spans"),
+        holds: bridged <= bare + 6,
+    }
+}
+
+fn line(numbers: &Numbers) -> Rule {
+    let [with, without] = ["tracing/JSON line with ids", "tracing/JSON line"]
+        .map(|name| numbers.of(name).instructions);
+    Rule {
+        says: format!("a line of JSON with ids: at most {LINE} times one without"),
+        is: format!("{with:.0} and {without:.0} instructions"),
+        holds: without > 0.0 && with <= LINE * without,
+    }
+}
+
+fn disabled(numbers: &Numbers) -> Rule {
+    let cost = numbers.of("tracing/disabled").instructions;
+    Rule {
+        says: "a callsite that no layer wants takes at most 10 instructions".to_owned(),
+        is: format!("{cost:.0} instructions"),
+        holds: cost > 0.0 && cost <= 10.0,
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use hopline_core::bridge::{IdsText, current_ids};
@@ -39,7 +40,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub fn with_ids<E>(format: E) -> WithIds<E> {
     WithIds {
         format,
-        keys: ["trace_id", "span_id"],
+        pieces: Pieces::new("trace_id", "span_id"),
         shape: AtomicU8::new(UNKNOWN),
     }
 }
@@ -50,8 +51,7 @@ pub fn with_ids<E>(format: E) -> WithIds<E> {
 #[derive(Debug)]
 pub struct WithIds<E> {
     format: E,
-    /// The keys of the trace id and the span id.
-    keys: [&'static str; 2],
+    pieces: Pieces,
     /// Known after the first line, if colours are on.
     shape: AtomicU8,
 }
@@ -80,7 +80,7 @@ impl<E> WithIds<E> {
     /// ```
     #[must_use]
     pub fn keys(mut self, trace_id: &'static str, span_id: &'static str) -> Self {
-        self.keys = [trace_id, span_id];
+        self.pieces = Pieces::new(trace_id, span_id);
         self
     }
 
@@ -95,7 +95,7 @@ impl<E: Clone> Clone for WithIds<E> {
     fn clone(&self) -> Self {
         Self {
             format: self.format.clone(),
-            keys: self.keys,
+            pieces: self.pieces.clone(),
             shape: AtomicU8::new(self.shape.load(Relaxed)),
         }
     }
@@ -119,19 +119,21 @@ where
         let spare = SPARE.try_with(Cell::take).ok().flatten();
         let mut buffers = spare.unwrap_or_default();
         let Buffers { ids, line } = &mut *buffers;
-        ids.show(current, self.keys);
         let result = if self.is_coloured(&writer) {
+            let text = ids.text.of(current, &self.pieces.text);
             let written = writer
-                .write_str(&ids.text[1..])
+                .write_str(&text[1..])
                 .and_then(|()| writer.write_str(" "));
             written.and_then(|()| self.format.format_event(ctx, writer, event))
         } else {
             let format = &self.format;
             let written = format.format_event(ctx, Writer::new(line), event);
-            written.and_then(|()| self.add(ids, &line.0, &mut writer))
+            written.and_then(|()| self.add(ids, current, &line.0, &mut writer))
         };
         line.0.clear();
-        line.0.shrink_to(KEPT_BYTES);
+        if line.0.capacity() > KEPT_BYTES {
+            line.0.shrink_to(KEPT_BYTES);
+        }
         let _ = SPARE.try_with(|spare| spare.set(Some(buffers)));
         result
     }
@@ -139,13 +141,47 @@ where
 
 impl<E> WithIds<E> {
     /// Writes a line with its ids.
-    fn add(&self, ids: &Ids, line: &str, out: &mut Writer<'_>) -> fmt::Result {
+    fn add(
+        &self,
+        ids: &mut Ids,
+        current: (TraceId, SpanId),
+        line: &str,
+        out: &mut Writer<'_>,
+    ) -> fmt::Result {
         let is_json = line.trim_ascii_start().starts_with('{');
         self.shape.store(if is_json { JSON } else { TEXT }, Relaxed);
         if is_json {
-            ids.write_object(line, out)
+            write_object(line, ids.members.of(current, &self.pieces.members), out)
         } else {
-            ids.write_text(line, out)
+            write_text(line, ids.text.of(current, &self.pieces.text), out)
+        }
+    }
+}
+
+/// The text before and between the ids, and behind them.
+#[derive(Clone, Debug)]
+struct Pieces {
+    /// ` trace_id=`, ` span_id=` and nothing
+    text: Arc<[String; 3]>,
+    /// `{"trace_id":"`, `","span_id":"` and `",`
+    members: Arc<[String; 3]>,
+}
+
+impl Pieces {
+    fn new(trace_id: &str, span_id: &str) -> Self {
+        let text = [
+            format!(" {trace_id}="),
+            format!(" {span_id}="),
+            String::new(),
+        ];
+        let members = [
+            format!("{{\"{trace_id}\":\""),
+            format!("\",\"{span_id}\":\""),
+            "\",".to_owned(),
+        ];
+        Self {
+            text: Arc::new(text),
+            members: Arc::new(members),
         }
     }
 }
@@ -157,63 +193,78 @@ struct Buffers {
     line: Line,
 }
 
-/// The ids of the last line, as text. The lines of a span follow each other, so mostly it is the next line's, too.
+/// The ids of the last line of text and of the last of JSON.
 #[derive(Default)]
 struct Ids {
-    of: Option<(TraceId, SpanId)>,
-    keys: [&'static str; 2],
-    /// For text: ` trace_id=… span_id=…`
-    text: String,
-    /// For JSON: `{"trace_id":"…","span_id":"…",`
-    members: String,
+    text: Shown,
+    members: Shown,
 }
 
-impl Ids {
-    /// Makes the text of these ids.
-    fn show(&mut self, ids: (TraceId, SpanId), keys: [&'static str; 2]) {
-        if self.of == Some(ids) && self.keys == keys {
-            return;
+/// Ids between their pieces. The lines of a span follow each other, so mostly the next line has the same.
+#[derive(Default)]
+struct Shown {
+    of: Option<(TraceId, SpanId)>,
+    pieces: Option<Arc<[String; 3]>>,
+    shown: String,
+}
+
+impl Shown {
+    /// The text of these ids.
+    #[inline]
+    fn of(&mut self, ids: (TraceId, SpanId), pieces: &Arc<[String; 3]>) -> &str {
+        let same = |own: &Arc<_>| Arc::ptr_eq(own, pieces);
+        if self.of != Some(ids) || !self.pieces.as_ref().is_some_and(same) {
+            self.show(ids, pieces);
         }
-        (self.of, self.keys) = (Some(ids), keys);
+        &self.shown
+    }
+
+    fn show(&mut self, ids: (TraceId, SpanId), pieces: &Arc<[String; 3]>) {
+        if !self
+            .pieces
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, pieces))
+        {
+            self.pieces = Some(Arc::clone(pieces));
+        }
+        self.of = Some(ids);
         let digits = IdsText::of(ids);
-        let ([trace_key, span_key], (trace_id, span_id)) = (keys, digits.as_strs());
-        self.text.clear();
-        for piece in [" ", trace_key, "=", trace_id, " ", span_key, "=", span_id] {
-            self.text.push_str(piece);
-        }
-        self.members.clear();
-        for piece in [
-            "{\"", trace_key, "\":\"", trace_id, "\",\"", span_key, "\":\"", span_id, "\",",
-        ] {
-            self.members.push_str(piece);
+        let (trace_id, span_id) = digits.as_strs();
+        let [before, between, behind] = &**pieces;
+        self.shown.clear();
+        for piece in [before, trace_id, between, span_id, behind] {
+            self.shown.push_str(piece);
         }
     }
+}
 
-    /// Writes a JSON object with the ids as its first members.
-    fn write_object(&self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
-        // the format wrote `line`, so it is an object
-        let (before, members) = line.split_once('{').unwrap_or_default();
-        if !before.is_empty() {
+/// Writes a JSON object with the ids as its first members.
+fn write_object(line: &str, ids: &str, out: &mut Writer<'_>) -> fmt::Result {
+    // without a search where nothing is before the object
+    let members = match line.strip_prefix('{') {
+        Some(members) => members,
+        None => {
+            let (before, members) = line.split_once('{').unwrap_or_default();
             out.write_str(before)?;
+            members
         }
-        let is_empty = members.trim_ascii_start().starts_with('}');
-        let own = &self.members[..self.members.len() - usize::from(is_empty)];
-        out.write_str(own)?;
-        out.write_str(members)
-    }
+    };
+    let is_empty = members.trim_ascii_start().starts_with('}');
+    out.write_str(&ids[..ids.len() - usize::from(is_empty)])?;
+    out.write_str(members)
+}
 
-    /// Writes text with the ids at the end of its first line: a format such as `pretty` writes several.
-    ///
-    /// An empty line stays empty.
-    fn write_text(&self, line: &str, out: &mut Writer<'_>) -> fmt::Result {
-        if line.is_empty() {
-            return Ok(());
-        }
-        let (first, rest) = line.split_at(first_end(line));
-        out.write_str(first)?;
-        out.write_str(&self.text)?;
-        out.write_str(rest)
+/// Writes text with the ids at the end of its first line: a format such as `pretty` writes several.
+///
+/// An empty line stays empty.
+fn write_text(line: &str, ids: &str, out: &mut Writer<'_>) -> fmt::Result {
+    if line.is_empty() {
+        return Ok(());
     }
+    let (first, rest) = line.split_at(first_end(line));
+    out.write_str(first)?;
+    out.write_str(ids)?;
+    out.write_str(rest)
 }
 
 /// The end of the first line.
