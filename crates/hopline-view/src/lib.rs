@@ -12,8 +12,12 @@
 //! ```sh
 //! # 2. for several services, in any language: OTLP in on 4318 and 4317, the page on http://localhost:4319
 //! hopline view
-//! # 3. in a terminal, from a file of a test or of a colleague
-//! hopline print traces.jsonl
+//! ```
+//!
+//! ```no_run
+//! // 3. in a terminal: a tree for each request, with a link to its page; or `hopline tail`, `hopline print traces.jsonl`
+//! let terminal = hopline_view::global().terminal().link("http://localhost:3000");
+//! let tracer = hopline_core::Tracer::builder().sink(terminal.sink()).build();
 //! ```
 //!
 //! The commands are in `hopline-cli`.

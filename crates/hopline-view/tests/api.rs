@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, header};
 use futures_util::StreamExt as _;
 use hopline_core::export::{OwnedValue, SpanData, StatusData};
-use hopline_core::{SpanId, TraceId};
+use hopline_core::{SpanId, SpanKind, TraceId};
 use hopline_view::{View, ViewLimits};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -494,4 +494,27 @@ async fn large_integers_are_text() {
         span["attributes"],
         serde_json::json!([["n", i64::MAX.to_string()], ["m", 7]])
     );
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_differs_is_offered_a_shift_and_keeps_its_times() {
+    let view = View::new();
+    let mut call = span(1, 1, None, "POST");
+    call.kind = SpanKind::Client;
+    (call.start_unix_nanos, call.end_unix_nanos) = (1_000, 1_100);
+    let mut served = span(1, 2, Some(1), "POST /orders");
+    served.kind = SpanKind::Server;
+    served.parent_is_remote = true;
+    // 700 ns behind, 40 ns long: its place is the middle of the call
+    (served.start_unix_nanos, served.end_unix_nanos) = (300, 340);
+    view.add(&[call, served], &[]);
+    let trace = answer(&view.router(), &format!("/api/traces/{}", id(1))).await;
+    let row = |name: &str| {
+        let rows = trace["spans"].as_array().unwrap();
+        rows.iter().position(|row| row["name"] == name).unwrap()
+    };
+    let served = row("POST /orders");
+    assert_eq!(trace["align"], serde_json::json!([[served, 730]]));
+    assert_eq!(trace["spans"][served]["start"], 0);
+    assert_eq!(trace["spans"][row("POST")]["start"], 700);
 }

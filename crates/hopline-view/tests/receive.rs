@@ -453,7 +453,30 @@ fn resident() -> usize {
     pages * 4096
 }
 
-/// 100,000 requests that are malformed in many ways, on kept connections: each is refused, memory stays, the page works.
+/// A request that is malformed in one of several ways, and the status that it has to get.
+#[cfg(target_os = "linux")]
+fn malformed(number: usize, whole: &[u8], json: &str) -> (&'static str, Vec<u8>, u16) {
+    let cut = |bytes: &[u8]| {
+        let at = number * 7 % (bytes.len() - 1);
+        // always cut within a message, and the ids are in it: never whole
+        [&bytes[..at.max(1)], b"\x0a"].concat()
+    };
+    match number % 6 {
+        0 => (PROTOBUF, cut(whole), 400),
+        1 => (JSON, cut(json.as_bytes()), 400),
+        2 => (
+            JSON,
+            json.replace("\"spans\":[", "\"spans\":7,\"x\":[")
+                .into_bytes(),
+            400,
+        ),
+        3 => (GZIP, cut(&gzip(whole)), 400),
+        4 => (GZIP, gzip(&cut(whole)), 400),
+        _ => ("content-type: text/plain\r\n", whole.to_vec(), 415),
+    }
+}
+
+/// 100,000 requests on kept connections: each is refused, memory stays, receivers and page work.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_malformed_requests_leaves_memory_flat() {
@@ -461,28 +484,27 @@ async fn a_flood_of_malformed_requests_leaves_memory_flat() {
     const CONNECTIONS: usize = 4;
     let (view, server) = start().await;
     let whole = request(1).encode_to_vec();
+    let json = serde_json::to_string(&request(1)).unwrap();
     let address = server.otlp_http();
     let mut before = 0;
     for round in 0..2 {
         let tasks: Vec<_> = (0..CONNECTIONS)
             .map(|connection| {
-                let whole = whole.clone();
+                let (whole, json) = (whole.clone(), json.clone());
                 tokio::task::spawn_blocking(move || {
                     let mut stream = TcpStream::connect(address).unwrap();
                     let mut answer = [0; 4096];
                     for number in 0..REQUESTS / CONNECTIONS / 2 {
-                        let mut body = whole.clone();
-                        let at = (number * 7 + connection * 3 + round) % (body.len() - 1);
-                        body.truncate(at.max(1));
-                        // always cut within a message, and the ids are in it: never whole
-                        body.push(0x0a);
+                        let (kind, body, status) =
+                            malformed(number + connection + round, &whole, &json);
                         let head = format!(
-                            "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n{PROTOBUF}content-length: {}\r\n\r\n",
+                            "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\n{kind}content-length: {}\r\n\r\n",
                             body.len()
                         );
                         stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
                         let length = stream.read(&mut answer).unwrap();
-                        assert!(answer[..length].starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer[..length]));
+                        let answer = String::from_utf8_lossy(&answer[..length]);
+                        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{kind}{answer}");
                     }
                 })
             })
@@ -502,4 +524,19 @@ async fn a_flood_of_malformed_requests_leaves_memory_flat() {
     assert_eq!(view.counts().received.rejected as usize, REQUESTS);
     accepted(&server, "/v1/traces", PROTOBUF, whole).await;
     check(&view, 1);
+    let page = server.page_url();
+    let page = page.trim_start_matches("http://").to_owned();
+    let document = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(&page).unwrap();
+        let request = format!("GET / HTTP/1.1\r\nhost: {page}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let document = document.await.unwrap();
+    assert!(
+        document.starts_with("HTTP/1.1 200") && document.contains("<html"),
+        "{document}"
+    );
 }

@@ -85,6 +85,14 @@ test("a page continues with the hues of an earlier one, and ignores what it cann
   remember("not a list", () => {});
 });
 
+test("the first services of a page have hues that are far apart", async () => {
+  // a module of its own, to which no service was given
+  const fresh = new URL("../../../crates/hopline-view/ui/js/colour.mjs?fresh", import.meta.url);
+  const { hue } = await import(String(fresh));
+  const hues = ["gateway", "inventory", "payments", "orders", "worker"].map(hue);
+  for (const [at, one] of hues.entries()) for (const other of hues.slice(0, at)) assert.ok(Math.abs(one - other) >= 30, `${hues}`);
+});
+
 test("a service keeps its hue, and twelve services have twelve", () => {
   const services = ["gateway", "orders", "inventory", "payments", "worker", "mail", "search", "users", "carts", "prices", "stock", "audit"];
   const hues = services.map(hue);

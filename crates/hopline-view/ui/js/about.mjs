@@ -9,7 +9,7 @@ import { info, loadInfo, paused } from "./state.mjs";
 /** @type {Record<string, string>} */
 const REASONS = {
   bytes: "the limit of bytes was reached", traces: "the limit of traces was reached", spans_per_trace: "a trace had more spans than its limit",
-  logs: "log lines without a trace were too many", cleared: "cleared by hand",
+  logs: "log lines: no trace, or over its limit", cleared: "cleared by hand",
 };
 
 export function About() {
@@ -27,7 +27,7 @@ export function About() {
   /** @type {[string, number][]} */
   const flow = [
     ["Requests", counts.received.requests], ["Spans", counts.received.spans], ["Log lines", counts.received.logs], ["Metrics, not shown", counts.received.metrics], ["Requests refused", counts.received.rejected],
-    ["Spans merged with an earlier form", counts.merged], ["Values cut to their limit", counts.cutValues], ["Values masked", counts.masked], ["Spans dropped before the store", counts.queueDropped],
+    ["Spans merged with an earlier record", counts.merged], ["Values cut to their limit", counts.cutValues], ["Values masked", counts.masked], ["Spans dropped before the store", counts.queueDropped],
   ];
   return html`
     <section class="about scroll" tabindex="0" role="region" aria-label="About">
@@ -39,7 +39,7 @@ export function About() {
           <tbody>${held.map(([name, now, limit]) => html`<tr key=${name}><th scope="row">${name}</th><td class="number">${now}</td><td class="number">${limit}</td></tr>`)}</tbody></table>
           <p><button onClick=${clear}>Clear…</button></p></div>
         <div><h2>Received</h2><table><tbody>${flow.map(([name, number]) => html`<tr key=${name}><th scope="row">${name}</th><td class="number">${count(number)}</td></tr>`)}</tbody></table></div>
-        <div><h2>Let go</h2><table><thead><tr><th>Because</th><th class="number">Traces</th><th class="number">Spans</th></tr></thead>
+        <div><h2>Let go</h2><table><thead><tr><th>Because</th><th class="number">Traces</th><th class="number">Spans, lines</th></tr></thead>
           <tbody>${counts.evicted.map(({ reason, traces, spans }) => html`<tr key=${reason}><th scope="row">${REASONS[reason] ?? reason}</th><td class="number">${count(traces)}</td><td class="number">${count(spans)}</td></tr>`)}</tbody></table>
           <p class="muted">The oldest traces leave first; failed and pinned ones leave last.</p></div>
         <div><h2>Libraries in the page</h2><table><tbody>${/** @type {any[]} */ (licences ?? []).map(({ name, version: of, licence, file }) => html`<tr key=${name}><th scope="row">${name} ${of}</th><td><a href=${`vendor/${file}`} target="_blank" rel="noreferrer">${licence}</a></td></tr>`)}</tbody></table></div>

@@ -19,15 +19,20 @@ export function remember(earlier, save) {
   keep = save;
 }
 
-/** The hue of a service; two services share one only where all are taken. @param {string} service */
+/** The hue of a service: that of its name's hash for the first one, else the one farthest from those that are taken. Two services
+ * share one only where all are taken. @param {string} service */
 export function hue(service) {
   const known = given.get(service);
   if (known !== undefined) return HUES[known];
   const first = hash(service) % HUES.length;
   if (given.size >= MOST) return HUES[first];
-  const taken = new Set(given.values());
+  const taken = [...new Set(given.values())];
+  const distance = (/** @type {number} */ slot) => Math.min(...taken.map((other) => Math.abs(HUES[slot] - HUES[other])));
   let slot = first;
-  while (taken.size < HUES.length && taken.has(slot)) slot = (slot + 1) % HUES.length;
+  if (taken.length < HUES.length) for (let at = 1; at < HUES.length; at += 1) {
+    const next = (first + at) % HUES.length;
+    if (distance(next) > distance(slot)) slot = next;
+  }
   given.set(service, slot);
   keep([...given]);
   return HUES[slot];

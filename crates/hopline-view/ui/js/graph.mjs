@@ -39,6 +39,7 @@ export function Graph({ graph }) {
       <div class="graph-scroll" tabindex="0" role="region" aria-label="Map">
         <svg role="img" aria-label=${`${graph.nodes.length} parts and ${graph.edges.length} kinds of calls; the table below lists them`} width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
           ${edges.map((edge, at) => html`<${Arrow} key=${`e${at}`} ...${edge} />`)}
+          ${edges.map((edge, at) => html`<${Label} key=${`l${at}`} ...${edge} />`)}
           ${nodes.map(({ node, x, y, width: wide, height: high }) => html`
             <g key=${node.id} class=${`node ${node.kind}${node.errors ? " bad" : ""}`} style=${tint(node.name)} transform=${`translate(${x - wide / 2} ${y - high / 2})`}
               onClick=${() => node.kind === "service" && go({ view: "traces", params: { q: word("service", node.name) } })}>
@@ -62,8 +63,8 @@ export function Graph({ graph }) {
 /** @param {string} name */
 const short = (name) => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
 
-/** One kind of call. @param {{ points: { x: number, y: number }[], x: number, y: number, edge: ApiGraph["edges"][number] }} props */
-function Arrow({ points, x, y, edge }) {
+/** One kind of call. @param {{ points: { x: number, y: number }[], edge: ApiGraph["edges"][number] }} props */
+function Arrow({ points, edge }) {
   const [last, before] = [points[points.length - 1], points[points.length - 2]];
   const turn = (Math.atan2(last.y - before.y, last.x - before.x) * 180) / Math.PI;
   // through the middle of each pair of points, so that the line has no corners
@@ -72,6 +73,13 @@ function Arrow({ points, x, y, edge }) {
     <g class=${edge.errors ? "edge bad" : "edge"}>
       <path d=${`M${points[0].x} ${points[0].y}${middle}L${last.x} ${last.y}`} />
       <path class="head" d="M0 0L-8 -4V4Z" transform=${`translate(${last.x} ${last.y}) rotate(${turn})`} />
+    </g>`;
+}
+
+/** Its numbers, above the lines of all. @param {{ x: number, y: number, edge: ApiGraph["edges"][number] }} props */
+function Label({ x, y, edge }) {
+  return html`
+    <g class="edge">
       <text x=${x} y=${y - 5}>${count(edge.count)}×${edge.errors ? ` · ✕ ${edge.errors}` : ""}</text>
       <text class="muted" x=${x} y=${y + 14}>${duration(edge.p50)}</text>
     </g>`;

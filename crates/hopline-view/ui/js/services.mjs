@@ -111,7 +111,7 @@ function Slow() {
     ${answer && html`<p class="state">${answer.traces === 0 ? "No trace matches." : html`<span>The slowest ${plural(answer.slow.traces, "trace")} of ${count(answer.traces)} took <b>${duration(answer.slow.duration)}</b>,
       typical ones <b>${duration(answer.typical.duration)}</b>. Time on the critical path, mean per trace:</span>`}</p>`}
     ${answer?.operations.length > 0 && html`
-      <div class="scroll" tabindex="0" role="region" aria-label="Operations"><table class="red">
+      <div class="scroll" tabindex="0" role="region" aria-label="Operations"><table class="red why">
         <thead><tr><th>Operation</th><th class="number">Typical</th><th class="number">Slow</th><th class="number">Difference</th><th>Share of the difference</th></tr></thead>
         <tbody>${answer.operations.slice(0, 200).map((/** @type {any} */ one, /** @type {number} */ at) => html`<tr key=${at}><th scope="row"><${Service} name=${one.service} /> ${one.name}</th>
           <td class="number">${duration(one.typical)}</td><td class="number">${duration(one.slow)}</td><td class="number">${one.delta > 0 ? "+" : ""}${duration(one.delta)}</td>
