@@ -28,10 +28,15 @@ const FOUND: u8 = 1;
 /// Exit status of wrong usage, a file that cannot be read, a viewer that cannot be reached.
 const FAILED: u8 = 2;
 
-/// Result of a command. The error is printed, not matched, so its type is erased.
+/// Result of a command.
+///
+/// The error is printed, not matched, so its type is erased. Its text has what happened and the remedy, as it is all that a
+/// user sees.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Runs the command, and makes its result the exit status.
+///
+/// Results are on standard output; errors and remarks are on standard error, so that a pipe gets results only.
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {

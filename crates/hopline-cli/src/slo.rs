@@ -12,7 +12,7 @@ use crate::draw::{self, Mark};
 ///
 /// # Errors
 ///
-/// Returns an error if there is no objective in the text. A text that is not valid is no error: its problem is printed, and
+/// Returns an error if there is no objective in the text or standard output cannot be written. A text that is not valid is no error: its problem is printed, and
 /// the result is false.
 pub(crate) fn run(options: &SloOptions) -> Result<bool> {
     let slos = match Slo::parse_all(&options.objectives) {
@@ -38,6 +38,9 @@ pub(crate) fn run(options: &SloOptions) -> Result<bool> {
 /// Explains an objective, and its budget as time: 99.9 % over 30 days is 43.2 minutes without a good request.
 ///
 /// The name, the condition of a good request and the budget have a line each.
+///
+/// The budget is of requests, not of time: the minutes hold for a steady rate of requests, and are for comparison with an
+/// outage.
 fn meaning(slo: &Slo) -> String {
     let limit = slo
         .limit()

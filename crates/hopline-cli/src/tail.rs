@@ -95,7 +95,10 @@ async fn follow(options: &TailOptions) -> Result<bool> {
     }
 }
 
-/// Error text for a status other than 200. The answer of a viewer has a message; other servers have none.
+/// Error text for a status other than 200, with the remedy.
+///
+/// The answer of a viewer has a message, such as the place of a problem in the query; other servers have none. A receiver of
+/// the viewer is such a server: its port is often taken for that of the page.
 async fn refused(options: &TailOptions, response: Response) -> String {
     let status = response.status();
     let answer = response.text().await.unwrap_or_default();

@@ -19,6 +19,9 @@ const NAME: usize = 200;
 /// Compares, for each root operation, its slow traces with its typical ones, and prints the operations that make the
 /// difference: the first `--count` of each root.
 ///
+/// For a root with too few traces, a line gives their number, and without any trace there is a remark: no output would look
+/// like an answer.
+///
 /// # Errors
 ///
 /// Returns an error if a file cannot be read or standard output cannot be written.

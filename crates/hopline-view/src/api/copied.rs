@@ -37,6 +37,9 @@ pub(super) struct Copied {
 }
 
 impl Copied {
+    /// Copies a trace; `None` if the viewer does not hold it.
+    ///
+    /// Spans that run are in the copy as of the last look at them; a route that shows them looks first.
     pub(super) fn of(view: &View, id: TraceId) -> Option<Self> {
         let store = view.lock();
         let entry = store.trace(id)?;

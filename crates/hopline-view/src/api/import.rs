@@ -14,6 +14,9 @@ use crate::decode;
 use crate::error::ApiError;
 
 /// Answer of `/api/import`: numbers of spans and log records, and the ids of up to 100 traces.
+///
+/// The page opens the trace if there is one, and the list if there are more. The numbers are of the file: spans that
+/// the limits of the store left out are among them.
 #[derive(Serialize)]
 pub(super) struct Imported {
     spans: usize,

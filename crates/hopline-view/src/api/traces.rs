@@ -179,6 +179,8 @@ pub(super) async fn unpin(
 }
 
 /// Changes the pin and announces it, so that other open pages show it.
+///
+/// A pin of a trace that is not held is an error: it would have no effect when the trace arrives.
 fn set_pinned(api: &Api, id: &str, is_pinned: bool) -> Result<StatusCode, ApiError> {
     let id = trace_id(id)?;
     let mut store = api.view.lock();

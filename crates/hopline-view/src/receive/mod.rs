@@ -15,6 +15,9 @@ use receiver::Receiver;
 /// The routes of OTLP over HTTP, and over gRPC with the feature `grpc`: the paths differ, so one listener can serve both.
 ///
 /// The guard is in front: a page of another site cannot send spans to a viewer on loopback.
+///
+/// All routes share the permits of one receiver, so that the memory of requests is bounded once for both protocols
+/// and all three signals.
 pub(crate) fn router(view: &View, rules: Guard) -> Router {
     let receiver = Receiver::new(view);
     let routes = http::routes();
