@@ -34,9 +34,12 @@ const WITH_ACTIVE: &str = "hopline, with active requests";
 
 pub(crate) const ONE_SERIES: &str = "two threads, a measurement/hopline, one series";
 pub(crate) const TWO_SERIES: &str = "two threads, a measurement/hopline, a series each";
-/// The floor: a histogram adds to a bucket and to its sum.
-pub(crate) const SHARED_ATOMICS: &str = "two threads, a measurement/bare, two atomics of both";
-pub(crate) const OWN_ATOMICS: &str = "two threads, a measurement/bare, two atomics each";
+/// The floor: series that are not shared, and beside each measurement additions to two atomics that are or are not, since
+/// a histogram adds to a bucket and to its sum.
+pub(crate) const SHARED_ATOMICS: &str =
+    "two threads, a measurement/bare, a series each and two atomics of both";
+pub(crate) const OWN_ATOMICS: &str =
+    "two threads, a measurement/bare, a series each and two atomics each";
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = ours();
@@ -201,13 +204,15 @@ struct Cells {
 #[repr(align(128))]
 struct Line(AtomicU64);
 
-/// Additions of two threads, each to its cells.
+/// Measurements of two threads, each for its route, and beside each of them additions to these cells.
 fn additions(cells: [Arc<Cells>; 2]) -> Work {
-    let helper = Helper::start();
+    let (metrics, helper) = (Metrics::builder().build(), Helper::start());
     Work::new(move |times| {
-        let [here, there] = cells.clone().map(|cells| {
+        let [here, there] = [(0, "/hello/{id}"), (1, "/bye/{id}")].map(|(at, route)| {
+            let (metrics, cells) = (metrics.clone(), Arc::clone(&cells[at]));
             move || {
                 for _ in 0..times / 2 {
+                    measure(&metrics, route);
                     cells.bucket.0.fetch_add(1, Relaxed);
                     cells.sum.0.fetch_add(3_000_000, Relaxed);
                 }
