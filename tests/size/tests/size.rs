@@ -7,6 +7,17 @@ use hopline_size::table::table;
 /// The largest relative difference between a committed number and the computed one. Compressed bytes depend on random ids.
 const TOLERANCE: f64 = 0.06;
 
+/// The rows of the table in a page of the repository.
+fn committed_of(page: &str) -> Vec<String> {
+    let path = format!("{}/../../{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| requests/s"));
+    let rows = lines.by_ref().take_while(|line| line.starts_with('|'));
+    rows.map(str::to_owned).collect()
+}
+
 /// The text with each number replaced by `#`, and the numbers.
 fn numbers(text: &str) -> (String, Vec<f64>) {
     let (mut shape, mut numbers, mut digits) = (String::new(), Vec::new(), String::new());
@@ -29,20 +40,20 @@ fn numbers(text: &str) -> (String, Vec<f64>) {
 #[tokio::test]
 async fn the_committed_table_is_current() {
     let computed = table(measure().await.unwrap()).unwrap();
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/SIZING.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let rows = page
-        .lines()
-        .filter(|line| line.starts_with('|') && !line.starts_with("| column"));
-    let committed: Vec<&str> = rows.take(computed.lines().count()).collect();
+    let committed = committed_of("deploy/SIZING.md");
     assert_eq!(
         committed.len(),
         computed.lines().count(),
-        "deploy/SIZING.md has no such table"
+        "rows of deploy/SIZING.md"
+    );
+    assert_eq!(
+        committed_of("docs/guide/production.md"),
+        committed,
+        "the guide has another table"
     );
     for (committed, computed) in committed.iter().zip(computed.lines()) {
         let remedy = format!(
-            "write `cargo xtask size --table` into deploy/SIZING.md\n{committed}\n{computed}"
+            "write `cargo xtask size --table` into deploy/SIZING.md and docs/guide/production.md\n{committed}\n{computed}"
         );
         let ((shape, old), (other, new)) = (numbers(committed), numbers(computed));
         assert_eq!(shape, other, "{remedy}");
