@@ -137,6 +137,18 @@ impl Spans {
 /// # Cancellation
 ///
 /// Dropping it has no effect on the spans.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder};
+///
+/// let (tracer, spans) = hopline_testing::tracer("jobs");
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// tokio::spawn(async move { SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start().end() });
+/// assert_eq!(spans.wait(1).await[0].name, "job");
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Wait {

@@ -7,6 +7,16 @@ use crate::spans::Spans;
 /// A tracer for a service of this name, and its finished spans.
 ///
 /// Every trace is kept, and ids count from 1.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_core::{Incoming, SpanBuilder};
+///
+/// let (tracer, spans) = hopline_testing::tracer("jobs");
+/// SpanBuilder::new("job").tracer(&tracer).parent(Incoming::default()).start().end();
+/// assert_eq!(spans.one("job").trace_id.to_string(), "00000000000000000000000000000001");
+/// ```
 pub fn tracer(service: &str) -> (Tracer, Spans) {
     tracer_with(|builder| builder.service(service))
 }

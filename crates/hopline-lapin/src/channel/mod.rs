@@ -17,7 +17,7 @@ use crate::recovery::Recovery;
 use crate::returns::Returns;
 use crate::span::Settings;
 
-/// Adds [`traced`](ChannelExt::traced) to [`lapin::Channel`].
+/// Adds [`traced`](ChannelExt::traced), which has an example, to [`lapin::Channel`].
 pub trait ChannelExt {
     /// Returns a traced handle to this channel: each publish and each delivery has a span.
     ///

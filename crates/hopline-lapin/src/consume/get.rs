@@ -12,9 +12,11 @@ use crate::span::{InFlight, Measured, Operation, Subject};
 use hopline_core::SpanKind;
 
 /// A message fetched by [`Channel::basic_get`], as [`lapin::message::BasicGetMessage`].
-///
-/// Exhaustive, so that it can be taken apart as lapin's.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it can be taken apart as lapin's"
+)]
 pub struct BasicGetMessage {
     /// The message.
     pub delivery: Delivery,

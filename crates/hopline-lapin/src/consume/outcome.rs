@@ -2,8 +2,6 @@
 
 /// The way a message is settled. A handler that returns `()` acknowledges.
 ///
-/// Exhaustive, since AMQP 0-9-1 has no other way to settle a message.
-///
 /// # Examples
 ///
 /// ```
@@ -13,6 +11,10 @@
 /// assert_eq!(Outcome::default(), Outcome::Ack);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "AMQP 0-9-1 has no other way to settle a message"
+)]
 pub enum Outcome {
     /// Acknowledges the message.
     #[default]

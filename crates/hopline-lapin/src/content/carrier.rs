@@ -21,6 +21,7 @@ use lapin::types::{AMQPValue, FieldTable};
 /// assert_eq!(incoming.parent.unwrap().to_string(), parent);
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the table")]
 pub struct TableExtractor<'a>(pub &'a FieldTable);
 
 impl Extract for TableExtractor<'_> {
@@ -58,6 +59,7 @@ impl Extract for TableExtractor<'_> {
 /// assert!(headers.inner().is_empty(), "there is no span outside of a trace");
 /// ```
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the table")]
 pub struct TableInjector<'a>(pub &'a mut FieldTable);
 
 impl Inject for TableInjector<'_> {

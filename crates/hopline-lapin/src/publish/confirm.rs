@@ -12,7 +12,7 @@ use super::message::{Carry, Outgoing, start};
 use crate::channel::Channel;
 use crate::content::republish;
 use crate::error::{PublishError, error_type};
-use crate::recovery::{Recovery, Waiter};
+use crate::recovery::{Waiter, Waiters};
 use crate::returns::{Answer, ConfirmGuard};
 use crate::span::InFlight;
 
@@ -56,7 +56,7 @@ enum State {
 #[derive(Debug)]
 struct Waiting {
     guard: ConfirmGuard,
-    waiter: Waiter<Recovery>,
+    waiter: Waiter<Waiters>,
     span: InFlight,
     /// The application gave no headers, so the returned message is to have none.
     without_headers: bool,
@@ -151,7 +151,7 @@ impl Channel {
                 }
                 Ok(Some(guard)) => State::Waiting(Waiting {
                     guard,
-                    waiter: Waiter::new(self.recovery.clone()),
+                    waiter: self.recovery.waiter(),
                     span,
                     without_headers,
                 }),

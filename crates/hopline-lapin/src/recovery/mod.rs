@@ -15,44 +15,36 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use lapin::ChannelStatus;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::error::PublishError;
-pub(crate) use waiters::Waiter;
-use waiters::Waiters;
+use waiters::check_interval;
+pub(crate) use waiters::{Waiter, Waiters};
 
 /// Default limit: longer than a broker's restart and lapin's first attempts.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
 /// Interval of checks whether lapin gave up, for which it has no event.
 const GIVEN_UP_EVERY: Duration = Duration::from_millis(200);
-/// Checks of a channel's state within its limit.
-const CHECKS: u32 = 8;
-/// Shortest interval of those checks.
-const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The limit of waits for a channel's recovery. Clones share one timer, and each has its own limit.
+/// The waits for a channel's recovery. Clones share one timer, and each has its own limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Recovery {
-    status: ChannelStatus,
-    limit: Duration,
-    waiters: Waiters,
-}
+pub(crate) struct Recovery(Waiters);
 
 impl Recovery {
     /// Creates the waits of a channel, with the default limit. Starts no task: the timer starts with the first wait.
     pub(crate) fn new(channel: &lapin::Channel) -> Self {
-        Self {
-            status: channel.status().clone(),
-            limit: DEFAULT_LIMIT,
-            waiters: Waiters::default(),
-        }
+        Self(Waiters::new(channel.status().clone(), DEFAULT_LIMIT))
     }
 
     /// Sets the limit of later waits. The timer keeps its interval.
     pub(crate) fn set_limit(&mut self, limit: Duration) {
-        self.limit = limit;
+        self.0.limit = limit;
+    }
+
+    /// A place among the waiters for a future that outlives this.
+    pub(crate) fn waiter(&self) -> Waiter<Waiters> {
+        Waiter::new(self.0.clone())
     }
 
     /// Awaits `work`, which needs no tokio if it is ready before the limit.
@@ -62,7 +54,7 @@ impl Recovery {
     /// The channel had no connection for longer than the limit.
     pub(crate) async fn over<T>(&self, work: impl Future<Output = T>) -> Result<T, PublishError> {
         let mut work = pin!(work);
-        let mut waiter = Waiter::new(self);
+        let mut waiter = Waiter::new(&self.0);
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending => waiter.poll_overdue(cx).map(Err),
@@ -87,7 +79,7 @@ impl Recovery {
             return Ok(recovered.await?);
         }
         let given_up = async {
-            while self.status.reconnecting() || self.status.connected() {
+            while self.0.status.reconnecting() || self.0.status.connected() {
                 tokio::time::sleep(GIVEN_UP_EVERY).await;
             }
         };
@@ -108,22 +100,17 @@ impl Recovery {
         if Handle::try_current().is_err() {
             return std::future::pending().await;
         }
-        let interval = check_interval(self.limit);
+        let interval = check_interval(self.0.limit);
         let mut since = Instant::now();
         loop {
-            if !self.status.reconnecting() {
+            if !self.0.status.reconnecting() {
                 since = Instant::now();
-            } else if since.elapsed() >= self.limit {
-                return PublishError::NotRecovered(self.limit);
+            } else if since.elapsed() >= self.0.limit {
+                return PublishError::NotRecovered(self.0.limit);
             }
             tokio::time::sleep(interval).await;
         }
     }
-}
-
-/// Returns the interval of checks for a limit: a wait may last longer than the limit by this time.
-fn check_interval(limit: Duration) -> Duration {
-    (limit / CHECKS).max(MIN_INTERVAL)
 }
 
 /// For calls that cannot do without: a missing runtime would panic at the first message otherwise.

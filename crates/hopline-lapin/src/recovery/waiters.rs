@@ -8,16 +8,25 @@ use std::time::{Duration, Instant};
 use lapin::ChannelStatus;
 use tokio::runtime::Handle;
 
-use super::{Recovery, check_interval};
 use crate::error::PublishError;
+
+/// Checks of a channel's state within its limit.
+const CHECKS: u32 = 8;
+/// Shortest interval of those checks.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The futures that wait on a channel. lapin completes those of a lost connection when it has another one, and may be
 /// stuck before that, so a timer wakes them to look at the limit.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Waiters(
-    // A plain lock, held to put a waker in or out.
-    Arc<Mutex<Registry>>,
-);
+///
+/// Clones share the futures and the timer, and each has its own limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiters {
+    pub(super) status: ChannelStatus,
+    /// The time without a connection after which a wait ends.
+    pub(super) limit: Duration,
+    /// A plain lock, held to put a waker in or out.
+    registry: Arc<Mutex<Registry>>,
+}
 
 #[derive(Debug, Default)]
 struct Registry {
@@ -32,8 +41,16 @@ struct Registry {
 }
 
 impl Waiters {
+    pub(super) fn new(status: ChannelStatus, limit: Duration) -> Self {
+        Self {
+            status,
+            limit,
+            registry: Arc::default(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Registry> {
-        lock(&self.0)
+        lock(&self.registry)
     }
 }
 
@@ -44,31 +61,31 @@ fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
 
 /// A future's slot among the waiters, from its first pending poll until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiter<R: Borrow<Recovery>> {
+pub(crate) struct Waiter<R: Borrow<Waiters>> {
     /// Borrowed by a future of the channel, owned by one that outlives it.
-    recovery: R,
+    waiters: R,
     /// `None` before the first pending poll.
     slot: Option<usize>,
 }
 
-impl<R: Borrow<Recovery>> Waiter<R> {
+impl<R: Borrow<Waiters>> Waiter<R> {
     /// Takes no slot yet: most operations are ready at their first poll.
-    pub(crate) fn new(recovery: R) -> Self {
+    pub(crate) fn new(waiters: R) -> Self {
         Self {
-            recovery,
+            waiters,
             slot: None,
         }
     }
 
     /// Ready after the limit; else registers the waker for the next check.
     pub(crate) fn poll_overdue(&mut self, cx: &Context<'_>) -> Poll<PublishError> {
-        let recovery = self.recovery.borrow();
-        let mut registry = recovery.waiters.lock();
+        let waiters = self.waiters.borrow();
+        let mut registry = waiters.lock();
         let lost = registry.lost;
-        let overdue = lost.is_some_and(|since| since.elapsed() >= recovery.limit);
+        let overdue = lost.is_some_and(|since| since.elapsed() >= waiters.limit);
         // checked again: `lost` is as old as the last check
-        if overdue && recovery.status.reconnecting() {
-            return Poll::Ready(PublishError::NotRecovered(recovery.limit));
+        if overdue && waiters.status.reconnecting() {
+            return Poll::Ready(PublishError::NotRecovered(waiters.limit));
         }
         let slot = *self.slot.get_or_insert_with(|| {
             registry.free.pop().unwrap_or_else(|| {
@@ -84,24 +101,29 @@ impl<R: Borrow<Recovery>> Waiter<R> {
             && let Ok(runtime) = Handle::try_current()
         {
             registry.timed = true;
-            let timed = Timed(Arc::downgrade(&recovery.waiters.0));
-            let interval = check_interval(recovery.limit);
+            let timed = Timed(Arc::downgrade(&waiters.registry));
+            let interval = check_interval(waiters.limit);
             // one task for a channel, which ends when nothing waits; it holds no handle of the channel
-            runtime.spawn(check(timed, recovery.status.clone(), interval));
+            runtime.spawn(check(timed, waiters.status.clone(), interval));
         }
         Poll::Pending
     }
 }
 
 /// Frees the slot. Does not block: the lock is held to take the waker out.
-impl<R: Borrow<Recovery>> Drop for Waiter<R> {
+impl<R: Borrow<Waiters>> Drop for Waiter<R> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            let mut registry = self.recovery.borrow().waiters.lock();
+            let mut registry = self.waiters.borrow().lock();
             registry.wakers[slot] = None;
             registry.free.push(slot);
         }
     }
+}
+
+/// Returns the interval of checks for a limit: a wait may last longer than the limit by this time.
+pub(super) fn check_interval(limit: Duration) -> Duration {
+    (limit / CHECKS).max(MIN_INTERVAL)
 }
 
 /// Wakes all waiters at each interval without a connection, so that they look at the limit. Ends when nothing waits

@@ -9,10 +9,9 @@ use lapin::options::BasicCancelOptions;
 use lapin::{ConnectionState, ErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tower_service::Service;
 
 use super::handle::handle;
-use super::job::{BoxError, Job};
+use super::job::{Job, JobService};
 use super::options::RunOptions;
 use super::stop_reason::StopReason;
 use crate::channel::Channel;
@@ -28,12 +27,7 @@ pub(super) async fn drive<J, S>(
 ) -> lapin::Result<StopReason>
 where
     J: Job,
-    S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + 'static,
-    S::Response: Send,
-    S::Error: Send,
+    S: JobService<J>,
 {
     let drain = options.drain;
     let handlers = Handlers {
@@ -71,12 +65,7 @@ impl<J, N, S> Jobs<N, S>
 where
     J: Job,
     N: FnMut(&mut Consumer, &mut Context<'_>) -> Poll<Option<lapin::Result<J>>>,
-    S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + 'static,
-    S::Response: Send,
-    S::Error: Send,
+    S: JobService<J>,
 {
     /// Handles jobs until `shutdown` is ready, the consumer ends, or the channel does not recover.
     async fn until(&mut self, shutdown: impl Future<Output = ()>) -> lapin::Result<StopReason> {
@@ -163,12 +152,7 @@ impl<S> Handlers<S> {
     fn spawn<J>(&mut self, permit: Option<OwnedSemaphorePermit>, job: J)
     where
         J: Job,
-        S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>, Future: Send>
-            + Clone
-            + Send
-            + 'static,
-        S::Response: Send,
-        S::Error: Send,
+        S: JobService<J>,
     {
         let (service, options) = (self.service.clone(), Arc::clone(&self.options));
         let channel = self.channel.clone();

@@ -5,14 +5,12 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hopline_core::FutureExt;
-use tower_service::Service;
 
-use super::job::{BoxError, Job};
+use super::job::{Job, JobService};
 use super::options::RunOptions;
 use super::process_span::ProcessSpan;
 use super::settle::Settling;
 use crate::channel::Channel;
-use crate::consume::Outcome;
 
 /// Runs the handler of a job, then settles its messages.
 ///
@@ -24,7 +22,7 @@ use crate::consume::Outcome;
 pub(super) async fn handle<J, S>(mut service: S, job: J, options: &RunOptions, channel: &Channel)
 where
     J: Job,
-    S: Service<J, Response: Into<Outcome>, Error: Into<BoxError>>,
+    S: JobService<J>,
 {
     let mut span = ProcessSpan::new(job.start());
     let kept = job.kept(options.publishes());

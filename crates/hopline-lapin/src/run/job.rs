@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use crate::consume::{Arrival, Batch, Delivery};
+use crate::consume::{Arrival, Batch, Delivery, Outcome};
 use crate::span::Measured;
 
 /// The error of a handler, which is not recorded: it may contain data of the message.
@@ -64,6 +64,23 @@ impl Job for Batch {
     fn kept(&self, _: bool) -> Kept {
         Kept::Batch(self.clone())
     }
+}
+
+/// A service that handles jobs, each by a clone on a task of its own.
+pub(super) trait JobService<J>:
+    Service<J, Response: Into<Outcome> + Send, Error: Into<BoxError> + Send, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<J, S> JobService<J> for S where
+    S: Service<J, Response: Into<Outcome> + Send, Error: Into<BoxError> + Send, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
 }
 
 /// An async function as a tower service.

@@ -1,14 +1,9 @@
-//! Connections.
-//!
-//! `Pool`, `PoolConnection`, `Connection` and `Transaction` refer to each other, as sqlx's types do: a pool returns
-//! connections, a connection can be borrowed with a pool's settings and begins transactions, which deref to a connection.
-//! These four public types form the crate's only import circle.
+//! Connections: the lowest of the traced types. Pools return them, transactions deref to them.
 
 use std::fmt;
 
-use futures_core::future::BoxFuture;
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions as _, Connection as _, Database, Error, SqlSafeStr};
+use sqlx::{ConnectOptions as _, Connection as _, Database, Error};
 use sqlx_core::database::HasStatementCache;
 
 use crate::database::{OptionsOf, TracedDatabase};
@@ -16,10 +11,8 @@ use crate::log::{configured, silent};
 use crate::settings::{RawEvents, Settings};
 use crate::span::{Control, Spans};
 use crate::traced::annotated::Annotated;
-use crate::traced::pool::Pool;
 use crate::traced::pool_metrics::Lease;
 use crate::traced::source::Leased;
-use crate::traced::transaction::Transaction;
 
 /// A connection with a span for each statement: of a pool, in a transaction, without a pool, or borrowed.
 ///
@@ -163,11 +156,6 @@ impl<DB: TracedDatabase> Connection<'static, DB> {
 }
 
 impl<'c, DB: TracedDatabase> Connection<'c, DB> {
-    /// Traces a borrowed connection with the settings of a pool, such as a connection that a framework passes to a handler.
-    pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
-        Self::over(connection, like.borrowed_spans())
-    }
-
     /// Sets `db.operation.name` for one call. Returns an executor, which takes further attributes.
     pub fn operation<'a>(&mut self, operation: &'a str) -> Annotated<'a, &mut Self> {
         Annotated::new(self).operation(operation)
@@ -183,7 +171,7 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
         Annotated::new(self).summary(summary)
     }
 
-    /// Checks that the database responds. A span `db.ping` with [`Pool::connection_spans`].
+    /// Checks that the database responds. A span `db.ping` with [`Pool::connection_spans`](crate::Pool::connection_spans).
     ///
     /// # Errors
     ///
@@ -271,89 +259,6 @@ impl<'c, DB: TracedDatabase> Connection<'c, DB> {
     /// Frees unused memory of the driver's buffers.
     pub fn shrink_buffers(&mut self) {
         self.raw_mut().shrink_buffers();
-    }
-
-    /// Runs a closure in a transaction. Commits it if the closure returns `Ok`, else rolls it back.
-    ///
-    /// ```
-    /// # #[cfg(feature = "sqlite")]
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
-    /// let (tracer, spans) = hopline_testing::tracer("orders");
-    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?.tracer(tracer);
-    /// let mut connection = pool.acquire().await?;
-    /// let failed: Result<(), sqlx::Error> = connection
-    ///     .transaction(|tx| {
-    ///         Box::pin(async move {
-    ///             sqlx::query("SELECT 1").execute(&mut **tx).await?;
-    ///             Err(sqlx::Error::RowNotFound)
-    ///         })
-    ///     })
-    ///     .await;
-    /// assert!(failed.is_err());
-    /// let names: Vec<String> = spans.all().into_iter().map(|span| span.name).collect();
-    /// assert_eq!(names, ["db.begin", "db.query", "db.rollback"]);
-    /// # Ok(())
-    /// # }
-    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Returns the closure's error, or sqlx's.
-    ///
-    /// # Cancellation
-    ///
-    /// The transaction is rolled back before the connection's next use.
-    pub async fn transaction<F, R, E>(&mut self, work: F) -> Result<R, E>
-    where
-        for<'t> F: FnOnce(&'t mut Transaction<'_, DB>) -> BoxFuture<'t, Result<R, E>> + Send + Sync,
-        R: Send,
-        E: From<Error> + Send,
-    {
-        let mut transaction = self.begin().await?;
-        let result = work(&mut transaction).await;
-        if result.is_ok() {
-            transaction.commit().await?;
-        } else {
-            transaction.rollback().await?;
-        }
-        result
-    }
-
-    /// Begins a transaction, or a savepoint inside a transaction.
-    ///
-    /// # Errors
-    ///
-    /// Returns sqlx's error, unchanged.
-    pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
-        let spans = self.spans.clone();
-        let connection = self.raw_mut();
-        let control = if connection.is_in_transaction() {
-            Control::SAVEPOINT
-        } else {
-            Control::BEGIN
-        };
-        let span = spans.control(control);
-        let begun = span.run::<DB, _>(connection.begin()).await?;
-        Ok(Transaction::new(begun, spans, Lease::NONE))
-    }
-
-    /// Begins a transaction with a custom statement, such as `BEGIN ISOLATION LEVEL SERIALIZABLE`.
-    ///
-    /// # Errors
-    ///
-    /// Returns sqlx's error, also inside a transaction.
-    pub async fn begin_with(
-        &mut self,
-        statement: impl SqlSafeStr,
-    ) -> Result<Transaction<'_, DB>, Error> {
-        let statement = statement.into_sql_str();
-        let spans = self.spans.clone();
-        let span = spans.begin_with(&statement);
-        let begun = span
-            .run::<DB, _>(self.raw_mut().begin_with(statement))
-            .await?;
-        Ok(Transaction::new(begun, spans, Lease::NONE))
     }
 
     pub(super) fn into_transaction(self) -> Option<(sqlx::Transaction<'c, DB>, Lease)> {

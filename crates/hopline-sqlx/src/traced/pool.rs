@@ -498,6 +498,14 @@ impl<DB: Database> Pool<DB> {
     }
 }
 
+// Here and not beside the type, so that `connection` needs no pools.
+impl<'c, DB: TracedDatabase> Connection<'c, DB> {
+    /// Traces a borrowed connection with the settings of a pool, such as a connection that a framework passes to a handler.
+    pub fn borrowed(connection: &'c mut DB::Connection, like: &Pool<DB>) -> Self {
+        Self::over(connection, like.borrowed_spans())
+    }
+}
+
 impl<DB: Database> Clone for Pool<DB> {
     fn clone(&self) -> Self {
         Self {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use futures_core::future::BoxFuture;
 use hopline_core::Context;
-use sqlx::{Database, Error};
+use sqlx::{Connection as _, Database, Error, SqlSafeStr};
 use sqlx_core::transaction::TransactionManager;
 
 use crate::database::TracedDatabase;
@@ -112,6 +113,92 @@ impl<'c, DB: TracedDatabase> Transaction<'c, DB> {
         } = self;
         open.0 = false;
         connection.into_transaction()
+    }
+}
+
+// Here and not beside the type, so that `connection` needs no transactions.
+impl<DB: TracedDatabase> Connection<'_, DB> {
+    /// Runs a closure in a transaction. Commits it if the closure returns `Ok`, else rolls it back.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sqlx::Error> {
+    /// let (tracer, spans) = hopline_testing::tracer("orders");
+    /// let pool = hopline_sqlx::SqlitePool::connect("sqlite::memory:").await?.tracer(tracer);
+    /// let mut connection = pool.acquire().await?;
+    /// let failed: Result<(), sqlx::Error> = connection
+    ///     .transaction(|tx| {
+    ///         Box::pin(async move {
+    ///             sqlx::query("SELECT 1").execute(&mut **tx).await?;
+    ///             Err(sqlx::Error::RowNotFound)
+    ///         })
+    ///     })
+    ///     .await;
+    /// assert!(failed.is_err());
+    /// let names: Vec<String> = spans.all().into_iter().map(|span| span.name).collect();
+    /// assert_eq!(names, ["db.begin", "db.query", "db.rollback"]);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sqlite"))] fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the closure's error, or sqlx's.
+    ///
+    /// # Cancellation
+    ///
+    /// The transaction is rolled back before the connection's next use.
+    pub async fn transaction<F, R, E>(&mut self, work: F) -> Result<R, E>
+    where
+        for<'t> F: FnOnce(&'t mut Transaction<'_, DB>) -> BoxFuture<'t, Result<R, E>> + Send + Sync,
+        R: Send,
+        E: From<Error> + Send,
+    {
+        let mut transaction = self.begin().await?;
+        let result = work(&mut transaction).await;
+        if result.is_ok() {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        result
+    }
+
+    /// Begins a transaction, or a savepoint inside a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Returns sqlx's error, unchanged.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
+        let spans = self.spans().clone();
+        let connection = self.raw_mut();
+        let control = if connection.is_in_transaction() {
+            Control::SAVEPOINT
+        } else {
+            Control::BEGIN
+        };
+        let span = spans.control(control);
+        let begun = span.run::<DB, _>(connection.begin()).await?;
+        Ok(Transaction::new(begun, spans, Lease::NONE))
+    }
+
+    /// Begins a transaction with a custom statement, such as `BEGIN ISOLATION LEVEL SERIALIZABLE`.
+    ///
+    /// # Errors
+    ///
+    /// Returns sqlx's error, also inside a transaction.
+    pub async fn begin_with(
+        &mut self,
+        statement: impl SqlSafeStr,
+    ) -> Result<Transaction<'_, DB>, Error> {
+        let statement = statement.into_sql_str();
+        let spans = self.spans().clone();
+        let span = spans.begin_with(&statement);
+        let begun = span
+            .run::<DB, _>(self.raw_mut().begin_with(statement))
+            .await?;
+        Ok(Transaction::new(begun, spans, Lease::NONE))
     }
 }
 

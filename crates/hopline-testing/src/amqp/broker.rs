@@ -1,16 +1,16 @@
 //! The broker: its port, its threads, and how it stops.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 
 use super::connection;
+use super::shared::Shared;
 use super::state::State;
 
 /// A running broker; it stops when it is dropped, and its messages go with it.
@@ -29,17 +29,6 @@ pub struct Stalled<'a>(
     // the lock of the state, without which no frame is handled
     #[expect(dead_code, reason = "held")] MutexGuard<'a, State>,
 );
-
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    /// One lock for all, held for one frame, since tests need order more than speed.
-    pub(super) state: Mutex<State>,
-    /// Wakes the clock; the condition is [`State::timed`], or that the broker stops.
-    pub(super) tick: Condvar,
-    /// Shut down with the broker. A connection removes its own when it ends.
-    pub(super) sockets: Mutex<HashMap<u64, TcpStream>>,
-    stopping: AtomicBool,
-}
 
 impl Broker {
     /// Starts a broker on a free loopback port.

@@ -9,19 +9,11 @@ use std::thread;
 use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame, parse_frame};
 use amq_protocol::protocol::{AMQPClass, connection};
 
-use super::broker::Shared;
+use super::end::End;
 use super::message::MAX_FRAME;
 use super::methods;
+use super::shared::Shared;
 use super::state::shortened;
-
-/// The reason for the end of a connection.
-#[derive(Debug)]
-pub(super) enum End {
-    /// The client closed it.
-    Closed,
-    /// The client violated the protocol: sent with this code and text.
-    Error(u16, String),
-}
 
 /// Reads frames until the connection ends. Its writer has a thread of its own, which ends with the channel to it.
 ///

@@ -4,9 +4,8 @@
 use amq_protocol::protocol::{AMQPClass, exchange, queue};
 
 use super::channel::ChannelId;
-use super::connection::End;
+use super::end::End;
 use super::method::Method;
-use super::methods::{answer, not_implemented};
 use super::queue::{Declared, Queue};
 use super::routing::ExchangeKind;
 use super::state::{Binding, State};
@@ -36,9 +35,9 @@ pub(super) fn on_exchange(
             state.exchanges.remove(name);
             state.bindings.retain(|binding| binding.exchange != name);
             let ok = Method::DeleteOk(exchange::DeleteOk {});
-            answer(state, at, delete.nowait, AMQPClass::Exchange(ok));
+            state.answer(at, delete.nowait, AMQPClass::Exchange(ok));
         }
-        _ => return Err(not_implemented()),
+        _ => return Err(End::not_implemented()),
     }
     Ok(())
 }
@@ -69,7 +68,7 @@ fn declare_exchange(state: &mut State, at: ChannelId, declare: &exchange::Declar
         state.exchanges.insert(name.to_owned(), kind);
     }
     let ok = exchange::AMQPMethod::DeclareOk(exchange::DeclareOk {});
-    answer(state, at, declare.nowait, AMQPClass::Exchange(ok));
+    state.answer(at, declare.nowait, AMQPClass::Exchange(ok));
 }
 
 /// Handles a method of a queue.
@@ -104,7 +103,7 @@ pub(super) fn on_queue(
                 state.bindings.push(binding);
             }
             let ok = Method::BindOk(queue::BindOk {});
-            answer(state, at, bind.nowait, AMQPClass::Queue(ok));
+            state.answer(at, bind.nowait, AMQPClass::Queue(ok));
         }
         Method::Unbind(unbind) => {
             let (exchange, queue) = (unbind.exchange.to_string(), unbind.queue.to_string());
@@ -116,7 +115,7 @@ pub(super) fn on_queue(
             };
             state.bindings.retain(|binding| *binding != gone);
             let ok = Method::UnbindOk(queue::UnbindOk {});
-            answer(state, at, false, AMQPClass::Queue(ok));
+            state.answer(at, false, AMQPClass::Queue(ok));
         }
         Method::Purge(purge) => {
             let name = state.usable_queue::<queue::Purge>(at, purge.queue.as_str());
@@ -125,10 +124,10 @@ pub(super) fn on_queue(
             };
             let message_count = queue.ready.drain(..).count() as u32;
             let ok = Method::PurgeOk(queue::PurgeOk { message_count });
-            answer(state, at, purge.nowait, AMQPClass::Queue(ok));
+            state.answer(at, purge.nowait, AMQPClass::Queue(ok));
         }
         Method::Delete(delete) => delete_queue(state, at, &delete),
-        _ => return Err(not_implemented()),
+        _ => return Err(End::not_implemented()),
     }
     Ok(())
 }
@@ -163,7 +162,7 @@ fn declare_queue(state: &mut State, at: ChannelId, declare: queue::Declare) {
         queue: name.into(),
     };
     let ok = queue::AMQPMethod::DeclareOk(ok);
-    answer(state, at, declare.nowait, AMQPClass::Queue(ok));
+    state.answer(at, declare.nowait, AMQPClass::Queue(ok));
 }
 
 /// Deletes a queue, unless `if_unused` or `if_empty` forbids it.
@@ -186,7 +185,7 @@ fn delete_queue(state: &mut State, at: ChannelId, delete: &queue::Delete) {
         message_count = state.delete_queue(&name) as u32;
     }
     let ok = queue::AMQPMethod::DeleteOk(queue::DeleteOk { message_count });
-    answer(state, at, delete.nowait, AMQPClass::Queue(ok));
+    state.answer(at, delete.nowait, AMQPClass::Queue(ok));
 }
 
 impl State {

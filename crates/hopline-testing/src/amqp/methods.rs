@@ -8,8 +8,8 @@ use amq_protocol::protocol::{AMQPClass, basic, channel, confirm, connection};
 use amq_protocol::types::{AMQPValue, FieldTable};
 
 use super::channel::{Arriving, ChannelId};
-use super::connection::End;
 use super::declare::{on_exchange, on_queue};
+use super::end::End;
 use super::message::{MAX_BODY, MAX_FRAME, text};
 use super::publish::REPLY_TO;
 use super::queue::Consumer;
@@ -65,7 +65,7 @@ pub(super) fn handle(
         AMQPFrame::Method(number, AMQPClass::Channel(channel::AMQPMethod::Open(_))) => {
             state.open(at(number), out.clone());
             let ok = channel::AMQPMethod::OpenOk(channel::OpenOk {});
-            answer(state, at(number), false, AMQPClass::Channel(ok));
+            state.answer(at(number), false, AMQPClass::Channel(ok));
         }
         // sent before the client received that its channel was closed
         AMQPFrame::Method(number, _) if !state.channels.contains_key(&at(number)) => {}
@@ -136,13 +136,13 @@ fn on_channel(
                 channel.confirms.get_or_insert_default();
             }
             let ok = confirm::AMQPMethod::SelectOk(confirm::SelectOk {});
-            answer(state, at, select.nowait, AMQPClass::Confirm(ok));
+            state.answer(at, select.nowait, AMQPClass::Confirm(ok));
         }
         AMQPClass::Exchange(method) => return on_exchange(state, at, method),
         AMQPClass::Queue(method) => return on_queue(state, at, method),
         AMQPClass::Basic(method) => return on_basic(state, at, method),
         AMQPClass::Channel(channel::AMQPMethod::CloseOk(_)) => {}
-        _ => return Err(not_implemented()),
+        _ => return Err(End::not_implemented()),
     }
     Ok(())
 }
@@ -160,9 +160,9 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Resu
             if let Some(channel) = state.channels.get_mut(&at) {
                 channel.prefetch = qos.prefetch_count;
             }
-            answer(state, at, false, basic(Method::QosOk(basic::QosOk {})));
+            state.answer(at, false, basic(Method::QosOk(basic::QosOk {})));
         }
-        Method::Publish(publish) if publish.immediate => return Err(not_implemented()),
+        Method::Publish(publish) if publish.immediate => return Err(End::not_implemented()),
         Method::Publish(publish) => {
             if let Some(channel) = state.channels.get_mut(&at) {
                 channel.arriving = Some(Arriving {
@@ -178,7 +178,7 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Resu
             let ok = basic::CancelOk {
                 consumer_tag: cancel.consumer_tag,
             };
-            answer(state, at, cancel.nowait, basic(Method::CancelOk(ok)));
+            state.answer(at, cancel.nowait, basic(Method::CancelOk(ok)));
         }
         Method::Get(get) => {
             let queue = state.usable_queue::<basic::Get>(at, get.queue.as_str());
@@ -196,10 +196,10 @@ fn on_basic(state: &mut State, at: ChannelId, method: basic::AMQPMethod) -> Resu
         Method::Recover(_) => {
             state.settle(at, 0, true, Some(true));
             let ok = Method::RecoverOk(basic::RecoverOk {});
-            answer(state, at, false, basic(ok));
+            state.answer(at, false, basic(ok));
         }
         Method::CancelOk(_) => {}
-        _ => return Err(not_implemented()),
+        _ => return Err(End::not_implemented()),
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
             return state.fail::<basic::Consume>(at, 406, text.to_owned());
         }
         channel.replies = Some(tag);
-        return answer(state, at, consume.nowait, AMQPClass::Basic(ok));
+        return state.answer(at, consume.nowait, AMQPClass::Basic(ok));
     }
     let Some(name) = state.usable_queue::<basic::Consume>(at, consume.queue.as_str()) else {
         return;
@@ -246,7 +246,7 @@ fn on_consume(state: &mut State, at: ChannelId, consume: basic::Consume) {
         no_ack: consume.no_ack,
         exclusive: consume.exclusive,
     });
-    answer(state, at, consume.nowait, AMQPClass::Basic(ok));
+    state.answer(at, consume.nowait, AMQPClass::Basic(ok));
     state.dispatch(&name);
 }
 
@@ -269,21 +269,6 @@ fn complete(state: &mut State, at: ChannelId) {
     if let Some(arriving) = channel.arriving.take_if(whole) {
         state.publish(at, arriving);
     }
-}
-
-/// Sends an answer, unless the client set `nowait`.
-pub(super) fn answer(state: &State, at: ChannelId, nowait: bool, class: AMQPClass) {
-    if let Some(channel) = state.channels.get(&at).filter(|_| !nowait) {
-        channel.send_method(class);
-    }
-}
-
-/// Error for a method that this broker lacks: RabbitMQ closes the connection with 540.
-pub(super) fn not_implemented() -> End {
-    End::Error(
-        540,
-        "NOT_IMPLEMENTED - not implemented by this broker".to_owned(),
-    )
 }
 
 /// Returns the user name of a PLAIN response.

@@ -46,12 +46,14 @@ mod channel;
 mod connection;
 mod declare;
 mod deliver;
+mod end;
 mod message;
 mod method;
 mod methods;
 mod publish;
 mod queue;
 mod routing;
+mod shared;
 mod state;
 
 pub use broker::{Broker, Stalled};

@@ -83,6 +83,13 @@ impl State {
         self.channels.insert(at, Channel::new(at.number, out));
     }
 
+    /// Sends an answer, unless the client set `nowait`.
+    pub(super) fn answer(&self, at: ChannelId, nowait: bool, class: AMQPClass) {
+        if let Some(channel) = self.channels.get(&at).filter(|_| !nowait) {
+            channel.send_method(class);
+        }
+    }
+
     /// Closes a channel, and requeues its unacknowledged messages.
     ///
     /// Consumers go first, so that no message is put back only to be delivered to this channel again.
