@@ -13,7 +13,7 @@ use crate::engine::stats::{Budget, Counters};
 use crate::engine::trace_ref;
 use crate::export::batch::Batch;
 use crate::export::home::Home;
-use crate::export::sink::Sink;
+use crate::export::sink::{Sink, SourceTracer};
 use crate::limits::Limits;
 use crate::meter::receiver::Meter;
 use crate::notice::contained::contained;
@@ -163,7 +163,7 @@ impl Shared {
     }
 }
 
-impl Home for Shared {
+impl SourceTracer for Shared {
     fn hand_over(self: Arc<Self>) {
         Self::hand_over(&self);
     }
@@ -172,7 +172,9 @@ impl Home for Shared {
         // its memory is of an odd size, so it does not return to the tracer
         self.batch(trace_ref::running(&self, max), Weak::<Self>::new())
     }
+}
 
+impl Home for Shared {
     fn recycle(&self, chunk: Chunk) {
         self.queue.recycle(chunk);
     }

@@ -96,8 +96,9 @@ impl Drop for TraceRef {
     /// later and nothing else.
     #[inline]
     fn drop(&mut self) {
-        if let Some(buffer) = self.0.take()
-            && Arc::strong_count(&buffer) == 1
+        let is_last = |buffer: &Arc<_>| Arc::strong_count(buffer) == 1;
+        if self.0.as_ref().is_some_and(is_last)
+            && let Some(buffer) = self.0.take()
         {
             recycle(buffer);
         }

@@ -30,6 +30,10 @@ use crate::scope::InstrumentationScope;
 /// assert_eq!(span.attribute("http.response.status_code").and_then(|v| v.as_i64()), Some(200));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "decoders make it, and have to supply each fact"
+)]
 pub struct SpanData {
     /// The name.
     pub name: String,
@@ -156,6 +160,10 @@ pub(crate) fn adjusted_count(flags: TraceFlags, tracestate: &TraceState) -> Opti
 /// assert_eq!(event.name, "retry");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "decoders make it, and have to supply each fact"
+)]
 pub struct EventData {
     /// The name.
     pub name: String,
@@ -167,6 +175,10 @@ pub struct EventData {
 
 /// A link: a relation to a span that is not the parent.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "decoders make it, and have to supply each fact"
+)]
 pub struct LinkData {
     /// The identity of the linked span.
     pub span_context: SpanContext,
@@ -174,6 +186,10 @@ pub struct LinkData {
 
 /// The library that recorded a span. Empty if it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "decoders make it, and have to supply each fact"
+)]
 pub struct ScopeData {
     /// The name.
     pub name: Cow<'static, str>,
@@ -201,6 +217,7 @@ impl From<&InstrumentationScope> for ScopeData {
 /// assert_ne!(failed, StatusData::default());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "readers handle each status")]
 pub enum StatusData {
     /// No error is known.
     #[default]

@@ -1,11 +1,11 @@
 //! Sinks: the receivers of finished spans.
 //! Implemented by exporters and tests; the engine hands batches to them.
 
+use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::export::batch::Batch;
-use crate::export::home::Home;
 
 /// A receiver of finished spans.
 ///
@@ -90,6 +90,7 @@ pub trait Sink: Send + Sync + 'static {
 /// assert_eq!(Writer.batching(), Batching::Full);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Batching {
     /// At the end of each local root that is kept.
     EachTrace,
@@ -130,13 +131,22 @@ pub enum Batching {
 /// assert_eq!(sink.0.lock().unwrap().0, 1);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Source(pub(crate) Weak<dyn Home>);
+pub struct Source(pub(crate) Weak<dyn SourceTracer>);
+
+/// The tracer of a sink, which does not keep it alive.
+pub(crate) trait SourceTracer: Debug + Send + Sync {
+    /// Gives what has finished to the sinks, outside all locks.
+    fn hand_over(self: Arc<Self>);
+
+    /// Copies the spans of traces that go on, up to about `max`.
+    fn running(self: Arc<Self>, max: usize) -> Batch;
+}
 
 impl Source {
     /// Makes the tracer hand the spans that wait to all of its sinks. Returns false if the tracer is dropped.
     pub fn hand_over(&self) -> bool {
-        let home = self.0.upgrade();
-        home.map(|home| home.hand_over()).is_some()
+        let tracer = self.0.upgrade();
+        tracer.map(|tracer| tracer.hand_over()).is_some()
     }
 
     /// Copies the spans of local traces that have not ended, those with no open span left out: for a sink that shows what
@@ -173,7 +183,7 @@ impl Source {
     /// assert!(source.get().unwrap().running(100).unwrap().is_empty());
     /// ```
     pub fn running(&self, max: usize) -> Option<Batch> {
-        self.0.upgrade().map(|home| home.running(max))
+        self.0.upgrade().map(|tracer| tracer.running(max))
     }
 }
 

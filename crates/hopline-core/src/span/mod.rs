@@ -1,6 +1,7 @@
 //! The public handles: tracer, span, context, and the builder that starts spans.
 //!
-//! The top layer: only `metrics` and the root of the crate import it. `facts` and `decision` are the two steps of a start.
+//! The top layer: only `metrics` and the root of the crate import it. `builder` collects the
+//! `facts` of a span, `start` starts it, by the `decision` if it is a root.
 
 pub(crate) mod baggage_source;
 pub(crate) mod builder;
@@ -11,6 +12,7 @@ pub(crate) mod facts;
 pub(crate) mod future;
 pub(crate) mod handle;
 pub(crate) mod isolated;
+mod start;
 pub(crate) mod tracer;
 
 pub use builder::{SpanBuilder, span};
