@@ -150,8 +150,9 @@
 //! | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | as reqwest reads them; not for loopback, nor for gRPC | |
 //!
 //! [`MetricsExporter::from_variables`] reads the variables with `METRICS` in place of `TRACES`, and
-//! `OTEL_METRIC_EXPORT_INTERVAL`, the milliseconds between two requests, which defaults to 60000. It reads no `OTEL_BSP_…`, and
-//! metrics are not spooled. With `http/json` metrics are sent as protobuf to the same endpoint.
+//! `OTEL_METRIC_EXPORT_INTERVAL`, the milliseconds between two requests, which defaults to 60000, and
+//! `OTEL_METRIC_EXPORT_TIMEOUT`, the milliseconds for which a request is retried, which defaults to 30000 and is at most the
+//! interval. It reads no `OTEL_BSP_…`, and metrics are not spooled. With `http/json` metrics are sent as protobuf to the same endpoint.
 //!
 //! Names of protocols, compressions and exporters are read in any case. An unusable endpoint, certificate or folder, and a
 //! protocol that is not compiled in, are errors at the start. Other wrong values are ignored, and one

@@ -133,6 +133,7 @@
 //! | `OTEL_METRICS_EXPORTER` | with the feature `metrics`: `otlp`, `prometheus`, `console`, `none`, or a list. Defaults to `otlp` |
 //! | `OTEL_EXPORTER_PROMETHEUS_HOST`, `OTEL_EXPORTER_PROMETHEUS_PORT` | the address for `prometheus`, a listener of its own. Defaults to `localhost` and 9464. A port in use gives a notice |
 //! | `OTEL_METRIC_EXPORT_INTERVAL` | milliseconds between two exports of metrics. Defaults to 60000 |
+//! | `OTEL_METRIC_EXPORT_TIMEOUT` | milliseconds for which an export of metrics is retried, at most the interval. Defaults to 30000 |
 //! | `OTEL_EXPORTER_OTLP_METRICS_*` | destination and transport of metrics: see `hopline::otlp` |
 //! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`, `delta`, or `lowmemory`, which is `delta` here. Defaults to `cumulative` |
 //! | `OTEL_METRICS_EXEMPLAR_FILTER` | `always_off` for no exemplars. `trace_based` is the default; `always_on` is the same, since an exemplar names a kept trace |

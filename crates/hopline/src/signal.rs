@@ -16,8 +16,8 @@ use crate::live;
 /// Waits until the process is asked to stop: Ctrl-C, or SIGTERM as orchestrators send it.
 ///
 /// The first signal starts a graceful end: this future and all later ones are ready. A second one ends the process even if
-/// requests are still served, such as one that hangs or an event stream that a client keeps open: finished spans are
-/// exported for at most 2 seconds, and the process exits with 128 plus the signal's number, 130 for Ctrl-C and 143 for
+/// requests are still served, such as one that hangs or an event stream that a client keeps open: finished spans and metrics
+/// are exported for at most 2 seconds, and the process exits with 128 plus the signal's number, 130 for Ctrl-C and 143 for
 /// SIGTERM. A third ends it at once. A signal within 200 ms of the first counts as the same one: a shell and a supervisor
 /// may both pass it on.
 ///

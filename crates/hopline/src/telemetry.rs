@@ -49,7 +49,14 @@ impl Telemetry {
         #[cfg(feature = "metrics")] metering: Metering,
         timeout: Duration,
     ) -> Self {
-        let running = tracer.map(Running::new);
+        let running = tracer.map(|tracer| {
+            let place = live::enter(
+                &tracer,
+                #[cfg(all(feature = "metrics", feature = "otlp"))]
+                metering.exporter().cloned(),
+            );
+            Running { tracer, place }
+        });
         #[cfg(feature = "metrics")]
         if let Some(running) = &running {
             metering.observe(running.place);
@@ -173,13 +180,6 @@ struct Running {
     tracer: Tracer,
     /// Its number in the list of live tracers.
     place: u64,
-}
-
-impl Running {
-    fn new(tracer: Tracer) -> Self {
-        let place = live::enter(&tracer);
-        Self { tracer, place }
-    }
 }
 
 impl Drop for Running {

@@ -11,7 +11,7 @@ use super::endpoint::{DEFAULT_BASE, base_endpoint, complete_endpoint};
 #[cfg(feature = "grpc")]
 use super::endpoint::{DEFAULT_GRPC, grpc_endpoint};
 use super::exporter::Exporter;
-use super::metrics::MetricsExporter;
+use super::metrics::{MetricsExporter, Times};
 use super::problem::{ConfigError, Problem};
 use super::settings::{Protocol, Settings, header};
 use super::signal::Signal;
@@ -233,7 +233,11 @@ impl ExporterBuilder {
         interval: Duration,
         request: impl FnMut(Option<Vec<u8>>) -> Vec<u8> + Send + 'static,
     ) -> Result<MetricsExporter, ConfigError> {
-        MetricsExporter::spawn(self.settings(Signal::Metrics)?, interval, Box::new(request))
+        MetricsExporter::spawn(
+            self.settings(Signal::Metrics)?,
+            Times::every(interval),
+            Box::new(request),
+        )
     }
 
     fn settings(self, signal: Signal) -> Result<Settings, ConfigError> {

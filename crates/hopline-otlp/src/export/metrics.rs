@@ -36,7 +36,7 @@ type Request = Box<dyn FnMut(Option<Vec<u8>>) -> Vec<u8> + Send>;
 /// `hopline_metrics::otlp::OtlpReader::request`. It is called on the exporter's thread. Its argument is the last body if that
 /// did not arrive: return it to send it again, as differences ask, or a new one that replaces it, as totals allow.
 ///
-/// A request that fails is retried as those of spans are, until the next is due. With the protocol `http/json` the body is
+/// A request that fails is retried as those of spans are, for 30 seconds and at most until the next is due. With the protocol `http/json` the body is
 /// still protobuf, which OTLP receivers accept on the same path. Nothing on its thread is recorded.
 ///
 /// A clone is another handle to the same thread. It ends with [`shutdown`](Self::shutdown), or within 2 seconds of the last
@@ -66,6 +66,16 @@ struct Handle {
 }
 
 /// Requests of a [`MetricsExporter`] by their result. `requests` is the sum of all results and of the one on its way.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_otlp::MetricsStats;
+///
+/// let mut stats = MetricsStats::default();
+/// (stats.requests, stats.sent, stats.abandoned) = (10, 8, 1);
+/// assert_eq!(stats.lost(), 1); // one more is on its way
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetricsStats {
@@ -91,8 +101,11 @@ impl MetricsStats {
     }
 }
 
-/// The interval of `OTEL_METRIC_EXPORT_INTERVAL`.
+/// The default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const INTERVAL: Duration = Duration::from_secs(60);
+
+/// The default of `OTEL_METRIC_EXPORT_TIMEOUT`.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The shortest interval, so that one of zero does not loop without a pause.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -101,8 +114,9 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const DROP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl MetricsExporter {
-    /// Starts an exporter with the settings of the environment's variables: `OTEL_METRIC_EXPORT_INTERVAL`, and
-    /// `OTEL_EXPORTER_OTLP_METRICS_…` before `OTEL_EXPORTER_OTLP_…`. It does not read `OTEL_METRICS_EXPORTER`.
+    /// Starts an exporter with the settings of the environment's variables: `OTEL_METRIC_EXPORT_INTERVAL`,
+    /// `OTEL_METRIC_EXPORT_TIMEOUT`, and `OTEL_EXPORTER_OTLP_METRICS_…` before `OTEL_EXPORTER_OTLP_…`. It does not read
+    /// `OTEL_METRICS_EXPORTER`.
     ///
     /// # Errors
     ///
@@ -114,11 +128,9 @@ impl MetricsExporter {
     ) -> Result<Self, ConfigError> {
         let mut variables = Variables::new(variable);
         let settings = Settings::read_transport(&mut variables, Signal::Metrics);
-        let interval = variables
-            .millis("OTEL_METRIC_EXPORT_INTERVAL")
-            .filter(|interval| !interval.is_zero());
+        let times = Times::read(&mut variables);
         variables.notify("otlp-metrics-env");
-        Self::spawn(settings?, interval.unwrap_or(INTERVAL), Box::new(request))
+        Self::spawn(settings?, times, Box::new(request))
             .map_err(|error| set_by_variables(error, &variables, Signal::Metrics))
     }
 
@@ -148,9 +160,10 @@ impl MetricsExporter {
 
     pub(super) fn spawn(
         mut settings: Settings,
-        interval: Duration,
+        times: Times,
         request: Request,
     ) -> Result<Self, ConfigError> {
+        settings.timeout = settings.timeout.min(times.timeout);
         if settings.protocol == Protocol::HttpJson {
             // bodies are protobuf, and receivers of JSON read both
             settings.protocol = Protocol::HttpProtobuf;
@@ -171,7 +184,7 @@ impl MetricsExporter {
         let worker = Worker {
             shared: Arc::clone(&shared),
             transport,
-            interval: interval.max(SHORTEST),
+            times,
             request,
             unsent: None,
             outage: None,
@@ -209,6 +222,41 @@ impl Drop for Handle {
     }
 }
 
+/// The times of the export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    /// From one request to the next.
+    interval: Duration,
+    /// The time in which a request and its retries begin; at most the interval.
+    timeout: Duration,
+}
+
+impl Times {
+    /// The times for this interval, with the default time-out.
+    pub(super) fn every(interval: Duration) -> Self {
+        Self::new(interval, TIMEOUT)
+    }
+
+    fn new(interval: Duration, timeout: Duration) -> Self {
+        let interval = interval.max(SHORTEST);
+        Self {
+            interval,
+            timeout: timeout.min(interval),
+        }
+    }
+
+    fn read(variables: &mut Variables<'_>) -> Self {
+        let mut time = |name, default| {
+            let set = variables.millis(name);
+            set.filter(|time| !time.is_zero()).unwrap_or(default)
+        };
+        Self::new(
+            time("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL),
+            time("OTEL_METRIC_EXPORT_TIMEOUT", TIMEOUT),
+        )
+    }
+}
+
 /// State of the handles and the thread.
 struct Shared {
     queue: Queue,
@@ -243,7 +291,7 @@ impl Counts {
 struct Worker {
     shared: Arc<Shared>,
     transport: Transport,
-    interval: Duration,
+    times: Times,
     request: Request,
     /// The body that was made and has no result yet.
     unsent: Option<Vec<u8>>,
@@ -281,7 +329,7 @@ impl Worker {
     /// If the future is dropped, a request on its way stays in `unsent`.
     async fn send_all(&mut self) {
         loop {
-            let due = instant_after(self.interval);
+            let due = instant_after(self.times.interval);
             while Instant::now() < due && !self.shared.queue.is_closing() {
                 self.shared.queue.wait_until(due).await;
             }
@@ -298,7 +346,7 @@ impl Worker {
         }
     }
 
-    /// Makes a body and sends it, with retries until the next is due.
+    /// Makes a body and sends it, with retries until the time-out.
     async fn send_next(&mut self) {
         let counts = &self.shared.counts;
         let last = self.unsent.take();
@@ -323,7 +371,7 @@ impl Worker {
             Ok(message) => message,
             Err(why) => return self.rejected(&why),
         };
-        let mut retry = Retry::new(self.interval);
+        let mut retry = Retry::new(self.times.timeout);
         loop {
             let closing = self.shared.queue.is_closing();
             let reply = with_busy_limit(self.transport.send(&message), bytes).await;
@@ -426,5 +474,36 @@ impl Worker {
                 )
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> (u128, u128, usize) {
+        let lookup = |name: &str| {
+            let found = set.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let mut variables = Variables::new(&lookup);
+        let Times { interval, timeout } = Times::read(&mut variables);
+        let warnings = variables.warnings().len();
+        (interval.as_millis(), timeout.as_millis(), warnings)
+    }
+
+    #[test]
+    fn the_time_out_is_read_and_is_at_most_the_interval() {
+        const INTERVAL: &str = "OTEL_METRIC_EXPORT_INTERVAL";
+        const TIMEOUT: &str = "OTEL_METRIC_EXPORT_TIMEOUT";
+        assert_eq!(read(&[]), (60_000, 30_000, 0));
+        assert_eq!(read(&[(TIMEOUT, "700")]), (60_000, 700, 0));
+        assert_eq!(read(&[(INTERVAL, "500")]), (500, 500, 0));
+        assert_eq!(read(&[(INTERVAL, "500"), (TIMEOUT, "700")]), (500, 500, 0));
+        assert_eq!(
+            read(&[(INTERVAL, "0"), (TIMEOUT, "0")]),
+            (60_000, 30_000, 0)
+        );
+        assert_eq!(read(&[(TIMEOUT, "soon")]), (60_000, 30_000, 1));
     }
 }

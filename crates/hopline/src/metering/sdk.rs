@@ -53,7 +53,9 @@ static EXPORTED: Instrument = Instrument::counter("otel.sdk.exporter.span.export
 fn values(observer: &mut Observer<'_>, stats: hopline_otlp::ExportStats) {
     let processor = || attr("otel.component.type", Literal("batching_span_processor"));
     let failed = |reason| attr("error.type", Literal(reason));
-    let processed = stats.given - stats.dropped - stats.waiting;
+    let processed = stats
+        .given
+        .saturating_sub(stats.dropped.saturating_add(stats.waiting));
     observer.value(&PROCESSED, processed as f64, &[processor()]);
     let dropped = [processor(), failed("queue_full")];
     observer.value(&PROCESSED, stats.dropped as f64, &dropped);

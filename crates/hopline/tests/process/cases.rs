@@ -178,9 +178,14 @@ fn second_signal() {
     ] {
         let receiver = Receiver::start([]);
         let url = receiver.url();
+        let metrics = Receiver::start([]);
+        let metrics_url = format!("{}/v1/metrics", metrics.url());
         let variables = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
             ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+            ("OTEL_METRICS_EXPORTER", "otlp"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "3600000"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &metrics_url),
         ];
         let mut service = Service::start("service", &variables, Stdio::piped());
         let address = service.line();
@@ -206,6 +211,8 @@ fn second_signal() {
         );
         let sent = receiver.await_spans(2);
         assert_eq!(sent, ["GET /", "events.subscribe"]);
+        let exports = usize::from(cfg!(feature = "metrics"));
+        assert_eq!(metrics.received().len(), exports, "{notices}");
     }
 }
 
