@@ -42,6 +42,19 @@ pub struct Trace<'a> {
 /// Groups spans by trace id and joins each group to a tree. The traces are sorted by start.
 ///
 /// It borrows the spans and copies none. The time is that of sorting.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_analysis::traces;
+/// use hopline_core::export::SpanData;
+/// use hopline_core::{SpanId, TraceId};
+///
+/// let span = |trace, id| SpanData::new("job", TraceId::from_u128(trace).unwrap(), SpanId::from_u64(id).unwrap());
+/// let spans = [span(1, 1), span(2, 2), span(1, 3)];
+/// let sizes: Vec<usize> = traces(&spans).iter().map(|trace| trace.spans().len()).collect();
+/// assert_eq!(sizes, [2, 1]);
+/// ```
 pub fn traces(spans: &[SpanData]) -> Vec<Trace<'_>> {
     let mut by_trace: HashMap<TraceId, Vec<&SpanData>> = HashMap::new();
     for span in spans {

@@ -41,7 +41,10 @@ use crate::layer::matched_path;
 /// POST /orders ▸ orders  200
 /// └─ mail.send
 /// ```
-// exhaustive: an extractor is destructured in the handler's signature
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an extractor is destructured in the handler's signature"
+)]
 #[derive(Clone, Debug)]
 pub struct TraceContext(pub Context);
 

@@ -69,7 +69,7 @@ pub type HoplineLayer = TraceLayer;
 /// let service: TraceService<Router, Axum> = TraceLayer::new().layer(Router::new());
 /// assert_eq!(Axum::scope().name(), "hopline-axum");
 /// ```
-// exhaustive: a marker without data
+#[expect(clippy::exhaustive_structs, reason = "a marker without data")]
 #[derive(Clone, Copy, Debug)]
 pub struct Axum;
 

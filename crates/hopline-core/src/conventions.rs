@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 /// assert_eq!(SpanNames::default(), SpanNames::Hopline);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "each edge has a name for each")]
 pub enum SpanNames {
     /// Names of the operation: `db.query`, `process.message`. The summary of the statement and the destination are
     /// attributes.
@@ -59,6 +60,10 @@ impl SpanNames {
 /// assert!(!older.database);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "made by struct update, `..OlderNames::NONE`"
+)]
 pub struct OlderNames {
     /// Of HTTP: `http.method`, `http.status_code` and others.
     pub http: bool,

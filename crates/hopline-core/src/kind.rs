@@ -15,6 +15,10 @@
 /// assert_eq!(SpanKind::default(), SpanKind::Internal);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "OpenTelemetry has these five, and exporters handle each"
+)]
 pub enum SpanKind {
     /// Work inside one process.
     #[default]

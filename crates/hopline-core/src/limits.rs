@@ -18,6 +18,10 @@ use std::time::Duration;
 /// assert_eq!(tracer.stats().lost_spans, 0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "made by struct update, `..Limits::default()`"
+)]
 pub struct Limits {
     /// Attributes of one span. Defaults to 128.
     pub attributes_per_span: u16,

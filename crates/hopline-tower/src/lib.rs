@@ -260,6 +260,17 @@ pub use server::RouteCell;
 pub type TraceLayer = server::ServerLayer<server::Tower>;
 
 /// Another name of [`TraceLayer`], for files that import tower-http's `TraceLayer`.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_tower::{HoplineLayer, Trust};
+/// use tower::ServiceBuilder;
+/// use tower_http::follow_redirect::FollowRedirectLayer;
+///
+/// let layers = ServiceBuilder::new().layer(HoplineLayer::new().trust(Trust::Link)).layer(FollowRedirectLayer::new());
+/// assert!(format!("{layers:?}").contains("FollowRedirect"));
+/// ```
 pub type HoplineLayer = TraceLayer;
 
 #[cfg(doctest)]

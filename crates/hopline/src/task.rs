@@ -16,8 +16,15 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let task = hopline::spawn(async { hopline::span("mail.send").end() });
-/// task.await.unwrap();
+/// use hopline::core::Baggage;
+/// use hopline::{Context, FutureExt};
+///
+/// let tenant = Context::EMPTY.with_baggage(Baggage::EMPTY.with("tenant_id", "acme").unwrap());
+/// let request = async {
+///     let task = hopline::spawn(async { Context::current().baggage().get("tenant_id").map(str::to_owned) });
+///     task.await.unwrap()
+/// };
+/// assert_eq!(request.in_context(tenant).await.as_deref(), Some("acme"));
 /// # }
 /// ```
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>

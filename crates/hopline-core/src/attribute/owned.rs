@@ -16,6 +16,10 @@ use std::fmt;
 /// assert_eq!(OwnedValue::from(7).as_f64(), None);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the types of attributes, each of which readers handle"
+)]
 pub enum OwnedValue {
     /// A boolean.
     Bool(bool),

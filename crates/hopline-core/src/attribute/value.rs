@@ -24,6 +24,7 @@ use crate::limits::STATIC_NAME_BYTES;
 /// assert_eq!(method.scalar(), Some(ValueRef::Str("GET")));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the text")]
 pub struct Literal(pub &'static str);
 
 /// The name of a span or event, or the key of an attribute.

@@ -17,6 +17,10 @@ use crate::attribute::table::{AttrRecord, RecordedValue};
 /// assert_eq!(value.to_string(), "cart");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the types of attributes, each of which readers handle"
+)]
 pub enum ValueRef<'a> {
     /// A boolean.
     Bool(bool),

@@ -29,7 +29,10 @@ pub struct Instrument {
 }
 
 /// The aggregation of the values of an instrument.
-// Exhaustive: an aggregation has to handle each kind, and OpenTelemetry defines no other synchronous one.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an aggregation handles each kind, and OpenTelemetry has no other synchronous one"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InstrumentKind {
     /// A sum of increments that are not negative.

@@ -58,7 +58,10 @@ pub trait Meter: Send + Sync + 'static {
 }
 
 /// The span in which a measurement was made, of a trace that is certain to be kept.
-// Exhaustive: OpenMetrics and OTLP identify an exemplar's span by these two.
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "OpenMetrics and OTLP identify an exemplar's span by these two"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exemplar {
     /// The trace.

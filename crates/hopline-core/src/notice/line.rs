@@ -16,7 +16,23 @@ use crate::text::shown;
 ///
 /// A separate thread writes notices to standard error or calls the [hook](crate::set_notice_hook). Requests, the export of
 /// spans and a shutdown never wait for it: up to 32 notices are queued, further ones are dropped and counted.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use std::time::Duration;
+/// use hopline_core::{Notice, notify, set_notice_hook};
+///
+/// static LAST: OnceLock<String> = OnceLock::new();
+///
+/// set_notice_hook(|notice| drop(LAST.set(format!("{}: {}", notice.kind, notice.message))));
+/// notify("rates", || "no rates since 10:00; orders are not priced; is rates.example up?".to_owned());
+/// assert!(Notice::flush(Duration::from_secs(5)));
+/// assert_eq!(LAST.get().unwrap(), "rates: no rates since 10:00; orders are not priced; is rates.example up?");
+/// ```
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Notice<'a> {
     /// A short stable word for its subject, such as `export` or `baggage`.
     pub kind: &'a str,

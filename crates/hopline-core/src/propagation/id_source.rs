@@ -26,6 +26,7 @@ use crate::time::clock::unix_nanos;
 /// assert_eq!(root.span_context().unwrap().trace_id().to_u128(), 1);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdGenerator {
     /// Random ids. Trace ids come from a cryptographic generator (seeded by the system), so that services do not collide.
     #[default]

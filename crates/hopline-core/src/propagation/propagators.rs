@@ -18,6 +18,10 @@ use crate::notice::line::notify;
 /// assert!(chosen.trace_context && !chosen.baggage);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "made by struct update, `..Propagators::default()`"
+)]
 pub struct Propagators {
     /// True to read and send `traceparent` and `tracestate`.
     pub trace_context: bool,

@@ -27,6 +27,7 @@
 /// assert!(restarted.parent.is_none() && restarted.link.is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trust {
     /// The work is a part of the caller's trace, sampled as the caller decided, with its baggage.
     #[default]

@@ -15,6 +15,10 @@ use crate::sampling::probability::Probability;
 /// assert_eq!(plan.to_string(), "* 100%; remote sampled parents 10%");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "two answers to two questions, so there are four"
+)]
 pub enum ParentBranch {
     /// Another process sampled it.
     RemoteSampled,

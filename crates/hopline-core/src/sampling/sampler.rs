@@ -70,6 +70,7 @@ impl SamplingInput<'_> {
 /// assert_ne!(tenth, Decision::Drop);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Decision {
     /// Follows the parent and its probability. Samples a trace without a parent.
     Parent,

@@ -392,6 +392,7 @@ fn word(text: &str, at: usize) -> Result<(Word<'_>, usize), ParsePlanError> {
 ///
 /// let error = "* 5".parse::<SamplingPlan>().unwrap_err();
 /// assert!(error.to_string().starts_with("`5` at 2: expected"));
+/// assert_eq!((error.word(), error.position()), ("5", 2));
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` at {at}: {expected}")]
@@ -402,6 +403,18 @@ pub struct ParsePlanError {
 }
 
 crate::debug_as_display!(ParsePlanError);
+
+impl ParsePlanError {
+    /// The word that was not expected.
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// Its position in the text, in bytes: for an editor that marks it.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+}
 
 #[cfg(test)]
 mod tests {

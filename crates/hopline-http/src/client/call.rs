@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 
 /// A request that is about to be sent.
-// exhaustive: an instrumentation must supply each fact, so a new one is meant to break its build
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an instrumentation supplies each fact, so a new one is meant to break its build"
+)]
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The method.
@@ -37,7 +40,10 @@ impl<'a> Call<'a> {
 }
 
 /// The head of a response.
-// exhaustive: an instrumentation must supply each fact, so a new one is meant to break its build
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "an instrumentation supplies each fact, so a new one is meant to break its build"
+)]
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseInfo<'a> {
     /// The status.

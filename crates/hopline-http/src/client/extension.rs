@@ -13,7 +13,10 @@ use hopline_core::Context;
 /// request.extensions_mut().insert(UrlTemplate("/stock/{id}"));
 /// assert_eq!(request.extensions().get(), Some(&UrlTemplate("/stock/{id}")));
 /// ```
-// exhaustive: a newtype around the text, and `'static` so that the number of names is bounded
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a newtype around the text, 'static so that the number of names is bounded"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UrlTemplate(pub &'static str);
 
@@ -28,7 +31,7 @@ pub struct UrlTemplate(pub &'static str);
 /// request.extensions_mut().insert(Untraced);
 /// assert!(request.extensions().get::<Untraced>().is_some());
 /// ```
-// exhaustive: a marker without data
+#[expect(clippy::exhaustive_structs, reason = "a marker without data")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Untraced;
 
@@ -43,7 +46,7 @@ pub struct Untraced;
 /// second.extensions_mut().insert(ResendCount(1));
 /// assert_eq!(second.extensions().get(), Some(&ResendCount(1)));
 /// ```
-// exhaustive: a newtype around the count
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the count")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResendCount(pub u32);
 
@@ -61,7 +64,7 @@ pub struct ResendCount(pub u32);
 /// request.extensions_mut().insert(CallerContext::current());
 /// assert!(request.extensions().get::<CallerContext>().is_some());
 /// ```
-// exhaustive: a newtype around the context
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the context")]
 #[derive(Clone, Debug)]
 pub struct CallerContext(pub Context);
 

@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// assert_eq!(incoming.baggage.get("tenant_id").as_deref(), Some("acme"));
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the headers")]
 pub struct HeaderExtractor<'a>(pub &'a HeaderMap);
 
 impl Extract for HeaderExtractor<'_> {
@@ -57,6 +58,7 @@ const MAX_SCAN: usize = 16;
 /// assert!(!headers.contains_key("baggage"));
 /// ```
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a newtype around the headers")]
 pub struct HeaderInjector<'a>(pub &'a mut HeaderMap);
 
 impl Inject for HeaderInjector<'_> {

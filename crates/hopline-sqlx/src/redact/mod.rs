@@ -52,6 +52,7 @@ pub(crate) use lists::Lists;
 /// assert_eq!(redacted.summary, "UPDATE users");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Redacted {
     /// The statement with `?` for each literal, without comments. Takes up to 4 KiB.
     ///

@@ -65,7 +65,7 @@ pub trait Framework: Copy + fmt::Debug + 'static {
 }
 
 /// No framework: any tower service. Spans have the scope `hopline-tower`.
-// exhaustive: a marker without data
+#[expect(clippy::exhaustive_structs, reason = "a marker without data")]
 #[derive(Clone, Copy, Debug)]
 pub struct Tower;
 

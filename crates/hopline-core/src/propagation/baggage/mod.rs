@@ -176,6 +176,9 @@ impl fmt::Debug for Baggage {
 ///
 /// let error = Baggage::EMPTY.with("not a token", "1").unwrap_err();
 /// assert_eq!(error.to_string(), "the key is not an RFC 7230 token");
+/// assert!(error.is_invalid_key());
+/// let error = Baggage::EMPTY.with("tenant_id", &"x".repeat(10_000)).unwrap_err();
+/// assert!(error.is_full());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match .0 {
@@ -185,6 +188,18 @@ impl fmt::Debug for Baggage {
 pub struct BaggageError(Reason);
 
 crate::debug_as_display!(BaggageError);
+
+impl BaggageError {
+    /// True if the key is not a token of RFC 7230.
+    pub fn is_invalid_key(&self) -> bool {
+        self.0 == Reason::Key
+    }
+
+    /// True if the baggage would exceed 64 pairs or 8192 bytes. It is unchanged then.
+    pub fn is_full(&self) -> bool {
+        self.0 == Reason::Size
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reason {
