@@ -25,8 +25,8 @@ pub fn allocations(program: &Path) -> Result<Vec<Allocations>> {
     let output = Command::new(program).output();
     let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: {}\n{said}", program.display(), output.status).into());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}\n{stderr}", program.display(), output.status).into());
     }
     let text = String::from_utf8(output.stdout)?;
     text.lines().map(parse).collect()

@@ -3,6 +3,12 @@
 //! The cases are here, and what runs them; `cargo xtask bench --gate` is how they are run, and the README of
 //! `benches/` explains its columns. `hopline-bench` measures the same operations beside those of others.
 
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "unpublished: all users are in this workspace"
+)]
+
 pub mod bridged;
 pub mod calls;
 mod case;

@@ -98,8 +98,8 @@ fn callgrind(
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("valgrind: {}\n{said}", output.status).into())
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!("valgrind: {}\n{stderr}", output.status).into())
 }
 
 /// The sum that callgrind wrote.

@@ -24,8 +24,18 @@ pub enum SpanNames {
 }
 
 impl SpanNames {
-    /// The choice of the operator. Reads `HOPLINE_SPAN_NAMES`: `hopline` (the default) or `conventions`. Read once per process; another value causes
-    /// a notice.
+    /// The choice of the operator. Reads `HOPLINE_SPAN_NAMES`: `hopline` (the default) or `conventions`. Read once per process;
+    /// another value causes a notice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::semconv::SpanNames;
+    ///
+    /// if std::env::var_os("HOPLINE_SPAN_NAMES").is_none() {
+    ///     assert_eq!(SpanNames::from_env(), SpanNames::Hopline);
+    /// }
+    /// ```
     pub fn from_env() -> Self {
         static READ: OnceLock<SpanNames> = OnceLock::new();
         *READ.get_or_init(|| Self::parse(std::env::var("HOPLINE_SPAN_NAMES").ok().as_deref()))

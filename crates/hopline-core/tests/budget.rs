@@ -55,14 +55,14 @@ fn a_budget_lowers_the_probability_and_sends_it() {
     assert!(loud[0][0] <= 300, "a burst: {loud:?}");
     assert!((85.0..110.0).contains(&mean(&loud[2..], 0)), "{loud:?}");
     let _ = tracer.flush(Duration::ZERO);
-    let told: f64 = memory
+    let represented: f64 = memory
         .take()
         .iter()
         .filter_map(|span| span.adjusted_count())
         .sum();
     assert!(
-        (told / (20.0 * 5000.0) - 1.0).abs() < 0.1,
-        "sampled traces represent all: {told}"
+        (represented / (20.0 * 5000.0) - 1.0).abs() < 0.1,
+        "sampled traces represent all: {represented}"
     );
     let over = tracer.stats().over_budget;
     assert!((40_000..52_000).contains(&over), "{over}");

@@ -202,12 +202,12 @@ fn calls_of_an_unrecorded_trace_send_ids_of_their_own() {
 
 #[test]
 fn without_a_tracer_the_context_is_forwarded_unchanged() {
-    let mut came = incoming(PARENT);
-    came.parent = came
+    let mut received = incoming(PARENT);
+    received.parent = received
         .parent
         .map(|parent| parent.with_tracestate("congo=1".parse_state()));
-    came.baggage = Baggage::default().with("k", "v").unwrap();
-    let mut request = SpanBuilder::new("request").parent(came).start();
+    received.baggage = Baggage::default().with("k", "v").unwrap();
+    let mut request = SpanBuilder::new("request").parent(received).start();
     let mut headers =
         std::collections::BTreeMap::from([("Tracestate".to_owned(), "stale=1".to_owned())]);
     request.in_scope(|| {
@@ -251,7 +251,7 @@ fn in_a_request_that_is_not_to_be_recorded_nothing_is() {
             assert!(!call.is_recording());
             let sent = call.span_context().unwrap();
             match came_in.parent {
-                Some(came) => assert_eq!(sent, came, "the context is forwarded unchanged"),
+                Some(received) => assert_eq!(sent, received, "the context is forwarded unchanged"),
                 None => assert!(!sent.is_sampled(), "the next service begins nothing"),
             }
         });

@@ -61,8 +61,8 @@ fn ignored_parents_bring_no_randomness() {
 fn what_an_ignored_parent_passes_on_counts_right() {
     let tracer = planned("* 10%; ignore parents");
     let sent = (0..20_000).map(|_| call(&tracer, HIGH, "03", FORGED));
-    let told: f64 = sent.filter(sampled).map(|sent| count(&sent).unwrap()).sum();
-    assert!((18_300.0..21_700.0).contains(&told), "{told}");
+    let represented: f64 = sent.filter(sampled).map(|sent| count(&sent).unwrap()).sum();
+    assert!((18_300.0..21_700.0).contains(&represented), "{represented}");
 }
 
 #[test]
@@ -97,12 +97,17 @@ fn a_share_that_no_plan_makes_is_not_believed_and_not_passed_on() {
         ] {
             let state = format!("ot=x:1;th:{threshold},a=1");
             let sent = call(&tracer, HIGH, "03", &state);
-            let goes = believed.map_or("ot=x:1,a=1".to_owned(), |_| {
+            let forwarded = believed.map_or("ot=x:1,a=1".to_owned(), |_| {
                 format!("ot=th:{threshold};x:1,a=1")
             });
-            let same = believed.map_or(goes.clone(), |_| state.clone());
-            let goes_on = sent.one("tracestate").unwrap();
-            assert!([goes, same].iter().any(|goes| goes == goes_on), "{goes_on}");
+            let same = believed.map_or(forwarded.clone(), |_| state.clone());
+            let sent_state = sent.one("tracestate").unwrap();
+            assert!(
+                [forwarded, same]
+                    .iter()
+                    .any(|forwarded| forwarded == sent_state),
+                "{sent_state}"
+            );
             let counted = memory.take()[0].adjusted_count();
             let near = |believed: f64| counted.is_some_and(|c| (c / believed - 1.0).abs() < 0.001);
             assert!(

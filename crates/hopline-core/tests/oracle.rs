@@ -127,8 +127,8 @@ fn run(plan: &str, limits: Limits, seed: u64) {
     // a trace is kept for a reason, which its root has unless there was no room for it
     let mut kept: HashMap<TraceId, bool> = HashMap::new();
     for span in &spans {
-        let said = span.text("hopline.kept").is_some() || span.dropped_attributes > 0;
-        let reason = span.flags.is_sampled() || said;
+        let explained = span.text("hopline.kept").is_some() || span.dropped_attributes > 0;
+        let reason = span.flags.is_sampled() || explained;
         *kept.entry(span.trace_id).or_default() |= reason;
     }
     assert!(kept.values().all(|reason| *reason), "{plan}");

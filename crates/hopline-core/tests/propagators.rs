@@ -8,25 +8,26 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// The headers of a request that are forwarded to the next service, by name.
 fn passed_on() -> Vec<String> {
-    let came = [
+    let received = [
         ("traceparent", PARENT),
         ("tracestate", "a=1"),
         ("baggage", "k=v"),
     ];
-    let came: HashMap<String, String> = came.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let received: HashMap<String, String> =
+        received.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let tracer = Tracer::builder().build();
     let span = SpanBuilder::new("request")
         .tracer(&tracer)
-        .parent(Incoming::extract(&came))
+        .parent(Incoming::extract(&received))
         .start();
-    let mut goes = HashMap::new();
-    span.context_ref().inject(&mut goes);
+    let mut forwarded = HashMap::new();
+    span.context_ref().inject(&mut forwarded);
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let continued = goes
+    let continued = forwarded
         .get("traceparent")
         .is_some_and(|parent| parent.contains(trace));
-    assert_eq!(continued, goes.contains_key("traceparent"));
-    let mut names: Vec<String> = goes.into_keys().collect();
+    assert_eq!(continued, forwarded.contains_key("traceparent"));
+    let mut names: Vec<String> = forwarded.into_keys().collect();
     names.sort();
     names
 }

@@ -26,7 +26,7 @@ const LOW: u64 = 1;
 #[test]
 fn the_ot_member_follows_its_grammar_and_length() {
     let half = planned("* 50%; resample parents");
-    for (came, goes) in [
+    for (received, forwarded) in [
         ("ot=x:1;y2:A.b_c-d,a=1", "ot=th:8;x:1;y2:A.b_c-d,a=1"),
         ("ot=X:1,a=1", "ot=th:8,a=1"),
         ("ot=x:a b,a=1", "ot=th:8,a=1"),
@@ -36,9 +36,9 @@ fn the_ot_member_follows_its_grammar_and_length() {
         ("ot=1x:1", "ot=th:8"),
     ] {
         assert_eq!(
-            call(&half, HIGH, "01", came).one("tracestate"),
-            Some(goes),
-            "{came}"
+            call(&half, HIGH, "01", received).one("tracestate"),
+            Some(forwarded),
+            "{received}"
         );
     }
     let full = format!("ot=x:{}", "v".repeat(254));
@@ -69,7 +69,7 @@ fn a_threshold_has_1_to_14_digits_of_lower_case_hex() {
     // only one that is read counts: what was taken by less than a tenth stays at that
     let tenth = planned("remote sampled parents 10%");
     let longest = "f".repeat(14);
-    for (text, goes) in [
+    for (text, forwarded) in [
         ("ff", Some("ot=th:ff")),
         ("ff00", Some("ot=th:ff00")),
         (longest.as_str(), None),
@@ -80,7 +80,7 @@ fn a_threshold_has_1_to_14_digits_of_lower_case_hex() {
         ("", None),
     ] {
         let sent = call(&tenth, HIGH, "01", &format!("ot=th:{text}"));
-        assert_eq!(sent.one("tracestate"), goes, "{text}");
+        assert_eq!(sent.one("tracestate"), forwarded, "{text}");
     }
 }
 
@@ -183,18 +183,18 @@ fn a_decision_sets_the_threshold_and_a_dropped_trace_has_none() {
 #[test]
 fn a_parents_threshold_is_forwarded_unless_its_flag_contradicts_it() {
     let follow = planned("* 1%");
-    for (randomness, flags, came, goes) in [
+    for (randomness, flags, received, forwarded) in [
         (HIGH, "01", "ot=th:c,a=1", Some("ot=th:c,a=1")),
         (HIGH, "01", "a=1", Some("a=1")),
         (LOW, "01", "ot=th:c,a=1", Some("a=1")),
         (HIGH, "00", "ot=th:c,a=1", Some("a=1")),
         (LOW, "00", "ot=th:c", None),
     ] {
-        let sent = call(&follow, randomness, flags, came);
+        let sent = call(&follow, randomness, flags, received);
         assert_eq!(
             (sent.one("tracestate"), sampled(&sent)),
-            (goes, flags == "01"),
-            "{came} {flags}"
+            (forwarded, flags == "01"),
+            "{received} {flags}"
         );
     }
 }
@@ -226,8 +226,11 @@ fn only_a_root_sets_rv_and_only_if_its_id_is_not_random() {
     let sent = hop(&sequence, &[]);
     assert!(!parent_of(&sent).flags().is_random());
     let state = sent.one("tracestate").unwrap().to_owned();
-    let said = u64::from_str_radix(state.split("rv:").nth(1).unwrap(), 16).unwrap();
-    assert!(state.starts_with("ot=th:004") && said > 0x4, "{state}");
+    let randomness_sent = u64::from_str_radix(state.split("rv:").nth(1).unwrap(), 16).unwrap();
+    assert!(
+        state.starts_with("ot=th:004") && randomness_sent > 0x4,
+        "{state}"
+    );
 }
 
 #[test]
@@ -241,14 +244,14 @@ fn trace_ids_are_presumed_random_without_the_flag() {
 #[test]
 fn a_downstream_service_samples_a_subset() {
     let tenth = planned("remote sampled parents 10%");
-    for (randomness, state, goes) in [
+    for (randomness, state, forwarded) in [
         (HIGH, "ot=th:8", Some("ot=th:e666")),
         (HIGH, "ot=th:fd70a", Some("ot=th:fd70a")),
         (0xe0_0000_0000_0000, "ot=th:8", None),
         (HIGH, "", None),
     ] {
         let sent = call(&tenth, randomness, "01", state);
-        assert_eq!(sent.one("tracestate"), goes, "{state}");
+        assert_eq!(sent.one("tracestate"), forwarded, "{state}");
         assert_eq!(sampled(&sent), randomness == HIGH);
     }
 }
@@ -382,8 +385,8 @@ fn each_of_the_five_parent_branches_has_its_own_decision() {
         "* 0%; local unsampled parents 100%",
         "* 0%; keep forced"
     ));
-    let told = SamplingPlan::new().parents(ParentBranch::LocalUnsampled, 0.5);
-    assert_eq!(told.to_string(), "* 100%; local unsampled parents 50%");
+    let by_code = SamplingPlan::new().parents(ParentBranch::LocalUnsampled, 0.5);
+    assert_eq!(by_code.to_string(), "* 100%; local unsampled parents 50%");
 }
 
 #[test]

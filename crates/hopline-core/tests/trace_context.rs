@@ -183,7 +183,7 @@ fn a_bad_tracestate_does_not_affect_the_traceparent() {
 
 #[test]
 fn unknown_flags_are_not_sent() {
-    for (came, goes) in [
+    for (received, forwarded) in [
         ("00", "00"),
         ("01", "01"),
         ("fd", "01"),
@@ -193,20 +193,24 @@ fn unknown_flags_are_not_sent() {
     ] {
         let sent = hop(
             &tracer(),
-            &[("traceparent", &format!("00-{TRACE}-{SPAN}-{came}"))],
+            &[("traceparent", &format!("00-{TRACE}-{SPAN}-{received}"))],
         );
-        assert_eq!(&sent.one("traceparent").unwrap()[53..], goes, "{came}");
+        assert_eq!(
+            &sent.one("traceparent").unwrap()[53..],
+            forwarded,
+            "{received}"
+        );
     }
 }
 
 #[test]
 fn the_random_flag_is_kept_as_received_and_set_on_new_traces() {
-    for (came, random) in [("01", false), ("00", false), ("03", true), ("02", true)] {
+    for (received, random) in [("01", false), ("00", false), ("03", true), ("02", true)] {
         let sent = hop(
             &tracer(),
-            &[("traceparent", &format!("00-{TRACE}-{SPAN}-{came}"))],
+            &[("traceparent", &format!("00-{TRACE}-{SPAN}-{received}"))],
         );
-        assert_eq!(parent_of(&sent).flags().is_random(), random, "{came}");
+        assert_eq!(parent_of(&sent).flags().is_random(), random, "{received}");
     }
     assert!(parent_of(&hop(&tracer(), &[])).flags().is_random());
 }

@@ -76,17 +76,17 @@ fn two_traceparents_are_none_and_states_are_joined() {
 fn invalid_bytes_invalidate_only_their_own_part() {
     let with = |bytes: &[u8]| [PARENT.as_bytes(), bytes].concat();
     assert_eq!(incoming(&[("traceparent", &with(b"\xe9"))]).parent, None);
-    let came = incoming(&[
+    let received = incoming(&[
         ("traceparent", PARENT.as_bytes()),
         ("tracestate", b"a=1,b=\xe9"),
         ("baggage", b"k=v,bad=\xff,n\xc3\xa9=1,l=w"),
     ]);
-    let parent = came.parent.unwrap();
+    let parent = received.parent.unwrap();
     assert_eq!(
         (parent.to_string().as_str(), parent.tracestate().as_str()),
         (PARENT, "")
     );
-    assert_eq!(came.baggage.to_string(), "k=v,l=w");
+    assert_eq!(received.baggage.to_string(), "k=v,l=w");
 }
 
 #[test]

@@ -59,20 +59,22 @@ fn others() -> Vec<AMQPValue> {
 #[test]
 fn what_is_no_text_is_no_context() {
     for value in others() {
-        let came = incoming(&[
+        let received = incoming(&[
             ("traceparent", value.clone()),
             ("tracestate", value.clone()),
             ("baggage", value.clone()),
         ]);
         assert!(
-            came.parent.is_none() && came.baggage.is_empty(),
+            received.parent.is_none() && received.baggage.is_empty(),
             "{value:?}"
         );
-        let came = incoming(&[
+        let received = incoming(&[
             ("traceparent", text(PARENT.as_bytes())),
             ("tracestate", value.clone()),
         ]);
-        let parent = came.parent.expect("it does not depend on the tracestate");
+        let parent = received
+            .parent
+            .expect("it does not depend on the tracestate");
         assert!(parent.tracestate().is_empty(), "{value:?}");
     }
     assert_eq!(incoming(&[]).parent, None);
@@ -83,17 +85,17 @@ fn text_is_read_in_each_of_its_types_under_names_in_any_case() {
     let short = |text: &str| AMQPValue::ShortString(ShortString::from(text));
     let bytes = |text: &str| AMQPValue::ByteArray(ByteArray::from(text.as_bytes()));
     for parent in [text(PARENT.as_bytes()), short(PARENT), bytes(PARENT)] {
-        let came = incoming(&[
+        let received = incoming(&[
             ("TraceParent", parent),
             ("TRACESTATE", bytes("a=1")),
             ("Baggage", short("k=v")),
         ]);
-        let parent = came.parent.unwrap();
+        let parent = received.parent.unwrap();
         assert_eq!(
             (parent.to_string().as_str(), parent.tracestate().as_str()),
             (PARENT, "a=1")
         );
-        assert_eq!(came.baggage.get("k"), Some("v"));
+        assert_eq!(received.baggage.get("k"), Some("v"));
     }
     let parent = ("traceparent", text(PARENT.as_bytes()));
     for second in [text(PARENT.as_bytes()), short(""), bytes("garbage")] {
@@ -103,12 +105,12 @@ fn text_is_read_in_each_of_its_types_under_names_in_any_case() {
             "two are none"
         );
     }
-    let came = incoming(&[
+    let received = incoming(&[
         parent,
         ("tracestate", text(b"b=2")),
         ("Tracestate", text(b"a=1")),
     ]);
-    let state = came.parent.unwrap().tracestate().to_string();
+    let state = received.parent.unwrap().tracestate().to_string();
     assert_eq!(state, "a=1,b=2", "names in different case are one list");
 }
 
@@ -123,18 +125,18 @@ fn hostile_text_is_left_out_and_bounded() {
         b"\x1b[31m=1",
         &[b'a'; 100_000],
     ] {
-        let came = incoming(&[
+        let received = incoming(&[
             parent.clone(),
             ("tracestate", text(odd)),
             ("baggage", text(odd)),
         ]);
-        let state = came
+        let state = received
             .parent
             .expect("it does not depend on the tracestate")
             .tracestate()
             .to_string();
         assert_eq!(state, "", "{odd:?}");
-        assert!(came.baggage.len() <= 1, "{odd:?}");
+        assert!(received.baggage.len() <= 1, "{odd:?}");
         assert_eq!(incoming(&[("traceparent", text(odd))]).parent, None);
     }
     let many = "k=v,".repeat(25_000);

@@ -15,17 +15,25 @@ use hopline_otlp::MetricsExporter;
 // Locked when telemetry starts or ends, for a push or a search; bounded by the services in one process.
 static LIVE: Mutex<Vec<Live>> = Mutex::new(Vec::new());
 
-/// A service's tracer, and the exporter of its metrics.
+/// A service's tracer, and the exporter of its metrics: both have to be flushed before the process exits.
+///
+/// Handles keep the threads of both alive, so `Telemetry` removes them when it ends, in order or by a drop.
 #[derive(Clone)]
 struct Live {
+    /// Ascends along the list.
     number: u64,
     tracer: Tracer,
+    /// `None` if metrics are sent to no collector. Pages of metrics on the console, and those that Prometheus scrapes, have
+    /// no last export.
     #[cfg(all(feature = "metrics", feature = "otlp"))]
     metrics: Option<MetricsExporter>,
 }
 
 impl Live {
-    /// Exports spans and metrics for the last time, within `timeout`: both begin at once.
+    /// Exports spans and metrics for the last time, within `timeout`.
+    ///
+    /// The last request with metrics is on its way while spans are flushed, so that a collector that hangs for one of the
+    /// two does not cost the other.
     fn shut_down(&self, timeout: Duration) {
         #[cfg(all(feature = "metrics", feature = "otlp"))]
         let begun = Instant::now();
@@ -85,7 +93,8 @@ pub(crate) fn find(number: u64) -> Option<Tracer> {
 
 /// Shuts all of them down in parallel, each within `timeout`.
 ///
-/// Called once, before the process exits after a second signal. A page of metrics on the console is not printed there.
+/// Called once, before the process exits after a second signal. Blocks until all of them are done, so the caller has a thread
+/// for it.
 pub(crate) fn shut_down(timeout: Duration) {
     let all = live().clone();
     std::thread::scope(|threads| {

@@ -21,9 +21,16 @@ use crate::live;
 /// SIGTERM. A third ends it at once. A signal within 200 ms of the first counts as the same one: a shell and a supervisor
 /// may both pass it on.
 ///
+/// # Examples
+///
+/// A server that stops accepting at the first signal, answers the requests that it has, and exports what is left:
+///
 /// ```no_run
-/// # async fn run(listener: tokio::net::TcpListener, app: axum::Router) -> std::io::Result<()> {
-/// axum::serve(listener, app).with_graceful_shutdown(hopline::shutdown_signal()).await
+/// # async fn run(listener: tokio::net::TcpListener, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+/// let telemetry = hopline::init("orders")?;
+/// axum::serve(listener, app).with_graceful_shutdown(hopline::shutdown_signal()).await?;
+/// telemetry.shutdown().await;
+/// # Ok(())
 /// # }
 /// ```
 ///

@@ -8,6 +8,12 @@
 //! The rest is what makes them run on one machine: [`System`] starts all five in this process,
 //! [`drive`] sends one of each request, [`report`] prints the analysis of the spans.
 
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "unpublished: all users are in this workspace"
+)]
+
 pub mod args;
 pub mod collected;
 pub mod database;

@@ -3,6 +3,12 @@
 //! A request lists calls to make, and the suite checks the headers of those calls. Tracing takes one layer on the router
 //! and the builder of the client.
 
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "unpublished: all users are in this workspace"
+)]
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;

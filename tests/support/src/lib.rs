@@ -15,6 +15,12 @@
 //!
 //! Spans in tests are collected by `hopline-testing`.
 
+#![allow(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "unpublished: all users are in this workspace"
+)]
+
 use std::time::Duration;
 
 pub mod folder;

@@ -18,6 +18,7 @@ pub trait Attributes<'v> {
 
 /// The default of a builder without attributes: a type without size, so that it costs nothing.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a marker without data")]
 pub struct NoAttributes;
 
 impl<'v> Attributes<'v> for NoAttributes {

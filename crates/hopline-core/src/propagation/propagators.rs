@@ -84,6 +84,18 @@ impl Propagators {
     /// Applies it to this process: contexts extracted and injected from now on use these headers only.
     ///
     /// The facade calls it once at the start. A later call takes effect at once, also for open requests.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use hopline_core::Incoming;
+    /// use hopline_core::propagation::Propagators;
+    ///
+    /// Propagators { baggage: false, ..Propagators::default() }.install();
+    /// let headers = HashMap::from([("baggage".to_owned(), "tenant_id=acme".to_owned())]);
+    /// assert!(Incoming::extract(&headers).baggage.is_empty());
+    /// ```
     pub fn install(self) {
         let bit = |on: bool, bit| if on { bit } else { 0 };
         CHOSEN.store(

@@ -110,7 +110,9 @@ impl SpanContext {
         self.flags.is_sampled()
     }
 
-    /// True if it was received from another process.
+    /// True if it was received from another process. A span with such a parent is a local root.
+    ///
+    /// Parsed contexts are remote; those of [`new`](Self::new) and of spans are not.
     pub fn is_remote(&self) -> bool {
         self.remote
     }

@@ -318,16 +318,19 @@ impl<'a> SamplingChoice<'a> {
     /// The decision by a probability. `countable` is false if something else had an influence.
     #[inline]
     fn by(group: &'a Group, threshold: Option<Threshold>, sampled: bool, countable: bool) -> Self {
-        let told = threshold.filter(|_| sampled && countable);
+        let countable_threshold = threshold.filter(|_| sampled && countable);
         Self {
             sampled,
-            threshold: told,
+            threshold: countable_threshold,
             by_chance: threshold != Some(Threshold::EVERY),
             follows: false,
             randomness: None,
             never: group.probability == Probability::Never,
             rule: &group.text,
-            ready: group.extras.as_ref().filter(|_| told == group.threshold),
+            ready: group
+                .extras
+                .as_ref()
+                .filter(|_| countable_threshold == group.threshold),
         }
     }
 

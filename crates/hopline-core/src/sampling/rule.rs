@@ -51,6 +51,17 @@ impl SamplingRule {
     /// Samples all matching traces, even if a parent decided otherwise, and outside the budget.
     ///
     /// For rare and important requests. A probability of 1 instead leaves room for parents and the budget.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hopline_core::SamplingPlan;
+    /// use hopline_core::sampling::SamplingRule;
+    ///
+    /// let checkouts = SamplingRule::always().method("POST").path("/checkout");
+    /// let plan = SamplingPlan::new().others(0.1).rule(checkouts);
+    /// assert_eq!(plan.to_string(), "POST /checkout always; * 10%");
+    /// ```
     pub fn always() -> Self {
         Self::from_probability(Probability::Always)
     }

@@ -197,10 +197,10 @@ mod tests {
             let before = unix_nanos(SystemTime::now());
             let anchor = ticker.anchor();
             let after = unix_nanos(SystemTime::now());
-            let said = anchor.unix_nanos(anchor.tick);
+            let shown = anchor.unix_nanos(anchor.tick);
             // the pair of readings is no better than a clock's step
             let slack = 1_000_000;
-            assert!((before - slack..after + slack).contains(&said));
+            assert!((before - slack..after + slack).contains(&shown));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::headers::HeaderCapture;
 
 /// The values behind the methods of [`client_options!`](crate::client_options). Its fields are public for that macro.
 #[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "of the macro alone")]
 pub struct ClientOptions {
     /// Tracer to record with.
     pub tracer: Option<Tracer>,
