@@ -19,7 +19,7 @@ use crate::text::shown;
 ///
 /// # Examples
 ///
-/// ```
+/// ```standalone_crate
 /// use std::sync::OnceLock;
 /// use std::time::Duration;
 /// use hopline_core::{Notice, notify, set_notice_hook};

@@ -20,7 +20,7 @@ use crate::notice::line::notify;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "made by struct update, `..Propagators::default()`"
+    reason = "a choice for each header, made as a whole"
 )]
 pub struct Propagators {
     /// True to read and send `traceparent` and `tracestate`.
@@ -87,12 +87,12 @@ impl Propagators {
     ///
     /// # Examples
     ///
-    /// ```
+    /// ```standalone_crate
     /// use std::collections::HashMap;
     /// use hopline_core::Incoming;
     /// use hopline_core::propagation::Propagators;
     ///
-    /// Propagators { baggage: false, ..Propagators::default() }.install();
+    /// Propagators { trace_context: true, baggage: false }.install();
     /// let headers = HashMap::from([("baggage".to_owned(), "tenant_id=acme".to_owned())]);
     /// assert!(Incoming::extract(&headers).baggage.is_empty());
     /// ```
