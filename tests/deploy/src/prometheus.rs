@@ -161,9 +161,9 @@ impl Prometheus {
     }
 
     async fn ask(&self, path: &str, query: &str, more: &[(&str, String)]) -> Result<Value> {
-        let mut form = vec![("query", query.to_owned())];
-        form.extend(more.iter().cloned());
-        let request = self.client.post(format!("{}/{path}", self.url)).form(&form);
-        Ok(request.send().await?.json().await?)
+        let mut parameters = vec![("query", query.to_owned())];
+        parameters.extend(more.iter().cloned());
+        let url = reqwest::Url::parse_with_params(&format!("{}/{path}", self.url), parameters)?;
+        Ok(self.client.get(url).send().await?.json().await?)
     }
 }
