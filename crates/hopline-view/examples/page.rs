@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         request.end();
         "reload /_trace to see this request\n"
     };
-    let app: Router = Router::new().route("/", get(handler)).merge(view.router());
+    let app: Router = view.router().merge(Router::new().route("/", get(handler)));
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -6,7 +6,7 @@
 //! # fn handlers() -> axum::Router { axum::Router::new() }
 //! // 1. in the application: spans come from its own tracer, the page is at /_trace
 //! let tracer = hopline_core::Tracer::builder().sink(hopline_view::sink()).build();
-//! let app = handlers().merge(hopline_view::router());
+//! let app = hopline_view::router().merge(handlers());
 //! ```
 //!
 //! ```sh

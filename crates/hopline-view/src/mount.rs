@@ -44,7 +44,10 @@ pub fn sink() -> ViewSink {
     }
 }
 
-/// Creates the routes of the process's viewer, to be merged into an application: the page is at `/_trace`.
+/// Creates the routes of the process's viewer, into which an application is merged: the page is at `/_trace`.
+///
+/// Merge the application into these routes, and not the other way round: axum keeps the fallback of the router that is
+/// merged last, and a layer of the application, such as that of its traces, is on its own fallback.
 ///
 /// In a build without debug assertions, such as a release, the page is off: `/_trace` answers 404, and a notice gives the
 /// reason. To serve it there too, merge `hopline_view::global().router()`, which always serves.
@@ -52,7 +55,7 @@ pub fn sink() -> ViewSink {
 /// # Examples
 ///
 /// ```
-/// let app: axum::Router = axum::Router::new().merge(hopline_view::router());
+/// let app: axum::Router = hopline_view::router().merge(axum::Router::new());
 /// ```
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     if cfg!(debug_assertions) {
@@ -72,7 +75,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 }
 
 impl View {
-    /// Creates the routes of this viewer, to be merged into an application: the page is at `/_trace`.
+    /// Creates the routes of this viewer, into which an application is merged: the page is at `/_trace`.
     ///
     /// Only requests whose `Host` is a loopback address, `localhost` or `*.localhost` are answered; see
     /// [`router_for`](View::router_for) for other hosts. A caller on the network can send any `Host`: where an application
@@ -83,7 +86,7 @@ impl View {
     ///
     /// ```
     /// let view = hopline_view::View::new();
-    /// let app: axum::Router = axum::Router::new().merge(view.router());
+    /// let app: axum::Router = view.router().merge(axum::Router::new());
     /// ```
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.router_for(&[])

@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(async move { axum::serve(stock, other).await });
 
     let answer = reqwest::get(orders).await?.text().await?;
-    let metrics = telemetry.metrics().render(); // `.merge(telemetry.metrics().router())` serves them
+    let metrics = telemetry.metrics().render(); // `telemetry.metrics().router()` serves them
     telemetry.shutdown().await; // exports finished spans
     println!("{answer}");
     for line in metrics

@@ -84,7 +84,7 @@
 //! | `metrics` | `hopline::metrics` | metrics of each edge: `telemetry.metrics().router().merge(app)` serves them at `/metrics`; export over OTLP; `metrics-process` adds CPU and memory, `metrics-recorder` the `metrics` crate |
 //! | `otlp` (default) | `hopline::otlp` | export to any OTLP collector over HTTP; `otlp-tls` adds https, `otlp-grpc` gRPC |
 //! | `otlp-spool` | `hopline::otlp` | keeps spans on disk while the collector is away |
-//! | `view` | `hopline::view` | `builder(…).sink(view::sink())` and `.merge(view::router())`: the page at `/_trace` shows the traces of this process, running ones too |
+//! | `view` | `hopline::view` | `builder(…).sink(view::sink())` and `view::router().merge(app)`: the page at `/_trace` shows the traces of this process, running ones too |
 //! | `console` (default) | [`console`] | prints each trace as a tree on standard output |
 //!
 //! The root of this crate has the names that a service uses. Names for integrations, such as sinks, carriers and

@@ -438,6 +438,10 @@ impl Context {
 
 /// The recording decision that a new span inherits from its context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the bridge handles each, and is released with the core"
+)]
 pub enum InheritedDecision {
     /// A child in a local trace that is recorded.
     Recording,
