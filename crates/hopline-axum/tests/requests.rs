@@ -288,7 +288,7 @@ async fn a_streamed_answer_is_covered_to_its_end() {
     let pages = || async {
         let pages = stream::iter(0..3).then(|_| async {
             span("page").end();
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
             Ok::<_, Infallible>("page")
         });
         Body::from_stream(pages)
