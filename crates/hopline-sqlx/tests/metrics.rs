@@ -173,8 +173,8 @@ on_each_engine! {
         let (idle, used) = ("db_client_connection_state=\"idle\"", "db_client_connection_state=\"used\"");
 
         let mut held = pool.acquire().await.unwrap();
-        assert_eq!(connection("count", &[idle]), 0.0);
-        assert_eq!(connection("count", &[used]), 1.0);
+        assert_eq!(connection("count_current", &[idle]), 0.0);
+        assert_eq!(connection("count_current", &[used]), 1.0);
         assert_eq!((connection("max", &[]), connection("idle_min", &[])), (1.0, 0.0));
         assert_eq!(connection("timeouts_total", &[]), 0.0);
 
@@ -197,8 +197,8 @@ on_each_engine! {
         sqlx::query(safe(&format!("SELECT id FROM {users}"))).fetch_all(&mut held).await.unwrap();
         held.return_to_pool().await;
         assert_eq!(connection("use_time_seconds_count", &[]), 1.0);
-        assert_eq!(connection("count", &[idle]), 1.0);
-        assert_eq!(connection("count", &[used]), 0.0);
+        assert_eq!(connection("count_current", &[idle]), 1.0);
+        assert_eq!(connection("count_current", &[used]), 0.0);
 
         sqlx::query(safe(&format!("SELECT id FROM {users}"))).fetch_all(&pool).await.unwrap();
         pool.begin().await.unwrap().commit().await.unwrap();
