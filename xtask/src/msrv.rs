@@ -33,7 +33,7 @@ type Builds = Vec<(String, Vec<String>)>;
 fn oldest_rust(steps: &mut Steps) -> Result<()> {
     let metadata = MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
-        .other_options(["--offline".to_owned()])
+        .other_options(["--locked".to_owned()])
         .exec()?;
     for (version, builds) in builds(&metadata) {
         let toolchain = format!("{}.{}", version.major, version.minor);
@@ -205,7 +205,7 @@ mod tests {
     fn metadata() -> Metadata {
         MetadataCommand::new()
             .manifest_path(root().join("Cargo.toml"))
-            .other_options(["--offline".to_owned()])
+            .other_options(["--locked".to_owned()])
             .exec()
             .unwrap()
     }

@@ -11,6 +11,9 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
+/// Held by each test, since the memory that it measures is that of the process.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 const SERVED: &str = "http_server_request_duration_seconds_count";
 const CALLED: &str = "http_client_request_duration_seconds_count";
 
@@ -65,6 +68,7 @@ async fn answer(_: Request<()>) -> Result<Response<Empty<&'static [u8]>>, Infall
 
 #[tokio::test]
 async fn made_up_requests_are_one_series_and_with_paths_as_routes_as_many_as_the_bound() {
+    let _alone = ALONE.lock().await;
     let (metrics, tracer) = metered();
     let service = TraceLayer::new().tracer(tracer).layer(service_fn(answer));
     send(service, 100_000).await;
@@ -92,6 +96,7 @@ async fn made_up_requests_are_one_series_and_with_paths_as_routes_as_many_as_the
 
 #[tokio::test]
 async fn made_up_hosts_of_calls_are_series_up_to_their_bound() {
+    let _alone = ALONE.lock().await;
     let (metrics, tracer) = metered();
     let service = ClientLayer::new().tracer(tracer).layer(service_fn(answer));
     send(service, 100_000).await;
