@@ -23,6 +23,14 @@ pub(super) enum Target<'a> {
     Other,
 }
 
+/// The place in a path at which its own names end.
+enum Walk<'a> {
+    Module(ModulePath),
+    Item(ModulePath, &'a Item),
+    /// A name of this index that the module does not declare: it is imported, or that of a crate.
+    Name(ModulePath, usize),
+}
+
 /// One name that a `use` declares.
 #[derive(Debug)]
 pub(super) struct Import {
@@ -61,6 +69,15 @@ impl Source {
         if depth > 32 {
             return Target::Other;
         }
+        match self.walk(module, path) {
+            Walk::Module(at) => Target::Module(at),
+            Walk::Item(at, item) => Target::Item(at, item),
+            Walk::Name(at, index) => self.imported(&at, &path[index], &path[index + 1..], depth),
+        }
+    }
+
+    /// Walks along a path as far as its names are those of modules, or of an item.
+    fn walk(&self, module: &ModulePath, path: &[String]) -> Walk<'_> {
         let mut at = module.clone();
         for (index, segment) in path.iter().enumerate() {
             match segment.as_str() {
@@ -74,15 +91,14 @@ impl Source {
                         continue;
                     }
                     let named = |item: &&Item| name_of(item).is_some_and(|known| known == name);
-                    if let Some(item) = self.items(&at).iter().find(named) {
-                        return Target::Item(at, item);
-                    }
-                    let rest = &path[index + 1..];
-                    return self.imported(&at, name, rest, depth);
+                    return match self.items(&at).iter().find(named) {
+                        Some(item) => Walk::Item(at, item),
+                        None => Walk::Name(at, index),
+                    };
                 }
             }
         }
-        Target::Module(at)
+        Walk::Module(at)
     }
 
     /// Resolves an import of a module by its name.
@@ -121,41 +137,25 @@ impl Source {
         if depth > 32 {
             return None;
         }
-        let mut at = module.clone();
-        for (index, segment) in path.iter().enumerate() {
-            match segment.as_str() {
-                "crate" => at.clear(),
-                "self" => {}
-                "super" => drop(at.pop()),
-                name => {
-                    let child = [at.as_slice(), &[name.to_owned()]].concat();
-                    if self.0.contains_key(&child) {
-                        at = child;
-                        continue;
-                    }
-                    let named = |item: &Item| name_of(item).is_some_and(|known| known == name);
-                    if self.items(&at).iter().any(named) {
-                        return None;
-                    }
-                    let uses = self.items(&at).iter().filter_map(|item| match item {
-                        Item::Use(import) => Some(imports(&import.tree)),
-                        _ => None,
-                    });
-                    let bound = |import: &Import| {
-                        import.name == name && import.path.first().is_some_and(|one| one != name)
-                    };
-                    return match uses.flatten().find(bound) {
-                        Some(Import { path: mut of, .. }) => {
-                            of.extend_from_slice(&path[index + 1..]);
-                            self.leave(&at, &of, depth + 1)
-                        }
-                        // as it is written it begins with the name of a crate
-                        None => (index == 0).then(|| path.to_vec()),
-                    };
-                }
+        let Walk::Name(at, index) = self.walk(module, path) else {
+            return None;
+        };
+        let uses = self.items(&at).iter().filter_map(|item| match item {
+            Item::Use(import) => Some(imports(&import.tree)),
+            _ => None,
+        });
+        let name = &path[index];
+        let bound = |import: &Import| {
+            import.name == *name && import.path.first().is_some_and(|one| one != name)
+        };
+        match uses.flatten().find(bound) {
+            Some(Import { path: mut of, .. }) => {
+                of.extend_from_slice(&path[index + 1..]);
+                self.leave(&at, &of, depth + 1)
             }
+            // as it is written it begins with the name of a crate
+            None => (index == 0).then(|| path.to_vec()),
         }
-        None
     }
 
     fn add(&mut self, path: ModulePath, items: Vec<Item>, folder: &Path) -> Result<()> {
