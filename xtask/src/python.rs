@@ -25,7 +25,7 @@ pub(crate) fn environment(
     if std::fs::read_to_string(&installed).ok().as_deref() == Some(&wanted) {
         return Ok(python);
     }
-    if !apt::on_path("python3") {
+    if !has_venv() {
         apt::install(&["python3-venv"], "install Python with venv")?;
     }
     let mut make = Command::new("python3");
@@ -45,6 +45,13 @@ pub(crate) fn environment(
     steps.run(&format!("{name}: packages"), pip.args(packages))?;
     std::fs::write(&installed, wanted)?;
     Ok(python)
+}
+
+/// True if Python can make virtual environments: Debian has the parts for that in a package apart from Python.
+fn has_venv() -> bool {
+    let mut parts = Command::new("python3");
+    parts.args(["-c", "import ensurepip, venv"]);
+    parts.output().is_ok_and(|output| output.status.success())
 }
 
 /// The package of the collector rotel.
