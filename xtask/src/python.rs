@@ -57,14 +57,23 @@ fn has_venv() -> bool {
 /// The package of the collector rotel.
 pub(crate) const ROTEL: &str = "rotel==0.0.1a15";
 
-/// Rotel's program, which is inside its Python package.
+/// Rotel's program, which is inside its Python package. Installs the library of Python that it is linked with.
 pub(crate) fn rotel(python: &Path) -> Result<PathBuf> {
-    let ask = "import pathlib, rotel; print(pathlib.Path(rotel.__file__).parent / 'rotel-agent')";
-    let answer = Command::new(python).args(["-c", ask]).output()?;
-    let path = PathBuf::from(String::from_utf8(answer.stdout)?.trim());
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err("the Python package rotel holds no program of that name".into())
+    let agent = "import pathlib, rotel; print(pathlib.Path(rotel.__file__).parent / 'rotel-agent')";
+    let path = PathBuf::from(answer(python, agent)?);
+    if !path.is_file() {
+        return Err("the Python package rotel holds no program of that name".into());
     }
+    let starts = Command::new(&path).arg("--version").output()?;
+    if !starts.status.success() {
+        let version = answer(python, "import sys; print('%d.%d' % sys.version_info[:2])")?;
+        apt::install(&[&format!("libpython{version}")], "start rotel")?;
+    }
+    Ok(path)
+}
+
+/// What Python prints.
+fn answer(python: &Path, code: &str) -> Result<String> {
+    let output = Command::new(python).args(["-c", code]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
