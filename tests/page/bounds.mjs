@@ -146,6 +146,8 @@ export async function many({ browser, hopline }) {
   assert.ok((await rows(page)) < 100);
   // who reads further down is not moved by new traces
   const shown = () => page.$$eval(".line a", (links) => links.slice(0, 15).map((link) => link.getAttribute("href")));
+  // further traces of the list would be held back once it is scrolled
+  await until(() => page.locator(".rows").evaluate((element) => element.scrollHeight > 16_000), "a long list");
   await page.locator(".rows").evaluate((element) => element.scrollTo(0, 8000));
   await until(async () => (await page.locator('.line[aria-rowindex="201"]').count()) === 1, "rows further down");
   const before = await shown();

@@ -36,7 +36,7 @@ impl Collector {
         })
     }
 
-    /// The spans of a trace, as soon as each of these services has ended its request, which it does last.
+    /// The spans of a trace, as soon as each of these services has ended its request and all spans within it.
     ///
     /// # Errors
     ///
@@ -47,9 +47,15 @@ impl Collector {
             let mut of_service = spans.iter().filter(|span| span.service() == service);
             of_service.any(|span| span.kind == SpanKind::Server)
         };
+        // only the parent of a request's span is in another service; a handler may end after the request
+        let has_parent = |spans: &[SpanData], span: &SpanData| {
+            let parent = |other: &SpanData| Some(other.span_id) == span.parent;
+            span.kind == SpanKind::Server || spans.iter().any(parent)
+        };
         let waited = self.view.wait_until(|view| {
             let spans = view.spans(trace);
-            services.iter().all(|service| ended(&spans, service))
+            let are_ended = services.iter().all(|service| ended(&spans, service));
+            are_ended && spans.iter().all(|span| has_parent(&spans, span))
         });
         let waited = tokio::time::timeout(Duration::from_secs(20), waited).await;
         let spans = self.view.spans(trace);
