@@ -2,6 +2,21 @@
 //!
 //! `tests/pages.rs` checks that no page is missing here.
 
+use hopline::Tracer;
+use hopline::lapin::Channel;
+use hopline::prelude::*;
+
+/// A traced channel to the broker at this URL.
+///
+/// # Errors
+///
+/// The broker cannot be reached, or opens no channel.
+pub async fn channel(url: &str, tracer: Tracer) -> lapin::Result<Channel> {
+    let properties = lapin::ConnectionProperties::default();
+    let connection = lapin::Connection::connect(url, properties).await?;
+    Ok(connection.create_channel().await?.traced().tracer(tracer))
+}
+
 /// One module for each page, with the page as its documentation.
 macro_rules! pages {
     ($($name:ident $path:literal)*) => {

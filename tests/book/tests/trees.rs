@@ -159,16 +159,7 @@ async fn the_tree_of_the_pool_after_sqlx_otel() {
 async fn the_trees_of_messages() {
     let broker = hopline_testing::amqp::Broker::start().unwrap();
     let (tracer, spans) = tracer("shop");
-    let properties = lapin::ConnectionProperties::default();
-    let connection = lapin::Connection::connect(&broker.url(), properties)
-        .await
-        .unwrap();
-    let channel = connection
-        .create_channel()
-        .await
-        .unwrap()
-        .traced()
-        .tracer(tracer);
+    let channel = hopline_book::channel(&broker.url(), tracer).await.unwrap();
     for queue in ["mails", "mails.failed"] {
         let (options, arguments) = (QueueDeclareOptions::default(), FieldTable::default());
         channel

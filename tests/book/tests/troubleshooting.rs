@@ -209,16 +209,7 @@ async fn both_trace_layers_apply_under_two_names() {
 async fn a_loop_over_a_consumer_is_outside_of_the_message_s_span() {
     let broker = hopline_testing::amqp::Broker::start().unwrap();
     let (tracer, spans) = tracer("shop");
-    let properties = lapin::ConnectionProperties::default();
-    let connection = lapin::Connection::connect(&broker.url(), properties)
-        .await
-        .unwrap();
-    let channel = connection
-        .create_channel()
-        .await
-        .unwrap()
-        .traced()
-        .tracer(tracer);
+    let channel = hopline_book::channel(&broker.url(), tracer).await.unwrap();
     let (options, arguments) = (QueueDeclareOptions::default(), FieldTable::default());
     channel
         .queue_declare("orders".into(), options, arguments)

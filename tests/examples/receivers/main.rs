@@ -28,6 +28,22 @@ struct Ports {
     rotel_grpc: u16,
 }
 
+impl Ports {
+    /// The ways to each receiver that both signals take, with their names.
+    fn ways(&self) -> [(&'static str, ExporterBuilder); 8] {
+        [
+            ("Python, http/protobuf", over(self.http)),
+            ("Python, http/protobuf, gzip", over(self.http).gzip()),
+            ("Python, grpc", over_grpc(self.grpc)),
+            ("Python, grpc, gzip", over_grpc(self.grpc).gzip()),
+            ("rotel, http/protobuf", over(self.rotel_http)),
+            ("rotel, http/protobuf, gzip", over(self.rotel_http).gzip()),
+            ("rotel, grpc", over_grpc(self.rotel_grpc)),
+            ("rotel, grpc, gzip", over_grpc(self.rotel_grpc).gzip()),
+        ]
+    }
+}
+
 fn main() {
     let mut words = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(python), Some(rotel)) = (words.next(), words.next()) else {

@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use prost::Message as _;
 
-use crate::{LONG, Ports, over, over_grpc};
+use crate::{LONG, Ports};
 
 static WAITS: Instrument = Instrument::histogram("shop.wait", "s").description("Waits.");
 static CARTS: Instrument = Instrument::counter("shop.carts", "{cart}").description("Carts.");
@@ -27,18 +27,8 @@ const ROUNDS: u32 = 4;
 
 /// Sends metrics in each way with either temporality, and returns the number of data points.
 pub(crate) fn compare(ports: &Ports, file: PathBuf) -> usize {
-    let ways = [
-        ("Python, http/protobuf", over(ports.http)),
-        ("Python, http/protobuf, gzip", over(ports.http).gzip()),
-        ("Python, grpc", over_grpc(ports.grpc)),
-        ("Python, grpc, gzip", over_grpc(ports.grpc).gzip()),
-        ("rotel, http/protobuf", over(ports.rotel_http)),
-        ("rotel, http/protobuf, gzip", over(ports.rotel_http).gzip()),
-        ("rotel, grpc", over_grpc(ports.rotel_grpc)),
-        ("rotel, grpc, gzip", over_grpc(ports.rotel_grpc).gzip()),
-    ];
     let mut points = 0;
-    for (name, exporter) in ways {
+    for (name, exporter) in ports.ways() {
         for temporality in [Temporality::Cumulative, Temporality::Delta] {
             points += run(name, exporter.clone(), temporality, &file);
         }
