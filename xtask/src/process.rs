@@ -67,6 +67,17 @@ impl Process {
         }
     }
 
+    /// It and all that it started, each as its id and command line.
+    pub(crate) fn command_lines(self) -> Vec<String> {
+        let all = [self].into_iter().chain(self.below());
+        all.map(|Self { pid, .. }| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let words = String::from_utf8_lossy(&words).replace('\0', " ");
+            format!("{pid} {}", words.trim_end())
+        })
+        .collect()
+    }
+
     /// All that it started, and what those did.
     fn below(self) -> Vec<Self> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -11,6 +11,9 @@ use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::process::{Process, TICK, signal_group};
 
+/// The time limit of a step. The longest, all tests with a cold build, takes about 12 minutes on 2 cores.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
 /// Runs one step after the other; the first that fails is the last.
 #[derive(Debug)]
 pub(crate) struct Steps {
@@ -45,7 +48,7 @@ impl Steps {
     pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> Result<()> {
         self.time(name, |interrupt| {
             println!("   {}", line(command));
-            run(command, interrupt)
+            run(command, LIMIT, interrupt)
         })
     }
 
@@ -73,10 +76,13 @@ impl Steps {
     }
 }
 
-/// Waits for `command`, or stops it and everything below it when this command is interrupted.
-fn run(command: &mut Command, interrupt: &Interrupt) -> Result<()> {
+/// Waits for `command`, or stops it and everything below it when this command is interrupted or `limit` has passed.
+///
+/// A step that hangs is reported with the processes that still run, since its own output names none of them.
+fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<()> {
     // A group of its own: cargo forwards no signal to the compilers and tests it starts, a signal to the group does.
     let mut child = command.stdin(Stdio::null()).process_group(0).spawn()?;
+    let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return if status.success() {
@@ -85,14 +91,24 @@ fn run(command: &mut Command, interrupt: &Interrupt) -> Result<()> {
                 Err(status.to_string().into())
             };
         }
-        if interrupt.arrived() {
+        let late = begun.elapsed() > limit;
+        if late || interrupt.arrived() {
+            let process = Process::of(child.id());
+            let running = process.iter().flat_map(|process| process.command_lines());
+            let running: Vec<String> = running.collect();
             signal_group(child.id(), "TERM");
-            if let Some(process) = Process::of(child.id()) {
+            if let Some(process) = process {
                 process.ends_within(Duration::from_secs(10));
             }
             // The group's id stays ours until `wait` below, also when its leader has ended before the rest of it.
             signal_group(child.id(), "KILL");
             child.wait()?;
+            if late {
+                let running = running.join("\n  ");
+                return Err(
+                    format!("stopped after {limit:?}; still running were\n  {running}").into(),
+                );
+            }
             return Err("interrupted".into());
         }
         sleep(TICK);
@@ -176,6 +192,27 @@ mod tests {
             steps.run("next", &mut Command::new("true")).is_err(),
             "nothing more is started"
         );
+    }
+
+    #[test]
+    fn a_step_without_end_is_stopped_and_its_processes_are_named() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 601 & wait"]);
+        let error = run(
+            &mut command,
+            Duration::from_millis(300),
+            &Interrupt::default(),
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(
+            error.starts_with("stopped after 300ms; still running were\n"),
+            "{error}"
+        );
+        let (_, pid) = error.lines().last().unwrap().split_once("  ").unwrap();
+        let (pid, line) = pid.split_once(' ').unwrap();
+        assert_eq!(line, "sleep 601");
+        assert!(Process::of(pid.parse().unwrap()).is_none_or(|process| !process.is_alive()));
     }
 
     #[test]
