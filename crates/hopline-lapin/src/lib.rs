@@ -248,6 +248,9 @@
 //!   exclusive queue is unroutable in that time.
 //! * A connection that breaks during a write or a reconnect may stay in recovery for ever, without an error: hence the
 //!   [limit](Channel::recovery_limit).
+//! * `Connection::close` fails, or never returns, if the last handle of a channel is dropped at the same time, as a server
+//!   drops its state at a shutdown: keep one until it has returned, and limit its time, since a broker that blocks its
+//!   publishers does not let it return either.
 //! * `ShortString::from` panics beyond 255 bytes; [`Publish`] takes text, and returns an error.
 //! * Short strings in headers make RabbitMQ close the connection; this crate sends them as long ones.
 //! * Its parser recurses into tables and arrays: 14 kB of nested ones overflow the stack of its thread, which ends the

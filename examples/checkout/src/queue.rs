@@ -1,5 +1,7 @@
 //! The queue between orders and worker.
 
+use std::time::Duration;
+
 use hopline::Tracer;
 use hopline::lapin::{Channel, Consumer};
 use hopline::prelude::*;
@@ -13,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 
 const QUEUE: &str = "order.placed";
+
+/// The time limit of a close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The message to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,30 +40,26 @@ pub enum Worker {
     FailOnce,
 }
 
-/// A connection to the broker; it must outlive its channels.
+/// A connection to the broker, with one channel.
 #[derive(Debug)]
-pub struct Queue(Connection);
+pub struct Queue {
+    connection: Connection,
+    // kept until the connection is closed: the server's tasks drop theirs at any moment of its end, and lapin's `close`
+    // may never return if the last one is dropped meanwhile
+    channel: Channel,
+}
 
 impl Queue {
-    /// Connects to the broker.
+    /// Connects to the broker, and opens a traced channel: its queue declared and publishes confirmed.
     ///
     /// # Errors
     ///
-    /// It cannot be reached.
-    pub async fn connect(url: &str) -> Result<Self> {
-        let connection = Connection::connect(url, ConnectionProperties::default()).await;
-        Ok(Self(connection.map_err(|error| {
-            format!("the broker cannot be reached: {error}")
-        })?))
-    }
-
-    /// A traced channel of this service, its queue declared and publishes confirmed.
-    ///
-    /// # Errors
-    ///
-    /// The broker refuses.
-    pub async fn channel(&self, tracer: &Tracer) -> Result<Channel> {
-        let channel = self.0.create_channel().await?;
+    /// It cannot be reached, or refuses.
+    pub async fn connect(url: &str, tracer: &Tracer) -> Result<Self> {
+        let connection = Connection::connect(url, ConnectionProperties::default())
+            .await
+            .map_err(|error| format!("the broker cannot be reached: {error}"))?;
+        let channel = connection.create_channel().await?;
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
@@ -69,13 +70,25 @@ impl Queue {
         channel
             .queue_declare(QUEUE.into(), durable, FieldTable::default())
             .await?;
-        Ok(channel.traced().tracer(tracer.clone()))
+        Ok(Self {
+            channel: channel.traced().tracer(tracer.clone()),
+            connection,
+        })
+    }
+
+    /// Returns the channel.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// Closes the connection in good order.
-    pub async fn close(self) {
-        // a connection that is gone already needs no good-bye
-        let _ = self.0.close(200, "bye".into()).await;
+    ///
+    /// # Errors
+    ///
+    /// It was lost before, or the broker does not answer within 5 seconds.
+    pub async fn close(self) -> Result<()> {
+        let closed = self.connection.close(200, "bye".into());
+        Ok(tokio::time::timeout(CLOSE_LIMIT, closed).await??)
     }
 }
 
@@ -109,4 +122,22 @@ pub async fn consume(channel: &Channel) -> Result<Consumer> {
             FieldTable::default(),
         )
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use hopline_testing::amqp::Broker;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_service_that_drops_its_channel_meanwhile_is_closed_in_good_order() {
+        let broker = Broker::start().unwrap();
+        let tracer = Tracer::builder().build();
+        for _ in 0..20 {
+            let queue = Queue::connect(&broker.url(), &tracer).await.unwrap();
+            drop(queue.channel());
+            queue.close().await.unwrap();
+        }
+    }
 }

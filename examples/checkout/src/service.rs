@@ -70,9 +70,8 @@ impl Service {
             "orders" => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue
-                    .insert(Queue::connect(&environment.broker).await?)
-                    .channel(&tracer)
-                    .await?;
+                    .insert(Queue::connect(&environment.broker, &tracer).await?)
+                    .channel();
                 serve(
                     metrics.merge(orders::router(&tracer, database, channel, urls)?),
                     listener,
@@ -91,9 +90,8 @@ impl Service {
             _ => {
                 let database = Database::connect(&environment.database).await?;
                 let channel = queue
-                    .insert(Queue::connect(&environment.broker).await?)
-                    .channel(&tracer)
-                    .await?;
+                    .insert(Queue::connect(&environment.broker, &tracer).await?)
+                    .channel();
                 let health = serve(
                     Router::new()
                         .route("/health", get(|| async { "ok" }))
@@ -128,7 +126,8 @@ impl Service {
     pub async fn finish(self) -> Result<()> {
         let done = self.work.await.map_err(Error::from).flatten();
         if let Some(queue) = self.queue {
-            queue.close().await;
+            // a connection that was lost needs no farewell
+            let _ = queue.close().await;
         }
         self.telemetry.shutdown().await;
         done.map_err(|error| format!("{}: {error}", self.name).into())

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -240,13 +240,26 @@ fn servers_that_are_down_are_reported_in_one_line() {
     }
 }
 
+/// The time in which a program that is to end does so; nothing in it takes longer than 5 seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// A service in a process of its own; killed if the test fails before it was stopped.
-struct Process(Child);
+struct Process {
+    name: String,
+    child: Child,
+}
 
 impl Process {
+    fn start(name: &str, command: &mut Command) -> Self {
+        Self {
+            name: name.to_owned(),
+            child: command.spawn().unwrap(),
+        }
+    }
+
     /// As an orchestrator stops it.
     fn stop(mut self) {
-        let pid = self.0.id().to_string();
+        let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
                 .args(["-TERM", &pid])
@@ -254,14 +267,30 @@ impl Process {
                 .unwrap()
                 .success()
         );
-        assert!(self.0.wait().unwrap().success());
+        let status = self.ended();
+        assert!(status.success(), "{}: {status}", self.name);
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} has not ended after {LIMIT:?}",
+                self.name
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -275,12 +304,9 @@ fn free_ports(offset: u16) -> u16 {
 }
 
 fn until_listening(port: u16) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "nothing listens on port {port}"
-        );
+        assert!(Instant::now() < deadline, "nothing listens on port {port}");
         std::thread::yield_now();
     }
 }
@@ -289,13 +315,11 @@ fn until_listening(port: u16) {
 fn it_serves_until_it_is_stopped_and_reports() {
     let first = free_ports(12_000);
     let base = first.to_string();
-    let mut serving = Process(
-        program(&["--base-port", &base])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap(),
+    let mut serving = Process::start(
+        "checkout",
+        program(&["--base-port", &base]).stdout(Stdio::piped()),
     );
-    let mut out = serving.0.stdout.take().unwrap();
+    let mut out = serving.child.stdout.take().unwrap();
     until_listening(first);
     succeeded(&program(&["drive", "--base-port", &base]).output().unwrap());
     serving.stop();
@@ -343,11 +367,8 @@ impl Processes {
     }
 
     fn start(&mut self, name: &str, offset: u16) {
-        let child = self
-            .program(&["--service", name, "--spans", &self.spans])
-            .spawn()
-            .unwrap();
-        self.running.push(Process(child));
+        let mut command = self.program(&["--service", name, "--spans", &self.spans]);
+        self.running.push(Process::start(name, &mut command));
         until_listening(self.first + offset);
     }
 
@@ -363,7 +384,8 @@ fn five_processes_make_the_same_traces(folder: &Folder, mut processes: Processes
     (0..)
         .zip(NAMES)
         .for_each(|(offset, name)| processes.start(name, offset));
-    succeeded(&processes.program(&["drive"]).output().unwrap());
+    let driven = Process::start("drive", &mut processes.program(&["drive"])).ended();
+    assert!(driven.success(), "drive: {driven}");
     let spans = processes.spans.clone();
     processes.stop();
 

@@ -1,5 +1,7 @@
 //! The broker, and traced channels.
 
+use std::time::Duration;
+
 use hopline::Tracer;
 use hopline::lapin::Channel;
 use hopline::prelude::*;
@@ -7,6 +9,7 @@ use hopline_testing::amqp::Broker;
 use lapin::options::{BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
+use tokio::time::timeout;
 
 use crate::Result;
 
@@ -67,9 +70,11 @@ impl Queue {
         Ok(channel.traced().tracer(tracer.clone()))
     }
 
-    /// Closes the connection.
+    /// Closes the connection, within 5 seconds. Keep a channel until then: lapin's `close` may never return if the last
+    /// one is dropped meanwhile.
     pub async fn close(self) {
-        // an error means that the connection is gone already
-        let _ = self.connection.close(200, "bye".into()).await;
+        let closed = self.connection.close(200, "bye".into());
+        // an error means that the connection is lost already
+        let _ = timeout(Duration::from_secs(5), closed).await;
     }
 }

@@ -12,10 +12,12 @@ mod state;
 mod worker;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
+use tokio::time::timeout;
 use tracing::{error, info};
 
 use crate::config::Config;
@@ -52,7 +54,7 @@ async fn run() -> Result<(), Error> {
     let state = AppState {
         db,
         payments: payments::Client::new(&config.payments_url),
-        queue: queue::Queue::new(channel, &config.queue),
+        queue: queue::Queue::new(channel.clone(), &config.queue),
         events,
     };
 
@@ -69,8 +71,11 @@ async fn run() -> Result<(), Error> {
     drop(stop);
     worker.await??;
     cleaner.await?;
-    // a connection that is closed already is no failure of the shop
-    let _ = broker.close(200, "bye".into()).await;
+    // a connection that is lost already is no failure of the shop; a broker that does not answer does not keep it
+    let closed = broker.close(200, "bye".into());
+    let _ = timeout(Duration::from_secs(5), closed).await;
+    // until now: lapin's `close` may never return if the last handle of a channel is dropped meanwhile
+    drop(channel);
     info!("stopped");
     Ok(())
 }
