@@ -364,11 +364,15 @@ impl Context {
     }
 
     /// The state of a new span under it, for the tracer of this number or for the tracer of this context.
+    ///
+    /// The number is a function, since it is not looked up where nothing is recorded.
     #[inline]
-    pub(crate) fn inherited_decision(&self, tracer: Option<u32>) -> InheritedDecision {
-        let same = tracer.is_none_or(|tracer| tracer == self.tracer);
+    pub(crate) fn inherited_decision(
+        &self,
+        tracer: impl FnOnce() -> Option<u32>,
+    ) -> InheritedDecision {
         if self.is_recording() {
-            return if same {
+            return if tracer().is_none_or(|tracer| tracer == self.tracer) {
                 InheritedDecision::Recording
             } else {
                 InheritedDecision::Free

@@ -117,7 +117,7 @@ pub(crate) fn is_muted() -> bool {
 #[inline]
 pub fn inherited_here() -> InheritedDecision {
     CURRENT
-        .try_with(|current| current.context.borrow().inherited_decision(None))
+        .try_with(|current| current.context.borrow().inherited_decision(|| None))
         .unwrap_or(InheritedDecision::Free)
 }
 

@@ -73,7 +73,7 @@ impl<'a> SpanFacts<'a> {
         tracer: Option<&Tracer>,
         attrs: impl FnOnce() -> A,
     ) -> Span {
-        let recorded = match context.inherited_decision(tracer.map(Tracer::number)) {
+        let recorded = match context.inherited_decision(|| tracer.map(Tracer::number)) {
             InheritedDecision::Recording => {
                 // before the lock, because it is code of the caller
                 let attrs = closure::evaluate(attrs);

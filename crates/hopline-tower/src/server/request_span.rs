@@ -181,9 +181,10 @@ impl RequestSpan {
             self.grpc.end(recording(&self.span));
         }
         let Some(span) = self.span.take() else { return };
-        let status = self.status.map(|status| status.as_u16());
-        let older = status.filter(|_| self.older_names);
-        let attrs = || {
+        let (status, older_names) = (self.status, self.older_names);
+        let attrs = move || {
+            let status = status.map(|status| status.as_u16());
+            let older = status.filter(|_| older_names);
             [
                 attr(semconv::HTTP_RESPONSE_STATUS_CODE, status),
                 attr(attribute::older::STATUS_CODE, older),
@@ -214,9 +215,10 @@ impl RequestSpan {
             }
             self.end();
         }
-        let metrics = self.metrics.take();
-        *self = Self::default();
-        self.metrics = metrics;
+        *self = Self {
+            metrics: self.metrics.take(),
+            ..Self::default()
+        };
         if let Some(metrics) = &mut self.metrics {
             metrics.recycle();
         }
