@@ -25,6 +25,19 @@ use crate::traced::pool::Pool;
 use crate::traced::transaction::Transaction;
 
 /// A traced pool of connections whose product the URL names.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_sqlx::{PoolExt, AnyPool};
+/// use sqlx::any::AnyPoolOptions;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {
+/// let pool: AnyPool = AnyPoolOptions::new().connect_lazy("sqlite::memory:")?.traced();
+/// assert_eq!(pool.size(), 0); // its first statement connects
+/// # Ok(())
+/// # }
+/// ```
 pub type AnyPool = Pool<Any>;
 /// A traced connection to the product that the URL names. Replaces sqlx's `AnyConnection` in the signatures of functions.
 pub type AnyConnection<'c> = Connection<'c, Any>;

@@ -19,6 +19,19 @@ use crate::traced::pool::Pool;
 use crate::traced::transaction::Transaction;
 
 /// A traced pool of MySQL or MariaDB connections.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_sqlx::{PoolExt, MySqlPool};
+/// use sqlx::mysql::MySqlPoolOptions;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {
+/// let pool: MySqlPool = MySqlPoolOptions::new().connect_lazy("mysql://shop@db.example/shop")?.traced();
+/// assert_eq!(pool.size(), 0); // its first statement connects
+/// # Ok(())
+/// # }
+/// ```
 pub type MySqlPool = Pool<MySql>;
 /// A traced connection to MySQL or MariaDB. Replaces sqlx's `MySqlConnection` in the signatures of functions.
 pub type MySqlConnection<'c> = Connection<'c, MySql>;

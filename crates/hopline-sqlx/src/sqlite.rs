@@ -27,6 +27,19 @@ use crate::traced::pool::Pool;
 use crate::traced::transaction::Transaction;
 
 /// A traced pool of SQLite connections.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_sqlx::{PoolExt, SqlitePool};
+/// use sqlx::sqlite::SqlitePoolOptions;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {
+/// let pool: SqlitePool = SqlitePoolOptions::new().connect_lazy("sqlite::memory:")?.traced();
+/// assert_eq!(pool.size(), 0); // its first statement connects
+/// # Ok(())
+/// # }
+/// ```
 pub type SqlitePool = Pool<Sqlite>;
 /// A traced connection to SQLite. Replaces sqlx's `SqliteConnection` in the signatures of functions.
 pub type SqliteConnection<'c> = Connection<'c, Sqlite>;

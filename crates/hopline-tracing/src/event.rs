@@ -2,6 +2,12 @@
 //!
 //! The layer calls [`record`] for each event inside a trace. The event's name is its message, since that is what readers
 //! of a trace look for; an event with an error and no message is named `exception`, any other by its target.
+//!
+//! | part of the event | attribute |
+//! |---|---|
+//! | level | `level` |
+//! | target | `target`; of a record of `log`, that of the record |
+//! | fields | by their names, redacted as those of spans |
 
 use hopline_core::bridge::records_error_messages;
 use hopline_core::{Attr, Context, Literal, Name, attr};
@@ -14,6 +20,8 @@ use crate::marks::Marks;
 use crate::options::Options;
 
 /// Records an event on the span of `context`, and marks that failed if the event is an error.
+///
+/// Both depend on the options. The error's message becomes the span's only if the tracer records messages of errors.
 pub(crate) fn record(
     context: &Context,
     event: &Event<'_>,

@@ -1,4 +1,7 @@
 //! The filter that is built into the layer: levels, targets, and targets that are never bridged.
+//!
+//! It is a per-layer filter, so that a callsite which only the bridge ignores stays enabled for other layers, and one that
+//! no layer wants costs a few instructions.
 
 use std::sync::Arc;
 
@@ -28,11 +31,15 @@ pub(crate) const DENIED: &[&str] = &[
 /// [`Builder`](crate::Builder) sets it; the type is public because the type of a filtered layer contains it.
 #[derive(Clone, Debug)]
 pub struct BridgeFilter {
+    /// The most verbose level that is bridged, if there are no targets.
     pub(crate) level: LevelFilter,
+    /// Levels by target; they replace the level.
     pub(crate) targets: Option<Targets>,
+    /// Targets that are never bridged, with the modules below them. Shared, since layers are cloned.
     pub(crate) denied: Arc<[Box<str>]>,
 }
 
+/// INFO and above, without the denied targets.
 impl Default for BridgeFilter {
     fn default() -> Self {
         Self {

@@ -50,7 +50,9 @@ pub fn with_ids<E>(format: E) -> WithIds<E> {
 /// It implements `FormatEvent` for each format that does, and changes nothing in a line outside a trace.
 #[derive(Debug)]
 pub struct WithIds<E> {
+    /// The format of the application.
     format: E,
+    /// The names of the ids, with what surrounds them.
     pieces: Pieces,
     /// Known after the first line, if colours are on.
     shape: AtomicU8,
@@ -64,8 +66,11 @@ thread_local! {
 /// The size in bytes from which a thread's buffer is freed after use.
 const KEPT_BYTES: usize = 64 * 1024;
 
+/// The shape before the first line: no line was seen yet.
 const UNKNOWN: u8 = 0;
+/// The format writes text for people.
 const TEXT: u8 = 1;
+/// The format writes an object for each line.
 const JSON: u8 = 2;
 
 impl<E> WithIds<E> {
@@ -140,7 +145,7 @@ where
 }
 
 impl<E> WithIds<E> {
-    /// Writes a line with its ids.
+    /// Writes a line with its ids, by the shape that the line itself has: a format may write both.
     fn add(
         &self,
         ids: &mut Ids,
@@ -203,7 +208,9 @@ struct Ids {
 /// Ids between their pieces. The lines of a span follow each other, so mostly the next line has the same.
 #[derive(Default)]
 struct Shown {
+    /// The ids in `shown`.
     of: Option<(TraceId, SpanId)>,
+    /// The names in `shown`: two formats of a process may use different ones.
     pieces: Option<Arc<[String; 3]>>,
     shown: String,
 }
@@ -219,6 +226,7 @@ impl Shown {
         &self.shown
     }
 
+    /// Formats other ids, into the text of the last ones.
     fn show(&mut self, ids: (TraceId, SpanId), pieces: &Arc<[String; 3]>) {
         if !self
             .pieces

@@ -1,6 +1,7 @@
 //! Fields of a callsite that need more than to be copied, found once for each callsite.
 //!
-//! `fields.rs` asks for each field whether it is marked; only then it looks at the field's name.
+//! `fields.rs` asks for each field whether it is marked; only then it looks at the field's name. Most callsites have no
+//! marked field, and names are compared with lists of secret words, which would cost more than the rest of a field.
 
 use std::cell::Cell;
 
@@ -42,13 +43,16 @@ impl Marks {
         known.unwrap_or_else(|_| Self::read(meta))
     }
 
-    /// True if the field's class must be looked up. Fields beyond the 64th always are.
+    /// True if the field's class must be looked up: it is a message, an error, a secret, or otherwise special.
+    ///
+    /// Fields beyond the 64th always are.
     #[inline]
     pub(crate) fn has(self, field: &Field) -> bool {
         let index = field.index();
         index >= 64 || self.0 >> index & 1 != 0
     }
 
+    /// Reads the names of all fields.
     #[cold]
     fn read(meta: &Metadata<'_>) -> Self {
         let fields = meta.fields().iter().take(64);

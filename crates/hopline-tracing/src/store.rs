@@ -87,12 +87,16 @@ pub(crate) struct Outside {
 /// The time in which a span was entered, and in which it was not.
 #[derive(Debug)]
 pub(crate) struct Timings {
+    /// The time within entered spans so far.
     pub(crate) busy: Duration,
+    /// The rest of its time so far.
     pub(crate) idle: Duration,
+    /// The last enter or exit.
     pub(crate) last: Instant,
 }
 
 impl Store {
+    /// Creates a store without spans, whose keys differ from those of all other stores.
     pub(crate) fn new() -> Self {
         Self {
             number: NEXT.fetch_add(1, Relaxed),
@@ -140,6 +144,8 @@ impl Store {
     }
 
     /// Runs code of ours with a span under the lock of its shard.
+    ///
+    /// `work` takes no other lock and starts no span: it would wait for itself if that had the same shard.
     #[inline]
     pub(crate) fn with<R>(&self, id: u64, work: impl FnOnce(&mut Bridged) -> R) -> Option<R> {
         let Shard { first, more } = &mut *self.shard(id);
@@ -172,6 +178,7 @@ impl Store {
         })
     }
 
+    /// The spans whose ids share a lock with this one, locked.
     #[inline]
     fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
         // the low bits, in which ids of one thread differ

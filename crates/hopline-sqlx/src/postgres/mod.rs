@@ -41,6 +41,19 @@ use crate::traced::pool::Pool;
 use crate::traced::transaction::Transaction;
 
 /// A traced pool of PostgreSQL connections.
+///
+/// # Examples
+///
+/// ```
+/// use hopline_sqlx::{PoolExt, PgPool};
+/// use sqlx::postgres::PgPoolOptions;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {
+/// let pool: PgPool = PgPoolOptions::new().connect_lazy("postgres://shop@db.example/shop")?.traced();
+/// assert_eq!(pool.size(), 0); // its first statement connects
+/// # Ok(())
+/// # }
+/// ```
 pub type PgPool = Pool<Postgres>;
 /// A traced connection to PostgreSQL. Replaces sqlx's `PgConnection` in the signatures of functions.
 pub type PgConnection<'c> = Connection<'c, Postgres>;
