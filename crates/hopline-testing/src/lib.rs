@@ -46,37 +46,10 @@
 //! | a RabbitMQ in the process | `amqp::Broker`, with the feature `amqp` |
 //!
 //! Ids count from 1, so printed ids are the same in each run.
-
 //!
 //! # Code with `#[instrument]`
 //!
-//! `tracing` caches for each callsite whether a subscriber wants it, so a subscriber for each test makes parallel tests lose
-//! spans. Install one for the whole test program. It needs no tracer: a span belongs to the current trace, and that is the
-//! test's own.
-//!
-//! ```
-//! use std::sync::Once;
-//! use hopline_core::{Incoming, SpanBuilder};
-//! use tracing_subscriber::{layer::SubscriberExt as _, registry};
-//!
-//! fn install() {
-//!     static INSTALLED: Once = Once::new();
-//!     INSTALLED.call_once(|| {
-//!         tracing::subscriber::set_global_default(registry().with(hopline_tracing::layer())).unwrap();
-//!     });
-//! }
-//!
-//! #[tracing::instrument]
-//! fn reserve(quantity: u32) {}
-//!
-//! // in each test
-//! install();
-//! let (tracer, spans) = hopline_testing::tracer("inventory");
-//! let mut request = SpanBuilder::new("POST /reserve").tracer(&tracer).parent(Incoming::default()).start();
-//! request.in_scope(|| reserve(2));
-//! request.end();
-//! spans.one("reserve").child_of("POST /reserve").attribute("quantity", 2);
-//! ```
+//! One subscriber for the whole test program, and a tracer for each test: the front page of hopline-tracing has an example.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

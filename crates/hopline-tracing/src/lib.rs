@@ -57,8 +57,32 @@
 //! # Tests
 //!
 //! `tracing` caches for each callsite whether a subscriber wants it, so subscribers that come and go with tests make
-//! parallel tests lose spans. Install one for the whole test program, and let each test have a tracer of its own:
-//! [`hopline_testing`](https://docs.rs/hopline-testing) shows how.
+//! parallel tests lose spans. Install one for the whole test program. It needs no tracer: a span belongs to the current
+//! trace, and that is the test's own, by [`hopline_testing`](https://docs.rs/hopline-testing).
+//!
+//! ```
+//! use std::sync::Once;
+//! use hopline_core::{Incoming, SpanBuilder};
+//! use tracing_subscriber::{layer::SubscriberExt as _, registry};
+//!
+//! fn install() {
+//!     static INSTALLED: Once = Once::new();
+//!     INSTALLED.call_once(|| {
+//!         tracing::subscriber::set_global_default(registry().with(hopline_tracing::layer())).unwrap();
+//!     });
+//! }
+//!
+//! #[tracing::instrument]
+//! fn reserve(quantity: u32) {}
+//!
+//! // in each test
+//! install();
+//! let (tracer, spans) = hopline_testing::tracer("inventory");
+//! let mut request = SpanBuilder::new("POST /reserve").tracer(&tracer).parent(Incoming::default()).start();
+//! request.in_scope(|| reserve(2));
+//! request.end();
+//! spans.one("reserve").child_of("POST /reserve").attribute("quantity", 2);
+//! ```
 //!
 //! # Limits
 //!
