@@ -87,18 +87,21 @@ impl<S, F: Framework> TraceService<S, F> {
             if is_grpc {
                 own.start_grpc(request.uri().path());
             }
-            if timer.is_running() {
-                let scheme = start::scheme(settings, request, uri);
-                let metrics = own.metrics.get_or_insert_default();
-                metrics.start(timer, method, request.version(), scheme, route);
-                if settings.counts_active_requests() {
-                    metrics.count_active();
-                }
-            }
             if is_recording {
                 own.options = settings.response_options();
             }
         });
+        // here and not in the closure: requests without a meter would pay for a larger one
+        if timer.is_running()
+            && let Some(own) = slot.get()
+        {
+            let scheme = start::scheme(settings, request, uri);
+            let metrics = own.metrics.get_or_insert_default();
+            metrics.start(timer, method, request.version(), scheme, route);
+            if settings.counts_active_requests() {
+                metrics.count_active();
+            }
+        }
         if settings.measures_body_sizes() {
             measure_sizes::<F, Q>(&mut slot, request);
         }
