@@ -16,16 +16,17 @@ use crate::redact::Dialect;
 /// `Debug` prints neither text nor values.
 ///
 /// ```
+/// # #[cfg(feature = "sqlite")] mod example {
 /// use hopline_sqlx::database::{BoxStream, Call, Step};
 /// use sqlx::{Error, Executor, Sqlite, SqliteConnection};
 ///
-/// # #[cfg(feature = "sqlite")]
 /// fn connection_fetch_many<'e>(
 ///     connection: &'e mut SqliteConnection,
 ///     call: Call<Sqlite>,
 /// ) -> BoxStream<'e, Result<Step<Sqlite>, Error>> {
 ///     connection.fetch_many(call)
 /// }
+/// # }
 /// ```
 pub struct Call<DB: Database> {
     /// The text, including any trace comment.
