@@ -1,5 +1,6 @@
 //! What is in one unpacked package, and what is missing in it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -121,18 +122,35 @@ impl Package {
             _ => Vec::new(),
         };
         let folder = path.parent().unwrap_or(&self.folder);
-        let at = path.strip_prefix(&self.folder).unwrap_or(path);
+        let at = path.strip_prefix(&self.folder).unwrap_or(path).display();
         let outside = named
             .into_iter()
             .filter(|name| !self.has(&folder.join(name)));
-        outside
-            .map(|name| {
-                format!(
-                    "{} refers to {name}, which is not in the package",
-                    at.display()
-                )
-            })
-            .collect()
+        let mut faults: Vec<String> = outside
+            .map(|name| format!("{at} refers to {name}, which is not in the package"))
+            .collect();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let unknown = siblings(&text).filter(|name| !self.depends_on(name));
+            let unknown: BTreeSet<&str> = unknown.collect();
+            faults.extend(
+                unknown
+                    .into_iter()
+                    .map(|name| format!("{at} uses {name}, on which the package does not depend")),
+            );
+        }
+        faults
+    }
+
+    /// Whether the package is this crate or depends on it, also for its tests alone. Cargo leaves out a dependency that has
+    /// a path and no version, and what uses it does not compile.
+    fn depends_on(&self, name: &str) -> bool {
+        let names = self
+            .manifest
+            .dependencies
+            .iter()
+            .map(|needed| &*needed.name);
+        let mut names = names.chain([self.manifest.name.as_str()]);
+        names.any(|known| known.replace('-', "_") == name)
     }
 
     /// Whether this path leads to a file of the package.
@@ -146,6 +164,17 @@ impl Package {
         }
         real.starts_with(&self.folder) && real.exists()
     }
+}
+
+/// The project's crates whose items a source uses, also in its examples; not those that its prose names, in backquotes.
+fn siblings(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let begins = text.match_indices("hopline_").map(|(at, _)| at);
+    let whole = begins.filter(move |at| !text[..*at].ends_with(|c| is_word(c) || c == '`'));
+    whole.filter_map(move |at| {
+        let (name, path) = text[at..].split_once("::")?;
+        (name.chars().all(is_word) && path.starts_with(is_word)).then_some(name)
+    })
 }
 
 /// The links of a page that are no addresses.
@@ -232,7 +261,7 @@ mod tests {
                 ("package/README.md", "[a](../README.md)"),
                 (
                     "package/src/lib.rs",
-                    "#[doc = include_str!(\"../../README.md\")] struct A;",
+                    "#[doc = include_str!(\"../../README.md\")] use hopline_core::Span; struct A;",
                 ),
             ],
         );
@@ -243,6 +272,7 @@ mod tests {
             "p: LICENSE-MIT is not the project's licence text",
             "p: README.md refers to ../README.md, which is not in the package",
             "p: src/lib.rs refers to ../../README.md, which is not in the package",
+            "p: src/lib.rs uses hopline_core, on which the package does not depend",
         ] {
             assert!(
                 found.iter().any(|fault| fault.starts_with(part)),
