@@ -1,6 +1,6 @@
 //! Child processes that end with the program.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -64,22 +64,4 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// The first of `count` free ports in a row. Another process is unlikely to take one before it is used.
-pub(crate) fn free_ports(count: u16) -> Result<u16> {
-    for _ in 0..100 {
-        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let base = first.local_addr()?.port();
-        let Some(last) = base.checked_add(count - 1) else {
-            continue;
-        };
-        let others: Result<Vec<_>, _> = (base + 1..=last)
-            .map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)))
-            .collect();
-        if others.is_ok() {
-            return Ok(base);
-        }
-    }
-    Err(format!("there are no {count} free ports in a row").into())
 }

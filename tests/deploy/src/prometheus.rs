@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use checkout::drive;
+use hopline_test_support::ports::free_ports;
 use serde_json::Value;
 
-use crate::process::{Process, free_ports};
+use crate::process::Process;
 use crate::shop::Shop;
 use crate::{LONG, Result, deploy};
 
@@ -80,7 +81,7 @@ impl Prometheus {
         }
         fs::write(copy.join("targets.yml"), targets)?;
 
-        let port = free_ports(1)?;
+        let port = free_ports(1);
         let mut command = Command::new("prometheus");
         command
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])

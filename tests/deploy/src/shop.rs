@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use checkout::{Urls, drive};
+use hopline_test_support::ports::free_ports;
 
 use crate::Result;
-use crate::process::{Process, free_ports};
+use crate::process::Process;
 
 /// The five services on a port each.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Shop {
 impl Shop {
     /// Starts them; their spans are sent to `collector`, and written to files in `spans`.
     pub(crate) async fn start(program: &Path, collector: &str, spans: &Path) -> Result<Self> {
-        let base = free_ports(5)?;
+        let base = free_ports(5);
         let mut command = Command::new(program);
         command
             .args(["--base-port", &base.to_string(), "--spans"])

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 
 use hopline_core::export::SpanData;
 use hopline_test_support::otlp::{Received, Receiver};
+use hopline_test_support::ports::free_ports;
 
-use crate::process::{Process, free_ports};
+use crate::process::Process;
 use crate::{Result, router};
 
 /// A collector, and the store that it sends to.
@@ -76,7 +77,7 @@ impl Instance {
     async fn start(rotel: &Path, folder: &Path, name: &str) -> Result<Self> {
         // it has a runtime of its own, which cannot be started on a thread of another
         let store = tokio::task::spawn_blocking(|| Receiver::start([])).await?;
-        let port = free_ports(2)?;
+        let port = free_ports(2);
         let mut command = Command::new(rotel);
         command
             .arg("start")

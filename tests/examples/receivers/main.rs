@@ -15,7 +15,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hopline_otlp::{Exporter, ExporterBuilder, Protocol};
-use process::{Process, free_port};
+use hopline_test_support::ports::free_ports;
+use process::Process;
 
 /// Nothing here takes longer, unless it is broken.
 const LONG: Duration = Duration::from_secs(30);
@@ -53,10 +54,10 @@ fn main() {
     fs::create_dir(&folder).unwrap();
     let (spans, metrics) = (folder.join("spans.jsonl"), folder.join("metrics.hex"));
     let ports = Ports {
-        http: free_port(),
-        grpc: free_port(),
-        rotel_http: free_port(),
-        rotel_grpc: free_port(),
+        http: free_ports(1),
+        grpc: free_ports(1),
+        rotel_http: free_ports(1),
+        rotel_grpc: free_ports(1),
     };
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),

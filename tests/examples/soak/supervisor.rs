@@ -1,10 +1,10 @@
 //! The plan of faults, and who carries it out.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use checkout::Urls;
+use hopline_test_support::ports::free_ports;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::Result;
@@ -34,7 +34,7 @@ pub(crate) enum Fault {
 pub(crate) async fn run(minutes: u64, report: &Path) -> Result<()> {
     let mut collector = Child::start(&["collector"], &[])?;
     let endpoint = format!("http://127.0.0.1:{}", collector.line().await?);
-    let base = free_ports()?;
+    let base = free_ports(5);
     let variables = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000"),
@@ -110,13 +110,4 @@ async fn restart(server: &str) -> Result<()> {
         Some(answer) if answer == "done" => Ok(()),
         other => Err(format!("{server} was not restarted: {other:?}").into()),
     }
-}
-
-/// The first of five free ports in a row.
-fn free_ports() -> Result<u16> {
-    let mut first = 24_000 + u16::try_from(std::process::id() % 4_000)?;
-    while !(first..first + 5).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
-        first += 5;
-    }
-    Ok(first)
 }

@@ -9,6 +9,7 @@
 //! | [`folder`] | temporary folders | |
 //! | [`page`] | values of a Prometheus page | |
 //! | [`pages`] | the Markdown pages of the repository: blocks, headings, links | |
+//! | [`ports`] | free ports | |
 //! | `http` | expectations for HTTP spans | `http` |
 //! | `otlp` | a collector on a socket, traces to send to it, comparison field by field | `otlp` |
 //! | `sql` | statements: hostile, generated, any bytes | `sql` |
@@ -32,6 +33,7 @@ pub mod notices;
 pub mod otlp;
 pub mod page;
 pub mod pages;
+pub mod ports;
 pub mod sinks;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hopline_test_support::folder::TempFolder;
+use hopline_test_support::ports::free_ports;
 use serde_json::Value;
 
 /// Values of series, by the values of some labels.
@@ -30,8 +30,7 @@ impl Drop for Prometheus {
 impl Prometheus {
     /// Starts it with exemplar storage on, and a job for each service.
     pub(crate) fn scraping(services: impl Iterator<Item = (&'static str, u16)>) -> Self {
-        let own = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let own = own.local_addr().unwrap().port();
+        let own = free_ports(1);
         let mut config = String::from("global: {scrape_interval: 1s}\nscrape_configs:\n");
         for (name, port) in services {
             let targets = format!("static_configs: [{{targets: ['127.0.0.1:{port}']}}]");

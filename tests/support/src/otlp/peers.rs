@@ -6,13 +6,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::LONG;
+use crate::ports::free_ports;
 
 /// A port that is free.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    (Ipv4Addr::LOCALHOST, free_ports(1)).into()
 }
 
 /// Answers one request with a head and then bytes without end. The thread returns the number of bytes sent.
