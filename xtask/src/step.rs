@@ -11,14 +11,13 @@ use crate::Result;
 use crate::interrupt::Interrupt;
 use crate::process::{Process, TICK, signal_group};
 
-/// The time limit of a step. The longest, all tests with a cold build, takes about 12 minutes on 2 cores.
-const LIMIT: Duration = Duration::from_secs(30 * 60);
-
 /// Runs one step after the other; the first that fails is the last.
 #[derive(Debug)]
 pub(crate) struct Steps {
     done: Vec<(String, Duration, bool)>,
     interrupt: Interrupt,
+    /// The longest time of a command; none for those whose time the person chooses.
+    limit: Option<Duration>,
 }
 
 impl Steps {
@@ -26,6 +25,16 @@ impl Steps {
         Self {
             done: Vec::new(),
             interrupt,
+            limit: None,
+        }
+    }
+
+    /// Stops a command that takes longer, and reports it with the processes that still run: the output of one that hangs
+    /// names none of them.
+    pub(crate) fn with_limit(self, limit: Duration) -> Self {
+        Self {
+            limit: Some(limit),
+            ..self
         }
     }
 
@@ -46,9 +55,10 @@ impl Steps {
 
     /// Runs a command as a step; it must succeed.
     pub(crate) fn run(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        let limit = self.limit;
         self.time(name, |interrupt| {
             println!("   {}", line(command));
-            run(command, LIMIT, interrupt)
+            run(command, limit, interrupt)
         })
     }
 
@@ -77,9 +87,7 @@ impl Steps {
 }
 
 /// Waits for `command`, or stops it and everything below it when this command is interrupted or `limit` has passed.
-///
-/// A step that hangs is reported with the processes that still run, since its own output names none of them.
-fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<()> {
+fn run(command: &mut Command, limit: Option<Duration>, interrupt: &Interrupt) -> Result<()> {
     // A group of its own: cargo forwards no signal to the compilers and tests it starts, a signal to the group does.
     let mut child = command.stdin(Stdio::null()).process_group(0).spawn()?;
     let begun = Instant::now();
@@ -91,11 +99,10 @@ fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<
                 Err(status.to_string().into())
             };
         }
-        let late = begun.elapsed() > limit;
-        if late || interrupt.arrived() {
+        let passed = limit.filter(|limit| begun.elapsed() > *limit);
+        if passed.is_some() || interrupt.arrived() {
             let process = Process::of(child.id());
-            let running = process.iter().flat_map(|process| process.command_lines());
-            let running: Vec<String> = running.collect();
+            let running = process.map(Process::command_lines).unwrap_or_default();
             signal_group(child.id(), "TERM");
             if let Some(process) = process {
                 process.ends_within(Duration::from_secs(10));
@@ -103,13 +110,13 @@ fn run(command: &mut Command, limit: Duration, interrupt: &Interrupt) -> Result<
             // The group's id stays ours until `wait` below, also when its leader has ended before the rest of it.
             signal_group(child.id(), "KILL");
             child.wait()?;
-            if late {
-                let running = running.join("\n  ");
-                return Err(
-                    format!("stopped after {limit:?}; still running were\n  {running}").into(),
-                );
-            }
-            return Err("interrupted".into());
+            return Err(match passed {
+                Some(limit) => {
+                    let running = running.join("\n  ");
+                    format!("stopped after {limit:?}; still running were\n  {running}").into()
+                }
+                None => "interrupted".into(),
+            });
         }
         sleep(TICK);
     }
@@ -195,24 +202,25 @@ mod tests {
     }
 
     #[test]
-    fn a_step_without_end_is_stopped_and_its_processes_are_named() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "sleep 601 & wait"]);
-        let error = run(
-            &mut command,
-            Duration::from_millis(300),
-            &Interrupt::default(),
-        )
-        .unwrap_err()
-        .to_string();
+    fn a_step_beyond_the_limit_is_stopped_and_its_processes_are_named() {
+        let limit = Duration::from_millis(300);
+        let hang = ["-c", "sleep 601 & wait"];
+        let mut limited = steps().with_limit(limit);
+        let error = limited.run("tests", Command::new("sh").args(hang));
+        let error = error.unwrap_err().to_string();
         assert!(
-            error.starts_with("stopped after 300ms; still running were\n"),
+            error.starts_with("tests: stopped after 300ms; still running were\n"),
             "{error}"
         );
-        let (_, pid) = error.lines().last().unwrap().split_once("  ").unwrap();
-        let (pid, line) = pid.split_once(' ').unwrap();
+        let (_, running) = error.lines().last().unwrap().split_once("  ").unwrap();
+        let (pid, line) = running.split_once(' ').unwrap();
         assert_eq!(line, "sleep 601");
         assert!(Process::of(pid.parse().unwrap()).is_none_or(|process| !process.is_alive()));
+
+        // without a limit, a step takes its time
+        steps()
+            .run("soak", Command::new("sleep").arg("0.6"))
+            .unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold before a change is accepted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::interrupt::Interrupt;
 use crate::services::{Services, VARIABLES};
@@ -9,6 +10,9 @@ use crate::{
     Result, api, apt, bench, cargo, chaos, deploy, hostile, outside, page, parity, postgres,
     publish, rabbitmq,
 };
+
+/// The time limit of a step. The longest, all tests with a cold build, takes about 12 minutes on 2 cores.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Crates that are built with single features too: a feature must not need another.
 const ALONE: &[(&str, &[&str])] = &[
@@ -47,7 +51,7 @@ const ALONE: &[(&str, &[&str])] = &[
 
 /// Runs all steps and prints the table; `keep` leaves the servers running.
 pub(crate) fn run(keep: bool) -> Result<()> {
-    let mut steps = Steps::new(Interrupt::listen()?);
+    let mut steps = Steps::new(Interrupt::listen()?).with_limit(LIMIT);
     let outcome = with_servers(&mut steps, keep);
     print!("\n{}", steps.table());
     if outcome.is_ok() {
