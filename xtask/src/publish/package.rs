@@ -230,7 +230,7 @@ mod tests {
             ("package/CHANGELOG.md", ""),
             (
                 "package/src/lib.rs",
-                "#[doc = include_str!(\"../README.md\")] struct A;",
+                "//! See `hopline_core::Span`.\n#[doc = include_str!(\"../README.md\")] struct A;",
             ),
             ("LICENSE-APACHE", "apache"),
             ("LICENSE-MIT", "mit"),
