@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,31 @@ fn alone() -> MutexGuard<'static, ()> {
     REAL_SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The time in which a program that is to end does so. The client waits for an order for up to 30 seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a program to its end.
+fn output(command: &mut Command) -> Output {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = piped.spawn().unwrap();
+    let pid = child.id();
+    let (done, output) = std::sync::mpsc::channel();
+    // ends with the program
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let Ok(output) = output.recv_timeout(LIMIT) else {
+        signal(pid, "KILL");
+        panic!("{command:?} has not ended after {LIMIT:?}");
+    };
+    output.unwrap()
+}
+
+fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
 #[track_caller]
 fn succeeded(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -109,7 +134,7 @@ fn no_secret(text: &str) {
 
 #[test]
 fn once_shows_five_whole_traces() {
-    let output = program(&["--once"]).output().unwrap();
+    let output = output(&mut program(&["--once"]));
     let text = succeeded(&output);
     all_green(&text);
     no_secret(&text);
@@ -211,7 +236,7 @@ async fn a_stranger_at_the_gateway_chooses_nothing_that_is_recorded() {
 #[test]
 fn once_on_real_servers_shows_the_same() {
     let _alone = alone();
-    let output = program(&["--once"]).envs(servers()).output().unwrap();
+    let output = output(program(&["--once"]).envs(servers()));
     let text = succeeded(&output);
     all_green(&text);
     assert!(text.contains("▸ postgresql"), "{text}");
@@ -231,7 +256,7 @@ fn servers_that_are_down_are_reported_in_one_line() {
         ),
         ("AMQP_URL", format!("amqp://u:hunter2@127.0.0.1:{unused}")),
     ] {
-        let output = program(&["--once"]).env(variable, url).output().unwrap();
+        let output = output(program(&["--once"]).env(variable, url));
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success());
         assert_eq!(printed.lines().count(), 1, "{printed}");
@@ -239,9 +264,6 @@ fn servers_that_are_down_are_reported_in_one_line() {
         no_secret(&printed);
     }
 }
-
-/// The time in which a program that is to end does so; nothing in it takes longer than 5 seconds.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// A service in a process of its own; killed if the test fails before it was stopped.
 struct Process {
@@ -259,31 +281,20 @@ impl Process {
 
     /// As an orchestrator stops it.
     fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let status = self.ended();
-        assert!(status.success(), "{}: {status}", self.name);
-    }
-
-    fn ended(&mut self) -> ExitStatus {
+        signal(self.child.id(), "TERM");
         let deadline = Instant::now() + LIMIT;
-        loop {
+        let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
+                break status;
             }
+            let name = &self.name;
             assert!(
                 Instant::now() < deadline,
-                "{} has not ended after {LIMIT:?}",
-                self.name
+                "{name} has not stopped after {LIMIT:?}"
             );
             std::thread::sleep(Duration::from_millis(10));
-        }
+        };
+        assert!(status.success(), "{}: {status}", self.name);
     }
 }
 
@@ -321,7 +332,7 @@ fn it_serves_until_it_is_stopped_and_reports() {
     );
     let mut out = serving.child.stdout.take().unwrap();
     until_listening(first);
-    succeeded(&program(&["drive", "--base-port", &base]).output().unwrap());
+    succeeded(&output(&mut program(&["drive", "--base-port", &base])));
     serving.stop();
     let mut text = String::new();
     out.read_to_string(&mut text).unwrap();
@@ -384,8 +395,7 @@ fn five_processes_make_the_same_traces(folder: &Folder, mut processes: Processes
     (0..)
         .zip(NAMES)
         .for_each(|(offset, name)| processes.start(name, offset));
-    let driven = Process::start("drive", &mut processes.program(&["drive"])).ended();
-    assert!(driven.success(), "drive: {driven}");
+    succeeded(&output(&mut processes.program(&["drive"])));
     let spans = processes.spans.clone();
     processes.stop();
 
@@ -394,7 +404,7 @@ fn five_processes_make_the_same_traces(folder: &Folder, mut processes: Processes
         assert!(!written.is_empty(), "{name}");
         no_secret(&written);
     }
-    let text = succeeded(&program(&["report", &spans]).output().unwrap());
+    let text = succeeded(&output(&mut program(&["report", &spans])));
     all_green(&text);
     assert!(text.contains("one root per request (5 traces)"), "{text}");
     let sent = read(&folder.0).unwrap();
@@ -518,10 +528,9 @@ fn a_collector_gets_each_span_once_from_the_crate_that_recorded_it() {
     let folder = Folder::new("collector");
     let (endpoint, received) = receiver();
     let spans = folder.0.display().to_string();
-    let output = program(&["--once", "--spans", &spans])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        .output()
-        .unwrap();
+    let output = output(
+        program(&["--once", "--spans", &spans]).env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+    );
     succeeded(&output);
     let written = read(&folder.0).unwrap();
     let expected: BTreeMap<Vec<u8>, Vec<String>> = written
@@ -552,10 +561,8 @@ fn a_collector_that_is_down_gives_a_notice_and_fails_no_request() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let output = program(&["--once"])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{unused}"))
-        .output()
-        .unwrap();
+    let collector = ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{unused}"));
+    let output = output(program(&["--once"]).envs([collector]));
     // every request was served; only that the spans are lost is reported
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{printed}");
