@@ -29,7 +29,7 @@ use crate::traced::transaction::Transaction;
 /// # Examples
 ///
 /// ```
-/// use hopline_sqlx::{PoolExt, AnyPool};
+/// use hopline_sqlx::{AnyPool, PoolExt};
 /// use sqlx::any::AnyPoolOptions;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {

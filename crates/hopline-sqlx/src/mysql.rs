@@ -23,7 +23,7 @@ use crate::traced::transaction::Transaction;
 /// # Examples
 ///
 /// ```
-/// use hopline_sqlx::{PoolExt, MySqlPool};
+/// use hopline_sqlx::{MySqlPool, PoolExt};
 /// use sqlx::mysql::MySqlPoolOptions;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {

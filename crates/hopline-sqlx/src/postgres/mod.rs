@@ -45,7 +45,7 @@ use crate::traced::transaction::Transaction;
 /// # Examples
 ///
 /// ```
-/// use hopline_sqlx::{PoolExt, PgPool};
+/// use hopline_sqlx::{PgPool, PoolExt};
 /// use sqlx::postgres::PgPoolOptions;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> sqlx::Result<()> {
