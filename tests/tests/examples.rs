@@ -39,7 +39,7 @@ fn times_bars_ports_and_trace_ids_are_not_compared_and_all_else_is() {
     assert_ne!(line("requests 2"), line("requests 3"));
 }
 
-/// What is wrong with this example.
+/// The fault of this example, if it has one.
 fn fault(source: &Path) -> Option<String> {
     let text = fs::read_to_string(source).unwrap();
     let at = source.display();

@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
     outcome
 }
 
-/// What one toolchain builds: packages with their features.
+/// The packages that one toolchain builds, with their features.
 type Builds = Vec<(String, Vec<String>)>;
 
 fn oldest_rust(steps: &mut Steps) -> Result<()> {

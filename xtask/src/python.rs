@@ -72,7 +72,7 @@ pub(crate) fn rotel(python: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// What Python prints.
+/// The output of Python.
 fn answer(python: &Path, code: &str) -> Result<String> {
     let output = Command::new(python).args(["-c", code]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())

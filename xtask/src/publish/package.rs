@@ -1,4 +1,4 @@
-//! What is in one unpacked package, and what is missing in it.
+//! The contents of one unpacked package, and its faults.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,7 +49,7 @@ impl Package {
         })
     }
 
-    /// What is missing, one sentence each.
+    /// Its faults, one sentence each.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = self.missing_fields();
         for (name, text) in &self.licences {
